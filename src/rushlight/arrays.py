@@ -1,0 +1,179 @@
+"""Arrays: which namespace, which dtype, which memory layout.
+
+Everything above works on the arrays of one namespace (NumPy; CuPy where it is installed) and asks
+this module for the three things that NumPy would decide differently from torch: the dtype of a
+mixed operation, the default dtype, and the strides of a newly allocated array.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rushlight.errors import DtypeError, explain
+
+__all__ = [
+    "FLOATS",
+    "Array",
+    "Scalar",
+    "as_dtype",
+    "channels_last_empty",
+    "default_dtype",
+    "is_array",
+    "is_channels_last",
+    "is_float",
+    "like_layout",
+    "namespace",
+    "promote",
+    "set_default_dtype",
+]
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Scalar: TypeAlias = bool | int | float
+DType: TypeAlias = np.dtype[Any]
+
+bool_ = np.dtype(np.bool_)
+uint8, int8 = np.dtype(np.uint8), np.dtype(np.int8)
+int16, int32, int64 = np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64)
+float16, float32, float64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
+
+SUPPORTED = frozenset({bool_, uint8, int8, int16, int32, int64, float16, float32, float64})
+FLOATS = frozenset({float16, float32, float64})
+
+_default: DType = float32
+
+
+def default_dtype() -> DType:
+    """Return the dtype of new floating-point tensors (float32 until it is set)."""
+    return _default
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the dtype of new floating-point tensors; it must be a floating dtype."""
+    global _default
+    dtype = as_dtype(dtype)
+    if dtype not in FLOATS:
+        raise DtypeError(
+            explain("set_default_dtype", got=dtype.name, expected="float16, float32 or float64")
+        )
+    _default = dtype
+
+
+def as_dtype(dtype: Any) -> DType:
+    """Return `dtype` as one of the supported dtypes (bool, uint8, int8-64, float16-64).
+
+    Raises:
+        DtypeError: for anything else, complex and unsigned 16-64 included.
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None  # type: ignore[assignment]
+    if found is None or dtype is None or found not in SUPPORTED:
+        raise DtypeError(
+            explain(
+                "dtype",
+                got=repr(dtype),
+                expected="bool, uint8, int8, int16, int32, int64, float16, float32 or float64",
+                fix="convert the data first",
+            )
+        )
+    return found
+
+
+def is_float(dtype: DType) -> bool:
+    """Tell whether gradients can flow through `dtype`."""
+    return dtype.kind == "f"
+
+
+def is_array(value: object) -> bool:
+    """Tell whether `value` is an array of a known namespace."""
+    return isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "cupy"
+
+
+def namespace(array: Any) -> Any:
+    """Return the module (numpy or cupy) whose functions make arrays beside `array`."""
+    if isinstance(array, np.ndarray):
+        return np
+    return sys.modules[type(array).__module__.partition(".")[0]]
+
+
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}
+
+
+def _join(a: DType | None, b: DType | None) -> DType | None:
+    """Promote two dtypes as torch does: a float beats every integer, whatever its width."""
+    if a is None or b is None:
+        return b if a is None else a
+    if a.kind == "f" and b.kind != "f":
+        return a
+    if b.kind == "f" and a.kind != "f":
+        return b
+    return np.promote_types(a, b)
+
+
+def _outrank(higher: DType | None, lower: DType | None) -> DType | None:
+    """Let `lower` count only where its category (bool < integer < float) is above."""
+    if higher is None or lower is None:
+        return lower if higher is None else higher
+    if _RANK[lower.kind] > _RANK[higher.kind]:
+        return _join(higher, lower)
+    return higher
+
+
+def promote(*operands: Any) -> DType:
+    """Return torch's result dtype for arrays and Python scalars.
+
+    Arrays with dimensions decide; zero-dimensional arrays count only by category (bool < integer
+    < float), Python scalars below those.
+
+    Example:
+        >>> promote(np.ones(2, "int64"), np.ones(2, "float32")).name
+        'float32'
+        >>> promote(np.ones(2, "int32"), 1.5).name, promote(np.ones(2, "uint8"), 3).name
+        ('float32', 'uint8')
+
+    Source: https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    """
+    dims = zeros = scalars = None
+    for x in operands:
+        if isinstance(x, bool):
+            scalars = _join(scalars, bool_)
+        elif isinstance(x, int):
+            scalars = _join(scalars, int64)
+        elif isinstance(x, float):
+            scalars = _join(scalars, _default)
+        elif x.ndim:
+            dims = _join(dims, x.dtype)
+        else:
+            zeros = _join(zeros, x.dtype)
+    found = _outrank(dims, _outrank(zeros, scalars))
+    assert found is not None, "promote needs an operand"
+    return found
+
+
+# ---- layout: images are logically (N, C, *spatial), kept with the channel stride 1
+
+
+def is_channels_last(x: Array) -> bool:
+    """Tell whether a logical (N, C, *spatial) array lies in memory as (N, *spatial, C)."""
+    return x.ndim > 2 and x.shape[1] > 1 and bool(np.moveaxis(x, 1, -1).flags.c_contiguous)
+
+
+def channels_last_empty(shape: Sequence[int], like: Array, dtype: DType | None = None) -> Array:
+    """Allocate a logical (N, C, *spatial) array whose memory is (N, *spatial, C)."""
+    n, c, *spatial = shape
+    flat = namespace(like).empty((n, *spatial, c), dtype=like.dtype if dtype is None else dtype)
+    return np.moveaxis(flat, -1, 1)
+
+
+def like_layout(shape: Sequence[int], like: Array, dtype: DType | None = None) -> Array:
+    """Allocate an array of another shape in the memory order of `like` (channels-last or C)."""
+    if len(shape) == like.ndim and is_channels_last(like):
+        return channels_last_empty(shape, like, dtype)
+    return namespace(like).empty(  # type: ignore[no-any-return]
+        tuple(shape), dtype=like.dtype if dtype is None else dtype
+    )

@@ -1,0 +1,16 @@
+"""The NumPy kernels: always there, the definition of right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rushlight.kernels.reference import conv, linear, norm, pool
+
+__all__ = ["REFERENCE"]
+
+REFERENCE: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for module in (linear, conv, pool, norm)
+    for function in (getattr(module, name) for name in module.__all__)
+}

@@ -1,0 +1,44 @@
+"""Linear kernels: y = x w^T + b over the last axis, any number of leading axes."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from rushlight.arrays import Array
+
+__all__ = ["column_sum", "linear_forward", "linear_input_grad", "linear_weight_grad"]
+
+
+def _rows(x: Array) -> Array:
+    """(..., K) -> (M, K)"""
+    return x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
+
+
+def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
+    """x (..., K), w (F, K), b (F,) -> (..., F)"""
+    y = np.matmul(x if x.ndim < 3 else _rows(x), w.T)
+    if b is not None:
+        y += b
+    return y if x.ndim < 3 else y.reshape((*x.shape[:-1], w.shape[0]))
+
+
+def linear_input_grad(g: Array, w: Array) -> Array:
+    """g (..., F), w (F, K) -> (..., K)"""
+    if g.ndim < 3:
+        return np.matmul(g, w)
+    return np.matmul(_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
+
+
+def linear_weight_grad(x: Array, g: Array) -> Array:
+    """x (..., K), g (..., F) -> (F, K)"""
+    return np.matmul(_rows(g).T, _rows(x))
+
+
+def column_sum(g: Array) -> Array:
+    """(..., F) -> (F,), as a product with ones: a BLAS call instead of a strided reduction."""
+    rows = _rows(g)
+    if rows.dtype.kind != "f" or rows.dtype.itemsize < 4:
+        return rows.sum(axis=0, dtype=g.dtype)
+    return np.matmul(np.ones(rows.shape[0], rows.dtype), rows)

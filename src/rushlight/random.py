@@ -1,0 +1,148 @@
+"""Random numbers: the only place that makes them.
+
+A `Generator` is a counter of its own over NumPy's SFC64 bit stream; `manual_seed` restarts the
+default one. Streams are not torch's: the same seed gives other numbers than torch gives.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array, DType
+from rushlight.errors import explain
+
+__all__ = ["Generator", "default_generator", "get_rng_state", "manual_seed", "set_rng_state"]
+
+
+class Generator:
+    """A seeded stream of random numbers.
+
+    Args:
+        seed: any non-negative int; None takes entropy from the operating system.
+
+    Example:
+        >>> a, b = Generator(0), Generator(0)
+        >>> bool((a.normal((3,)) == b.normal((3,))).all())
+        True
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._seed_with(np.random.SeedSequence(seed))
+
+    def _seed_with(self, sequence: np.random.SeedSequence) -> None:
+        self._sequence = sequence
+        self._bits = np.random.SFC64(sequence)
+        self._numpy = np.random.Generator(self._bits)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Restart the stream from `seed` (an int >= 0) and return the generator itself."""
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(explain("manual_seed", got=repr(seed), expected="an int >= 0"))
+        self._seed_with(np.random.SeedSequence(int(seed)))
+        return self
+
+    def initial_seed(self) -> int:
+        """Return the seed of the stream."""
+        entropy = self._sequence.entropy
+        assert isinstance(entropy, int)
+        return entropy
+
+    def spawn(self, *key: int) -> Generator:
+        """Return an independent generator, a function of this seed and `key` alone.
+
+        Example:
+            >>> epoch3 = Generator(7).spawn(3).permutation(4)
+            >>> bool((epoch3 == Generator(7).spawn(3).permutation(4)).all())
+            True
+        """
+        child = Generator.__new__(Generator)
+        path = (*self._sequence.spawn_key, *key)
+        child._seed_with(np.random.SeedSequence(self._sequence.entropy, spawn_key=path))
+        return child
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the state as a plain dict (numbers and arrays) that `set_state` takes back."""
+        inner = self._bits.state
+        return {
+            "entropy": self.initial_seed(),
+            "spawn_key": tuple(self._sequence.spawn_key),
+            "state": np.array(inner["state"]["state"], dtype=np.uint64),
+            "has_uint32": int(inner["has_uint32"]),
+            "uinteger": int(inner["uinteger"]),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `get_state` was called."""
+        self._seed_with(
+            np.random.SeedSequence(state["entropy"], spawn_key=tuple(state["spawn_key"]))
+        )
+        self._bits.state = {
+            "bit_generator": "SFC64",
+            "state": {"state": np.asarray(state["state"], dtype=np.uint64)},
+            "has_uint32": state["has_uint32"],
+            "uinteger": state["uinteger"],
+        }
+
+    def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Array:
+        """Draw float64 from [low, high)."""
+        return self._numpy.uniform(low, high, shape)
+
+    def random(self, shape: tuple[int, ...], dtype: DType) -> Array:
+        """Draw from [0, 1) in float32 or float64 directly (other dtypes by way of float64)."""
+        if dtype.char in "fd":
+            return self._numpy.random(shape, dtype=dtype.type)  # type: ignore[arg-type]
+        return self._numpy.random(shape).astype(dtype)
+
+    def normal(self, shape: tuple[int, ...], mean: float = 0.0, std: float = 1.0) -> Array:
+        """Draw float64 from the normal distribution."""
+        return self._numpy.normal(mean, std, shape)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
+        """Draw int64 from {low, ..., high - 1}."""
+        return self._numpy.integers(low, high, shape)
+
+    def permutation(self, n: int) -> Array:
+        """Return the numbers 0 to n - 1 in random order."""
+        return self._numpy.permutation(n)
+
+    def bernoulli(self, shape: tuple[int, ...], p: float) -> Array:
+        """Draw booleans that are True with probability `p`.
+
+        Raw 16-bit words are compared where 65,536 p is whole, else 32-bit words (p then holds to
+        2^-33): five to ten times as fast as drawing floats.
+        """
+        size = int(np.prod(shape, dtype=np.int64))
+        wide = not (p * 65536.0).is_integer()
+        dtype, per_word, span = (np.uint32, 2, 2.0**32) if wide else (np.uint16, 4, 65536.0)
+        threshold = round(p * span)
+        if threshold >= span:  # p == 1 does not fit the word
+            return np.ones(shape, dtype=np.bool_)
+        raw = np.asarray(self._bits.random_raw(-(-size // per_word))).view(dtype)
+        return (raw[:size] < dtype(threshold)).reshape(shape)
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Restart the default generator from `seed` and return it.
+
+    Example:
+        >>> import rushlight as rl
+        >>> _ = rl.manual_seed(0); a = rl.randn(3)
+        >>> _ = rl.manual_seed(0); bool((a == rl.randn(3)).all())
+        True
+    """
+    return default_generator.manual_seed(seed)
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Return the state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Put the default generator back into a state from `get_rng_state`."""
+    default_generator.set_state(state)
