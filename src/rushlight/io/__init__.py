@@ -1,0 +1,6 @@
+"""Files: names -> tensors and arrays and back, in formats that cannot run code."""
+
+from rushlight.io.atomic import atomic_write
+from rushlight.io.safetensors import load_bytes, load_file, save_bytes, save_file
+
+__all__ = ["atomic_write", "load_bytes", "load_file", "save_bytes", "save_file"]
