@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 
-__all__ = ["column_sum", "linear_forward", "linear_input_grad", "linear_weight_grad"]
+__all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]
 
 
 def _rows(x: Array) -> Array:
@@ -34,11 +34,3 @@ def linear_input_grad(g: Array, w: Array) -> Array:
 def linear_weight_grad(x: Array, g: Array) -> Array:
     """x (..., K), g (..., F) -> (F, K)"""
     return np.matmul(_rows(g).T, _rows(x))
-
-
-def column_sum(g: Array) -> Array:
-    """(..., F) -> (F,), as a product with ones: a BLAS call instead of a strided reduction."""
-    rows = _rows(g)
-    if rows.dtype.kind != "f" or rows.dtype.itemsize < 4:
-        return rows.sum(axis=0, dtype=g.dtype)
-    return np.matmul(np.ones(rows.shape[0], rows.dtype), rows)

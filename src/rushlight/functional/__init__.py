@@ -1,0 +1,8 @@
+"""Functions of tensors under torch's names, one module for each kind."""
+
+from rushlight.functional.activation import *
+from rushlight.functional.creation import *
+from rushlight.functional.elementwise import *
+from rushlight.functional.products import *
+from rushlight.functional.reduction import *
+from rushlight.functional.shaping import *

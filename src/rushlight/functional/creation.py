@@ -1,0 +1,372 @@
+"""Making tensors: from data, filled, counted, and at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight.arrays import Array, as_dtype, default_dtype, is_array, is_float
+from rushlight.errors import DeviceError, DtypeError, explain
+from rushlight.functional.dims import varargs
+from rushlight.random import Generator, default_generator
+from rushlight.tensor.tape import TensorBase, wrap
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = [
+    "arange",
+    "as_tensor",
+    "bernoulli",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "is_tensor",
+    "linspace",
+    "normal",
+    "numel",
+    "ones",
+    "ones_like",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+    "scalar_tensor",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
+
+def check_device(device: Any) -> None:
+    """Refuse a device other than the CPU."""
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        raise DeviceError(
+            explain("device", got=repr(str(device)), expected="'cpu'", fix="drop the argument")
+        )
+
+
+def _finish(array: Array, device: Any, requires_grad: bool) -> Tensor:
+    check_device(device)
+    out = wrap(array)
+    if requires_grad:
+        out.requires_grad = True
+    return out
+
+
+def is_tensor(obj: object) -> bool:
+    """Tell whether `obj` is a Tensor."""
+    return isinstance(obj, TensorBase)
+
+
+def numel(input: Tensor) -> int:
+    """Return the number of elements."""
+    return int(input._array.size)
+
+
+# ---- from data
+
+
+def _array(data: Any, dtype: Any) -> Array:
+    """Return a new array of `data`; Python floats get the default dtype."""
+    if isinstance(data, TensorBase):
+        data = data._array
+    if is_array(data) or isinstance(data, np.generic):
+        return np.array(data, dtype=as_dtype(data.dtype if dtype is None else dtype), order="K")
+    if isinstance(data, (list, tuple)) and any(isinstance(x, TensorBase) for x in data):
+        data = [x.tolist() if isinstance(x, TensorBase) else x for x in data]
+    try:
+        found = np.array(data)
+    except ValueError as error:
+        raise ValueError(
+            explain("tensor", got="rows of unequal length", expected="a regular nested sequence")
+        ) from error
+    if dtype is None:
+        dtype = default_dtype() if found.dtype == np.float64 else found.dtype
+        if found.size == 0 and not is_array(data):
+            dtype = default_dtype()
+    if found.dtype.kind not in "biuf":
+        raise DtypeError(
+            explain("tensor", got=f"data of type {found.dtype}", expected="numbers or bools")
+        )
+    return found.astype(as_dtype(dtype), copy=False)
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor with a copy of `data`.
+
+    Args:
+        data: a number, a nested sequence, an array or a tensor.
+        dtype: default: float32 (the default dtype) for Python floats, else the data's own.
+        device: 'cpu' or None.
+        requires_grad: whether gradients are to be computed; default False.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.tensor([[1, 2], [3, 4]]).sum()
+        tensor(10)
+    """
+    return _finish(_array(data, dtype), device, requires_grad)
+
+
+def scalar_tensor(s: float, *, dtype: Any = None) -> Tensor:
+    """Make a tensor without dims, of the default dtype."""
+    return _finish(
+        np.asarray(s, default_dtype() if dtype is None else as_dtype(dtype)), None, False
+    )
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """Make a tensor of `data`, sharing its memory where no conversion is needed."""
+    check_device(device)
+    if isinstance(data, TensorBase) and (dtype is None or as_dtype(dtype) == data._array.dtype):
+        return data  # type: ignore[return-value]
+    if is_array(data) and (dtype is None or as_dtype(dtype) == data.dtype):
+        return from_numpy(data)
+    return _finish(_array(data, dtype), None, False)
+
+
+def from_numpy(ndarray: Array) -> Tensor:
+    """Make a tensor that shares the memory of an array.
+
+    Raises:
+        TypeError: for anything but an array, or an unsupported dtype.
+    """
+    if not is_array(ndarray):
+        raise TypeError(explain("from_numpy", got=type(ndarray).__name__, expected="a NumPy array"))
+    as_dtype(ndarray.dtype)
+    return wrap(
+        ndarray if ndarray.dtype.isnative else ndarray.astype(ndarray.dtype.newbyteorder("="))
+    )
+
+
+# ---- filled
+
+
+def _dtype(dtype: Any) -> Any:
+    return default_dtype() if dtype is None else as_dtype(dtype)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Make an uninitialized tensor."""
+    return _finish(np.empty(varargs(size), _dtype(dtype)), device, requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Make a tensor of zeros.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.zeros(2, 2)
+        tensor([[0., 0.],
+                [0., 0.]])
+    """
+    return _finish(np.zeros(varargs(size), _dtype(dtype)), device, requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Make a tensor of ones."""
+    return _finish(np.ones(varargs(size), _dtype(dtype)), device, requires_grad)
+
+
+def full(
+    size: Sequence[int],
+    fill_value: float,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make a tensor of one value; its dtype follows the value unless it is given."""
+    if dtype is None and not isinstance(fill_value, float):
+        dtype = np.bool_ if isinstance(fill_value, bool) else np.int64
+    return _finish(np.full(varargs((size,)), fill_value, _dtype(dtype)), device, requires_grad)
+
+
+def _like(input: Tensor, dtype: Any) -> Array:
+    """Allocate in the shape and layout of another tensor."""
+    return np.empty_like(
+        input._array, dtype=input._array.dtype if dtype is None else as_dtype(dtype)
+    )
+
+
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make an uninitialized tensor of the shape, dtype and layout of another."""
+    return _finish(_like(input, dtype), device, requires_grad)
+
+
+def full_like(
+    input: Tensor,
+    fill_value: float,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make a tensor of one value in the shape, dtype and layout of another."""
+    out = _like(input, dtype)
+    out.fill(fill_value)
+    return _finish(out, device, requires_grad)
+
+
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor of zeros in the shape, dtype and layout of another."""
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make a tensor of ones in the shape, dtype and layout of another."""
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Make the n x m identity matrix."""
+    return _finish(np.eye(n, m, dtype=_dtype(dtype)), None, requires_grad)
+
+
+# ---- counted
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make start, start + step, ... below `end`; int64 if all arguments are ints.
+
+    Raises:
+        RuntimeError: if step is 0 or leads away from the end.
+    """
+    first, last = (0, start) if end is None else (start, end)
+    if step == 0 or (last - first) * step < 0:
+        raise RuntimeError(
+            explain("arange", got=f"{first} to {last} by {step}", expected="a step towards the end")
+        )
+    if dtype is None and all(isinstance(v, int) for v in (first, last, step)):
+        dtype = np.int64
+    count = int(np.ceil((last - first) / step))
+    values = first + np.arange(count) * step
+    return _finish(values.astype(_dtype(dtype)), device, requires_grad)
+
+
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Make `steps` evenly spaced values from start to end, both included."""
+    return _finish(np.linspace(start, end, steps).astype(_dtype(dtype)), None, requires_grad)
+
+
+# ---- random
+
+
+def _random(draw: Any, dtype: Any, generator: Generator | None) -> Array:
+    found = _dtype(dtype)
+    if not is_float(found):
+        raise DtypeError(explain("random", got=found.name, expected="a floating dtype"))
+    values: Array = draw(default_generator if generator is None else generator, found)
+    return np.asarray(values).astype(found, copy=False)
+
+
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw from the uniform distribution on [0, 1)."""
+    shape = varargs(size)
+    return _finish(
+        _random(lambda g, d: g.random(shape, d), dtype, generator), device, requires_grad
+    )
+
+
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw from the standard normal distribution."""
+    shape = varargs(size)
+    return _finish(_random(lambda g, d: g.normal(shape), dtype, generator), device, requires_grad)
+
+
+def rand_like(input: Tensor, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    """Draw uniformly from [0, 1) in the shape and dtype of another tensor."""
+    return rand(input._array.shape, dtype=dtype or input._array.dtype, generator=generator)
+
+
+def randn_like(input: Tensor, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    """Draw standard normal numbers in the shape and dtype of another tensor."""
+    return randn(input._array.shape, dtype=dtype or input._array.dtype, generator=generator)
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Draw integers from {low, ..., high - 1}; `randint(high, size)` starts at 0."""
+    if size is None:
+        low, high, size = 0, low, high
+    source = default_generator if generator is None else generator
+    values = source.integers(low, high, varargs((size,)))
+    return _finish(
+        values.astype(np.int64 if dtype is None else as_dtype(dtype)), None, requires_grad
+    )
+
+
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+    """Return 0 to n - 1 in random order."""
+    source = default_generator if generator is None else generator
+    return wrap(source.permutation(n).astype(np.int64 if dtype is None else as_dtype(dtype)))
+
+
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
+) -> Tensor:
+    """Draw from normal distributions: numbers with `size`, or tensors of means and deviations."""
+    if size is None:
+        shape = np.broadcast_shapes(
+            np.shape(getattr(mean, "_array", mean)), np.shape(getattr(std, "_array", std))
+        )
+        noise = randn(shape, generator=generator)
+    else:
+        noise = randn(size, generator=generator)
+    return noise * std + mean
+
+
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """Draw 0 or 1 with the probabilities in `input`."""
+    source = default_generator if generator is None else generator
+    p = input._array
+    if not is_float(p.dtype) or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(
+            explain("bernoulli", got="values outside [0, 1]", expected="probabilities")
+        )
+    return wrap((source.random(p.shape, np.dtype(np.float64)) < p).astype(p.dtype))

@@ -1,0 +1,481 @@
+"""Elementwise functions: arithmetic, exponentials, trigonometry, rounding, comparison, logic.
+
+All broadcast and promote dtypes as torch does; integers go in where a float comes out. Each is one
+typed line over its row in `rushlight.ops.elementwise`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight.arrays import is_float
+from rushlight.errors import explain
+from rushlight.ops import elementwise as ew
+from rushlight.tensor.tape import TensorBase, apply, wrap
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = [
+    "abs",
+    "acos",
+    "acosh",
+    "add",
+    "allclose",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "ceil",
+    "clamp",
+    "cos",
+    "cosh",
+    "div",
+    "eq",
+    "equal",
+    "erf",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "ge",
+    "gt",
+    "isclose",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "lerp",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "masked_fill",
+    "maximum",
+    "minimum",
+    "mul",
+    "ne",
+    "neg",
+    "pow",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "sub",
+    "tan",
+    "tanh",
+    "trunc",
+    "where",
+]
+
+# ---- one argument
+
+
+def neg(input: Tensor) -> Tensor:
+    """Return -x, elementwise."""
+    return apply(ew.neg, (input,), {})  # type: ignore[no-any-return]
+
+
+def exp(input: Tensor) -> Tensor:
+    """Return e^x, elementwise."""
+    return apply(ew.exp, (input,), {})  # type: ignore[no-any-return]
+
+
+def exp2(input: Tensor) -> Tensor:
+    """Return 2^x, elementwise."""
+    return apply(ew.exp2, (input,), {})  # type: ignore[no-any-return]
+
+
+def expm1(input: Tensor) -> Tensor:
+    """Return e^x - 1, exact near 0, elementwise."""
+    return apply(ew.expm1, (input,), {})  # type: ignore[no-any-return]
+
+
+def log(input: Tensor) -> Tensor:
+    """Return ln x, elementwise."""
+    return apply(ew.log, (input,), {})  # type: ignore[no-any-return]
+
+
+def log2(input: Tensor) -> Tensor:
+    """Return log2 x, elementwise."""
+    return apply(ew.log2, (input,), {})  # type: ignore[no-any-return]
+
+
+def log10(input: Tensor) -> Tensor:
+    """Return log10 x, elementwise."""
+    return apply(ew.log10, (input,), {})  # type: ignore[no-any-return]
+
+
+def log1p(input: Tensor) -> Tensor:
+    """Return ln(1 + x), exact near 0, elementwise."""
+    return apply(ew.log1p, (input,), {})  # type: ignore[no-any-return]
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """Return x^(1/2), elementwise."""
+    return apply(ew.sqrt, (input,), {})  # type: ignore[no-any-return]
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """Return x^(-1/2), elementwise."""
+    return apply(ew.rsqrt, (input,), {})  # type: ignore[no-any-return]
+
+
+def square(input: Tensor) -> Tensor:
+    """Return x^2, elementwise."""
+    return apply(ew.square, (input,), {})  # type: ignore[no-any-return]
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """Return 1 / x, elementwise."""
+    return apply(ew.reciprocal, (input,), {})  # type: ignore[no-any-return]
+
+
+def sin(input: Tensor) -> Tensor:
+    """Return sin x, elementwise."""
+    return apply(ew.sin, (input,), {})  # type: ignore[no-any-return]
+
+
+def cos(input: Tensor) -> Tensor:
+    """Return cos x, elementwise."""
+    return apply(ew.cos, (input,), {})  # type: ignore[no-any-return]
+
+
+def tan(input: Tensor) -> Tensor:
+    """Return tan x, elementwise."""
+    return apply(ew.tan, (input,), {})  # type: ignore[no-any-return]
+
+
+def asin(input: Tensor) -> Tensor:
+    """Return arcsin x, elementwise."""
+    return apply(ew.asin, (input,), {})  # type: ignore[no-any-return]
+
+
+def acos(input: Tensor) -> Tensor:
+    """Return arccos x, elementwise."""
+    return apply(ew.acos, (input,), {})  # type: ignore[no-any-return]
+
+
+def atan(input: Tensor) -> Tensor:
+    """Return arctan x, elementwise."""
+    return apply(ew.atan, (input,), {})  # type: ignore[no-any-return]
+
+
+def sinh(input: Tensor) -> Tensor:
+    """Return sinh x, elementwise."""
+    return apply(ew.sinh, (input,), {})  # type: ignore[no-any-return]
+
+
+def cosh(input: Tensor) -> Tensor:
+    """Return cosh x, elementwise."""
+    return apply(ew.cosh, (input,), {})  # type: ignore[no-any-return]
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Return tanh x, elementwise."""
+    return apply(ew.tanh, (input,), {})  # type: ignore[no-any-return]
+
+
+def asinh(input: Tensor) -> Tensor:
+    """Return arsinh x, elementwise."""
+    return apply(ew.asinh, (input,), {})  # type: ignore[no-any-return]
+
+
+def acosh(input: Tensor) -> Tensor:
+    """Return arcosh x, elementwise."""
+    return apply(ew.acosh, (input,), {})  # type: ignore[no-any-return]
+
+
+def atanh(input: Tensor) -> Tensor:
+    """Return artanh x, elementwise."""
+    return apply(ew.atanh, (input,), {})  # type: ignore[no-any-return]
+
+
+def erf(input: Tensor) -> Tensor:
+    """Return the error function, elementwise."""
+    return apply(ew.erf, (input,), {})  # type: ignore[no-any-return]
+
+
+def abs(input: Tensor) -> Tensor:
+    """Return |x|, with gradient 0 at 0, elementwise."""
+    return apply(ew.abs, (input,), {})  # type: ignore[no-any-return]
+
+
+def sign(input: Tensor) -> Tensor:
+    """Return -1, 0 or 1, elementwise."""
+    return apply(ew.sign, (input,), {})  # type: ignore[no-any-return]
+
+
+def floor(input: Tensor) -> Tensor:
+    """Return the largest integer <= x, elementwise."""
+    return apply(ew.floor, (input,), {})  # type: ignore[no-any-return]
+
+
+def ceil(input: Tensor) -> Tensor:
+    """Return the smallest integer >= x, elementwise."""
+    return apply(ew.ceil, (input,), {})  # type: ignore[no-any-return]
+
+
+def trunc(input: Tensor) -> Tensor:
+    """Return x without its fraction, elementwise."""
+    return apply(ew.trunc, (input,), {})  # type: ignore[no-any-return]
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """Return 1 / (1 + e^-x), without overflow, elementwise."""
+    return apply(ew.sigmoid, (input,), {})  # type: ignore[no-any-return]
+
+
+def relu(input: Tensor) -> Tensor:
+    """Return max(x, 0), with gradient 0 at 0, elementwise."""
+    return apply(ew.relu, (input,), {})  # type: ignore[no-any-return]
+
+
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """Return x rounded to the nearest integer (halves to even) or to `decimals` places.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.round(rl.tensor([0.5, 1.5, -2.7]))
+        tensor([ 0.,  2., -3.])
+    """
+    if decimals:
+        return round(input * 10.0**decimals) / 10.0**decimals
+    return apply(ew.round, (input,), {})  # type: ignore[no-any-return]
+
+
+def clamp(
+    input: Tensor, min: float | Tensor | None = None, max: float | Tensor | None = None
+) -> Tensor:
+    """Return x limited to [min, max]; the gradient is 1 inside (limits included), else 0.
+
+    Args:
+        min, max: numbers or tensors; at least one must be given.
+
+    Raises:
+        ValueError: if neither limit is given.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.clamp(rl.tensor([-2.0, 0.5, 9.0]), min=0, max=1)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    if min is None and max is None:
+        raise ValueError(explain("clamp", got="min=None and max=None", expected="a limit"))
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        low = input if min is None else where(input < min, min, input)
+        return low if max is None else where(low > max, max, low)
+    return apply(ew.clamp, (input,), {"low": min, "high": max})  # type: ignore[no-any-return]
+
+
+# ---- two arguments
+
+
+def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """Return a + alpha * b."""
+    return apply(ew.add, (input, other if alpha == 1 else other * alpha), {})  # type: ignore[no-any-return]
+
+
+def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """Return a - alpha * b."""
+    return apply(ew.sub, (input, other if alpha == 1 else other * alpha), {})  # type: ignore[no-any-return]
+
+
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """Return a / b, optionally rounded towards zero ("trunc") or down ("floor").
+
+    Raises:
+        ValueError: for another rounding mode.
+    """
+    if rounding_mode is None:
+        return apply(ew.div, (input, other), {})  # type: ignore[no-any-return]
+    if rounding_mode not in ("trunc", "floor"):
+        raise ValueError(
+            explain("div", got=f"rounding_mode={rounding_mode!r}", expected="'trunc' or 'floor'")
+        )
+    quotient: Tensor = apply(ew.div, (input, other), {})
+    rounded = floor(quotient) if rounding_mode == "floor" else trunc(quotient)
+    integers = [x for x in (input, other) if isinstance(x, TensorBase)]
+    if not any(is_float(x._array.dtype) for x in integers) and not isinstance(other, float):
+        return rounded.to((integers[0]._array[:0] + 0).dtype)
+    return rounded
+
+
+def floor_divide(input: Tensor, other: Any) -> Tensor:
+    """Return floor(a / b)."""
+    return div(input, other, rounding_mode="floor")
+
+
+def mul(input: Tensor, other: Any) -> Tensor:
+    """Return a * b, elementwise."""
+    return apply(ew.mul, (input, other), {})  # type: ignore[no-any-return]
+
+
+def maximum(input: Tensor, other: Any) -> Tensor:
+    """Return the larger of a and b; a tie shares the gradient, elementwise."""
+    return apply(ew.maximum, (input, other), {})  # type: ignore[no-any-return]
+
+
+def minimum(input: Tensor, other: Any) -> Tensor:
+    """Return the smaller of a and b; a tie shares the gradient, elementwise."""
+    return apply(ew.minimum, (input, other), {})  # type: ignore[no-any-return]
+
+
+def atan2(input: Tensor, other: Any) -> Tensor:
+    """Return the angle of the point (b, a), elementwise."""
+    return apply(ew.atan2, (input, other), {})  # type: ignore[no-any-return]
+
+
+def remainder(input: Tensor, other: Any) -> Tensor:
+    """Return a - floor(a / b) * b, with the sign of b, elementwise."""
+    return apply(ew.remainder, (input, other), {})  # type: ignore[no-any-return]
+
+
+def fmod(input: Tensor, other: Any) -> Tensor:
+    """Return a - trunc(a / b) * b, with the sign of a, elementwise."""
+    return apply(ew.fmod, (input, other), {})  # type: ignore[no-any-return]
+
+
+def pow(input: Tensor, exponent: Any) -> Tensor:
+    """Return a^b, elementwise."""
+    return apply(ew.pow, (input, exponent), {})  # type: ignore[no-any-return]
+
+
+def where(condition: Tensor, input: Any, other: Any) -> Tensor:
+    """Return `input` where the condition holds and `other` elsewhere.
+
+    Args:
+        condition: a bool tensor; no gradient flows through it.
+        input, other: tensors or numbers.
+
+    Example:
+        >>> import rushlight as rl
+        >>> x = rl.tensor([-1.0, 2.0])
+        >>> rl.where(x > 0, x, 0.0)
+        tensor([0., 2.])
+    """
+    mask = condition._array if isinstance(condition, TensorBase) else np.asarray(condition)
+    if mask.dtype != np.bool_:
+        raise TypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
+    return apply(ew.where, (input, other), {"condition": mask})  # type: ignore[no-any-return]
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """Return `input` with `value` where `mask` (bool, broadcastable) holds."""
+    return where(mask, value, input)
+
+
+def lerp(input: Tensor, end: Tensor, weight: float | Tensor) -> Tensor:
+    """Return a + weight * (b - a)."""
+    return input + weight * (end - input)
+
+
+# ---- comparison and logic: bool tensors without a gradient
+
+
+def _compare(f: Any, input: Any, other: Any) -> Tensor:
+    a = input._array if isinstance(input, TensorBase) else input
+    b = other._array if isinstance(other, TensorBase) else other
+    with np.errstate(all="ignore"):
+        return wrap(f(a, b))
+
+
+def eq(input: Tensor, other: Any) -> Tensor:
+    """Return a == b, elementwise, as a bool tensor."""
+    return _compare(np.equal, input, other)
+
+
+def ne(input: Tensor, other: Any) -> Tensor:
+    """Return a != b, elementwise, as a bool tensor."""
+    return _compare(np.not_equal, input, other)
+
+
+def lt(input: Tensor, other: Any) -> Tensor:
+    """Return a < b, elementwise, as a bool tensor."""
+    return _compare(np.less, input, other)
+
+
+def le(input: Tensor, other: Any) -> Tensor:
+    """Return a <= b, elementwise, as a bool tensor."""
+    return _compare(np.less_equal, input, other)
+
+
+def gt(input: Tensor, other: Any) -> Tensor:
+    """Return a > b, elementwise, as a bool tensor."""
+    return _compare(np.greater, input, other)
+
+
+def ge(input: Tensor, other: Any) -> Tensor:
+    """Return a >= b, elementwise, as a bool tensor."""
+    return _compare(np.greater_equal, input, other)
+
+
+def logical_and(input: Tensor, other: Any) -> Tensor:
+    """Return a and b, elementwise, as a bool tensor."""
+    return _compare(np.logical_and, input, other)
+
+
+def logical_or(input: Tensor, other: Any) -> Tensor:
+    """Return a or b, elementwise, as a bool tensor."""
+    return _compare(np.logical_or, input, other)
+
+
+def logical_xor(input: Tensor, other: Any) -> Tensor:
+    """Return a xor b, elementwise, as a bool tensor."""
+    return _compare(np.logical_xor, input, other)
+
+
+def logical_not(input: Tensor) -> Tensor:
+    """Return not x, elementwise, as a bool tensor."""
+    return wrap(np.logical_not(input._array))
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Return whether x is NaN, elementwise, as a bool tensor."""
+    return wrap(np.isnan(input._array))
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Return whether x is infinite, elementwise, as a bool tensor."""
+    return wrap(np.isinf(input._array))
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Return whether x is neither NaN nor infinite, elementwise, as a bool tensor."""
+    return wrap(np.isfinite(input._array))
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Return |a - b| <= atol + rtol * |b|, elementwise."""
+    return wrap(np.isclose(input._array, other._array, rtol, atol, equal_nan))
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Tell whether `isclose` holds everywhere."""
+    return bool(np.allclose(input._array, other._array, rtol, atol, equal_nan))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Tell whether shapes and all elements are equal."""
+    return bool(np.array_equal(input._array, other._array))

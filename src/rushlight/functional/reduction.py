@@ -1,0 +1,310 @@
+"""Reductions with torch's `dim` and `keepdim`: sums, moments, extremes, norms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from rushlight.arrays import as_dtype, is_float
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.dims import one_dim, some_dims
+from rushlight.ops import elementwise as ew
+from rushlight.ops import index as ix
+from rushlight.ops import reduce
+from rushlight.tensor.tape import TensorBase, apply, wrap
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = [
+    "all",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "argsort",
+    "count_nonzero",
+    "cumsum",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "norm",
+    "prod",
+    "sort",
+    "std",
+    "sum",
+    "topk",
+    "var",
+]
+
+Dim = int | Sequence[int] | None
+
+
+class ValuesAndIndices(NamedTuple):
+    """The result of a reduction that also says where: `.values` and `.indices`."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _floating(x: TensorBase, where: str) -> None:
+    if not is_float(x._array.dtype):
+        raise DtypeError(
+            explain(where, got=x._array.dtype.name, expected="a floating dtype", fix="use .float()")
+        )
+
+
+def _reduce(op: Any, x: Tensor, dim: Dim, keepdim: bool, **options: Any) -> Tensor:
+    dims = some_dims(dim, x._array.ndim, op.name)
+    return apply(op, (x,), {"dims": dims, "keepdim": keepdim, **options})  # type: ignore[no-any-return]
+
+
+def _converted(x: Tensor, dtype: Any) -> Tensor:
+    return x if dtype is None else x.to(as_dtype(dtype))
+
+
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Return the sum over `dim` (int, ints or None for all); integers and bools sum to int64.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.sum(rl.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+        tensor([4., 6.])
+    """
+    return _reduce(reduce.sum, _converted(input, dtype), dim, keepdim)
+
+
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Return the mean over `dim`; the dtype must be floating."""
+    x = _converted(input, dtype)
+    _floating(x, "mean")
+    return _reduce(reduce.mean, x, dim, keepdim)
+
+
+def _correction(unbiased: bool | None, correction: float) -> float:
+    return correction if unbiased is None else float(unbiased)
+
+
+def var(
+    input: Tensor,
+    dim: Dim | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+) -> Tensor:
+    """Return the variance, sum((x - mean)^2) / max(n - correction, 0).
+
+    Args:
+        dim: int, ints or None for all.
+        unbiased: the older spelling: True for correction 1, False for 0.
+        correction: what is taken off n; default 1.
+    """
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    _floating(input, "var")
+    return _reduce(reduce.var, input, dim, keepdim, correction=_correction(unbiased, correction))
+
+
+def std(
+    input: Tensor,
+    dim: Dim | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float = 1,
+) -> Tensor:
+    """Return the square root of `var`; the gradient is 0 where nothing varies."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    _floating(input, "std")
+    return _reduce(reduce.std, input, dim, keepdim, correction=_correction(unbiased, correction))
+
+
+def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Return the maximum over `dim`; equal maxima share the gradient."""
+    return _reduce(reduce.amax, input, dim, keepdim)
+
+
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Return the minimum over `dim`; equal minima share the gradient."""
+    return _reduce(reduce.amin, input, dim, keepdim)
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """Return the maximum: of all, of one dim with its places, or of two tensors elementwise.
+
+    `max(x)` is a scalar; `max(x, dim)` has `.values` and `.indices` (the first maximum, which takes
+    the gradient); `max(x, other)` is `maximum`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.max(rl.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
+        tensor([1, 0])
+    """
+    return _max_or_min(input, dim, keepdim, other, ix.max_dim, reduce.amax, ew.maximum)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """Return the minimum: of all, of one dim with its places, or of two tensors elementwise."""
+    return _max_or_min(input, dim, keepdim, other, ix.min_dim, reduce.amin, ew.minimum)
+
+
+def _max_or_min(
+    x: Tensor, dim: Any, keepdim: bool, other: Any, pick: Any, total: Any, pair: Any
+) -> Any:
+    if isinstance(dim, TensorBase):
+        dim, other = None, dim
+    if other is not None:
+        return apply(pair, (x, other), {})
+    if dim is None:
+        return _reduce(total, x, None, False)
+    return ValuesAndIndices(*apply(pick, (x,), _place(x, dim, keepdim, pick.name)))
+
+
+def _place(x: Tensor, dim: int, keepdim: bool, where: str) -> dict[str, Any]:
+    dim = one_dim(dim, x._array.ndim, where)
+    if x._array.ndim and x._array.shape[dim] == 0:
+        raise IndexError(explain(where, got=f"a tensor {x.shape}", expected=f"dim {dim} not empty"))
+    return {"dim": dim, "keepdim": keepdim}
+
+
+def _arg(find: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    if dim is None:
+        if x._array.size == 0:
+            raise IndexError(explain(find.__name__, got="an empty tensor", expected="elements"))
+        index = find(x._array)
+        return wrap(np.asarray(index).reshape((1,) * x._array.ndim if keepdim else ()))
+    place = _place(x, dim, keepdim, find.__name__)
+    if not x._array.ndim:
+        return wrap(np.zeros((), np.int64))
+    return wrap(find(x._array, axis=place["dim"], keepdims=keepdim))
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return the place of the first maximum, in the flattened tensor if `dim` is None."""
+    return _arg(np.argmax, input, dim, keepdim)
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Return the place of the first minimum, in the flattened tensor if `dim` is None."""
+    return _arg(np.argmin, input, dim, keepdim)
+
+
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """Return the product over `dim` (None for all); zeros have exact gradients."""
+    return _reduce(reduce.prod, _converted(input, dtype), dim, keepdim)
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Return the running sum along `dim`."""
+    x = _converted(input, dtype)
+    if x._array.ndim == 0:
+        one_dim(dim, 0, "cumsum")
+        return x.clone()
+    return apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})  # type: ignore[no-any-return]
+
+
+def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
+    """Return ln sum(e^x) over `dim`, with the maximum taken out first."""
+    return _reduce(reduce.logsumexp, input, dim, keepdim)
+
+
+def norm(
+    input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim: bool = False
+) -> Tensor:
+    """Return the p-norm, (sum |x|^p)^(1/p), over `dim` (all of them by default).
+
+    Args:
+        p: 'fro' or 2 (Euclidean), 1, 0 (the count of non-zeros), inf, -inf or another number.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.norm(rl.tensor([3.0, 4.0]))
+        tensor(5.)
+    """
+    _floating(input, "norm")
+    if p in ("fro", 2, None):
+        return _reduce(reduce.norm, input, dim, keepdim)
+    if isinstance(p, str):
+        raise ValueError(explain("norm", got=f"p={p!r}", expected="'fro' or a number"))
+    size = input.abs()
+    if p == 1:
+        return sum(size, dim, keepdim)
+    if p == 0:
+        return sum((input != 0).to(input.dtype), dim, keepdim)
+    if p in (float("inf"), float("-inf")):
+        return (amax if p > 0 else amin)(size, dim, keepdim)
+    return sum(size**p, dim, keepdim) ** (1.0 / p)
+
+
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
+) -> ValuesAndIndices:
+    """Return the values in order along `dim`, and where each stood (always a stable order)."""
+    options = {"dim": one_dim(dim, input._array.ndim, "sort"), "descending": descending}
+    return ValuesAndIndices(*apply(ix.sort, (input,), options))
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """Return the indices that sort along `dim`."""
+    return sort(input, dim, descending, stable).indices
+
+
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> ValuesAndIndices:
+    """Return the k largest (or smallest) along `dim` with their indices, in order."""
+    found = one_dim(dim, input._array.ndim, "topk")
+    size = input._array.shape[found] if input._array.ndim else 1
+    if not 0 <= k <= size:
+        raise ShapeError(explain("topk", got=f"k={k}", expected=f"0 to {size} for dim {dim}"))
+    values, indices = sort(input, dim, descending=largest)
+    if not input._array.ndim:
+        return ValuesAndIndices(values, indices)
+    return ValuesAndIndices(values.narrow(found, 0, k), indices.narrow(found, 0, k))
+
+
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Return the median; of an even count the lower of the two, as torch does."""
+    if dim is None:
+        flat = input.reshape(-1)
+        return sort(flat).values[(flat.shape[0] - 1) // 2]
+    found = one_dim(dim, input._array.ndim, "median")
+    values, indices = sort(input, found)
+    middle = (input._array.shape[found] - 1) // 2
+    picked = values.narrow(found, middle, 1), indices.narrow(found, middle, 1)
+    if not keepdim:
+        picked = picked[0].squeeze(found), picked[1].squeeze(found)
+    return ValuesAndIndices(*picked)
+
+
+# ---- bools and counts
+
+
+def _logic(f: Any, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
+    dims = some_dims(dim, x._array.ndim, f.__name__)
+    return wrap(f(x._array, axis=dims, keepdims=keepdim))
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Tell whether all elements are true (non-zero)."""
+    return _logic(np.all, input, dim, keepdim)
+
+
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Tell whether any element is true (non-zero)."""
+    return _logic(np.any, input, dim, keepdim)
+
+
+def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
+    """Return how many elements are not zero."""
+    dims = some_dims(dim, input._array.ndim, "count_nonzero")
+    return wrap(np.asarray(np.count_nonzero(input._array, axis=dims), np.int64))

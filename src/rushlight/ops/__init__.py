@@ -1,0 +1,1 @@
+"""Differentiable operations: forward and backward beside each other, on plain arrays."""

@@ -1,0 +1,330 @@
+"""Elementwise ops: a row of a table each.
+
+A unary row gives the array function and the derivative as `df(g, x)` or, where it is cheaper in
+terms of the output, `df(g, y)`. A binary row gives the array function and the two derivatives
+`df(g, a, b, y)`. The derivatives are formulas over operators and other rows, so they serve the
+second order too. Scalars stay Python scalars; the tape undoes broadcasting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.ops.contract import Op, Saved, define
+
+Formula = Callable[..., Any]
+Result = tuple[tuple[Any, ...], Saved]
+
+
+def unary(
+    name: str, f: Formula, df: Formula, *, of: str = "x", casts: str = "float", **traits: Any
+) -> Op:
+    """Define y = f(x) with gradient df(g, x), or df(g, y) for `of="y"`."""
+    by_output = of == "y"
+
+    def forward(x: Any) -> Result:
+        y = f(x)
+        return (y,), Saved((None,), (y,)) if by_output else Saved((x,))
+
+    def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+        return (df(grads[0], (saved.outputs if by_output else saved.inputs)[0]),)
+
+    return define(name, forward, backward, casts=casts, **traits)
+
+
+def step(name: str, f: Formula, *, casts: str = "promote") -> Op:
+    """Define a piecewise constant y = f(x): its gradient is zero."""
+
+    def forward(x: Any) -> Result:
+        return (f(x),), Saved((None,))
+
+    def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+        return (grads[0] * 0.0,)
+
+    return define(name, forward, backward, casts=casts)
+
+
+def binary(
+    name: str,
+    f: Formula,
+    da: Formula,
+    db: Formula,
+    *,
+    keep: str = "ab",
+    casts: str = "promote",
+    **traits: Any,
+) -> Op:
+    """Define y = f(a, b) with gradients da(g, a, b, y) and db(g, a, b, y).
+
+    `keep` names those of a, b and y that the derivatives read.
+    """
+    keep_a, keep_b, keep_y = "a" in keep, "b" in keep, "y" in keep
+
+    def forward(a: Any, b: Any) -> Result:
+        y = f(a, b)
+        return (y,), Saved((a if keep_a else None, b if keep_b else None), (y,) if keep_y else ())
+
+    def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+        g, (a, b), y = grads[0], saved.inputs, saved.outputs[0] if keep_y else None
+        return (
+            da(g, a, b, y) if needs[0] else None,
+            db(g, a, b, y) if needs[1] else None,
+        )
+
+    return define(name, forward, backward, casts=casts, **traits)
+
+
+# ---- where: the condition is an option, as no gradient flows through it
+
+
+def _where_forward(a: Any, b: Any, condition: Any) -> Result:
+    return (np.where(condition, a, b),), Saved((None, None), constants=condition)
+
+
+def _where_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+    g, condition = grads[0], saved.constants
+    return (
+        where(g, 0.0, condition=condition) if needs[0] else None,
+        where(0.0, g, condition=condition) if needs[1] else None,
+    )
+
+
+where = define("where", _where_forward, _where_backward, casts="promote", fresh=True)
+
+
+def mask(condition: Any) -> Any:
+    """Return a comparison's bare array, whether it compared arrays or Tensors."""
+    return getattr(condition, "_array", condition)
+
+
+# ---- arithmetic
+
+add = binary("add", np.add, lambda g, a, b, y: g, lambda g, a, b, y: g, keep="")
+sub = binary("sub", np.subtract, lambda g, a, b, y: g, lambda g, a, b, y: -g, keep="")
+mul = binary("mul", np.multiply, lambda g, a, b, y: g * b, lambda g, a, b, y: g * a)
+div = binary(
+    "div",
+    np.true_divide,
+    lambda g, a, b, y: g / b,
+    lambda g, a, b, y: -g * (a / b) / b,
+    casts="float",
+)
+
+
+def _pow(a: Any, b: Any) -> Any:
+    if isinstance(b, (int, float)) and not isinstance(b, bool):
+        return a**b  # NumPy turns 2, 0.5 and -1 into square, sqrt and reciprocal
+    return np.power(a, b)
+
+
+def _pow_base(g: Any, a: Any, b: Any, y: Any) -> Any:
+    if isinstance(b, (int, float)):
+        if b == 0:
+            return g * 0.0
+        return g * (a if b == 2 else a ** (b - 1)) * b
+    return where(0.0, g * b * a ** (b - 1), condition=mask(b == 0))
+
+
+def _pow_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+    if isinstance(a, (int, float)):
+        return g * y * math.log(a) if a > 0 else where(g * 0.0, math.nan, condition=mask(b >= 0))
+    flat = mask(a == 0) & mask(b >= 0)  # 0 ** b is 0 (or 1) all around
+    return where(0.0, g * y * log(a), condition=flat)
+
+
+pow = binary("pow", _pow, _pow_base, _pow_exponent, keep="aby")
+maximum = binary(
+    "maximum",
+    np.maximum,
+    lambda g, a, b, y: g * _share(a, b),
+    lambda g, a, b, y: g * _share(b, a),
+)
+minimum = binary(
+    "minimum",
+    np.minimum,
+    lambda g, a, b, y: g * _share(b, a),
+    lambda g, a, b, y: g * _share(a, b),
+)
+atan2 = binary(
+    "atan2",
+    np.arctan2,
+    lambda g, a, b, y: g * (b / (a * a + b * b)),
+    lambda g, a, b, y: g * (-a / (a * a + b * b)),
+    casts="float",
+)
+remainder = binary(
+    "remainder",
+    np.remainder,
+    lambda g, a, b, y: g,
+    lambda g, a, b, y: -g * floor(a / b),
+)
+fmod = binary("fmod", np.fmod, lambda g, a, b, y: g, lambda g, a, b, y: -g * trunc(a / b))
+
+
+def _share(a: Any, b: Any) -> Any:
+    """1 where a wins, 1/2 where both are equal, 0 elsewhere; in the floating dtype of a or b."""
+    a, b = mask(a), mask(b)
+    dtype = a.dtype if hasattr(a, "dtype") else b.dtype
+    return ((a > b) + 0.5 * (a == b)).astype(dtype)
+
+
+# ---- smooth functions of one argument
+
+neg = unary("neg", np.negative, lambda g, y: -g, of="", casts="promote")
+exp = unary("exp", np.exp, lambda g, y: g * y, of="y")
+exp2 = unary("exp2", np.exp2, lambda g, y: g * y * math.log(2), of="y")
+expm1 = unary("expm1", np.expm1, lambda g, y: g * (y + 1.0), of="y")
+log = unary("log", np.log, lambda g, x: g / x)
+log2 = unary("log2", np.log2, lambda g, x: g / (x * math.log(2)))
+log10 = unary("log10", np.log10, lambda g, x: g / (x * math.log(10)))
+log1p = unary("log1p", np.log1p, lambda g, x: g / (x + 1.0))
+sqrt = unary("sqrt", np.sqrt, lambda g, y: g / (y * 2.0), of="y")
+rsqrt = unary("rsqrt", lambda x: 1.0 / np.sqrt(x), lambda g, y: g * (y * y * y) * -0.5, of="y")
+square = unary("square", np.square, lambda g, x: g * (x * 2.0), casts="promote")
+reciprocal = unary("reciprocal", lambda x: 1.0 / x, lambda g, y: -g * (y * y), of="y")
+sin = unary("sin", np.sin, lambda g, x: g * cos(x))
+cos = unary("cos", np.cos, lambda g, x: -g * sin(x))
+tan = unary("tan", np.tan, lambda g, y: g * (y * y + 1.0), of="y")
+asin = unary("asin", np.arcsin, lambda g, x: g * rsqrt(1.0 - x * x))
+acos = unary("acos", np.arccos, lambda g, x: -g * rsqrt(1.0 - x * x))
+atan = unary("atan", np.arctan, lambda g, x: g / (x * x + 1.0))
+sinh = unary("sinh", np.sinh, lambda g, x: g * cosh(x))
+cosh = unary("cosh", np.cosh, lambda g, x: g * sinh(x))
+tanh = unary("tanh", np.tanh, lambda g, y: g * (1.0 - y * y), of="y")
+asinh = unary("asinh", np.arcsinh, lambda g, x: g * rsqrt(x * x + 1.0))
+acosh = unary("acosh", np.arccosh, lambda g, x: g * rsqrt(x * x - 1.0))
+atanh = unary("atanh", np.arctanh, lambda g, x: g / (1.0 - x * x))
+
+
+def _erf(x: Any) -> Any:
+    from scipy.special import erf  # SciPy costs 0.4 s to import: only who needs it pays
+
+    return erf(x)
+
+
+erf = unary("erf", _erf, lambda g, x: g * (exp(-x * x) * (2.0 / math.sqrt(math.pi))))
+
+
+# ---- pieces: derivative zero, or one on either side of a kink
+
+abs = unary("abs", np.abs, lambda g, x: g * sign(x), casts="promote")
+sign = step("sign", np.sign)
+floor = step("floor", np.floor)
+ceil = step("ceil", np.ceil)
+round = step("round", np.round)
+trunc = step("trunc", np.trunc)
+
+
+def _clamp_forward(x: Any, low: float | None, high: float | None) -> Result:
+    return (np.clip(x, low, high).astype(x.dtype, copy=False),), Saved((x,), constants=(low, high))
+
+
+def _clamp_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+    x, (low, high) = mask(saved.inputs[0]), saved.constants
+    if low is None:
+        inside = x <= high
+    elif high is None:
+        inside = x >= low
+    else:
+        inside = (x >= low) & (x <= high)
+    return (where(grads[0], 0.0, condition=inside),)
+
+
+clamp = define("clamp", _clamp_forward, _clamp_backward, fresh=True)
+
+
+# ---- activations
+
+
+def _sigmoid(x: Any) -> Any:
+    e = np.exp(-np.abs(x))  # never above 1, so nothing overflows
+    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+
+
+def _logsigmoid(x: Any) -> Any:
+    return np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
+
+
+sigmoid = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
+logsigmoid = unary("logsigmoid", _logsigmoid, lambda g, x: g * sigmoid(-x))
+relu = unary(
+    "relu", lambda x: np.maximum(x, 0), lambda g, y: g * mask(y > 0), of="y", casts="promote"
+)
+silu = unary("silu", lambda x: x * _sigmoid(x), lambda g, x: g * _silu_slope(x))
+
+
+def _silu_slope(x: Any) -> Any:
+    s = sigmoid(x)
+    return s * (x * (1.0 - s) + 1.0)
+
+
+_HALF = math.sqrt(0.5)
+_DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
+_CUBE = 0.044715
+_SCALE = math.sqrt(2.0 / math.pi)
+
+
+def _gelu_slope(x: Any) -> Any:
+    return (erf(x * _HALF) + 1.0) * 0.5 + x * exp(x * x * -0.5) * _DENSITY
+
+
+def _gelu_tanh_slope(x: Any) -> Any:
+    t = tanh((x + x * x * x * _CUBE) * _SCALE)
+    inner = (x * x * (3.0 * _CUBE) + 1.0) * _SCALE
+    return (t + 1.0) * 0.5 + x * (1.0 - t * t) * inner * 0.5
+
+
+gelu = unary("gelu", lambda x: x * 0.5 * (1.0 + _erf(x * _HALF)), lambda g, x: g * _gelu_slope(x))
+gelu_tanh = unary(
+    "gelu_tanh",
+    lambda x: x * 0.5 * (1.0 + np.tanh((x + x * x * x * _CUBE) * _SCALE)),
+    lambda g, x: g * _gelu_tanh_slope(x),
+)
+
+
+def with_slope(name: str, f: Formula, df: Formula) -> Op:
+    """Define y = f(x, **options) with gradient df(g, x, **options)."""
+
+    def forward(x: Any, **options: float) -> Result:
+        return (f(x, **options),), Saved((x,), constants=options)
+
+    def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+        return (df(grads[0], saved.inputs[0], **saved.constants),)
+
+    return define(name, forward, backward, casts="float")
+
+
+def _softplus(x: Any, beta: float, threshold: float) -> Any:
+    z = x * beta
+    soft = (np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))) / beta
+    return np.where(z > threshold, x, soft)
+
+
+def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
+    return where(g, g * sigmoid(x * beta), condition=mask(x * beta > threshold))
+
+
+def _elu(x: Any, alpha: float) -> Any:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def _elu_grad(g: Any, x: Any, alpha: float) -> Any:
+    above = mask(x > 0)
+    return where(g, g * exp(where(0.0, x, condition=above)) * alpha, condition=above)
+
+
+def _leaky_relu(x: Any, negative_slope: float) -> Any:
+    return np.where(x > 0, x, x * negative_slope)
+
+
+def _leaky_relu_grad(g: Any, x: Any, negative_slope: float) -> Any:
+    return where(g, g * negative_slope, condition=mask(x > 0))
+
+
+softplus = with_slope("softplus", _softplus, _softplus_grad)
+elu = with_slope("elu", _elu, _elu_grad)
+leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)

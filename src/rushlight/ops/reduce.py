@@ -1,0 +1,222 @@
+"""Reductions. `dims` is a tuple of axes counted from 0; an empty tuple reduces nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod as product
+from typing import Any
+
+import numpy as np
+
+from rushlight.errors import ShapeError, explain
+from rushlight.kernels import kernel
+from rushlight.ops import elementwise as ew
+from rushlight.ops.contract import Saved, define
+from rushlight.ops.shape import expand, flip, permute, reshape
+
+Result = tuple[tuple[Any, ...], Saved]
+Grads = tuple[Any, ...]
+Dims = tuple[int, ...]
+
+_column_sum = kernel("column_sum")
+
+
+def kept(shape: tuple[int, ...], dims: Dims) -> tuple[int, ...]:
+    """Return the shape with size 1 in place of the reduced dims."""
+    return tuple([1 if i in dims else n for i, n in enumerate(shape)])
+
+
+def spread(g: Any, shape: tuple[int, ...], dims: Dims) -> Any:
+    """Bring the gradient (or result) of a reduction back to `shape`, without a copy."""
+    return expand(reshape(g, shape=kept(shape, dims)), shape=shape)
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a gradient over the axes along which `shape` was broadcast: the inverse of expand."""
+    extra = g.ndim - len(shape)
+    if isinstance(g, np.ndarray) and len(shape) == 1 and extra and g.shape[-1] == shape[0]:
+        return _column_sum(g)
+    dims = tuple([i for i, n in enumerate(g.shape) if i < extra or n != shape[i - extra]])
+    if any(shape[i - extra] != 1 for i in dims if i >= extra):
+        raise ShapeError(explain("backward", got=f"a gradient {g.shape}", expected=shape))
+    return reshape(sum(g, dims=dims, keepdim=True), shape=shape)
+
+
+# ---- sum, mean
+
+
+def _sum_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
+    y = np.add.reduce(
+        x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
+    )
+    return (y,), Saved((None,), constants=(x.shape, dims))
+
+
+def _sum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (spread(grads[0], *saved.constants),)
+
+
+def _mean_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
+    return (x.mean(axis=dims, keepdims=keepdim),), Saved((None,), constants=(x.shape, dims))
+
+
+def _mean_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    shape, dims = saved.constants
+    return (spread(grads[0] / max(_count(shape, dims), 1), shape, dims),)
+
+
+def _count(shape: tuple[int, ...], dims: Dims) -> int:
+    return product([shape[d] for d in dims])
+
+
+sum = define("sum", _sum_forward, _sum_backward)
+mean = define("mean", _mean_forward, _mean_backward, casts="none")
+
+
+# ---- variance and standard deviation, divided by (n - correction)
+
+
+def _var(x: Any, dims: Dims, keepdim: bool, correction: float) -> Any:
+    centred = x - x.mean(axis=dims, keepdims=True)
+    total = np.add.reduce(centred * centred, axis=dims, keepdims=keepdim)
+    return total / np.asarray(max(_count(x.shape, dims) - correction, 0), x.dtype)
+
+
+def _var_forward(x: Any, dims: Dims, keepdim: bool, correction: float) -> Result:
+    y = _var(x, dims, keepdim, correction)
+    return (y,), Saved((x,), constants=(dims, correction))
+
+
+def _var_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (_var_grad(grads[0], saved.inputs[0], *saved.constants),)
+
+
+def _var_grad(g: Any, x: Any, dims: Dims, correction: float) -> Any:
+    freedom = max(_count(x.shape, dims) - correction, 0)
+    centred = x - mean(x, dims=dims, keepdim=True)
+    scale = 2.0 / freedom if freedom else np.inf
+    return spread(g * scale, x.shape, dims) * centred
+
+
+def _std_forward(x: Any, dims: Dims, keepdim: bool, correction: float) -> Result:
+    y = np.sqrt(_var(x, dims, keepdim, correction))
+    return (y,), Saved((x,), (y,), constants=(dims, correction))
+
+
+def _std_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x,), (y,) = saved.inputs, saved.outputs
+    flat = ew.mask(y == 0)  # torch: no gradient where nothing varies
+    g = ew.where(0.0, grads[0] / (y * 2.0), condition=flat)
+    return (_var_grad(g, x, *saved.constants),)
+
+
+var = define("var", _var_forward, _var_backward)
+std = define("std", _std_forward, _std_backward)
+
+
+# ---- extremes: `amax` shares the gradient among ties, `max` and `min` of one dim pick the first
+
+
+def _extreme(name: str, f: Any) -> Any:
+    def forward(x: Any, dims: Dims, keepdim: bool) -> Result:
+        if any(x.shape[d] == 0 for d in dims):
+            raise ShapeError(
+                explain(name, got=f"a tensor {x.shape}", expected="sizes > 0 in the reduced dims")
+            )
+        y = f(x, axis=dims, keepdims=keepdim)
+        return (y,), Saved((x,), (y,), constants=dims)
+
+    def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+        x, y, dims = ew.mask(saved.inputs[0]), ew.mask(saved.outputs[0]), saved.constants
+        hit = x == y.reshape(kept(x.shape, dims))
+        share = hit / np.maximum(np.add.reduce(hit, axis=dims, keepdims=True), 1)
+        return (spread(grads[0], x.shape, dims) * share.astype(x.dtype),)
+
+    return define(name, forward, backward)
+
+
+amax = _extreme("amax", np.amax)
+amin = _extreme("amin", np.amin)
+
+
+# ---- product: the derivative of each factor is the product of the others
+
+
+def _prod_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
+    y = np.multiply.reduce(
+        x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
+    )
+    return (y,), Saved((x,), (y,), constants=dims)
+
+
+def _prod_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x,), (y,), dims = saved.inputs, saved.outputs, saved.constants
+    if ew.mask(x != 0).all():
+        return (spread(grads[0] * y, x.shape, dims) / x,)
+    return (spread(grads[0], x.shape, dims) * _others(x, dims),)
+
+
+def _others(x: Any, dims: Dims) -> Any:
+    """For each element the product of its group without it; O(n^2), taken only among zeros."""
+    rest = tuple(i for i in range(x.ndim) if i not in dims)
+    order = (*rest, *dims)
+    moved = permute(x, dims=order)
+    n = _count(x.shape, dims)
+    lead = tuple(x.shape[i] for i in rest)
+    rows = expand(reshape(moved, shape=(*lead, 1, n)), shape=(*lead, n, n))
+    others = prod(
+        ew.where(1.0, rows, condition=np.eye(n, dtype=bool)), dims=(len(lead) + 1,), keepdim=False
+    )
+    back = tuple(sorted(range(x.ndim), key=order.__getitem__))
+    return permute(reshape(others, shape=tuple(x.shape[i] for i in order)), dims=back)
+
+
+prod = define("prod", _prod_forward, _prod_backward)
+
+
+# ---- cumulative sum, logsumexp, Euclidean norm
+
+
+def _cumsum_forward(x: Any, dim: int) -> Result:
+    return (np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else x.dtype),), Saved(
+        (None,), constants=dim
+    )
+
+
+def _cumsum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    dims = (saved.constants,)
+    return (flip(cumsum(flip(grads[0], dims=dims), dim=saved.constants), dims=dims),)
+
+
+cumsum = define("cumsum", _cumsum_forward, _cumsum_backward, fresh=True)
+
+
+def _logsumexp_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
+    top = np.amax(x, axis=dims, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))  # inf - inf would be nan
+    y = np.log(np.add.reduce(np.exp(x - top), axis=dims, keepdims=True)) + top
+    if not keepdim:
+        y = y.reshape([n for i, n in enumerate(x.shape) if i not in dims])
+    return (y,), Saved((x,), (y,), constants=dims)
+
+
+def _logsumexp_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x,), (y,), dims = saved.inputs, saved.outputs, saved.constants
+    return (spread(grads[0], x.shape, dims) * ew.exp(x - spread(y, x.shape, dims)),)
+
+
+logsumexp = define("logsumexp", _logsumexp_forward, _logsumexp_backward, casts="float")
+
+
+def _norm_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
+    y = np.sqrt(np.add.reduce(x * x, axis=dims, keepdims=keepdim))
+    return (y,), Saved((x,), (y,), constants=dims)
+
+
+def _norm_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x,), (y,), dims = saved.inputs, saved.outputs, saved.constants
+    scale = ew.where(0.0, grads[0] / y, condition=ew.mask(y == 0))  # subgradient 0 at the origin
+    return (x * spread(scale, x.shape, dims),)
+
+
+norm = define("norm", _norm_forward, _norm_backward)

@@ -1,0 +1,226 @@
+"""Ops that rearrange: no arithmetic, so each is the inverse of its own gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import like_layout
+from rushlight.errors import ShapeError, explain
+from rushlight.ops.contract import Saved, define
+
+Result = tuple[tuple[Any, ...], Saved]
+Grads = tuple[Any, ...]
+
+
+# ---- dtype
+
+
+def _cast_forward(x: Any, dtype: Any) -> Result:
+    return (x.astype(dtype),), Saved((None,), constants=x.dtype)
+
+
+def _cast_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (cast(grads[0], dtype=saved.constants),)
+
+
+cast = define("cast", _cast_forward, _cast_backward, fresh=True)
+
+
+def _clone_forward(x: Any) -> Result:
+    return (x.copy(order="K"),), Saved((None,))
+
+
+def _clone_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (grads[0],)
+
+
+clone = define("clone", _clone_forward, _clone_backward)
+
+
+def _contiguous_forward(x: Any) -> Result:
+    return (np.ascontiguousarray(x),), Saved((None,))
+
+
+contiguous = define("contiguous", _contiguous_forward, _clone_backward)
+
+
+# ---- views
+
+
+def _reshape_forward(x: Any, shape: tuple[int, ...]) -> Result:
+    try:
+        y = x.reshape(shape)
+    except ValueError:
+        raise ShapeError(
+            explain(
+                "reshape",
+                got=f"shape {shape} for a tensor {x.shape} of {x.size} elements",
+                expected="a shape with as many elements (one dimension may be -1)",
+            )
+        ) from None
+    return (y,), Saved((None,), constants=x.shape)
+
+
+def _reshape_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (reshape(grads[0], shape=saved.constants),)
+
+
+reshape = define("reshape", _reshape_forward, _reshape_backward, view=True)
+
+
+def _permute_forward(x: Any, dims: tuple[int, ...]) -> Result:
+    return (x.transpose(dims),), Saved((None,), constants=dims)
+
+
+def _permute_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    inverse = tuple(sorted(range(len(saved.constants)), key=saved.constants.__getitem__))
+    return (permute(grads[0], dims=inverse),)
+
+
+permute = define("permute", _permute_forward, _permute_backward, view=True)
+
+
+def _expand_forward(x: Any, shape: tuple[int, ...]) -> Result:
+    try:
+        y = np.broadcast_to(x, shape)
+    except ValueError:
+        raise ShapeError(
+            explain(
+                "expand",
+                got=f"shape {shape} for a tensor {x.shape}",
+                expected="the tensor's own sizes, or any size where it has 1",
+            )
+        ) from None
+    return (y,), Saved((None,))
+
+
+def _expand_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (grads[0],)  # the tape sums broadcast axes
+
+
+expand = define("expand", _expand_forward, _expand_backward, view=True)
+
+
+def _flip_forward(x: Any, dims: tuple[int, ...]) -> Result:
+    return (np.flip(x, dims).copy(order="K"),), Saved((None,), constants=dims)
+
+
+def _flip_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (flip(grads[0], dims=saved.constants),)
+
+
+flip = define("flip", _flip_forward, _flip_backward, fresh=True)
+
+
+# ---- joining and cutting
+
+
+def _cat_forward(*xs: Any, dim: int) -> Result:
+    for x in xs[1:]:
+        same = x.ndim == xs[0].ndim and all(
+            a == b for i, (a, b) in enumerate(zip(x.shape, xs[0].shape, strict=True)) if i != dim
+        )
+        if not same:
+            raise ShapeError(
+                explain(
+                    "cat",
+                    got=f"shapes {[x.shape for x in xs]}",
+                    expected=f"shapes that are equal except in dim {dim}",
+                )
+            )
+    ends = list(accumulate(x.shape[dim] for x in xs))
+    return (np.concatenate(xs, axis=dim),), Saved((None,) * len(xs), constants=(dim, ends))
+
+
+def _cat_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    dim, ends = saved.constants
+    before = (slice(None),) * dim
+    starts = [0, *ends[:-1]]
+    return [
+        grads[0][(*before, slice(start, end))] if need else None
+        for start, end, need in zip(starts, ends, needs, strict=True)
+    ]
+
+
+cat = define("cat", _cat_forward, _cat_backward, casts="promote")
+
+
+# ---- padding: how many cells before and behind, per dimension; negative cuts
+
+_NUMPY_MODE = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def _pad_forward(x: Any, widths: tuple[tuple[int, int], ...], mode: str, value: float) -> Result:
+    if mode == "constant":
+        y = _pad_constant(x, widths, value)
+    else:
+        y = x
+        for axis, (before, behind) in enumerate(widths):
+            if before or behind:
+                y = y.take(_border(x.shape[axis], before, behind, mode), axis=axis)
+    return (y,), Saved((None,), constants=(widths, mode, x.shape))
+
+
+def _pad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    widths, mode, shape = saved.constants
+    g = grads[0]
+    if mode == "constant":
+        return (pad(g, widths=tuple((-a, -b) for a, b in widths), mode="constant", value=0.0),)
+    for axis, (before, behind) in enumerate(widths):
+        if before or behind:
+            g = fold_axis(
+                g, index=_border(shape[axis], before, behind, mode), axis=axis, size=shape[axis]
+            )
+    return (g,)
+
+
+def _border(size: int, before: int, behind: int, mode: str) -> Any:
+    """Return which cell of an axis each cell of the padded axis copies."""
+    if before < 0 or behind < 0:
+        inner = np.arange(max(-before, 0), size - max(-behind, 0))
+        return inner[_border(inner.size, max(before, 0), max(behind, 0), mode)]
+    return np.pad(np.arange(size), (before, behind), mode=_NUMPY_MODE[mode])  # type: ignore[call-overload]
+
+
+def _pad_constant(x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+    if min(shape, default=1) < 0:
+        raise ShapeError(
+            explain("pad", got=f"widths {widths} for a tensor {x.shape}", expected="sizes >= 0")
+        )
+    y = like_layout(shape, x)
+    y.fill(value)
+    inner = tuple(
+        slice(max(a, 0), max(a, 0) + max(n + min(a, 0) + min(b, 0), 0))
+        for n, (a, b) in zip(x.shape, widths, strict=True)
+    )
+    source = tuple(
+        slice(max(-a, 0), max(n - max(-b, 0), max(-a, 0)))
+        for n, (a, b) in zip(x.shape, widths, strict=True)
+    )
+    y[inner] = x[source]
+    return y
+
+
+pad = define("pad", _pad_forward, _pad_backward, fresh=True)
+
+
+def _fold_forward(x: Any, index: Any, axis: int, size: int) -> Result:
+    """Sum the cells of `axis` that have the same index: the transpose of take."""
+    moved = np.moveaxis(x, axis, -1)  # (..., padded)
+    onto = np.zeros((len(index), size), x.dtype)
+    onto[np.arange(len(index)), index] = 1
+    y = np.moveaxis(np.matmul(moved, onto), -1, axis)
+    return (y,), Saved((None,), constants=(index, axis))
+
+
+def _fold_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    index, axis = saved.constants
+    return (grads[0][(slice(None),) * axis + (index,)],)
+
+
+fold_axis = define("fold_axis", _fold_forward, _fold_backward, fresh=True)

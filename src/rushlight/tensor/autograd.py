@@ -1,0 +1,317 @@
+"""Autograd: gradients on request, modes of recording, user-defined functions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rushlight.errors import ShapeError, explain
+from rushlight.ops.contract import Op, Saved
+from rushlight.tensor.tape import (
+    TensorBase,
+    _record,
+    grad_mode,
+    run_backward,
+    wrap,
+)
+
+__all__ = [
+    "Function",
+    "backward",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]
+
+
+def is_grad_enabled() -> bool:
+    """Tell whether ops are being recorded."""
+    return grad_mode.enabled
+
+
+class set_grad_enabled:
+    """Record ops, or do not: from the call on, or within a `with` block.
+
+    Args:
+        mode: True to record.
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self._before = grad_mode.enabled
+        grad_mode.enabled = bool(mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        grad_mode.enabled = self._before
+
+
+class _Mode:
+    """A context manager and decorator that switches recording."""
+
+    _enabled: ClassVar[bool]
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self._stack: list[bool] = []
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        mode = super().__new__(cls)
+        if callable(function):  # used as @no_grad without parentheses
+            mode.__init__()  # type: ignore[misc]
+            return mode(function)
+        return mode
+
+    def __enter__(self) -> None:
+        self._stack.append(grad_mode.enabled)
+        grad_mode.enabled = self._enabled
+
+    def __exit__(self, *exception: object) -> None:
+        grad_mode.enabled = self._stack.pop()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+class no_grad(_Mode):
+    """Do not record: within a `with` block or a decorated function.
+
+    Example:
+        >>> import rushlight as rl
+        >>> w = rl.ones(2, requires_grad=True)
+        >>> with rl.no_grad():
+        ...     w -= 0.5 * w
+        >>> w
+        tensor([0.5000, 0.5000], requires_grad=True)
+    """
+
+    _enabled = False
+
+
+class enable_grad(_Mode):
+    """Record, also within `no_grad`."""
+
+    _enabled = True
+
+
+class inference_mode(_Mode):
+    """Do not record; the same as `no_grad` here, as tensors carry no further bookkeeping."""
+
+    _enabled = False
+
+    def __new__(cls, mode: Any = True) -> Any:
+        if mode is False:
+            return enable_grad() if grad_mode.enabled else no_grad()
+        return super().__new__(cls, None if mode is True else mode)
+
+
+def _seeds(outputs: Sequence[Any], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
+    seeds = []
+    for output, gradient in zip(outputs, gradients, strict=True):
+        if not output._requires_grad:
+            raise RuntimeError(
+                "backward: got a tensor that does not require grad and has no graph, expected the "
+                "result of recorded ops; set requires_grad=True on an input, and leave no_grad()"
+            )
+        if gradient is None:
+            if output._array.size != 1:
+                raise RuntimeError(
+                    explain(
+                        "backward",
+                        got=f"an output {output.shape} without a gradient",
+                        expected="one element",
+                        fix="reduce it with sum() or mean(), or pass gradient=",
+                    )
+                )
+            gradient = wrap(np.ones_like(output._array))
+        elif gradient.shape != output.shape:
+            raise ShapeError(
+                explain("backward", got=f"a gradient {gradient.shape}", expected=output.shape)
+            )
+        if gradient.dtype != output.dtype:
+            gradient = gradient.to(output.dtype)
+        seeds.append(gradient if create_graph else gradient._array)
+    return seeds
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Accumulate the gradients of `tensors` into `.grad` of the leaves (or of `inputs` only)."""
+    outputs = [tensors] if isinstance(tensors, TensorBase) else list(tensors)
+    gradients = _list(grad_tensors, len(outputs))
+    keep = create_graph if retain_graph is None else retain_graph
+    seeds = _seeds(outputs, gradients, create_graph)
+    if inputs is None:
+        run_backward(outputs, seeds, retain_graph=keep, create_graph=create_graph)
+        return
+    wanted = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    found = run_backward(
+        outputs, seeds, wanted=wanted, retain_graph=keep, create_graph=create_graph
+    )
+    for tensor, gradient in zip(wanted, found, strict=True):
+        if gradient is not None:
+            value = gradient if create_graph else wrap(gradient.copy())
+            tensor._grad = value if tensor._grad is None else tensor._grad + value
+
+
+def _list(values: Any, length: int) -> list[Any]:
+    if values is None:
+        return [None] * length
+    return [values] if isinstance(values, TensorBase) else list(values)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+) -> tuple[Any, ...]:
+    """Return the gradients of `outputs` by `inputs`; no `.grad` is touched.
+
+    Args:
+        outputs, inputs: a tensor or a sequence of them.
+        grad_outputs: gradients by the outputs; default 1 for one element.
+        retain_graph: keep the graph for another pass; default `create_graph`.
+        create_graph: record the pass, so that its result can be differentiated again.
+        allow_unused: give None for an input that the outputs do not depend on; default an error.
+
+    Example:
+        >>> import rushlight as rl
+        >>> x = rl.tensor(3.0, requires_grad=True)
+        >>> (dx,) = rl.autograd.grad(x**3, x, create_graph=True)
+        >>> rl.autograd.grad(dx, x)[0]
+        tensor(18.)
+    """
+    roots = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
+    wanted = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    for i, tensor in enumerate(wanted):
+        if not tensor._requires_grad:
+            raise RuntimeError(f"grad: input {i} does not require grad")
+    seeds = _seeds(roots, _list(grad_outputs, len(roots)), create_graph)
+    keep = create_graph if retain_graph is None else retain_graph
+    found = run_backward(roots, seeds, wanted=wanted, retain_graph=keep, create_graph=create_graph)
+    if not allow_unused:
+        for i, gradient in enumerate(found):
+            if gradient is None:
+                raise RuntimeError(
+                    f"grad: input {i} is not used by the outputs; pass allow_unused=True for None"
+                )
+    if create_graph:
+        return tuple(found)
+    return tuple(None if g is None else wrap(g) for g in found)
+
+
+# ---- user-defined functions
+
+
+class Context:
+    """What a Function's forward hands to its backward."""
+
+    def __init__(self) -> None:
+        self.needs_input_grad: tuple[bool, ...] = ()
+        self._kept: tuple[Any, ...] = ()
+        self._not_differentiable: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors for backward, where they are `ctx.saved_tensors`."""
+        self._kept = tensors
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Name outputs through which no gradient flows."""
+        self._not_differentiable = tensors
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """The tensors that were kept."""
+        return self._kept
+
+
+class Function:
+    """A differentiable function of your own: define `forward(ctx, ...)`, `backward(ctx, ...)`.
+
+    Both are static methods over Tensors; call the function by `apply`. If backward is made of
+    Tensor functions, second derivatives work too.
+
+    Example:
+        >>> import rushlight as rl
+        >>> class Cube(rl.autograd.Function):
+        ...     @staticmethod
+        ...     def forward(ctx, x):
+        ...         ctx.save_for_backward(x)
+        ...         return x**3
+        ...     @staticmethod
+        ...     def backward(ctx, g):
+        ...         (x,) = ctx.saved_tensors
+        ...         return g * 3 * x**2
+        >>> x = rl.tensor(2.0, requires_grad=True)
+        >>> Cube.apply(x).backward()
+        >>> x.grad
+        tensor(12.)
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> Any:
+        """Compute the outputs."""
+        raise NotImplementedError("define forward(ctx, ...) as a static method")
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """Return a gradient for each argument of forward (None where there is none)."""
+        raise NotImplementedError("define backward(ctx, ...) as a static method")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Run forward and record it."""
+        ctx = Context()
+        ctx.needs_input_grad = tuple(isinstance(a, TensorBase) and a._requires_grad for a in args)
+        with no_grad():
+            found = cls.forward(ctx, *args)
+        several = isinstance(found, tuple)
+        outputs = found if several else (found,)
+        fresh = tuple(wrap(out._array) if any(out is a for a in args) else out for out in outputs)
+        if grad_mode.enabled and any(ctx.needs_input_grad):
+            op = Op(cls.__name__, _never, functools.partial(cls._backward, ctx, False))
+            op.graph_backward = functools.partial(cls._backward, ctx, True)
+            _record(op, Saved(), args, fresh)
+            for out, given in zip(fresh, outputs, strict=True):
+                if any(given is x for x in ctx._not_differentiable):
+                    out.detach_()
+        return fresh if several else fresh[0]
+
+    @classmethod
+    def _backward(
+        cls, ctx: Context, graph: bool, saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]
+    ) -> Sequence[Any]:
+        found = cls.backward(ctx, *[g if graph or g is None else wrap(g) for g in grads])
+        results = found if isinstance(found, tuple) else (found,)
+        if len(results) < len(needs) or any(r is not None for r in results[len(needs) :]):
+            raise RuntimeError(
+                explain(
+                    f"{cls.__name__}.backward",
+                    got=f"{len(results)} gradients",
+                    expected=f"{len(needs)}, one for each argument of forward",
+                )
+            )
+        return [r if graph or r is None else r._array for r in results[: len(needs)]]
+
+
+def _never(*args: Any, **options: Any) -> Any:
+    raise AssertionError("a user-defined Function runs its own forward")

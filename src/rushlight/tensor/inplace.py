@@ -1,0 +1,229 @@
+"""In-place writes: for data outside the graph, or under `no_grad`.
+
+A write bumps the version that backward checks. On a tensor in a graph, `a += b` makes a new tensor
+and the methods with an underscore refuse, naming the alternative.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import numpy as np
+
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.shaping import _plain
+from rushlight.random import Generator, default_generator
+from rushlight.tensor.tape import TensorBase, cell, grad_mode
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = ["InPlace"]
+
+
+def _value(other: Any) -> Any:
+    return other._array if isinstance(other, TensorBase) else other
+
+
+class InPlace(TensorBase):
+    """The methods that write."""
+
+    def _tracked(self, *others: Any) -> bool:
+        return grad_mode.enabled and any(
+            isinstance(x, TensorBase) and x._requires_grad for x in (self, *others)
+        )
+
+    def _refuse(self, what: str, instead: str) -> NoReturn:
+        kind = "a leaf that requires grad" if self._node is None else "a tensor in a graph"
+        raise RuntimeError(
+            f"{what} on {kind}: writing in place would change what backward needs; "
+            f"use {instead}, or write under no_grad()"
+        )
+
+    def _write(self, name: str, f: Any, *others: Any) -> Self:
+        if self._tracked(*others):
+            self._refuse(f"{name}_", f"the version without underscore, x = x.{name}(...)")
+        array = self._array
+        values = [_value(other) for other in others]
+        try:
+            with np.errstate(all="ignore"):
+                f(array, *values, out=array)
+        except TypeError as error:
+            raise DtypeError(
+                explain(f"{name}_", got=str(error), expected=f"values that fit {array.dtype.name}")
+            ) from None
+        except ValueError:
+            shapes = [np.shape(value) for value in values]
+            raise ShapeError(
+                explain(
+                    f"{name}_", got=f"shapes {shapes}", expected=f"to broadcast to {array.shape}"
+                )
+            ) from None
+        cell(self)[0] += 1
+        return self
+
+    # ---- arithmetic
+
+    def _augment(self, name: str, f: Any, other: Any) -> Any:
+        if not self._tracked(other):
+            return self._write(name, f, other)
+        if self._requires_grad and self._node is None:
+            self._refuse(f"an in-place {name}", "x = x + y to make a new tensor")
+        return getattr(self, name)(other)  # rebinds the name to a new tensor in the graph
+
+    def __iadd__(self, other: Any) -> Self:
+        return self._augment("add", np.add, other)  # type: ignore[no-any-return]
+
+    def __isub__(self, other: Any) -> Self:
+        return self._augment("sub", np.subtract, other)  # type: ignore[no-any-return]
+
+    def __imul__(self, other: Any) -> Self:
+        return self._augment("mul", np.multiply, other)  # type: ignore[no-any-return]
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self._augment("div", np.true_divide, other)  # type: ignore[no-any-return]
+
+    def __ipow__(self, other: Any) -> Self:
+        return self._augment("pow", np.power, other)  # type: ignore[no-any-return]
+
+    def add_(self, other: Any, *, alpha: float = 1) -> Self:
+        """Add alpha * other in place."""
+        return self._write("add", np.add, other if alpha == 1 else other * alpha)
+
+    def sub_(self, other: Any, *, alpha: float = 1) -> Self:
+        """Subtract alpha * other in place."""
+        return self._write("sub", np.subtract, other if alpha == 1 else other * alpha)
+
+    def mul_(self, other: Any) -> Self:
+        """Multiply in place."""
+        return self._write("mul", np.multiply, other)
+
+    def div_(self, other: Any) -> Self:
+        """Divide in place."""
+        return self._write("div", np.true_divide, other)
+
+    def pow_(self, exponent: Any) -> Self:
+        """Raise to a power in place."""
+        return self._write("pow", np.power, exponent)
+
+    def neg_(self) -> Self:
+        """Negate in place."""
+        return self._write("neg", np.negative)
+
+    def exp_(self) -> Self:
+        """Exponentiate in place."""
+        return self._write("exp", np.exp)
+
+    def sqrt_(self) -> Self:
+        """Take the square root in place."""
+        return self._write("sqrt", np.sqrt)
+
+    def relu_(self) -> Self:
+        """Replace negative elements by 0."""
+        return self._write("relu", np.maximum, 0)
+
+    def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
+        """Limit to [min, max] in place."""
+        return self._write("clamp", np.clip, min, max)
+
+    def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Self:
+        """Add value * tensor1 * tensor2 in place."""
+        return self.add_(tensor1 * tensor2 * value)
+
+    def addcdiv_(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Self:
+        """Add value * tensor1 / tensor2 in place."""
+        return self.add_(tensor1 / tensor2 * value)
+
+    def lerp_(self, end: Tensor, weight: float) -> Self:
+        """Move by `weight` of the way to `end` in place."""
+        return self.add_((end - self) * weight)
+
+    # ---- filling
+
+    def _fill(self, name: str, values: Any) -> Self:
+        if self._tracked(values):
+            self._refuse(f"{name}_", f"{name}_ on .data")
+        try:
+            self._array[...] = _value(values)
+        except ValueError:
+            raise ShapeError(
+                explain(
+                    f"{name}_",
+                    got=f"values {np.shape(_value(values))}",
+                    expected=f"to broadcast to {self._array.shape}",
+                )
+            ) from None
+        cell(self)[0] += 1
+        return self
+
+    def fill_(self, value: Any) -> Self:
+        """Fill with one value."""
+        return self._fill("fill", value)
+
+    def zero_(self) -> Self:
+        """Fill with 0."""
+        return self._fill("zero", 0)
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> Self:
+        """Copy (broadcast, convert) the elements of another tensor."""
+        return self._fill("copy", src)
+
+    def masked_fill_(self, mask: Tensor, value: float) -> Self:
+        """Fill with a value where a bool mask holds."""
+        if self._tracked():
+            self._refuse("masked_fill_", "x = x.masked_fill(mask, value)")
+        np.copyto(self._array, value, where=mask._array, casting="unsafe")
+        cell(self)[0] += 1
+        return self
+
+    def uniform_(
+        self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+    ) -> Self:
+        """Fill from the uniform distribution on [a, b)."""
+        if not a <= b:
+            raise ValueError(explain("uniform_", got=f"[{a}, {b})", expected="a <= b"))
+        return self._fill("uniform", _source(generator).uniform(self._array.shape, a, b))
+
+    def normal_(
+        self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+    ) -> Self:
+        """Fill from the normal distribution."""
+        if std < 0:
+            raise ValueError(explain("normal_", got=f"std={std}", expected="std >= 0"))
+        return self._fill("normal", _source(generator).normal(self._array.shape, mean, std))
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Self:
+        """Fill with 1 at probability p (a number or a tensor), else 0."""
+        source = _source(generator)
+        if isinstance(p, TensorBase):
+            draw = source.random(self._array.shape, np.dtype(np.float64))
+            return self._fill("bernoulli", draw < p._array)
+        if not 0 <= p <= 1:
+            raise ValueError(explain("bernoulli_", got=f"p={p}", expected="0 <= p <= 1"))
+        return self._fill("bernoulli", source.bernoulli(self._array.shape, p))
+
+    def random_(self, low: int = 0, high: int = 2**24) -> Self:
+        """Fill with integers from {low, ..., high - 1}."""
+        return self._fill("random", default_generator.integers(low, high, self._array.shape))
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if self._tracked(value):
+            self._refuse(
+                "x[index] = value", "rushlight.where(mask, value, x) or rushlight.cat([...])"
+            )
+        plain = _plain(index)
+        try:
+            self._array[plain] = _value(value)
+        except ValueError:
+            raise ShapeError(
+                explain(
+                    "x[index] = value",
+                    got=f"a value {np.shape(_value(value))}",
+                    expected=f"to broadcast to {self._array[plain].shape}",
+                )
+            ) from None
+        cell(self)[0] += 1
+
+
+def _source(generator: Generator | None) -> Generator:
+    return default_generator if generator is None else generator

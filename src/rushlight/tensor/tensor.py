@@ -1,0 +1,606 @@
+"""Tensor: an array with a place in the graph, and torch's methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any, Self, SupportsIndex
+from weakref import ref
+
+import numpy as np
+
+from rushlight import functional as F
+from rushlight.arrays import Array, as_dtype, is_channels_last, is_float
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.creation import check_device
+from rushlight.ops import shape as sh
+from rushlight.tensor import tape
+from rushlight.tensor.convert import Convert
+from rushlight.tensor.display import text
+from rushlight.tensor.inplace import InPlace
+from rushlight.tensor.tape import TensorBase, apply, cell, grad_mode, run_backward, wrap
+
+__all__ = ["Tensor", "device"]
+
+_hook_ids = count()
+
+
+class device(str):
+    """The place of a tensor's memory; only 'cpu' so far.
+
+    Example:
+        >>> device("cpu").type
+        'cpu'
+    """
+
+    def __new__(cls, type: str = "cpu", index: int | None = None) -> Self:
+        check_device(type)
+        return super().__new__(cls, "cpu")
+
+    @property
+    def type(self) -> str:
+        """The kind of device."""
+        return "cpu"
+
+    @property
+    def index(self) -> None:  # type: ignore[override]
+        """The number of the device; a CPU has none."""
+        return None
+
+
+CPU = device("cpu")
+
+
+class Handle:
+    """Removes the hook that it was returned for."""
+
+    def __init__(self, hooks: dict[int, Any], key: int) -> None:
+        self._hooks, self._key = hooks, key
+
+    def remove(self) -> None:
+        """Take the hook off; a second time does nothing."""
+        self._hooks.pop(self._key, None)
+
+
+class Tensor(Convert, InPlace):
+    """An N-dimensional array that records what is done to it, so that gradients can be computed.
+
+    Args:
+        data: a number, nested sequence, array or tensor; copied.
+        dtype: default: the default dtype (float32) for Python floats, else the data's own.
+        requires_grad: whether gradients are to be computed; default False.
+
+    Attributes:
+        data: a detached tensor that shares the memory.
+        grad: the accumulated gradient, a Tensor or None.
+        dtype, shape, ndim, device, is_leaf, grad_fn: as in torch.
+
+    Example:
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+    """
+
+    __array_ufunc__ = None  # array + tensor asks the tensor
+
+    def __init__(self, data: Any = (), *, dtype: Any = None, requires_grad: bool = False) -> None:
+        self._array = F.tensor(data, dtype=dtype)._array
+        if requires_grad:
+            self.requires_grad = True
+
+    # ---- what it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the dims."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype."""
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of dims."""
+        return self._array.ndim
+
+    @property
+    def device(self) -> device:
+        """The device, always the CPU."""
+        return CPU
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it."""
+        return self._node is None
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node of the graph that made it, or None."""
+        return self._node
+
+    @property
+    def T(self) -> Tensor:
+        """The dims in reverse order."""
+        return self.permute(*reversed(range(self.ndim)))
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dims swapped."""
+        return self.transpose(-2, -1)
+
+    def size(self, dim: int | None = None) -> Any:
+        """Return the shape, or the size of one dim."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """Return the number of dims."""
+        return self._array.ndim
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Return the strides in elements, or that of one dim."""
+        strides = tuple(s // self._array.itemsize for s in self._array.strides)
+        return strides if dim is None else strides[dim]
+
+    def is_contiguous(self) -> bool:
+        """Tell whether the memory is in row-major order."""
+        return bool(self._array.flags.c_contiguous)
+
+    def is_floating_point(self) -> bool:
+        """Tell whether the dtype is floating."""
+        return is_float(self._array.dtype)
+
+    def element_size(self) -> int:
+        """Return the bytes of one element."""
+        return self._array.itemsize
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a tensor without dims")
+        return len(self._array)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a tensor without dims")
+        return iter(self.unbind())
+
+    def __repr__(self) -> str:
+        return text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.ndim == 0 else format(str(self), spec)
+
+    # ---- out of the library
+
+    def item(self) -> Any:
+        """Return the only element as a Python number."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                explain(
+                    "item", got=f"a tensor {self.shape}", expected="one element", fix="tolist()"
+                )
+            )
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """Return nested lists of Python numbers."""
+        return self._array.tolist()
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """Return the array, sharing memory; images that lie channels-last are copied to C order.
+
+        Raises:
+            RuntimeError: if gradients are recorded (unless `force`): use `.detach()` first.
+        """
+        if self._requires_grad and not force:
+            raise RuntimeError("numpy() on a tensor that requires grad; use detach().numpy()")
+        array = self._array
+        return np.ascontiguousarray(array) if is_channels_last(array) else array
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        if copy is False and dtype is not None and np.dtype(dtype) != array.dtype:
+            raise ValueError("a copy is needed to convert the dtype")
+        return np.array(array, dtype=dtype, copy=True if copy else None)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        value = self.item()
+        if isinstance(value, float):
+            raise TypeError("only an integer tensor can be used as an index")
+        return int(value)
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise RuntimeError(
+                explain(
+                    "bool", got=f"a tensor {self.shape}", expected="one element", fix="any(), all()"
+                )
+            )
+        return bool(self._array)
+
+    # ---- the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are computed for it."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self._node is not None and not value:
+            raise RuntimeError("requires_grad can be cleared on leaves only; use detach()")
+        if value and not is_float(self._array.dtype):
+            raise DtypeError(
+                explain("requires_grad", got=self._array.dtype.name, expected="a floating dtype")
+            )
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set `requires_grad` and return the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """A detached tensor that shares the memory; writes through it are not tracked."""
+        return wrap(self._array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, TensorBase):
+            raise TypeError(explain(".data", got=type(value).__name__, expected="a Tensor"))
+        self._array = value._array
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient."""
+        if self._grad is None:
+            return None
+        return self._grad  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape):
+            got = getattr(value, "shape", type(value).__name__)
+            raise ShapeError(explain(".grad", got=got, expected=f"a Tensor {self.shape} or None"))
+        self._grad = value
+
+    def detach(self) -> Tensor:
+        """Return a tensor outside the graph that shares the memory."""
+        out = wrap(self._array)
+        out._version = cell(self)
+        return out
+
+    def detach_(self) -> Self:
+        """Take the tensor itself out of the graph."""
+        self._node, self._index, self._requires_grad = None, 0, False
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Accumulate the gradients of this tensor into the leaves it came from.
+
+        Args:
+            gradient: the gradient of the final result by this tensor; default 1 for one element.
+            retain_graph: keep what backward needs for another pass; default `create_graph`.
+            create_graph: record the backward pass itself, for higher derivatives.
+            inputs: accumulate into these leaves only; default all.
+        """
+        from rushlight.tensor.autograd import backward
+
+        backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` for a tensor that is not a leaf."""
+        if not self._requires_grad:
+            raise RuntimeError("retain_grad() on a tensor that does not require grad")
+        if self._node is not None:
+            if self._node.retains is None:
+                self._node.retains = {}
+            self._node.retains[self._index] = ref(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call `hook(gradient)` in backward; what it returns replaces the gradient."""
+        if not self._requires_grad:
+            raise RuntimeError("register_hook() on a tensor that does not require grad")
+        if self._node is None:
+            if self._hooks is None:
+                self._hooks = {}
+            hooks = self._hooks
+        else:
+            if self._node.hooks is None:
+                self._node.hooks = {}
+            hooks = self._node.hooks.setdefault(self._index, {})
+        key = next(_hook_ids)
+        hooks[key] = hook
+        return Handle(hooks, key)
+
+    # ---- conversion (dtypes are in convert.py)
+
+    def contiguous(self) -> Tensor:
+        """Return the tensor in row-major memory, itself if it is so already."""
+        if self._array.flags.c_contiguous:
+            return self
+        return apply(sh.contiguous, (self,), {})  # type: ignore[no-any-return]
+
+    def new_tensor(self, data: Any, *, dtype: Any = None) -> Tensor:
+        """Make a tensor of `data` with this one's dtype."""
+        return F.tensor(data, dtype=self.dtype if dtype is None else dtype)
+
+    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
+        """Make zeros of this dtype."""
+        return F.zeros(*size, dtype=self.dtype if dtype is None else dtype)
+
+    def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
+        """Make ones of this dtype."""
+        return F.ones(*size, dtype=self.dtype if dtype is None else dtype)
+
+    def new_full(
+        self, size: Sequence[SupportsIndex], fill_value: Any, *, dtype: Any = None
+    ) -> Tensor:
+        """Make a filled tensor of this dtype."""
+        return F.full(size, fill_value, dtype=self.dtype if dtype is None else dtype)  # type: ignore[arg-type]
+
+    def new_empty(self, *size: Any, dtype: Any = None) -> Tensor:
+        """Make an uninitialized tensor of this dtype."""
+        return F.empty(*size, dtype=self.dtype if dtype is None else dtype)
+
+    # ---- copies and pickles
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Self:
+        if self._node is not None:
+            raise RuntimeError("only leaves can be deep-copied; use clone() or detach() first")
+        out = object.__new__(self.__class__)
+        memo[id(self)] = out
+        out._array = self._array.copy(order="K")
+        out._requires_grad = self._requires_grad
+        if self._grad is not None:
+            out._grad = wrap(self._grad._array.copy())
+        return out
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        if self._node is not None:
+            raise RuntimeError("only leaves can be pickled; use detach() first")
+        return _rebuild, (self.__class__, self._array, self._requires_grad)
+
+    # ---- operators
+
+    def __add__(self, other: Any) -> Tensor:
+        return F.add(self, other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return F.sub(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return F.sub(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return F.mul(self, other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return F.div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return F.div(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return F.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return F.pow(other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return F.floor_divide(self, other)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return F.remainder(self, other)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return F.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return F.matmul(other, self)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+    __neg__ = F.neg
+    __abs__ = F.abs
+    __getitem__ = F.getitem
+    __hash__ = object.__hash__
+    __eq__ = F.eq  # type: ignore[assignment]
+    __ne__ = F.ne  # type: ignore[assignment]
+    __lt__ = F.lt
+    __le__ = F.le
+    __gt__ = F.gt
+    __ge__ = F.ge
+
+    def __invert__(self) -> Tensor:
+        return wrap(~self._array)
+
+    def _bitwise(self, f: Any, other: Any) -> Tensor:
+        return wrap(f(self._array, other._array if isinstance(other, TensorBase) else other))
+
+    def __and__(self, other: Any) -> Tensor:
+        return self._bitwise(np.bitwise_and, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        return self._bitwise(np.bitwise_or, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return self._bitwise(np.bitwise_xor, other)
+
+    # ---- the functions, as methods
+
+    abs = F.abs
+    acos = F.acos
+    acosh = F.acosh
+    add = F.add
+    asin = F.asin
+    asinh = F.asinh
+    atan = F.atan
+    atan2 = F.atan2
+    atanh = F.atanh
+    ceil = F.ceil
+    clamp = F.clamp
+    cos = F.cos
+    cosh = F.cosh
+    div = F.div
+    eq = F.eq
+    erf = F.erf
+    exp = F.exp
+    exp2 = F.exp2
+    expm1 = F.expm1
+    floor = F.floor
+    floor_divide = F.floor_divide
+    fmod = F.fmod
+    ge = F.ge
+    gt = F.gt
+    isclose = F.isclose
+    allclose = F.allclose
+    equal = F.equal
+    isfinite = F.isfinite
+    isinf = F.isinf
+    isnan = F.isnan
+    le = F.le
+    lerp = F.lerp
+    log = F.log
+    log10 = F.log10
+    log1p = F.log1p
+    log2 = F.log2
+    logical_and = F.logical_and
+    logical_not = F.logical_not
+    logical_or = F.logical_or
+    logical_xor = F.logical_xor
+    lt = F.lt
+    masked_fill = F.masked_fill
+    maximum = F.maximum
+    minimum = F.minimum
+    mul = F.mul
+    ne = F.ne
+    neg = F.neg
+    pow = F.pow
+    reciprocal = F.reciprocal
+    relu = F.relu
+    remainder = F.remainder
+    round = F.round
+    rsqrt = F.rsqrt
+    sigmoid = F.sigmoid
+    sign = F.sign
+    sin = F.sin
+    sinh = F.sinh
+    sqrt = F.sqrt
+    square = F.square
+    sub = F.sub
+    tan = F.tan
+    tanh = F.tanh
+    trunc = F.trunc
+    all = F.all
+    amax = F.amax
+    amin = F.amin
+    any = F.any
+    argmax = F.argmax
+    argmin = F.argmin
+    argsort = F.argsort
+    count_nonzero = F.count_nonzero
+    cumsum = F.cumsum
+    logsumexp = F.logsumexp
+    max = F.max
+    mean = F.mean
+    median = F.median
+    min = F.min
+    norm = F.norm
+    prod = F.prod
+    sort = F.sort
+    std = F.std
+    sum = F.sum
+    topk = F.topk
+    var = F.var
+    broadcast_to = F.broadcast_to
+    chunk = F.chunk
+    clone = F.clone
+    diagonal = F.diagonal
+    expand = F.expand
+    flatten = F.flatten
+    flip = F.flip
+    gather = F.gather
+    index_select = F.index_select
+    masked_select = F.masked_select
+    movedim = F.movedim
+    narrow = F.narrow
+    nonzero = F.nonzero
+    permute = F.permute
+    ravel = F.ravel
+    repeat = F.repeat
+    repeat_interleave = F.repeat_interleave
+    reshape = F.reshape
+    roll = F.roll
+    scatter_add = F.scatter_add
+    select = F.select
+    split = F.split
+    squeeze = F.squeeze
+    swapaxes = F.swapaxes
+    t = F.t
+    tile = F.tile
+    transpose = F.transpose
+    tril = F.tril
+    triu = F.triu
+    unbind = F.unbind
+    unflatten = F.unflatten
+    unsqueeze = F.unsqueeze
+    addmm = F.addmm
+    bmm = F.bmm
+    dot = F.dot
+    matmul = F.matmul
+    mm = F.mm
+    mv = F.mv
+    outer = F.outer
+    numel = F.numel
+    bernoulli = F.bernoulli
+    log_softmax = F.log_softmax
+    softmax = F.softmax
+
+    def unique(self) -> Tensor:
+        """Return the distinct elements in order."""
+        return wrap(np.unique(self._array))
+
+    def view(self, *shape: Any) -> Tensor:
+        """Return the tensor in another shape (or dtype: reinterpreted bytes are not supported).
+
+        Shares memory where the layout allows it and copies where it does not.
+        """
+        return F.reshape(self, *shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """Return the tensor in the shape of another."""
+        return F.reshape(self, other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """Return the tensor in the shape of another."""
+        return F.reshape(self, other.shape)
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Broadcast to the shape of another tensor."""
+        return F.expand(self, other.shape)
+
+
+def _rebuild(cls: type[Any], array: Array, requires_grad: bool) -> Any:
+    out = object.__new__(cls)
+    out._array = array
+    out._requires_grad = requires_grad
+    return out
+
+
+tape.tensor_type = Tensor
