@@ -2,5 +2,14 @@
 
 from rushlight.io.atomic import atomic_write
 from rushlight.io.safetensors import load_bytes, load_file, save_bytes, save_file
+from rushlight.io.state import load, save
 
-__all__ = ["atomic_write", "load_bytes", "load_file", "save_bytes", "save_file"]
+__all__ = [
+    "atomic_write",
+    "load",
+    "load_bytes",
+    "load_file",
+    "save",
+    "save_bytes",
+    "save_file",
+]

@@ -1,0 +1,45 @@
+"""Data: data sets, samplers, the DataLoader, MNIST and transforms."""
+
+from rushlight.data import transforms
+from rushlight.data.collate import default_collate, default_convert
+from rushlight.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from rushlight.data.loader import DataLoader
+from rushlight.data.mnist import MNIST, SampleDataWarning
+from rushlight.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+
+__all__ = [
+    "MNIST",
+    "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "IterableDataset",
+    "RandomSampler",
+    "SampleDataWarning",
+    "Sampler",
+    "SequentialSampler",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "default_collate",
+    "default_convert",
+    "random_split",
+    "transforms",
+]

@@ -1,0 +1,259 @@
+"""State dicts in files: nested values of Python and tensors, exactly as they were.
+
+Tensors and arrays are the payload of a safetensors file; the structure around them is JSON in its
+metadata, and so is a checksum of both. A flat dict of name -> Tensor is therefore an ordinary
+safetensors file that other tools read, and any ordinary safetensors file loads as such a dict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.errors import FileFormatError, explain
+from rushlight.io.safetensors import load_file, save_file
+from rushlight.tensor import Tensor, from_numpy
+
+__all__ = ["load", "save"]
+
+Path: TypeAlias = str | os.PathLike[str]
+
+_STATE = "rushlight.state"
+_SUM = "rushlight.sha256"
+_DEPTH = 100
+_CONVERT = (
+    "in torch: safetensors.torch.save_file(model.state_dict(), 'model.safetensors'), "
+    "then rushlight.load('model.safetensors')"
+)
+_PICKLES = ((b"PK\x03\x04", "a zip archive, as torch.save writes"), (b"\x80", "a Python pickle"))
+
+
+def save(state: Mapping[Any, Any], path: Path) -> None:
+    """Write a state dict to a file, atomically.
+
+    Dicts and OrderedDicts (keys: text, int, float, bool, None), lists, tuples, Tensors, NumPy
+    arrays, ints, floats, bools, text and None come back as the types they are, in their order;
+    NumPy scalars come back as Python scalars. Of a tensor the values are kept, not the graph, not
+    `requires_grad` and not that another tensor shares its memory.
+
+    Args:
+        state: the (nested) dict, such as `model.state_dict()` or `optimizer.state_dict()`.
+        path: the file to write; by custom it ends in `.safetensors`.
+
+    Raises:
+        TypeError: a value of another type; the message names its place.
+        OSError: the file cannot be written.
+
+    Example:
+        >>> import os, tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "optimizer.safetensors")
+        >>> save({"state": {0: {"step": 3}}, "betas": (0.9, 0.999)}, path)
+        >>> load(path)
+        {'state': {0: {'step': 3}}, 'betas': (0.9, 0.999)}
+        >>> folder.cleanup()
+    """
+    if type(state) not in (dict, OrderedDict):
+        _unfit("the state", state, "a dict or an OrderedDict")
+    arrays: dict[str, Array] = {}
+    structure = json.dumps(_encode(state, "", arrays, 0), separators=(",", ":"))
+    metadata = {_STATE: structure, _SUM: _checksum(arrays, structure)}
+    if all(type(key) is str and isinstance(value, Tensor) for key, value in state.items()):
+        metadata["format"] = "pt"  # what tools that read flat files of tensors ask for
+    save_file(arrays, path, metadata)
+
+
+def load(path: Path) -> Any:
+    """Read a file that `save` wrote, or any safetensors file.
+
+    Args:
+        path: the file to read.
+
+    Returns:
+        The state as it was saved; for a file of another tool, a dict of name -> Tensor.
+
+    Raises:
+        FileFormatError: the file is truncated, altered, or of another format (torch's `.pt`
+            files are pickles, which are not read).
+        OSError: the file cannot be opened.
+
+    Example:
+        >>> import os, tempfile
+        >>> from rushlight.tensor import from_numpy
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "model.safetensors")
+        >>> save({"weight": from_numpy(np.ones((2, 3), "float32"))}, path)
+        >>> load(path)["weight"].shape
+        (2, 3)
+        >>> folder.cleanup()
+    """
+    where = os.fspath(path)
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if any(start[4:]) or len(start) < 8:  # else the first 8 bytes are a credible length
+        for magic, kind in _PICKLES:
+            if start.startswith(magic):
+                raise FileFormatError(
+                    explain(
+                        where,
+                        got=kind,
+                        expected="a safetensors file (pickles are not read: they can run code)",
+                        fix=f"convert it {_CONVERT}",
+                    )
+                )
+    arrays, metadata = load_file(path)
+    structure, stated = metadata.get(_STATE), metadata.get(_SUM)
+    if stated is not None:
+        found = _checksum(arrays, structure or "")
+        if found != stated:
+            raise FileFormatError(
+                explain(
+                    where,
+                    got=f"content of SHA-256 {found[:16]}...",
+                    expected=f"{stated[:16]}..., stated in its header",
+                    fix="the file was altered after it was saved; use another copy, or, where "
+                    f"that was on purpose, remove {_SUM!r} from its metadata",
+                )
+            )
+    if structure is None:
+        return {name: _tensor(array, where, name) for name, array in arrays.items()}
+    try:
+        tree = json.loads(structure)
+        state = _decode(tree, where, arrays)
+    except FileFormatError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
+        _broken(where, f"a structure that cannot be read ({error})")
+    if arrays:
+        _broken(where, f"arrays that no place refers to: {', '.join(map(repr, arrays))[:80]}")
+    return state
+
+
+# ---- the structure: JSON values stand for themselves, everything else is {tag: content}
+
+
+def _encode(value: Any, place: str, arrays: dict[str, Array], depth: int) -> Any:
+    """Turn a value into JSON, moving its arrays into `arrays` under the path they lie at."""
+    if depth > _DEPTH:
+        _unfit(place, value, f"at most {_DEPTH} levels (does the state contain itself?)")
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if isinstance(value, Tensor):
+        return {"tensor": _store(value.detach().numpy(), place, arrays)}
+    if isinstance(value, np.generic):
+        plain = value.item()
+        if type(plain) not in (bool, int, float, str):
+            _unfit(place, value)
+        return _encode(plain, place, arrays, depth)
+    if type(value) is np.ndarray:
+        if value.dtype.kind not in "biuf" or value.dtype.itemsize > 8:
+            _unfit(place, value)
+        return {"array": _store(value, place, arrays)}
+    if type(value) in (list, tuple):
+        items = [_encode(v, f"{place}.{i}", arrays, depth + 1) for i, v in enumerate(value)]
+        return items if type(value) is list else {"tuple": items}
+    if type(value) in (dict, OrderedDict):
+        pairs = []
+        for key, item in value.items():
+            if not (key is None or type(key) in (bool, int, float, str)):
+                _unfit(f"a key of {place or 'the state'}", key, "text, int, float, bool or None")
+            below = f"{place}.{key}" if place else str(key)
+            pairs.append([_encode(key, below, arrays, 0), _encode(item, below, arrays, depth + 1)])
+        return {"dict" if type(value) is dict else "ordered": pairs}
+    _unfit(place, value)
+
+
+def _store(array: Array, place: str, arrays: dict[str, Array]) -> str:
+    """Keep an array under its path; where two paths read alike (1 and "1"), number them."""
+    name, count = place, 1
+    while name in arrays or name == "__metadata__":
+        name, count = f"{place}#{count}", count + 1
+    arrays[name] = array
+    return name
+
+
+def _decode(tree: Any, where: str, arrays: dict[str, Array]) -> Any:
+    """Undo `_encode`; every array is taken out of `arrays`."""
+    if isinstance(tree, list):
+        return [_decode(item, where, arrays) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if len(tree) != 1:
+        _broken(where, f"an entry of {len(tree)} tags in its structure")
+    ((tag, content),) = tree.items()
+    if tag == "float" and content in ("inf", "-inf", "nan"):
+        return float(content)
+    if tag in ("tensor", "array") and isinstance(content, str):
+        if content not in arrays:
+            _broken(where, f"no array {content!r}, to which its structure refers")
+        array = arrays.pop(content)
+        return _tensor(array, where, content) if tag == "tensor" else array
+    if tag == "tuple" and isinstance(content, list):
+        return tuple(_decode(item, where, arrays) for item in content)
+    if tag in ("dict", "ordered") and isinstance(content, list):
+        pairs = [(_decode(k, where, arrays), _decode(v, where, arrays)) for k, v in content]
+        return dict(pairs) if tag == "dict" else OrderedDict(pairs)
+    _broken(where, f"the unknown tag {tag[:40]!r} in its structure")
+
+
+def _tensor(array: Array, where: str, name: str) -> Tensor:
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
+        raise FileFormatError(
+            explain(
+                f"{where}, array {name!r}",
+                got=array.dtype,
+                expected="a dtype that tensors have",
+                fix="read it as an array: rushlight.io.load_file(path)",
+            )
+        )
+    return from_numpy(array)
+
+
+def _checksum(arrays: Mapping[str, Array], structure: str) -> str:
+    """Return the SHA-256 of the structure and of every name, dtype, shape and value."""
+    digest = hashlib.sha256(structure.encode())
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        dtype = array.dtype.newbyteorder("<")
+        digest.update(f"\n{name!r} {dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def _unfit(
+    place: str,
+    value: object,
+    expected: str = "a Tensor, NumPy array, number, text, None, list, tuple or dict",
+) -> NoReturn:
+    kind = type(value).__name__
+    if isinstance(value, np.ndarray | np.generic):
+        kind += f" of {value.dtype}"
+    raise TypeError(
+        explain(
+            f"save, at {place}",
+            got=kind,
+            expected=expected,
+            fix="leave it out or turn it into one of these",
+        )
+    )
+
+
+def _broken(where: str, got: str) -> NoReturn:
+    raise FileFormatError(
+        explain(
+            where,
+            got=got,
+            expected="a structure as rushlight.save writes it",
+            fix="the file was altered, or written by a newer version; save it again",
+        )
+    )

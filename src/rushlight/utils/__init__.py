@@ -1,0 +1,5 @@
+"""torch's second door to some packages: `rushlight.utils.data` is `rushlight.data`."""
+
+from rushlight.utils import data
+
+__all__ = ["data"]
