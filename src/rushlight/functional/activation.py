@@ -39,23 +39,23 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
         tensor([0.5000, 0.5000])
     """
     x = input if dtype is None else input.to(as_dtype(dtype))
-    return apply(sm.softmax, (x,), {"dim": one_dim(dim, x._array.ndim, "softmax")})  # type: ignore[no-any-return]
+    return apply(sm.softmax, (x,), {"dim": one_dim(dim, x._array.ndim, "softmax")})
 
 
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Return x - ln sum(e^x) along `dim`, with the maximum subtracted first."""
     x = input if dtype is None else input.to(as_dtype(dtype))
-    return apply(sm.log_softmax, (x,), {"dim": one_dim(dim, x._array.ndim, "log_softmax")})  # type: ignore[no-any-return]
+    return apply(sm.log_softmax, (x,), {"dim": one_dim(dim, x._array.ndim, "log_softmax")})
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """Return ln(1 / (1 + e^-x)) without overflow."""
-    return apply(ew.logsigmoid, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.logsigmoid, (input,), {})
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * sigmoid(x)."""
-    return apply(ew.silu, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.silu, (input,), {})
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -69,19 +69,19 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
         raise RuntimeError(
             explain("gelu", got=f"approximate={approximate!r}", expected="'none' or 'tanh'")
         )
-    return apply(ew.gelu if approximate == "none" else ew.gelu_tanh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.gelu if approximate == "none" else ew.gelu_tanh, (input,), {})
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """Return ln(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
-    return apply(ew.softplus, (input,), {"beta": beta, "threshold": threshold})  # type: ignore[no-any-return]
+    return apply(ew.softplus, (input,), {"beta": beta, "threshold": threshold})
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x above 0 and alpha * (e^x - 1) below."""
-    return apply(ew.elu, (input,), {"alpha": alpha})  # type: ignore[no-any-return]
+    return apply(ew.elu, (input,), {"alpha": alpha})
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return x above 0 and negative_slope * x below."""
-    return apply(ew.leaky_relu, (input,), {"negative_slope": negative_slope})  # type: ignore[no-any-return]
+    return apply(ew.leaky_relu, (input,), {"negative_slope": negative_slope})

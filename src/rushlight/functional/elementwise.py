@@ -52,9 +52,9 @@ __all__ = [
     "le",
     "lerp",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -90,162 +90,162 @@ __all__ = [
 
 def neg(input: Tensor) -> Tensor:
     """Return -x, elementwise."""
-    return apply(ew.neg, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.neg, (input,), {})
 
 
 def exp(input: Tensor) -> Tensor:
     """Return e^x, elementwise."""
-    return apply(ew.exp, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.exp, (input,), {})
 
 
 def exp2(input: Tensor) -> Tensor:
     """Return 2^x, elementwise."""
-    return apply(ew.exp2, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.exp2, (input,), {})
 
 
 def expm1(input: Tensor) -> Tensor:
     """Return e^x - 1, exact near 0, elementwise."""
-    return apply(ew.expm1, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.expm1, (input,), {})
 
 
 def log(input: Tensor) -> Tensor:
     """Return ln x, elementwise."""
-    return apply(ew.log, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.log, (input,), {})
 
 
 def log2(input: Tensor) -> Tensor:
     """Return log2 x, elementwise."""
-    return apply(ew.log2, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.log2, (input,), {})
 
 
 def log10(input: Tensor) -> Tensor:
     """Return log10 x, elementwise."""
-    return apply(ew.log10, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.log10, (input,), {})
 
 
 def log1p(input: Tensor) -> Tensor:
     """Return ln(1 + x), exact near 0, elementwise."""
-    return apply(ew.log1p, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.log1p, (input,), {})
 
 
 def sqrt(input: Tensor) -> Tensor:
     """Return x^(1/2), elementwise."""
-    return apply(ew.sqrt, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.sqrt, (input,), {})
 
 
 def rsqrt(input: Tensor) -> Tensor:
     """Return x^(-1/2), elementwise."""
-    return apply(ew.rsqrt, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.rsqrt, (input,), {})
 
 
 def square(input: Tensor) -> Tensor:
     """Return x^2, elementwise."""
-    return apply(ew.square, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.square, (input,), {})
 
 
 def reciprocal(input: Tensor) -> Tensor:
     """Return 1 / x, elementwise."""
-    return apply(ew.reciprocal, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.reciprocal, (input,), {})
 
 
 def sin(input: Tensor) -> Tensor:
     """Return sin x, elementwise."""
-    return apply(ew.sin, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.sin, (input,), {})
 
 
 def cos(input: Tensor) -> Tensor:
     """Return cos x, elementwise."""
-    return apply(ew.cos, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.cos, (input,), {})
 
 
 def tan(input: Tensor) -> Tensor:
     """Return tan x, elementwise."""
-    return apply(ew.tan, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.tan, (input,), {})
 
 
 def asin(input: Tensor) -> Tensor:
     """Return arcsin x, elementwise."""
-    return apply(ew.asin, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.asin, (input,), {})
 
 
 def acos(input: Tensor) -> Tensor:
     """Return arccos x, elementwise."""
-    return apply(ew.acos, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.acos, (input,), {})
 
 
 def atan(input: Tensor) -> Tensor:
     """Return arctan x, elementwise."""
-    return apply(ew.atan, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.atan, (input,), {})
 
 
 def sinh(input: Tensor) -> Tensor:
     """Return sinh x, elementwise."""
-    return apply(ew.sinh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.sinh, (input,), {})
 
 
 def cosh(input: Tensor) -> Tensor:
     """Return cosh x, elementwise."""
-    return apply(ew.cosh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.cosh, (input,), {})
 
 
 def tanh(input: Tensor) -> Tensor:
     """Return tanh x, elementwise."""
-    return apply(ew.tanh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.tanh, (input,), {})
 
 
 def asinh(input: Tensor) -> Tensor:
     """Return arsinh x, elementwise."""
-    return apply(ew.asinh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.asinh, (input,), {})
 
 
 def acosh(input: Tensor) -> Tensor:
     """Return arcosh x, elementwise."""
-    return apply(ew.acosh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.acosh, (input,), {})
 
 
 def atanh(input: Tensor) -> Tensor:
     """Return artanh x, elementwise."""
-    return apply(ew.atanh, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.atanh, (input,), {})
 
 
 def erf(input: Tensor) -> Tensor:
     """Return the error function, elementwise."""
-    return apply(ew.erf, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.erf, (input,), {})
 
 
 def abs(input: Tensor) -> Tensor:
     """Return |x|, with gradient 0 at 0, elementwise."""
-    return apply(ew.abs, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.abs, (input,), {})
 
 
 def sign(input: Tensor) -> Tensor:
     """Return -1, 0 or 1, elementwise."""
-    return apply(ew.sign, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.sign, (input,), {})
 
 
 def floor(input: Tensor) -> Tensor:
     """Return the largest integer <= x, elementwise."""
-    return apply(ew.floor, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.floor, (input,), {})
 
 
 def ceil(input: Tensor) -> Tensor:
     """Return the smallest integer >= x, elementwise."""
-    return apply(ew.ceil, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.ceil, (input,), {})
 
 
 def trunc(input: Tensor) -> Tensor:
     """Return x without its fraction, elementwise."""
-    return apply(ew.trunc, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.trunc, (input,), {})
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """Return 1 / (1 + e^-x), without overflow, elementwise."""
-    return apply(ew.sigmoid, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.sigmoid, (input,), {})
 
 
 def relu(input: Tensor) -> Tensor:
     """Return max(x, 0), with gradient 0 at 0, elementwise."""
-    return apply(ew.relu, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.relu, (input,), {})
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
@@ -258,7 +258,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """
     if decimals:
         return round(input * 10.0**decimals) / 10.0**decimals
-    return apply(ew.round, (input,), {})  # type: ignore[no-any-return]
+    return apply(ew.round, (input,), {})
 
 
 def clamp(
@@ -282,7 +282,7 @@ def clamp(
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         low = input if min is None else where(input < min, min, input)
         return low if max is None else where(low > max, max, low)
-    return apply(ew.clamp, (input,), {"low": min, "high": max})  # type: ignore[no-any-return]
+    return apply(ew.clamp, (input,), {"low": min, "high": max})
 
 
 # ---- two arguments
@@ -290,12 +290,12 @@ def clamp(
 
 def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """Return a + alpha * b."""
-    return apply(ew.add, (input, other if alpha == 1 else other * alpha), {})  # type: ignore[no-any-return]
+    return apply(ew.add, (input, other if alpha == 1 else other * alpha), {})
 
 
 def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     """Return a - alpha * b."""
-    return apply(ew.sub, (input, other if alpha == 1 else other * alpha), {})  # type: ignore[no-any-return]
+    return apply(ew.sub, (input, other if alpha == 1 else other * alpha), {})
 
 
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
@@ -305,7 +305,7 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
         ValueError: for another rounding mode.
     """
     if rounding_mode is None:
-        return apply(ew.div, (input, other), {})  # type: ignore[no-any-return]
+        return apply(ew.div, (input, other), {})
     if rounding_mode not in ("trunc", "floor"):
         raise ValueError(
             explain("div", got=f"rounding_mode={rounding_mode!r}", expected="'trunc' or 'floor'")
@@ -325,37 +325,37 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
 
 def mul(input: Tensor, other: Any) -> Tensor:
     """Return a * b, elementwise."""
-    return apply(ew.mul, (input, other), {})  # type: ignore[no-any-return]
+    return apply(ew.mul, (input, other), {})
 
 
 def maximum(input: Tensor, other: Any) -> Tensor:
     """Return the larger of a and b; a tie shares the gradient, elementwise."""
-    return apply(ew.maximum, (input, other), {})  # type: ignore[no-any-return]
+    return apply(ew.maximum, (input, other), {})
 
 
 def minimum(input: Tensor, other: Any) -> Tensor:
     """Return the smaller of a and b; a tie shares the gradient, elementwise."""
-    return apply(ew.minimum, (input, other), {})  # type: ignore[no-any-return]
+    return apply(ew.minimum, (input, other), {})
 
 
 def atan2(input: Tensor, other: Any) -> Tensor:
     """Return the angle of the point (b, a), elementwise."""
-    return apply(ew.atan2, (input, other), {})  # type: ignore[no-any-return]
+    return apply(ew.atan2, (input, other), {})
 
 
 def remainder(input: Tensor, other: Any) -> Tensor:
     """Return a - floor(a / b) * b, with the sign of b, elementwise."""
-    return apply(ew.remainder, (input, other), {})  # type: ignore[no-any-return]
+    return apply(ew.remainder, (input, other), {})
 
 
 def fmod(input: Tensor, other: Any) -> Tensor:
     """Return a - trunc(a / b) * b, with the sign of a, elementwise."""
-    return apply(ew.fmod, (input, other), {})  # type: ignore[no-any-return]
+    return apply(ew.fmod, (input, other), {})
 
 
 def pow(input: Tensor, exponent: Any) -> Tensor:
     """Return a^b, elementwise."""
-    return apply(ew.pow, (input, exponent), {})  # type: ignore[no-any-return]
+    return apply(ew.pow, (input, exponent), {})
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -374,7 +374,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     mask = condition._array if isinstance(condition, TensorBase) else np.asarray(condition)
     if mask.dtype != np.bool_:
         raise TypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
-    return apply(ew.where, (input, other), {"condition": mask})  # type: ignore[no-any-return]
+    return apply(ew.where, (input, other), {"condition": mask})
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:

@@ -23,7 +23,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         >>> rl.ones(2, 3) @ rl.ones(3)
         tensor([3., 3.])
     """
-    return apply(linalg.matmul, (input, other), {})  # type: ignore[no-any-return]
+    return apply(linalg.matmul, (input, other), {})
 
 
 def _product(where: str, a: Tensor, b: Tensor, dims: tuple[int, int]) -> Tensor:
@@ -110,7 +110,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         inputs[i] = letters
         tensors.append(x)
     _check_sizes(equation, inputs, tensors)
-    return apply(linalg.einsum, tuple(tensors), {"inputs": tuple(inputs), "output": output})  # type: ignore[no-any-return]
+    return apply(linalg.einsum, tuple(tensors), {"inputs": tuple(inputs), "output": output})
 
 
 def _letters(equation: str, ndims: list[int]) -> tuple[list[str], str]:

@@ -61,7 +61,7 @@ def _floating(x: TensorBase, where: str) -> None:
 
 def _reduce(op: Any, x: Tensor, dim: Dim, keepdim: bool, **options: Any) -> Tensor:
     dims = some_dims(dim, x._array.ndim, op.name)
-    return apply(op, (x,), {"dims": dims, "keepdim": keepdim, **options})  # type: ignore[no-any-return]
+    return apply(op, (x,), {"dims": dims, "keepdim": keepdim, **options})
 
 
 def _converted(x: Tensor, dtype: Any) -> Tensor:
@@ -209,7 +209,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     if x._array.ndim == 0:
         one_dim(dim, 0, "cumsum")
         return x.clone()
-    return apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})  # type: ignore[no-any-return]
+    return apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})
 
 
 def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:

@@ -63,7 +63,7 @@ __all__ = [
 
 def clone(input: Tensor) -> Tensor:
     """Return a copy with its own memory; gradients flow through it."""
-    return apply(sh.clone, (input,), {})  # type: ignore[no-any-return]
+    return apply(sh.clone, (input,), {})
 
 
 # ---- shape
@@ -77,7 +77,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
         >>> rl.arange(6).reshape(2, -1).shape
         (2, 3)
     """
-    return apply(sh.reshape, (input,), {"shape": varargs(shape)})  # type: ignore[no-any-return]
+    return apply(sh.reshape, (input,), {"shape": varargs(shape)})
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -122,7 +122,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
         raise RuntimeError(
             explain("permute", got=f"dims {order}", expected=f"each of 0 to {ndim - 1} once")
         )
-    return apply(sh.permute, (input,), {"dims": found})  # type: ignore[no-any-return]
+    return apply(sh.permute, (input,), {"dims": found})
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -132,7 +132,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     order = list(range(ndim))
     if ndim:
         order[a], order[b] = b, a
-    return apply(sh.permute, (input,), {"dims": tuple(order)})  # type: ignore[no-any-return]
+    return apply(sh.permute, (input,), {"dims": tuple(order)})
 
 
 swapaxes = transpose
@@ -183,7 +183,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
             explain("expand", got=f"sizes {want}", expected=f"at least {len(have)} of them, >= 0")
         )
     shape = tuple(have[i - extra] if n == -1 else n for i, n in enumerate(want))
-    return apply(sh.expand, (input,), {"shape": shape})  # type: ignore[no-any-return]
+    return apply(sh.expand, (input,), {"shape": shape})
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
@@ -231,7 +231,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     at = one_dim(dim, parts[0]._array.ndim, "cat")
     if parts[0]._array.ndim == 0:
         raise ShapeError(explain("cat", got="a scalar", expected="at least 1 dim", fix="use stack"))
-    return apply(sh.cat, tuple(parts), {"dim": at})  # type: ignore[no-any-return]
+    return apply(sh.cat, tuple(parts), {"dim": at})
 
 
 concat = cat
@@ -250,7 +250,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def getitem(input: Tensor, index: Any) -> Tensor:
     """Return `input[index]` for every index NumPy knows; tensors may stand for arrays in it."""
-    return apply(ix.getitem, (input,), {"index": _plain(index)})  # type: ignore[no-any-return]
+    return apply(ix.getitem, (input,), {"index": _plain(index)})
 
 
 def _plain(index: Any) -> Any:
@@ -330,7 +330,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     """Reverse the order along the dims."""
     named = varargs(dims)
     found = some_dims(named, input._array.ndim, "flip") if named else ()
-    return apply(sh.flip, (input,), {"dims": found})  # type: ignore[no-any-return]
+    return apply(sh.flip, (input,), {"dims": found})
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -398,7 +398,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return out[i][j] = input[index[i][j]][j] (for dim 0), and so on for other dims."""
     at = one_dim(dim, input._array.ndim, "gather")
     _check_along(input._array.shape, index._array, at, "gather")
-    return apply(ix.gather, (input,), {"index": index._array, "dim": at})  # type: ignore[no-any-return]
+    return apply(ix.gather, (input,), {"index": index._array, "dim": at})
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -407,7 +407,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     _check_along(input._array.shape, index._array, at, "scatter_add")
     part = getitem(src, tuple(slice(0, n) for n in index._array.shape))
     options = {"index": index._array, "dim": at, "shape": input._array.shape}
-    return input + apply(ix.scatter_add, (part,), options)  # type: ignore[no-any-return]
+    return input + apply(ix.scatter_add, (part,), options)
 
 
 def _check_along(shape: tuple[int, ...], index: Any, dim: int, where: str) -> None:

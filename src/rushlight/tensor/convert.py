@@ -33,8 +33,8 @@ class Convert(TensorBase):
         """
         target, copy = _target(self._array.dtype, args, dict(kwargs))
         if target != self._array.dtype:
-            return apply(sh.cast, (self,), {"dtype": target})  # type: ignore[no-any-return]
-        return apply(sh.clone, (self,), {}) if copy else self  # type: ignore[return-value, no-any-return]
+            return apply(sh.cast, (self,), {"dtype": target})
+        return apply(sh.clone, (self,), {}) if copy else self
 
     def type(self, dtype: Any) -> Tensor:
         """Convert to a dtype."""

@@ -72,19 +72,19 @@ class InPlace(TensorBase):
         return getattr(self, name)(other)  # rebinds the name to a new tensor in the graph
 
     def __iadd__(self, other: Any) -> Self:
-        return self._augment("add", np.add, other)  # type: ignore[no-any-return]
+        return self._augment("add", np.add, other)
 
     def __isub__(self, other: Any) -> Self:
-        return self._augment("sub", np.subtract, other)  # type: ignore[no-any-return]
+        return self._augment("sub", np.subtract, other)
 
     def __imul__(self, other: Any) -> Self:
-        return self._augment("mul", np.multiply, other)  # type: ignore[no-any-return]
+        return self._augment("mul", np.multiply, other)
 
     def __itruediv__(self, other: Any) -> Self:
-        return self._augment("div", np.true_divide, other)  # type: ignore[no-any-return]
+        return self._augment("div", np.true_divide, other)
 
     def __ipow__(self, other: Any) -> Self:
-        return self._augment("pow", np.power, other)  # type: ignore[no-any-return]
+        return self._augment("pow", np.power, other)
 
     def add_(self, other: Any, *, alpha: float = 1) -> Self:
         """Add alpha * other in place."""

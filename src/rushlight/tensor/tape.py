@@ -161,8 +161,11 @@ def _at(array: Any, edge: Edge | None) -> Any:
     return tensor
 
 
-def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """Run an op on tensors (and scalars, arrays, None) and record it if a gradient may be asked."""
+def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
+    """Run an op on tensors (and scalars, arrays, None) and record it if a gradient may be asked.
+
+    An op of several outputs returns a tuple of tensors.
+    """
     if op.casts != "none":
         args = _cast(op, args)
     record = False
@@ -184,7 +187,7 @@ def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
                 out._version = cell(source)
     if record and grad_mode.enabled:
         _record(op, saved, args, tensors)
-    return tensors[0] if len(tensors) == 1 else tensors
+    return tensors[0] if len(tensors) == 1 else tensors  # type: ignore[return-value]
 
 
 def _record(op: Op, saved: Saved, args: tuple[Any, ...], tensors: tuple[TensorBase, ...]) -> None:
@@ -212,7 +215,7 @@ def _edge(arg: Any) -> Edge | None:
 
 def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Bring the arguments of a promoting op to one dtype by recorded casts; usually none is due."""
-    first = args[0]._array.dtype if isinstance(args[0], TensorBase) else None
+    first: Any = args[0]._array.dtype if isinstance(args[0], TensorBase) else None
     same = first is not None and (first.kind == "f" or op.casts != "float")
     if same:
         for arg in args[1:]:
@@ -222,7 +225,7 @@ def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
                 same = arg is None or first.kind == "f" or arg.__class__ is int
             if not same:
                 break
-    if same and first.kind != "b":  # type: ignore[union-attr]
+    if same and first.kind != "b":
         return args
     values = [arg._array if isinstance(arg, TensorBase) else arg for arg in args]
     target = promote(*[value for value in values if value is not None])

@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.arrays import Array, as_dtype, is_channels_last, is_float
+from rushlight.arrays import Array, is_channels_last, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.creation import check_device
 from rushlight.ops import shape as sh
@@ -18,7 +18,7 @@ from rushlight.tensor import tape
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.inplace import InPlace
-from rushlight.tensor.tape import TensorBase, apply, cell, grad_mode, run_backward, wrap
+from rushlight.tensor.tape import TensorBase, apply, cell, wrap
 
 __all__ = ["Tensor", "device"]
 
@@ -264,7 +264,7 @@ class Tensor(Convert, InPlace):
         """The accumulated gradient."""
         if self._grad is None:
             return None
-        return self._grad  # type: ignore[no-any-return]
+        return self._grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -334,7 +334,7 @@ class Tensor(Convert, InPlace):
         """Return the tensor in row-major memory, itself if it is so already."""
         if self._array.flags.c_contiguous:
             return self
-        return apply(sh.contiguous, (self,), {})  # type: ignore[no-any-return]
+        return apply(sh.contiguous, (self,), {})
 
     def new_tensor(self, data: Any, *, dtype: Any = None) -> Tensor:
         """Make a tensor of `data` with this one's dtype."""
