@@ -231,6 +231,12 @@ Pair = namedtuple("Pair", "a b")
 COLLATED = {
     "ints": [1, 2, 3],
     "floats": [1.5, 2.5],
+    "int and float": [1, 2.5],
+    "float and int": [1.5, 2],
+    "bool and int": [True, 2],
+    "0-d arrays": [np.array(1, np.int8), np.array(2, np.int8)],
+    "empty arrays": [np.ones((0, 3)), np.ones((0, 3))],
+    "fortran": [np.asfortranarray(np.arange(6.0).reshape(2, 3))] * 2,
     "bools": [True, False],
     "text": ["a", "b"],
     "bytes": [b"a", b"b"],
@@ -271,6 +277,14 @@ def test_collate_equals_torch(name):
 def test_collate_of_tensors():
     batch = default_collate([from_numpy(np.full((2,), i, np.float32)) for i in range(3)])
     assert batch.tolist() == [[0, 0], [1, 1], [2, 2]]
+
+
+def test_collate_keeps_the_graph():
+    x = from_numpy(np.ones((2, 3), np.float32)).requires_grad_()
+    for batch in (default_collate([x[0], x[1]]), next(iter(DataLoader(TensorDataset(x), 2)))[0]):
+        x.grad = None
+        (batch * 2).sum().backward()
+        assert x.grad.tolist() == [[2, 2, 2]] * 2
 
 
 @pytest.mark.parametrize(

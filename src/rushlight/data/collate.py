@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import SUPPORTED
+from rushlight.arrays import SUPPORTED, default_dtype
 from rushlight.errors import ShapeError, explain
+from rushlight.functional import stack
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["default_collate", "default_convert"]
@@ -46,8 +47,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, np.ndarray | np.generic) and not isinstance(first, np.str_ | np.bytes_):
         return from_numpy(_stack([np.asarray(sample) for sample in batch]))
     if isinstance(first, bool | int | float):
-        dtype = np.float64 if isinstance(first, float) else None
-        return from_numpy(_stack([np.asarray(sample, dtype) for sample in batch]))
+        return from_numpy(_numbers(batch, isinstance(first, float)))
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
@@ -97,32 +97,49 @@ def default_convert(data: Any) -> Any:
 
 
 def _stack(arrays: list[Any]) -> Any:
-    if any(array.shape != arrays[0].shape for array in arrays):
+    shape = arrays[0].shape
+    if any(array.shape != shape for array in arrays):
         shapes = [array.shape for array in arrays]
-        odd = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+        odd = next(i for i, other in enumerate(shapes) if other != shape)
         raise ShapeError(
             explain(
                 "default_collate",
-                got=f"samples of shape {shapes[0]} and, at place {odd} of the batch, {shapes[odd]}",
+                got=f"samples of shape {shape} and, at place {odd} of the batch, {shapes[odd]}",
                 expected="one shape",
                 fix="pad or crop the samples, or give the DataLoader a collate_fn",
             )
         )
-    stacked = np.stack(arrays)
-    if stacked.dtype not in SUPPORTED:
+    if arrays[0].ndim:  # faster than np.stack, and of 0-d arrays much faster
+        return _supported(np.concatenate(arrays).reshape(len(arrays), *arrays[0].shape))
+    return _supported(np.array(arrays))
+
+
+def _numbers(batch: Sequence[Any], floats: bool) -> Any:
+    """Make an array of Python numbers: torch makes float64 of floats, and of ints before floats
+    the default dtype."""
+    if floats:
+        return np.array(batch, np.float64)
+    array = np.array(batch)
+    return array.astype(default_dtype()) if array.dtype.kind == "f" else _supported(array)
+
+
+def _supported(array: Any) -> Any:
+    if array.dtype not in SUPPORTED:
         raise TypeError(
             explain(
                 "default_collate",
-                got=f"arrays of dtype {stacked.dtype}",
+                got=f"arrays of dtype {array.dtype}",
                 expected="bool, uint8, int8 to 64 or float16 to 64",
                 fix="convert them in the data set or give the DataLoader a collate_fn",
             )
         )
-    return stacked
+    return array
 
 
 def _stack_tensors(batch: Sequence[Any]) -> Tensor:
-    return from_numpy(_stack([sample.detach().numpy() for sample in batch]))
+    if any(sample.requires_grad for sample in batch):
+        return stack(batch)
+    return from_numpy(_stack([sample._array for sample in batch]))
 
 
 def _columns(batch: Sequence[Any]) -> list[tuple[Any, ...]]:

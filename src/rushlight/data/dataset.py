@@ -122,6 +122,11 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         self.tensors = tuple(t if isinstance(t, Tensor) else from_numpy(t) for t in tensors)
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        if type(index) is int:  # as below, without the way through the graph
+            return tuple(
+                t[index] if t.requires_grad else from_numpy(t._array[index, ...])
+                for t in self.tensors
+            )
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self) -> int:
@@ -131,7 +136,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         """Read a batch by one index operation for each tensor."""
         if overrides(self, TensorDataset) or any(t.requires_grad for t in self.tensors):
             return None
-        arrays = [tensor.numpy() for tensor in self.tensors]
+        arrays = [tensor._array for tensor in self.tensors]
 
         def read(index: Any) -> list[Tensor]:
             if isinstance(index, slice):  # a copy: a batch written to must not change the data
