@@ -212,7 +212,9 @@ def _obtain(root: str | os.PathLike[str] | None, train: bool, download: bool) ->
             _download(cache, train)
             return read_mnist(cache, train), "download"
         except (OSError, ImportError, ValueError) as error:
-            reasons.append(f"the download failed ({str(error) or type(error).__name__})")
+            told = not type(error).__module__.startswith("requests")  # whose texts are paragraphs
+            text = str(error) if told else f"{type(error).__name__} from {_MIRROR}"
+            reasons.append(f"the download failed ({text})")
     else:
         reasons.append("download=False")
     images = _sample(train)
