@@ -229,6 +229,8 @@ class Context:
         self.needs_input_grad: tuple[bool, ...] = ()
         self._kept: tuple[Any, ...] = ()
         self._not_differentiable: tuple[Any, ...] = ()
+        self._materialize = True
+        self._zeros: tuple[Any, ...] = ()  # (shape, dtype) of each output
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors for backward, where they are `ctx.saved_tensors`."""
@@ -237,6 +239,10 @@ class Context:
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Name outputs through which no gradient flows."""
         self._not_differentiable = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Give backward zeros (True, the default) or None for the gradient of an unused output."""
+        self._materialize = value
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -247,8 +253,9 @@ class Context:
 class Function:
     """A differentiable function of your own: define `forward(ctx, ...)`, `backward(ctx, ...)`.
 
-    Both are static methods over Tensors; call the function by `apply`. If backward is made of
-    Tensor functions, second derivatives work too.
+    Both are static methods over Tensors; call the function by `apply`. Or define `forward(...)`
+    and `setup_context(ctx, inputs, output)`. If backward is made of Tensor functions, second
+    derivatives work too.
 
     Example:
         >>> import rushlight as rl
@@ -267,8 +274,10 @@ class Function:
         tensor(12.)
     """
 
+    setup_context: ClassVar[Any] = None
+
     @staticmethod
-    def forward(ctx: Any, *args: Any) -> Any:
+    def forward(*args: Any) -> Any:
         """Compute the outputs."""
         raise NotImplementedError("define forward(ctx, ...) as a static method")
 
@@ -283,24 +292,47 @@ class Function:
         ctx = Context()
         ctx.needs_input_grad = tuple(isinstance(a, TensorBase) and a._requires_grad for a in args)
         with no_grad():
-            found = cls.forward(ctx, *args)
+            if cls.setup_context is None:
+                found = cls.forward(ctx, *args)
+            else:
+                found = cls.forward(*args)
+                cls.setup_context(ctx, args, found)
         several = isinstance(found, tuple)
-        outputs = found if several else (found,)
-        fresh = tuple(wrap(out._array) if any(out is a for a in args) else out for out in outputs)
+        given = found if several else (found,)
+        outputs = tuple(
+            out.detach() if isinstance(out, TensorBase) and any(out is a for a in args) else out
+            for out in given
+        )
         if grad_mode.enabled and any(ctx.needs_input_grad):
-            op = Op(cls.__name__, _never, functools.partial(cls._backward, ctx, False))
-            op.graph_backward = functools.partial(cls._backward, ctx, True)
-            _record(op, Saved(), args, fresh)
-            for out, given in zip(fresh, outputs, strict=True):
-                if any(given is x for x in ctx._not_differentiable):
-                    out.detach_()
-        return fresh if several else fresh[0]
+            cls._record(ctx, args, outputs, given)
+        return outputs if several else outputs[0]
+
+    @classmethod
+    def _record(
+        cls, ctx: Context, args: tuple[Any, ...], outputs: tuple[Any, ...], given: tuple[Any, ...]
+    ) -> None:
+        op = Op(cls.__name__, _never, functools.partial(cls._backward, ctx, False))
+        op.graph_backward = functools.partial(cls._backward, ctx, True)
+        ctx._zeros = tuple(
+            (out._array.shape, out._array.dtype) if isinstance(out, TensorBase) else None
+            for out in outputs
+        )
+        _record(op, Saved(), args, outputs, watch=ctx._kept)
+        for out, same in zip(outputs, given, strict=True):
+            if any(same is x for x in ctx._not_differentiable):
+                out.detach_()
 
     @classmethod
     def _backward(
         cls, ctx: Context, graph: bool, saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]
     ) -> Sequence[Any]:
-        found = cls.backward(ctx, *[g if graph or g is None else wrap(g) for g in grads])
+        tensors = [g if graph or g is None else wrap(g) for g in grads]
+        if ctx._materialize:
+            tensors = [
+                wrap(np.zeros(*zeros)) if g is None and zeros is not None else g
+                for g, zeros in zip(tensors, ctx._zeros, strict=True)
+            ]
+        found = cls.backward(ctx, *tensors)
         results = found if isinstance(found, tuple) else (found,)
         if len(results) < len(needs) or any(r is not None for r in results[len(needs) :]):
             raise RuntimeError(

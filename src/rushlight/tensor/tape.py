@@ -161,10 +161,14 @@ def _at(array: Any, edge: Edge | None) -> Any:
     return tensor
 
 
-def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
+def apply(
+    op: Op, args: tuple[Any, ...], options: dict[str, Any], watch: Sequence[Any] = ()
+) -> Tensor:
     """Run an op on tensors (and scalars, arrays, None) and record it if a gradient may be asked.
 
-    An op of several outputs returns a tuple of tensors.
+    `watch` names tensors (masks, indices) whose arrays are among the options: backward checks that
+    they were not modified, as it does for the saved arguments. An op of several outputs returns a
+    tuple of tensors.
     """
     if op.casts != "none":
         args = _cast(op, args)
@@ -186,11 +190,17 @@ def apply(op: Op, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
             if isinstance(source, TensorBase) and np.may_share_memory(out._array, source._array):
                 out._version = cell(source)
     if record and grad_mode.enabled:
-        _record(op, saved, args, tensors)
+        _record(op, saved, args, tensors, watch)
     return tensors[0] if len(tensors) == 1 else tensors  # type: ignore[return-value]
 
 
-def _record(op: Op, saved: Saved, args: tuple[Any, ...], tensors: tuple[TensorBase, ...]) -> None:
+def _record(
+    op: Op,
+    saved: Saved,
+    args: tuple[Any, ...],
+    tensors: tuple[TensorBase, ...],
+    watch: Sequence[Any] = (),
+) -> None:
     edges = tuple([_edge(arg) for arg in args])
     node = Node(op, saved, edges, len(tensors))
     for i, array in enumerate(saved.inputs):
@@ -198,13 +208,19 @@ def _record(op: Op, saved: Saved, args: tuple[Any, ...], tensors: tuple[TensorBa
             version = cell(args[i])
             node.guards.append((version, version[0]))
     for i, out in enumerate(tensors):
+        if not isinstance(out, TensorBase):
+            continue
         if out._array.dtype.kind == "f":
             out._requires_grad = True
             out._node = node
             out._index = i
-            if i < len(saved.outputs) and saved.outputs[i] is not None:
-                version = cell(out)
-                node.guards.append((version, version[0]))
+        if i < len(saved.outputs) and saved.outputs[i] is not None:
+            version = cell(out)
+            node.guards.append((version, version[0]))
+    for tensor in watch:
+        if isinstance(tensor, TensorBase):
+            version = cell(tensor)
+            node.guards.append((version, version[0]))
 
 
 def _edge(arg: Any) -> Edge | None:
