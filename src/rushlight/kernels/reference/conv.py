@@ -33,16 +33,12 @@ SMALL_PRODUCT = 1_000_000
 MIN_ROWS, COLUMN_BYTES = 128, 1 << 20
 # Bytes of input that are padded at a time.
 PADDED_BYTES = 1 << 18
+# How many times more features than channels make it cheaper to scatter the input gradient.
+SCATTER_RATIO = 4
 
 
 def conv_forward(
-    x: Array,
-    w: Array,
-    b: Array | None,
-    stride: Ints,
-    padding: Pairs,
-    dilation: Ints,
-    groups: int,
+    x: Array, w: Array, b: Array | None, stride: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O)"""
     if x.dtype == np.float16:  # BLAS has no half precision
@@ -64,6 +60,11 @@ def conv_forward(
     # The bias is added to whole lines of the last axis: (M, F) -> (M / O[-1], O[-1] * F).
     lines = np.moveaxis(y, 1, -1).reshape(-1, out[-1] * w.shape[0])
     line = None if b is None else np.tile(b, out[-1])
+    if groups == w.shape[0] and w.shape[1] == 1:
+        _depthwise_forward(y, x, w, stride, padding, dilation)
+        if line is not None:
+            lines += line
+        return y
     features = w.shape[0] // groups
     for rows, columns in _column_blocks(
         x, kernel, out, stride, padding, dilation, groups, features
@@ -76,19 +77,15 @@ def conv_forward(
 
 
 def conv_weight_grad(
-    x: Array,
-    g: Array,
-    w_shape: Ints,
-    stride: Ints,
-    padding: Pairs,
-    dilation: Ints,
-    groups: int,
+    x: Array, g: Array, w_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """x (N, G*C, *S), g (N, G*F, *O) -> w_shape (G*F, C, *kernel)"""
     if x.dtype == np.float16:
         args = (w_shape, stride, padding, dilation, groups)
         return conv_weight_grad(_single(x), _single(g), *args).astype(np.float16)
     total, channels, *kernel = w_shape
+    if groups == total and channels == 1 and g.size:
+        return _depthwise_weight_grad(x, g, w_shape, stride, padding, dilation)
     features = total // groups
     shape = (groups, prod(kernel) * channels, features)
     sums = np.zeros(shape, g.dtype)
@@ -106,13 +103,7 @@ def conv_weight_grad(
 
 
 def conv_input_grad(
-    g: Array,
-    w: Array,
-    x_shape: Ints,
-    stride: Ints,
-    padding: Pairs,
-    dilation: Ints,
-    groups: int,
+    g: Array, w: Array, x_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """g (N, G*F, *O), w (G*F, C, *kernel) -> x_shape (N, G*C, *S); transposed convolution too."""
     if g.dtype == np.float16:
@@ -287,10 +278,59 @@ def _columns(
     return spread, flat.reshape(groups, rows, k)
 
 
+# ---- depthwise: no product of matrices is left, only a sum of scaled slices
+
+
+def _line_blocks(
+    x: Array, kernel: Ints, out: Ints, stride: Ints, padding: Pairs, dilation: Ints
+) -> Iterator[tuple[slice, Array]]:
+    """Yield (samples, windows (n, *O, *kernel, C)), or (n, *O[:-1], *kernel, O[-1] * C) views.
+
+    With stride 1 a tap meets adjacent cells along a line, so the line counts as one long cell.
+    """
+    step = max(1, PADDED_BYTES // (prod(x.shape[1:]) * x.itemsize))
+    source = _padded(x[:step], padding, planar=False)
+    windows = _windows(source, kernel, out, stride, dilation, 1)[..., 0, :]
+    if stride[-1] == 1:
+        first = windows[(slice(None),) * len(out) + (0,)]
+        windows = as_strided(first, (*first.shape[:-1], out[-1] * x.shape[1]), first.strides)
+    for n in range(0, x.shape[0], step):
+        block = slice(n, min(n + step, x.shape[0]))
+        if n:
+            _fill(source[: block.stop - n], x[block], padding)
+        yield block, windows[: block.stop - n]
+
+
+def _depthwise_forward(y: Array, x: Array, w: Array, *geometry: Any) -> None:
+    """Fill y (N, C, *O) with the products of x (N, C, *S) and w (C, 1, *kernel)."""
+    kernel, out = w.shape[2:], y.shape[2:]
+    weight = np.ascontiguousarray(np.moveaxis(w[:, 0], 0, -1))  # (*kernel, C)
+    cells = np.moveaxis(y, 1, -1)  # (N, *O, C)
+    for block, windows in _line_blocks(x, kernel, out, *geometry):
+        scale = np.tile(weight, windows.shape[-1] // w.shape[0])
+        axes = [*range(windows.ndim)]
+        taps = axes[-1 - len(kernel) :]
+        kept = [a for a in axes if a not in taps[:-1]]
+        target = cells[block].reshape([windows.shape[a] for a in kept])
+        np.einsum(windows, axes, scale, taps, kept, out=target)
+
+
+def _depthwise_weight_grad(x: Array, g: Array, w_shape: Ints, *geometry: Any) -> Array:
+    """x (N, C, *S), g (N, C, *O) -> (C, 1, *kernel)"""
+    channels, kernel = w_shape[0], w_shape[2:]
+    sums = np.zeros((*kernel, channels), g.dtype)
+    grads = np.ascontiguousarray(np.moveaxis(g, 1, -1))  # (N, *O, C)
+    for block, windows in _line_blocks(x, kernel, g.shape[2:], *geometry):
+        axes = [*range(windows.ndim)]
+        taps = axes[-1 - len(kernel) :]
+        kept = [a for a in axes if a not in taps[:-1]]
+        grad = grads[block].reshape([windows.shape[a] for a in kept])
+        lines = np.einsum(windows, axes, grad, kept, taps)
+        sums += lines.reshape(*kernel, -1, channels).sum(axis=-2)
+    return np.ascontiguousarray(np.moveaxis(sums, -1, 0)).reshape(w_shape)
+
+
 # ---- the input gradient
-
-
-SCATTER_RATIO = 4
 
 
 def _phase(
@@ -312,13 +352,7 @@ def _phase(
 
 
 def _scattered_input_grad(
-    g: Array,
-    w: Array,
-    x_shape: Ints,
-    stride: Ints,
-    padding: Pairs,
-    dilation: Ints,
-    groups: int,
+    g: Array, w: Array, x_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """The input gradient by adding each tap's product: cheaper where C is much smaller than F."""
     kernel, out, size = w.shape[2:], g.shape[2:], x_shape[2:]
