@@ -10,11 +10,11 @@ import numpy as np
 
 from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Op, Saved
+from rushlight.tensor.backward import run_backward
 from rushlight.tensor.tape import (
     TensorBase,
-    _record,
-    grad_mode,
-    run_backward,
+    record,
+    state,
     wrap,
 )
 
@@ -32,7 +32,7 @@ __all__ = [
 
 def is_grad_enabled() -> bool:
     """Tell whether ops are being recorded."""
-    return grad_mode.enabled
+    return state.recording
 
 
 class set_grad_enabled:
@@ -43,14 +43,14 @@ class set_grad_enabled:
     """
 
     def __init__(self, mode: bool) -> None:
-        self._before = grad_mode.enabled
-        grad_mode.enabled = bool(mode)
+        self._before = state.recording
+        state.recording = bool(mode)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception: object) -> None:
-        grad_mode.enabled = self._before
+        state.recording = self._before
 
 
 class _Mode:
@@ -69,11 +69,11 @@ class _Mode:
         return mode
 
     def __enter__(self) -> None:
-        self._stack.append(grad_mode.enabled)
-        grad_mode.enabled = self._enabled
+        self._stack.append(state.recording)
+        state.recording = self._enabled
 
     def __exit__(self, *exception: object) -> None:
-        grad_mode.enabled = self._stack.pop()
+        state.recording = self._stack.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -112,7 +112,7 @@ class inference_mode(_Mode):
 
     def __new__(cls, mode: Any = True) -> Any:
         if mode is False:
-            return enable_grad() if grad_mode.enabled else no_grad()
+            return enable_grad() if state.recording else no_grad()
         return super().__new__(cls, None if mode is True else mode)
 
 
@@ -303,7 +303,7 @@ class Function:
             out.detach() if isinstance(out, TensorBase) and any(out is a for a in args) else out
             for out in given
         )
-        if grad_mode.enabled and any(ctx.needs_input_grad):
+        if state.recording and any(ctx.needs_input_grad):
             cls._record(ctx, args, outputs, given)
         return outputs if several else outputs[0]
 
@@ -317,7 +317,7 @@ class Function:
             (out._array.shape, out._array.dtype) if isinstance(out, TensorBase) else None
             for out in outputs
         )
-        _record(op, Saved(), args, outputs, watch=ctx._kept)
+        record(op, Saved(), args, outputs, watch=ctx._kept)
         for out, same in zip(outputs, given, strict=True):
             if any(same is x for x in ctx._not_differentiable):
                 out.detach_()

@@ -13,7 +13,7 @@ import numpy as np
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.shaping import _plain
 from rushlight.random import Generator, default_generator
-from rushlight.tensor.tape import TensorBase, cell, grad_mode
+from rushlight.tensor.tape import TensorBase, cell, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -29,7 +29,7 @@ class InPlace(TensorBase):
     """The methods that write."""
 
     def _tracked(self, *others: Any) -> bool:
-        return grad_mode.enabled and any(
+        return state.recording and any(
             isinstance(x, TensorBase) and x._requires_grad for x in (self, *others)
         )
 

@@ -1,37 +1,52 @@
-"""The tape: records ops as nodes and runs them backward.
+"""The tape: runs ops and records them as nodes.
 
-The tape alone undoes broadcasting and casts, adds gradients up and frees what nodes saved. A node
-points at its arguments by edges (producer node or leaf, output index, shape), so an argument whose
-array no backward wants is not kept alive. Nothing recurses: the length of a chain is unbounded.
+A node points at its arguments by edges (producer node or leaf, output index, shape), so an argument
+whose array no backward wants is not kept alive. `backward.py` walks the nodes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from rushlight.arrays import Array, default_dtype, is_float, promote
-from rushlight.errors import ShapeError, explain
-from rushlight.ops import reduce, shape
+from rushlight.ops import shape
 from rushlight.ops.contract import Op, Saved
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["Edge", "Node", "TensorBase", "apply", "grad_mode", "run_backward", "wrap"]
+__all__ = ["Edge", "Node", "TensorBase", "apply", "cell", "quiet", "record", "state", "wrap"]
 
 
-class _GradMode(threading.local):
-    enabled = True
+class _State(threading.local):
+    """What holds for the ops of one thread."""
+
+    recording = True
+    quiet = False  # NumPy's warnings are off already: np.errstate costs as much as a small op
 
 
-grad_mode = _GradMode()
+state = _State()
 _sequence = count()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Turn NumPy's floating-point warnings off once for many ops."""
+    if state.quiet:
+        yield
+        return
+    state.quiet = True
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        state.quiet = False
 
 
 class TensorBase:
@@ -92,7 +107,7 @@ class Node:
         "sequence",
     )
 
-    def __init__(self, op: Op, saved: Saved, edges: tuple[Edge | None, ...], outputs: int) -> None:
+    def __init__(self, op: Op, saved: Saved, edges: list[Edge | None], outputs: int) -> None:
         self.op = op
         self.saved: Saved | None = saved
         self.edges = edges
@@ -104,6 +119,11 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.op.name.title().replace('_', '')}Backward>"
+
+    def guard(self, tensor: TensorBase) -> None:
+        """Remember the version of a tensor that backward will read."""
+        version = cell(tensor)
+        self.guards.append((version, version[0]))
 
     def check(self) -> Saved:
         """Return what was saved, or say why it is no longer what forward saw."""
@@ -172,61 +192,61 @@ def apply(
     """
     if op.casts != "none":
         args = _cast(op, args)
-    record = False
-    arrays = []
-    for arg in args:
-        if isinstance(arg, TensorBase):
-            arrays.append(arg._array)
-            if arg._requires_grad:
-                record = True
-        else:
-            arrays.append(arg)
-    with np.errstate(all="ignore"):  # as torch: inf and nan are values, not warnings
+    arrays = [arg._array if isinstance(arg, TensorBase) else arg for arg in args]
+    if state.quiet:
         outputs, saved = op.forward(*arrays, **options)
+    else:
+        with np.errstate(all="ignore"):  # as torch: inf and nan are values, not warnings
+            outputs, saved = op.forward(*arrays, **options)
     tensors = tuple([wrap(array) for array in outputs])
     if op.view:
-        source = args[0]
-        for out in tensors:
-            if isinstance(source, TensorBase) and np.may_share_memory(out._array, source._array):
-                out._version = cell(source)
-    if record and grad_mode.enabled:
-        _record(op, saved, args, tensors, watch)
+        _share_version(args[0], tensors)
+    if state.recording:
+        record(op, saved, args, tensors, watch)
     return tensors[0] if len(tensors) == 1 else tensors  # type: ignore[return-value]
 
 
-def _record(
+def _share_version(source: Any, tensors: tuple[TensorBase, ...]) -> None:
+    """Let views count writes together with what they look at."""
+    for out in tensors:
+        if isinstance(source, TensorBase) and np.may_share_memory(out._array, source._array):
+            out._version = cell(source)
+
+
+def record(
     op: Op,
     saved: Saved,
     args: tuple[Any, ...],
-    tensors: tuple[TensorBase, ...],
+    tensors: tuple[Any, ...],
     watch: Sequence[Any] = (),
 ) -> None:
-    edges = tuple([_edge(arg) for arg in args])
+    """Put a call on the tape, if any of its arguments requires a gradient."""
+    edges: list[Edge | None] = []
+    wanted = False
+    for arg in args:
+        if isinstance(arg, TensorBase) and arg._requires_grad:
+            node = arg._node
+            edges.append((arg if node is None else node, arg._index, arg._array.shape))
+            wanted = True
+        else:
+            edges.append(None)
+    if not wanted:
+        return
     node = Node(op, saved, edges, len(tensors))
-    for i, array in enumerate(saved.inputs):
-        if array is not None and isinstance(args[i], TensorBase):
-            version = cell(args[i])
-            node.guards.append((version, version[0]))
     for i, out in enumerate(tensors):
-        if not isinstance(out, TensorBase):
-            continue
-        if out._array.dtype.kind == "f":
+        if isinstance(out, TensorBase) and out._array.dtype.kind == "f":
             out._requires_grad = True
             out._node = node
             out._index = i
-        if i < len(saved.outputs) and saved.outputs[i] is not None:
-            version = cell(out)
-            node.guards.append((version, version[0]))
+    for tensor, array in zip(args, saved.inputs, strict=False):
+        if array is not None and isinstance(tensor, TensorBase):
+            node.guard(tensor)
+    for tensor, array in zip(tensors, saved.outputs, strict=False):
+        if array is not None:
+            node.guard(tensor)
     for tensor in watch:
         if isinstance(tensor, TensorBase):
-            version = cell(tensor)
-            node.guards.append((version, version[0]))
-
-
-def _edge(arg: Any) -> Edge | None:
-    if not isinstance(arg, TensorBase) or not arg._requires_grad:
-        return None
-    return (arg if arg._node is None else arg._node, arg._index, arg._array.shape)
+            node.guard(tensor)
 
 
 def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -257,170 +277,3 @@ def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
             for arg in args
         ]
     )
-
-
-def _fit(gradient: Any, target: tuple[int, ...]) -> Any:
-    """Sum a gradient over the axes along which its input was broadcast."""
-    return reduce.sum_to(gradient, target)
-
-
-def _reachable(roots: Iterable[Node]) -> list[Node]:
-    """Return every node that feeds the roots, latest first (a topological order)."""
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and isinstance(edge[0], Node) and edge[0] not in seen:
-                seen.add(edge[0])
-                stack.append(edge[0])
-    return sorted(seen, key=attrgetter("sequence"), reverse=True)
-
-
-class _Sum:
-    """Adds the gradients of one tensor up: the first borrowed, the second fresh, then in place."""
-
-    __slots__ = ("owned", "value")
-
-    def __init__(self) -> None:
-        self.value: Any = None
-        self.owned = False
-
-    def add(self, gradient: Any, fresh: bool, create_graph: bool) -> None:
-        if self.value is None:
-            self.value, self.owned = gradient, fresh
-        elif self.owned and not create_graph:
-            self.value += gradient
-        else:
-            self.value, self.owned = self.value + gradient, True
-
-
-def run_backward(
-    roots: Sequence[TensorBase],
-    seeds: Sequence[Any],
-    *,
-    wanted: Sequence[TensorBase] | None = None,
-    retain_graph: bool = False,
-    create_graph: bool = False,
-) -> list[Any]:
-    """Run the tape backward from `roots` with the gradients `seeds` (arrays, or Tensors when
-    `create_graph`).
-
-    With `wanted`, return the gradients of those tensors and leave every `.grad` alone; without,
-    accumulate into the `.grad` of all leaves.
-    """
-    sums: dict[tuple[Any, int], _Sum] = {}
-    leaves: list[Any] = []
-
-    def give(target: Any, index: int, gradient: Any, fresh: bool) -> None:
-        total = sums.get((target, index))
-        if total is None:
-            total = sums[target, index] = _Sum()
-            if not isinstance(target, Node):
-                leaves.append(target)
-        total.add(gradient, fresh, create_graph)
-
-    for root, seed in zip(roots, seeds, strict=True):
-        give(root if root._node is None else root._node, root._index, seed, False)
-    order = _reachable([root._node for root in roots if root._node is not None])
-    keys = (
-        None if wanted is None else {(t if t._node is None else t._node, t._index) for t in wanted}
-    )
-    live = None if keys is None else _leading_to(keys, order)
-    kept: dict[tuple[Any, int], Any] = {}
-
-    mode = grad_mode.enabled
-    grad_mode.enabled = create_graph
-    try:
-        with np.errstate(all="ignore"):
-            for node in order:
-                parts = [sums.pop((node, i), None) for i in range(node.outputs)]
-                grads = tuple([None if part is None else part.value for part in parts])
-                if node.hooks or node.retains:
-                    grads = _run_hooks(node, grads, create_graph)
-                if keys is not None:
-                    for i, grad in enumerate(grads):
-                        if (node, i) in keys:
-                            kept[node, i] = grad
-                    if live is not None and node not in live:
-                        continue
-                if all(grad is None for grad in grads):
-                    continue
-                needs = [
-                    edge is not None and (live is None or edge[0] in live or edge[:2] in keys)  # type: ignore[operator]
-                    for edge in node.edges
-                ]
-                results = node.gradients(grads, needs, create_graph)
-                if not (retain_graph or create_graph):
-                    node.saved = None
-                fresh = node.op.fresh
-                for edge, grad, need in zip(node.edges, results, needs, strict=True):
-                    if need and grad is not None:
-                        target, index, shape_ = edge  # type: ignore[misc]
-                        if grad.shape != shape_:
-                            give(target, index, _fit(grad, shape_), True)
-                        else:
-                            give(target, index, grad, fresh)
-        for leaf in leaves:
-            total = sums.pop((leaf, 0))
-            if leaf._hooks:
-                total.value = _call_hooks(leaf._hooks, total.value, create_graph)
-                total.owned = False
-            if keys is None:
-                _accumulate(leaf, total, create_graph)
-            elif (leaf, 0) in keys:
-                kept[leaf, 0] = total.value
-    finally:
-        grad_mode.enabled = mode
-    if wanted is None:
-        return []
-    return [kept.get((t if t._node is None else t._node, t._index)) for t in wanted]
-
-
-def _leading_to(keys: set[tuple[Any, int]], order: list[Node]) -> set[Any]:
-    """Return the nodes on the way from the roots to a wanted tensor."""
-    live: set[Any] = set()
-    owners = {owner for owner, _ in keys}
-    for node in reversed(order):
-        if any(e is not None and (e[0] in live or e[0] in owners) for e in node.edges):
-            live.add(node)
-    return live
-
-
-def _call_hooks(hooks: dict[int, Callable[[Any], Any]], gradient: Any, create_graph: bool) -> Any:
-    tensor = gradient if create_graph else wrap(gradient)
-    for hook in list(hooks.values()):
-        replaced = hook(tensor)
-        if replaced is not None:
-            tensor = replaced
-    return tensor if create_graph else tensor._array
-
-
-def _run_hooks(node: Node, grads: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
-    result = list(grads)
-    for i, grad in enumerate(grads):
-        if grad is None:
-            continue
-        if node.hooks and i in node.hooks:
-            result[i] = _call_hooks(node.hooks[i], grad, create_graph)
-        if node.retains and i in node.retains:
-            tensor = node.retains[i]()
-            if tensor is not None:
-                value = result[i] if create_graph else wrap(result[i].copy())
-                tensor._grad = value if tensor._grad is None else tensor._grad + value
-    return tuple(result)
-
-
-def _accumulate(leaf: Any, total: _Sum, create_graph: bool) -> None:
-    """Add a pass's gradient to `leaf.grad`, which always owns its memory."""
-    value = total.value
-    if value.shape != leaf._array.shape:
-        raise ShapeError(
-            explain("backward", got=f"a gradient {value.shape}", expected=leaf._array.shape)
-        )
-    if create_graph:
-        leaf._grad = value + 0.0 if leaf._grad is None else leaf._grad + value
-    elif leaf._grad is None:
-        leaf._grad = wrap(value if total.owned else value.copy())
-    else:
-        leaf._grad._array += value
-        cell(leaf._grad)[0] += 1

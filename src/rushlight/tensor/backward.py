@@ -1,0 +1,168 @@
+"""The backward pass: walks the nodes of the tape, latest first.
+
+It alone undoes broadcasting, adds gradients up and frees what nodes saved. Nothing recurses: the
+length of a chain is unbounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from rushlight.errors import ShapeError, explain
+from rushlight.ops.reduce import sum_to
+from rushlight.tensor.tape import Node, TensorBase, cell, quiet, state, wrap
+
+__all__ = ["run_backward"]
+
+# For each node or leaf that a gradient has reached: value and whether the pass owns it, by output.
+Pending = dict[Any, list[Any]]
+
+
+def _give(
+    pending: Pending, target: Any, index: int, gradient: Any, fresh: bool, graph: bool
+) -> None:
+    """Add to the gradient of one output: the first is borrowed, the second summed fresh, the third
+    added in place."""
+    slot = pending.get(target)
+    if slot is None:
+        slot = pending[target] = [None, False] * (target.outputs if type(target) is Node else 1)
+    at = 2 * index
+    value = slot[at]
+    if value is None:
+        slot[at], slot[at + 1] = gradient, fresh
+    elif slot[at + 1] and not graph:
+        value += gradient
+        slot[at] = value  # a NumPy scalar does not change in place
+    else:
+        slot[at], slot[at + 1] = value + gradient, True
+
+
+def _reachable(roots: Iterable[Node]) -> list[Node]:
+    """Return every node that feeds the roots, latest first (a topological order)."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and isinstance(edge[0], Node) and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return sorted(seen, key=attrgetter("sequence"), reverse=True)
+
+
+def _owner(tensor: TensorBase) -> tuple[Any, int]:
+    """Return where the gradient of a tensor arrives: its node and output, or the leaf itself."""
+    return (tensor if tensor._node is None else tensor._node, tensor._index)
+
+
+def run_backward(
+    roots: Sequence[TensorBase],
+    seeds: Sequence[Any],
+    *,
+    wanted: Sequence[TensorBase] | None = None,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> list[Any]:
+    """Run the tape backward from `roots` with the gradients `seeds` (arrays, or Tensors when
+    `create_graph`).
+
+    With `wanted`, return the gradients of those tensors and leave every `.grad` alone; without,
+    accumulate into the `.grad` of all leaves.
+    """
+    pending: Pending = {}
+    for root, seed in zip(roots, seeds, strict=True):
+        _give(pending, *_owner(root), seed, False, create_graph)
+    order = _reachable([root._node for root in roots if root._node is not None])
+    keys = set() if wanted is None else {_owner(tensor) for tensor in wanted}
+    live = None if wanted is None else _leading_to(keys, order)
+    kept: dict[tuple[Any, int], Any] = {}
+
+    recording = state.recording
+    state.recording = create_graph
+    try:
+        with quiet():
+            for node in order:
+                slot = pending.pop(node, None)
+                if slot is None:
+                    continue
+                grads = tuple(slot[::2])
+                if node.hooks is not None or node.retains is not None:
+                    grads = _run_hooks(node, grads, create_graph)
+                if live is None:
+                    needs = [edge is not None for edge in node.edges]
+                else:
+                    kept |= {(node, i): g for i, g in enumerate(grads) if (node, i) in keys}
+                    if node not in live:
+                        continue
+                    needs = [e is not None and (e[0] in live or e[:2] in keys) for e in node.edges]
+                results = node.gradients(grads, needs, create_graph)
+                if not retain_graph:
+                    node.saved = None
+                fresh = node.op.fresh
+                for edge, grad, need in zip(node.edges, results, needs, strict=True):
+                    if need and grad is not None:
+                        target, index, shape = edge  # type: ignore[misc]
+                        if grad.shape == shape:
+                            _give(pending, target, index, grad, fresh, create_graph)
+                        else:  # the argument was broadcast
+                            _give(pending, target, index, sum_to(grad, shape), True, create_graph)
+            for leaf, (value, owned) in pending.items():
+                if leaf._hooks:
+                    value, owned = _call_hooks(leaf._hooks, value, create_graph), False
+                if wanted is None:
+                    _accumulate(leaf, value, owned, create_graph)
+                elif (leaf, 0) in keys:
+                    kept[leaf, 0] = value
+    finally:
+        state.recording = recording
+    return [kept.get(_owner(tensor)) for tensor in wanted or ()]
+
+
+def _leading_to(keys: set[tuple[Any, int]], order: list[Node]) -> set[Any]:
+    """Return the nodes on the way from the roots to a wanted tensor."""
+    live: set[Any] = set()
+    owners = {owner for owner, _ in keys}
+    for node in reversed(order):
+        if any(e is not None and (e[0] in live or e[0] in owners) for e in node.edges):
+            live.add(node)
+    return live
+
+
+def _call_hooks(hooks: dict[int, Callable[[Any], Any]], gradient: Any, create_graph: bool) -> Any:
+    tensor = gradient if create_graph else wrap(gradient)
+    for hook in list(hooks.values()):
+        replaced = hook(tensor)
+        if replaced is not None:
+            tensor = replaced
+    return tensor if create_graph else tensor._array
+
+
+def _run_hooks(node: Node, grads: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
+    result = list(grads)
+    for i, grad in enumerate(grads):
+        if grad is None:
+            continue
+        if node.hooks and i in node.hooks:
+            result[i] = _call_hooks(node.hooks[i], grad, create_graph)
+        if node.retains and i in node.retains:
+            tensor = node.retains[i]()
+            if tensor is not None:
+                value = result[i] if create_graph else wrap(result[i].copy())
+                tensor._grad = value if tensor._grad is None else tensor._grad + value
+    return tuple(result)
+
+
+def _accumulate(leaf: Any, value: Any, owned: bool, create_graph: bool) -> None:
+    """Add a pass's gradient to `leaf.grad`, which always owns its memory."""
+    if value.shape != leaf._array.shape:
+        raise ShapeError(
+            explain("backward", got=f"a gradient {value.shape}", expected=leaf._array.shape)
+        )
+    if create_graph:
+        leaf._grad = value + 0.0 if leaf._grad is None else leaf._grad + value
+    elif leaf._grad is None:
+        leaf._grad = wrap(value if owned else value.copy())
+    else:
+        leaf._grad._array += value
+        cell(leaf._grad)[0] += 1
