@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,8 +21,10 @@ __all__ = [
     "Array",
     "Scalar",
     "as_dtype",
+    "channel_rows",
     "channels_last_empty",
     "default_dtype",
+    "from_channel_rows",
     "is_array",
     "is_channels_last",
     "is_float",
@@ -168,6 +171,23 @@ def channels_last_empty(shape: Sequence[int], like: Array, dtype: DType | None =
     n, c, *spatial = shape
     flat = namespace(like).empty((n, *spatial, c), dtype=like.dtype if dtype is None else dtype)
     return np.moveaxis(flat, -1, 1)
+
+
+def channel_rows(x: Array) -> Array:
+    """(N, C, *S) -> (M, C), one row for each position: a view of channels-last memory."""
+    if x.ndim == 2:
+        return x
+    n, c, *spatial = x.shape
+    return x.transpose(0, *range(2, x.ndim), 1).reshape(n * prod(spatial), c)
+
+
+def from_channel_rows(rows: Array, shape: Sequence[int]) -> Array:
+    """(M, C) -> `shape` (N, C, *S), a view with channels-last strides of contiguous rows."""
+    if len(shape) == 2:
+        return rows
+    n, c, *spatial = shape
+    last = len(shape) - 1
+    return rows.reshape(n, *spatial, c).transpose(0, last, *range(1, last))
 
 
 def like_layout(shape: Sequence[int], like: Array, dtype: DType | None = None) -> Array:

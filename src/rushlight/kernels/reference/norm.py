@@ -6,16 +6,18 @@ channels-last (or 2-d), a copy where it is not. Results are channels-last.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, channel_rows, from_channel_rows
 
 __all__ = [
     "batch_norm_eval",
+    "batch_norm_eval_grad",
     "batch_norm_grad",
     "batch_norm_train",
     "channel_sum",
@@ -41,38 +43,27 @@ def column_sum(x: Array) -> Array:
     """
     rows = x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
     m, dtype = rows.shape[0], rows.dtype
+    total: Array
     if dtype.kind != "f" or dtype.itemsize < 4:
-        total: Array = np.add.reduce(rows, axis=0, dtype=np.float64 if dtype.kind == "f" else dtype)
+        total = np.add.reduce(rows, axis=0, dtype=np.float64 if dtype.kind == "f" else dtype)
         return total.astype(dtype, copy=False)
     if m <= _BLOCK:
-        return np.matmul(_ones(m, dtype), rows)
+        total = np.dot(_ones(m, dtype), rows)
+        return total
     whole = m - m % _BLOCK
     parts = np.matmul(_ones(_BLOCK, dtype), rows[:whole].reshape(-1, _BLOCK, rows.shape[1]))
     total = np.add.reduce(parts, axis=0, dtype=np.float64)
     if whole < m:
-        total += np.matmul(_ones(m - whole, dtype), rows[whole:])
+        total += np.dot(_ones(m - whole, dtype), rows[whole:])
     return total.astype(dtype, copy=False)
-
-
-def _rows(x: Array) -> Array:
-    """(N, C, *S) -> (M, C), a view of channels-last memory"""
-    if x.ndim == 2:
-        return x
-    last = np.moveaxis(x, 1, -1)
-    return last.reshape(-1, x.shape[1])
-
-
-def _image(rows: Array, shape: tuple[int, ...]) -> Array:
-    """(M, C) -> (N, C, *S) with channels-last strides"""
-    if len(shape) == 2:
-        return rows
-    n, c, *spatial = shape
-    return np.moveaxis(rows.reshape(n, *spatial, c), -1, 1)
 
 
 def channel_sum(x: Array) -> Array:
     """(N, C, *S) -> (C,)"""
-    return column_sum(_rows(x))
+    return column_sum(channel_rows(x))
+
+
+# ---- batch norm
 
 
 def batch_norm_train(
@@ -83,48 +74,83 @@ def batch_norm_train(
     Returns:
         y, mean (C,), biased variance (C,), and (deviations (M, C), 1 / std (C,)) for the gradient.
     """
-    rows = _rows(x)
-    m = max(rows.shape[0], 1)
-    mean = column_sum(rows) / m
+    rows = channel_rows(x)
+    m = rows.shape[0] or 1
+    mean = column_sum(rows)
+    mean /= m
     centred = rows - mean
-    var = column_sum(centred * centred) / m
-    rstd = 1.0 / np.sqrt(var + eps)
+    var = column_sum(np.square(centred))
+    var /= m
+    rstd = np.sqrt(var + eps)
+    np.divide(1.0, rstd, out=rstd)
     y = centred * (rstd if w is None else rstd * w)
     if b is not None:
         y += b
-    return _image(y, x.shape), mean, var, (centred, rstd)
+    return from_channel_rows(y, x.shape), mean, var, (centred, rstd)
+
+
+def batch_norm_grad(
+    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Return the gradients by x, w and b of `batch_norm_train`, those that are needed.
+
+    dx = rstd w (g - mean(g) - deviation rstd^2 mean(g deviation)), means over the rows.
+    """
+    centred, rstd = cache
+    rows = channel_rows(g)
+    total = column_sum(rows)
+    along = column_sum(rows * centred) if needs[0] or needs[1] else None  # for w and for x
+    dx = dw = None
+    if along is not None:
+        along *= rstd
+        if needs[1]:
+            dw = along
+        if needs[0]:
+            m = rows.shape[0] or 1
+            dx = centred * (along * (rstd / -m))
+            dx += rows
+            dx -= total / m
+            dx *= rstd if w is None else rstd * w
+            dx = from_channel_rows(dx, g.shape)
+    return dx, dw, total if needs[2] else None
 
 
 def batch_norm_eval(
     x: Array, mean: Array, var: Array, w: Array | None, b: Array | None, eps: float
 ) -> tuple[Array, Array]:
-    """Normalize by given statistics; returns y and 1 / std."""
+    """Normalize by given statistics, as one scale and one shift; returns y and 1 / std."""
     rstd = 1.0 / np.sqrt(var + eps)
     scale = rstd if w is None else rstd * w
-    rows = _rows(x)
-    y = (rows - mean) * scale
-    if b is not None:
-        y += b
-    return _image(y, x.shape), rstd
+    shift = -mean * scale if b is None else b - mean * scale
+    y = channel_rows(x) * scale
+    y += shift
+    return from_channel_rows(y, x.shape), rstd
 
 
-def batch_norm_grad(
-    g: Array, cache: tuple[Array, Array], w: Array | None, needs: tuple[bool, bool, bool]
+def batch_norm_eval_grad(
+    g: Array, x: Array, mean: Array, rstd: Array, w: Array | None, needs: Sequence[bool]
 ) -> tuple[Array | None, Array | None, Array | None]:
-    """Return the gradients by x, w and b of `batch_norm_train`, those that are needed."""
-    centred, rstd = cache
-    rows = _rows(g)
-    total = column_sum(rows)
-    along = column_sum(rows * centred)  # sum of g times deviation, for w and for x
-    dx = None
+    """Return the gradients by x, w and b of `batch_norm_eval`, those that are needed."""
+    rows = channel_rows(g)
+    dx = dw = None
     if needs[0]:
-        scale = rstd if w is None else rstd * w
-        m = max(rows.shape[0], 1)
-        dx = rows * scale
-        dx -= centred * (scale * rstd * rstd * along / m)
-        dx -= scale * total / m
-        dx = _image(dx, g.shape)
-    return dx, along * rstd if needs[1] else None, total if needs[2] else None
+        dx = from_channel_rows(rows * (rstd if w is None else rstd * w), g.shape)
+    if needs[1]:
+        centred = channel_rows(x) - mean
+        centred *= rows
+        dw = column_sum(centred)
+        dw *= rstd
+    return dx, dw, column_sum(rows) if needs[2] else None
+
+
+# ---- layer norm
+
+
+def _row_mean(rows: Array) -> Array:
+    """(M, size) -> (M, 1)"""
+    mean: Array = np.dot(rows, _ones(rows.shape[1], rows.dtype))[:, None]
+    mean /= rows.shape[1] or 1
+    return mean
 
 
 def layer_norm_forward(
@@ -135,38 +161,37 @@ def layer_norm_forward(
     Returns:
         y, and (normalized rows (M, size), 1 / std (M, 1)) for the gradient.
     """
-    rows = x.reshape(-1, size) if size else x.reshape(prod(x.shape[:1]), 0)
-    n = max(size, 1)
-    ones = _ones(size, rows.dtype)
-    mean = np.matmul(rows, ones)[:, None] / n
-    normal = rows - mean
-    var = np.matmul(normal * normal, ones)[:, None] / n
-    rstd = 1.0 / np.sqrt(var + eps)
+    rows = x.reshape(x.size // size if size else 0, size)
+    normal = rows - _row_mean(rows)
+    rstd = np.sqrt(_row_mean(np.square(normal)) + eps)
+    np.divide(1.0, rstd, out=rstd)
     normal *= rstd
     y = normal if w is None else normal * w
     if b is not None:
-        y = y + b
+        y = y + b if w is None else np.add(y, b, out=y)
     elif w is None:
         y = y.copy()  # `normal` is kept: an output never shares its memory
     return y.reshape(x.shape), (normal, rstd)
 
 
 def layer_norm_grad(
-    g: Array, cache: tuple[Array, Array], w: Array | None, needs: tuple[bool, bool, bool]
+    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Return the gradients by x, w and b (flat) of `layer_norm_forward`."""
     normal, rstd = cache
     rows = g.reshape(normal.shape)
-    n = max(normal.shape[1], 1)
-    dx = None
+    dx = along = None
+    if needs[1] or (needs[0] and w is None):
+        along = rows * normal
     if needs[0]:
-        ones = _ones(normal.shape[1], normal.dtype)
         part = rows if w is None else rows * w
-        mean = np.matmul(part, ones)[:, None] / n
-        along = np.matmul(part * normal, ones)[:, None] / n
-        dx = ((part - mean - normal * along) * rstd).reshape(g.shape)
+        dx = normal * _row_mean(along if w is None and along is not None else part * normal)
+        np.subtract(part, dx, out=dx)
+        dx -= _row_mean(part)
+        dx *= rstd
+        dx = dx.reshape(g.shape)
     return (
         dx,
-        column_sum(rows * normal) if needs[1] else None,
+        column_sum(along) if needs[1] and along is not None else None,
         column_sum(rows) if needs[2] else None,
     )

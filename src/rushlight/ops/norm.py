@@ -1,0 +1,238 @@
+"""Normalization: batch norm with the batch's or given statistics, layer norm.
+
+Batch norm gives its statistics out as results; whoever calls it keeps running averages. They are
+results like any other, with a gradient; the functional layer uses their bare arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels import kernel
+from rushlight.ops import elementwise as ew
+from rushlight.ops.contract import Saved, define
+from rushlight.ops.reduce import sum as sum_
+from rushlight.ops.shape import expand, reshape
+
+Result = tuple[tuple[Any, ...], Saved]
+Grads = tuple[Any, ...]
+
+_train = kernel("batch_norm_train")
+_train_grad = kernel("batch_norm_grad")
+_eval = kernel("batch_norm_eval")
+_eval_grad = kernel("batch_norm_eval_grad")
+_layer = kernel("layer_norm_forward")
+_layer_grad = kernel("layer_norm_grad")
+
+
+def _check_float(where: str, x: Any, *others: Any) -> None:
+    """Refuse integer inputs and parameters of another dtype."""
+    for other in others:
+        if other is not None and other.dtype != x.dtype:
+            raise DtypeError(
+                explain(
+                    where,
+                    got=f"input {x.dtype.name} with weight or bias {other.dtype.name}",
+                    expected="one floating dtype",
+                    fix="convert the input or the module with .to(...)",
+                )
+            )
+    if x.dtype.kind != "f":
+        raise DtypeError(
+            explain(where, got=f"input {x.dtype.name}", expected="a floating dtype", fix=".float()")
+        )
+
+
+def _check_channels(x: Any, **others: Any) -> None:
+    if x.ndim < 2:
+        raise ShapeError(
+            explain(
+                "batch_norm",
+                got=f"input {x.shape}",
+                expected="(N, C) or (N, C, *)",
+                fix="unsqueeze(0)",
+            )
+        )
+    for name, other in others.items():
+        if other is not None and other.shape != x.shape[1:2]:
+            raise ShapeError(
+                explain(
+                    "batch_norm",
+                    got=f"input {x.shape} with {name} {other.shape}",
+                    expected=f"{name} ({x.shape[1]},), one value per channel",
+                    fix="set num_features to the input's size in dim 1",
+                )
+            )
+
+
+# ---- batch norm by the batch's own statistics
+
+
+def _train_forward(x: Any, w: Any, b: Any, eps: float) -> Result:
+    _check_channels(x, weight=w, bias=b)
+    _check_float("batch_norm", x, w, b)
+    y, mean, var, cache = _train(x, w, b, eps)
+    return (y, mean, var), Saved((x, w, None), constants=eps, cache=cache)
+
+
+def _train_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    g, g_mean, g_var = grads
+    if g is None or g_mean is not None or g_var is not None:  # statistics in use: rare
+        return _train_graph_backward(saved, grads, needs)
+    found: Sequence[Any] = _train_grad(g, saved.cache, saved.inputs[1], needs)
+    return found
+
+
+def _train_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    x, w, _ = saved.inputs
+    g, g_mean, g_var = grads
+    dims = (0, *range(2, x.ndim))
+    m = max(prod([x.shape[d] for d in dims]), 1)
+    column = (-1, *[1] * (x.ndim - 2))  # (C,) -> (C, 1, ...)
+
+    def mean(value: Any) -> Any:
+        return sum_(value, dims=dims, keepdim=True) / m
+
+    centred = x - mean(x)
+    dx = dw = db = None
+    if g is not None:
+        rstd = ew.rsqrt(mean(centred * centred) + saved.constants)
+        normal = centred * rstd
+        if needs[0]:
+            gw = g if w is None else g * reshape(w, shape=column)
+            dx = rstd * (gw - mean(gw) - normal * mean(gw * normal))
+        dw = sum_(g * normal, dims=dims, keepdim=False) if needs[1] else None
+        db = sum_(g, dims=dims, keepdim=False) if needs[2] else None
+    if needs[0] and g_mean is not None:
+        part = expand(reshape(g_mean / m, shape=column), shape=x.shape) * 1.0
+        dx = part if dx is None else dx + part
+    if needs[0] and g_var is not None:
+        part = centred * reshape(g_var * (2.0 / m), shape=column)
+        dx = part if dx is None else dx + part
+    return dx, dw, db
+
+
+batch_norm_train = define(
+    "batch_norm_train",
+    _train_forward,
+    _train_backward,
+    graph_backward=_train_graph_backward,
+    fresh=True,
+)
+
+
+# ---- batch norm by given statistics
+
+
+def _eval_forward(x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float) -> Result:
+    _check_channels(x, weight=w, bias=b, running_mean=mean, running_var=var)
+    _check_float("batch_norm", x, w, b)
+    mean = mean.astype(x.dtype)  # a copy: running averages change in place
+    y, rstd = _eval(x, mean, var.astype(x.dtype, copy=False), w, b, eps)
+    return (y,), Saved((x, w, None), constants=(mean, rstd))
+
+
+def _eval_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    x, w, _ = saved.inputs
+    found: Sequence[Any] = _eval_grad(grads[0], x, *saved.constants, w, needs)
+    return found
+
+
+def _eval_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x, w, _), g = saved.inputs, grads[0]
+    dims = (0, *range(2, x.ndim))
+    column = (-1, *[1] * (x.ndim - 2))
+    mean, rstd = (value.reshape(column) for value in saved.constants)
+    dx = None
+    if needs[0]:
+        dx = g * rstd if w is None else g * (reshape(w, shape=column) * rstd)
+    return (
+        dx,
+        sum_(g * ((x - mean) * rstd), dims=dims, keepdim=False) if needs[1] else None,
+        sum_(g, dims=dims, keepdim=False) if needs[2] else None,
+    )
+
+
+batch_norm_eval = define(
+    "batch_norm_eval",
+    _eval_forward,
+    _eval_backward,
+    graph_backward=_eval_graph_backward,
+    fresh=True,
+)
+
+
+# ---- layer norm
+
+
+def _flat(w: Any) -> Any:
+    return w if w is None or w.ndim == 1 else w.reshape(-1)
+
+
+def _layer_forward(x: Any, w: Any, b: Any, normalized_shape: tuple[int, ...], eps: float) -> Result:
+    k = len(normalized_shape)
+    if x.shape[x.ndim - k :] != normalized_shape or not k:
+        raise ShapeError(
+            explain(
+                "layer_norm",
+                got=f"input {x.shape}",
+                expected=f"(*, {', '.join(map(str, normalized_shape))}), the normalized_shape last",
+                fix="normalized_shape must equal the input's last sizes",
+            )
+        )
+    for name, other in (("weight", w), ("bias", b)):
+        if other is not None and other.shape != normalized_shape:
+            raise ShapeError(
+                explain("layer_norm", got=f"{name} {other.shape}", expected=normalized_shape)
+            )
+    _check_float("layer_norm", x, w, b)
+    y, cache = _layer(x, prod(normalized_shape), _flat(w), _flat(b), eps)
+    return (y,), Saved((x, w, None), constants=(normalized_shape, eps), cache=cache)
+
+
+def _layer_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    shape = saved.constants[0]
+    dx, dw, db = _layer_grad(grads[0], saved.cache, _flat(saved.inputs[1]), needs)
+    if len(shape) == 1:
+        return dx, dw, db
+    return (
+        dx,
+        None if dw is None else dw.reshape(shape),
+        None if db is None else db.reshape(shape),
+    )
+
+
+def _layer_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x, w, _), g = saved.inputs, grads[0]
+    shape, eps = saved.constants
+    lead = tuple(range(x.ndim - len(shape)))
+    dims = tuple(range(len(lead), x.ndim))
+    n = max(prod(shape), 1)
+
+    def mean(value: Any) -> Any:
+        return sum_(value, dims=dims, keepdim=True) / n
+
+    centred = x - mean(x)
+    rstd = ew.rsqrt(mean(centred * centred) + eps)
+    normal = centred * rstd
+    dx = None
+    if needs[0]:
+        gw = g if w is None else g * w
+        dx = rstd * (gw - mean(gw) - normal * mean(gw * normal))
+    return (
+        dx,
+        sum_(g * normal, dims=lead, keepdim=False) if needs[1] else None,
+        sum_(g, dims=lead, keepdim=False) if needs[2] else None,
+    )
+
+
+layer_norm = define(
+    "layer_norm",
+    _layer_forward,
+    _layer_backward,
+    graph_backward=_layer_graph_backward,
+    fresh=True,
+)

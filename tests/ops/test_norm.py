@@ -1,0 +1,152 @@
+"""Normalization: samples and errors for the contract test, and what samples cannot say."""
+
+from __future__ import annotations
+
+import numpy as np
+from tests.ops.sample import Error, Sample, integers, normal, uniform
+
+from rushlight.errors import DtypeError, ShapeError
+
+EPS = 1e-5
+
+
+def _last(x):
+    """The same values with channels-last strides."""
+    order = (0, *range(2, x.ndim), 1)
+    back = (0, x.ndim - 1, *range(1, x.ndim - 1))
+    return np.ascontiguousarray(x.transpose(order)).transpose(back)
+
+
+def _parameters(*shape, weight=True, bias=True):
+    w = normal(*shape, seed=3) + 1.5 if weight else None
+    return w, normal(*shape, seed=4) if bias else None
+
+
+def _torch_train(eps):
+    """y by torch's batch norm; the statistics, which it keeps to itself, by its reductions."""
+
+    def call(torch, x, w, b):
+        dims = (0, *range(2, x.ndim))
+        y = torch.nn.functional.batch_norm(x, None, None, w, b, True, 0.1, eps)
+        return y, x.mean(dims), x.var(dims, correction=0)
+
+    return call
+
+
+def _train(x, *, eps=EPS, against_torch=True, **parameters):
+    return Sample(
+        (x, *_parameters(x.shape[1], **parameters)),
+        {"eps": eps},
+        _torch_train(eps) if against_torch else None,
+    )
+
+
+def _eval(x, *, eps=EPS, **parameters):
+    c = x.shape[1]
+    mean, var = normal(c, seed=5), uniform(c, low=0.2, high=3.0, seed=6)
+
+    def call(torch, x, w, b):
+        stats = [torch.from_numpy(value).to(x.dtype) for value in (mean, var)]
+        return torch.nn.functional.batch_norm(x, *stats, w, b, False, 0.1, eps)
+
+    return Sample((x, *_parameters(c, **parameters)), {"mean": mean, "var": var, "eps": eps}, call)
+
+
+def _layer(x, shape, *, eps=EPS, **parameters):
+    def call(torch, x, w, b):
+        return torch.nn.functional.layer_norm(x, shape, w, b, eps)
+
+    return Sample(
+        (x, *_parameters(*shape, **parameters)), {"normalized_shape": shape, "eps": eps}, call
+    )
+
+
+def _inputs():
+    return [
+        normal(6, 4) * 2 + 1,
+        normal(5, 3, 4) - 2,
+        _last(normal(5, 3, 4)),
+        normal(2, 3, 4, 2) + 1,
+        _last(normal(2, 3, 4, 2) + 1),
+        _last(normal(2, 2, 2, 2, 3)),
+        normal(2, 2, 3, 1, 2),
+        normal(7, 1),
+        normal(3, 4, 2).transpose(2, 1, 0),
+    ]
+
+
+SAMPLES = {
+    "batch_norm_train": [
+        *[_train(x) for x in _inputs()],
+        *[_train(x, weight=False, bias=False) for x in (normal(6, 4), normal(3, 2, 3))],
+        _train(normal(6, 4), bias=False),
+        _train(normal(6, 4), weight=False),
+        _train(normal(6, 4), eps=0.3),
+        _train(normal(1, 3, 4)),
+        _train(normal(0, 3), against_torch=False),
+        _train(normal(0, 3, 2, 2), against_torch=False),
+    ],
+    "batch_norm_eval": [
+        *[_eval(x) for x in _inputs()],
+        *[_eval(x, weight=False, bias=False) for x in (normal(6, 4), normal(3, 2, 3))],
+        _eval(normal(6, 4), bias=False),
+        _eval(normal(6, 4), weight=False),
+        _eval(normal(6, 4), eps=0.3),
+        _eval(normal(1, 3)),
+        _eval(normal(0, 3)),
+        _eval(normal(0, 3, 2, 2)),
+    ],
+    "layer_norm": [
+        _layer(normal(6, 5) * 2 + 1, (5,)),
+        _layer(normal(5), (5,)),
+        _layer(normal(2, 3, 4), (4,)),
+        _layer(normal(2, 3, 4), (3, 4)),
+        _layer(normal(2, 3, 4), (2, 3, 4)),
+        _layer(_last(normal(2, 3, 4, 2)), (3, 4, 2)),
+        _layer(normal(4, 6).T, (4,)),
+        _layer(normal(6, 5), (5,), weight=False, bias=False),
+        _layer(normal(2, 3, 4), (3, 4), weight=False, bias=False),
+        _layer(normal(6, 5), (5,), bias=False),
+        _layer(normal(6, 5), (5,), weight=False),
+        _layer(normal(6, 5), (5,), eps=0.3),
+        _layer(normal(0, 5), (5,)),
+        _layer(normal(0, 2, 3), (2, 3)),
+    ],
+}
+
+_X, _W, _B = normal(4, 3), np.ones(3), np.zeros(3)
+_TRAIN = {"eps": EPS}
+_EVAL = {"mean": np.zeros(3), "var": np.ones(3), "eps": EPS}
+_LAYER = {"normalized_shape": (3,), "eps": EPS}
+
+_BATCH_ERRORS = [
+    Error(
+        (normal(4), _W, _B), {}, ShapeError, r"batch_norm: got input \(4,\).*\(N, C\).*unsqueeze"
+    ),
+    Error((_X, np.ones(4), _B), {}, ShapeError, r"weight \(4,\).*weight \(3,\).*num_features"),
+    Error((_X, _W, np.ones((3, 1))), {}, ShapeError, r"bias \(3, 1\).*bias \(3,\)"),
+    Error((_X, _W.astype(np.float32), _B), {}, DtypeError, r"float64.*float32.*one floating dtype"),
+    Error((integers(4, 3, high=9), None, None), {}, DtypeError, r"int64.*\.float\(\)"),
+]
+
+ERRORS = {
+    "batch_norm_train": [error._replace(options=_TRAIN) for error in _BATCH_ERRORS],
+    "batch_norm_eval": [
+        *[error._replace(options=_EVAL) for error in _BATCH_ERRORS],
+        Error((_X, _W, _B), {**_EVAL, "mean": np.zeros(4)}, ShapeError, r"running_mean \(4,\)"),
+        Error((_X, _W, _B), {**_EVAL, "var": np.ones(2)}, ShapeError, r"running_var \(2,\)"),
+    ],
+    "layer_norm": [
+        Error((normal(3, 4), _W, _B), _LAYER, ShapeError, r"\(3, 4\), expected \(\*, 3\)"),
+        Error((normal(3), None, None), {**_LAYER, "normalized_shape": ()}, ShapeError, r"\(3,\)"),
+        Error(
+            (normal(3), None, None),
+            {**_LAYER, "normalized_shape": (2, 3)},
+            ShapeError,
+            r"\(3,\), expected \(\*, 2, 3\)",
+        ),
+        Error((_X, np.ones(4), None), _LAYER, ShapeError, r"weight \(4,\), expected \(3,\)"),
+        Error((_X, _W.astype(np.float32), None), _LAYER, DtypeError, r"one floating dtype"),
+        Error((integers(4, 3, high=9), None, None), _LAYER, DtypeError, r"int64.*\.float\(\)"),
+    ],
+}
