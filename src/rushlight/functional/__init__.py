@@ -2,7 +2,10 @@
 
 from rushlight.functional.activation import *
 from rushlight.functional.creation import *
+from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.linear import *
+from rushlight.functional.padding import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *

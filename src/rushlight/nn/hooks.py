@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight.functional.creation import zeros_like
 from rushlight.tensor import Tensor
 from rushlight.tensor.autograd import Function
-from rushlight.tensor.tape import TensorBase, grad_mode
+from rushlight.tensor.tape import TensorBase, state
 from rushlight.tensor.tensor import Handle
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def call_with_hooks(
                 f"got {type(found).__name__}"
             )
     watch = None
-    if (hooks.before_backward or hooks.after_backward) and grad_mode.enabled:
+    if (hooks.before_backward or hooks.after_backward) and state.recording:
         watch = _Watch(module, hooks)
         args = watch.enter(args)
     result = module.forward(*args, **kwargs)

@@ -1,0 +1,108 @@
+"""Dropout of elements and of channels."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from rushlight.errors import ShapeError, explain
+from rushlight.ops import dropout as ops
+from rushlight.random import default_generator
+from rushlight.tensor.tape import apply
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = ["dropout", "dropout1d", "dropout2d", "dropout3d"]
+
+
+def check_probability(p: float) -> None:
+    """Refuse a p outside [0, 1]."""
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(
+            explain("dropout", got=f"p={p}", expected="0 <= p <= 1, the probability of a zero")
+        )
+
+
+def _draw(like: Any, p: float) -> Any:
+    """Draw True at 1 - p, in the memory order of `like`."""
+    order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
+    keep = default_generator.bernoulli(tuple([like.shape[axis] for axis in order]), 1.0 - p)
+    return keep.transpose(sorted(range(like.ndim), key=order.__getitem__))
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set elements to 0 at probability p and divide the others by 1 - p.
+
+    Args:
+        p: float, the probability of a zero; default 0.5.
+        training: bool; False returns the input. Default True.
+        inplace: accepted; a new tensor is made all the same.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.dropout(rl.ones(3), p=0.5, training=False)
+        tensor([1., 1., 1.])
+    """
+    check_probability(p)
+    if not training or p == 0.0 or not input._array.size:
+        return input
+    return apply(ops.dropout, (input,), {"keep": _draw(input._array, p), "p": float(p)})
+
+
+def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:
+    """Drop whole channels of (N, C, *)."""
+    check_probability(p)
+    if not training or p == 0.0 or not input._array.size:
+        return input
+    n, c, *rest = input._array.shape
+    keep = default_generator.bernoulli((n, c), 1.0 - p).reshape(n, c, *(1 for _ in rest))
+    return apply(ops.dropout, (input,), {"keep": keep, "p": float(p)})
+
+
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Set whole channels of (N, C, L) or (C, L) to 0 at probability p."""
+    if input.ndim not in (2, 3):
+        raise ShapeError(
+            explain("dropout1d", got=f"input {input.shape}", expected="(N, C, L) or (C, L)")
+        )
+    if input.ndim == 2:
+        return _of_channels(input.unsqueeze(0), p, training).squeeze(0)
+    return _of_channels(input, p, training)
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Set whole channels of (N, C, H, W) to 0 at probability p.
+
+    Three dims are taken for (N, C, L), with a warning, as torch takes them.
+    """
+    if input.ndim == 3:
+        _warn("dropout2d: 3 dims are taken for (N, C, L), not (C, H, W); use dropout1d")
+    elif input.ndim != 4:
+        _warn(f"dropout2d: got input {input.shape}, expected (N, C, H, W); use dropout")
+    _need_two("dropout2d", input)
+    return _of_channels(input, p, training)
+
+
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Set whole channels of (N, C, D, H, W) or (C, D, H, W) to 0 at probability p."""
+    if input.ndim not in (4, 5):
+        _warn(f"dropout3d: got input {input.shape}, expected (N, C, D, H, W); use dropout")
+    if input.ndim != 5:
+        return _of_channels(input.unsqueeze(0), p, training).squeeze(0)
+    return _of_channels(input, p, training)
+
+
+def _need_two(where: str, input: Tensor) -> None:
+    if input.ndim < 2:
+        raise ShapeError(explain(where, got=f"input {input.shape}", expected="(N, C, *)"))
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, UserWarning, stacklevel=3)

@@ -1,0 +1,168 @@
+"""Norms and clipping of gradients; parameters as one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, isfinite
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.errors import ShapeError, explain
+from rushlight.functional.shaping import cat
+from rushlight.tensor import Tensor
+from rushlight.tensor.autograd import no_grad
+from rushlight.tensor.tape import wrap
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]
+
+Tensors = Tensor | Iterable[Tensor]
+
+
+def _list(tensors: Tensors) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def _gradients(parameters: Tensors) -> list[Tensor]:
+    return [p.grad for p in _list(parameters) if p.grad is not None]
+
+
+def _norm(array: Array, order: float) -> float:
+    flat = array.ravel(order="K")
+    if not flat.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        found = float(np.linalg.norm(flat, order))
+        if found == inf and order != inf and flat.dtype != np.float64:
+            found = float(np.linalg.norm(flat.astype(np.float64), order))  # squares overflowed
+    return found
+
+
+def get_total_norm(
+    tensors: Tensors,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Return the norm of several tensors taken as one vector.
+
+    Args:
+        tensors: a tensor or an iterable of them.
+        norm_type: float, the p of the p-norm, `inf` for the largest magnitude; default 2.
+        error_if_nonfinite: whether inf or nan is an error; default False.
+        foreach: accepted and ignored.
+
+    Raises:
+        RuntimeError: for a norm that is inf or nan, if asked for.
+    """
+    found = _list(tensors)
+    norms = np.array([_norm(t._array, float(norm_type)) for t in found])
+    dtype = np.result_type(*[t._array.dtype for t in found]) if found else np.dtype(np.float32)
+    total = _norm(norms, float(norm_type))
+    if error_if_nonfinite and not isfinite(total):
+        raise RuntimeError(
+            explain(
+                f"the total norm of order {norm_type}",
+                got=total,
+                expected="a finite number",
+                fix="look for inf or nan in the gradients, or pass error_if_nonfinite=False",
+            )
+        )
+    with np.errstate(over="ignore"):
+        return wrap(np.asarray(total, dtype))
+
+
+def clip_grads_with_norm_(
+    parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale gradients in place by max_norm / (total_norm + 1e-6) if that is below 1."""
+    factor = float(max_norm) / (float(total_norm) + 1e-6)
+    if not factor >= 1.0:  # nan goes on into the gradients, as in torch
+        with no_grad():
+            for gradient in _gradients(parameters):
+                gradient.mul_(factor)
+
+
+def clip_grad_norm_(
+    parameters: Tensors,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale the gradients in place so that their total norm is at most `max_norm`.
+
+    Args:
+        parameters: a tensor or an iterable of them; those without gradient are skipped.
+        max_norm: float, the largest norm.
+        norm_type: float, the p of the p-norm, `inf` for the largest magnitude; default 2.
+        error_if_nonfinite: whether a norm of inf or nan is an error; default False.
+        foreach: accepted and ignored.
+
+    Returns:
+        The total norm before scaling.
+
+    Example:
+        >>> import rushlight as rl
+        >>> w = rl.tensor([3.0, 4.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> clip_grad_norm_(w, max_norm=1.0)
+        tensor(10.)
+        >>> w.grad
+        tensor([0.6000, 0.8000])
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+    """
+    found = _list(parameters)
+    total = get_total_norm(_gradients(found), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(found, max_norm, total)
+    return total
+
+
+def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit every element of the gradients to ±clip_value, in place."""
+    with no_grad():
+        for gradient in _gradients(parameters):
+            gradient.clamp_(-float(clip_value), float(clip_value))
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """Return the elements of all parameters as one vector.
+
+    Example:
+        >>> import rushlight as rl
+        >>> parameters_to_vector([rl.zeros(1, 2), rl.ones(1)])
+        tensor([0., 0., 1.])
+    """
+    return cat([p.reshape(-1) for p in parameters])
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Make the parameters views of parts of a vector.
+
+    Raises:
+        TypeError: if `vec` is not a Tensor.
+        RuntimeError: if its length is not the number of elements of the parameters.
+    """
+    if not isinstance(vec, Tensor):
+        raise TypeError(
+            explain("vector_to_parameters", got=type(vec).__name__, expected="a Tensor")
+        )
+    found = list(parameters)
+    count = sum(p.numel() for p in found)
+    if vec.shape != (count,):
+        raise ShapeError(
+            explain("vector_to_parameters", got=f"a vector {vec.shape}", expected=(count,))
+        )
+    start = 0
+    for parameter in found:
+        part = vec.data[start : start + parameter.numel()]
+        parameter.data = part.reshape(parameter.shape)
+        start += parameter.numel()
