@@ -55,8 +55,6 @@ def conv_forward(
     y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
     if y.size == 0:
         return y
-    result = _rows(y, groups)  # (G, M, F)
-    weight = _weight_matrix(w, groups)  # (G, K, F)
     # The bias is added to whole lines of the last axis: (M, F) -> (M / O[-1], O[-1] * F).
     lines = np.moveaxis(y, 1, -1).reshape(-1, out[-1] * w.shape[0])
     line = None if b is None else np.tile(b, out[-1])
@@ -65,6 +63,8 @@ def conv_forward(
         if line is not None:
             lines += line
         return y
+    result = _rows(y, groups)  # (G, M, F)
+    weight = _weight_matrix(w, groups)  # (G, K, F)
     features = w.shape[0] // groups
     for rows, columns in _column_blocks(
         x, kernel, out, stride, padding, dilation, groups, features
@@ -301,16 +301,20 @@ def _line_blocks(
         yield block, windows[: block.stop - n]
 
 
+def _line_axes(ndim: int, dims: int) -> tuple[list[int], list[int], list[int]]:
+    """Return all axes of such windows, those of the weight and those of the output."""
+    axes = [*range(ndim)]
+    return axes, axes[-1 - dims :], [*axes[: -1 - dims], axes[-1]]
+
+
 def _depthwise_forward(y: Array, x: Array, w: Array, *geometry: Any) -> None:
     """Fill y (N, C, *O) with the products of x (N, C, *S) and w (C, 1, *kernel)."""
     kernel, out = w.shape[2:], y.shape[2:]
     weight = np.ascontiguousarray(np.moveaxis(w[:, 0], 0, -1))  # (*kernel, C)
     cells = np.moveaxis(y, 1, -1)  # (N, *O, C)
     for block, windows in _line_blocks(x, kernel, out, *geometry):
-        scale = np.tile(weight, windows.shape[-1] // w.shape[0])
-        axes = [*range(windows.ndim)]
-        taps = axes[-1 - len(kernel) :]
-        kept = [a for a in axes if a not in taps[:-1]]
+        scale = np.tile(weight, windows.shape[-1] // w.shape[0])  # as long as a line
+        axes, taps, kept = _line_axes(windows.ndim, len(kernel))
         target = cells[block].reshape([windows.shape[a] for a in kept])
         np.einsum(windows, axes, scale, taps, kept, out=target)
 
@@ -321,9 +325,7 @@ def _depthwise_weight_grad(x: Array, g: Array, w_shape: Ints, *geometry: Any) ->
     sums = np.zeros((*kernel, channels), g.dtype)
     grads = np.ascontiguousarray(np.moveaxis(g, 1, -1))  # (N, *O, C)
     for block, windows in _line_blocks(x, kernel, g.shape[2:], *geometry):
-        axes = [*range(windows.ndim)]
-        taps = axes[-1 - len(kernel) :]
-        kept = [a for a in axes if a not in taps[:-1]]
+        axes, taps, kept = _line_axes(windows.ndim, len(kernel))
         grad = grads[block].reshape([windows.shape[a] for a in kept])
         lines = np.einsum(windows, axes, grad, kept, taps)
         sums += lines.reshape(*kernel, -1, channels).sum(axis=-2)
@@ -367,10 +369,12 @@ def _scattered_input_grad(
     ]
     inside = tuple(slice(lo, lo + s) for s, (lo, _) in zip(size, padding, strict=True))
     samples = max(1, min(x_shape[0], COLUMN_BYTES // (max(1, groups * k * cells) * g.itemsize)))
+    scratch = np.empty((groups, k, samples * cells), g.dtype)
     padded = np.empty((groups, channels, samples, *full), g.dtype)
     for n in range(0, x_shape[0], samples):
         count = min(samples, x_shape[0] - n)
-        parts = np.matmul(weight, grads[:, :, n * cells : (n + count) * cells])  # (G, K, rows)
+        rows = slice(n * cells, (n + count) * cells)
+        parts = np.matmul(weight, grads[:, :, rows], out=scratch[:, :, : count * cells])
         parts = parts.reshape(groups, *kernel, channels, count, *out)
         padded[...] = 0
         for tap in product(*map(range, kernel)):
@@ -379,7 +383,8 @@ def _scattered_input_grad(
                 for i, d, o, s in zip(tap, dilation, out, stride, strict=True)
             )
             target = padded[(slice(None), slice(None), slice(count), *reach)]
-            target += parts[(slice(None), *tap)]
+            at: Any = (slice(None), *tap)
+            target += parts[at]
         block = padded[(slice(None), slice(None), slice(count), *inside)]
         dx[n : n + count] = block.reshape(-1, count, *size).swapaxes(0, 1)
     return dx
