@@ -20,6 +20,7 @@ from rushlight.arrays import (
 )
 from rushlight.arrays import default_dtype as get_default_dtype
 from rushlight.random import Generator, get_rng_state, manual_seed, set_rng_state
+
 from rushlight.tensor import Tensor, device  # isort: skip
 from rushlight.functional import *
 from rushlight.tensor import autograd
@@ -36,7 +37,12 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
 _LAZY = frozenset({"check", "data", "io", "nn", "optim", "train", "utils"})
-_LAZY_NAMES = {"load": "io", "save": "io"}
+_LAZY_NAMES = {
+    "get_num_threads": "threads",
+    "load": "io",
+    "save": "io",
+    "set_num_threads": "threads",
+}
 
 
 def __getattr__(name: str) -> _Any:

@@ -1,0 +1,92 @@
+"""The `rushlight` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from rushlight.errors import MissingExtra
+
+__all__ = ["main", "run"]
+
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+
+# Mistakes of the user, of the data or of the machine. Anything else is a bug and shows where.
+_EXPECTED = (
+    OSError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    ImportError,
+    ArithmeticError,
+    MemoryError,
+)
+
+
+def main() -> None:
+    """Run the command with the arguments of the process, and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run the command and return its exit code: 0, 1 (failed), 2 (wrong usage) or 130 (Ctrl-C).
+
+    Args:
+        args: the arguments, without the name of the program.
+    """
+    try:
+        import typer
+    except ImportError:
+        return _complain(str(MissingExtra("typer", "cli", "the rushlight command")))
+    from rushlight.cli.app import app
+
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _Warnings()
+            command = typer.main.get_command(app)
+            code = command.main(list(args), prog_name="rushlight", standalone_mode=False)
+            sys.stdout.flush()
+            return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a usage error of typer
+            hint = "" if hasattr(error, "param_hint") else " (--help shows what there is)"
+            return _complain(error.format_message() + hint, int(getattr(error, "exit_code", 2)))
+        if isinstance(error, _EXPECTED):
+            return _complain(_text(error))
+        raise
+
+
+def _complain(text: str, code: int = 1) -> int:
+    print(f"rushlight: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+def _text(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is None and error.strerror:
+        text = error.strerror  # a message of our own, without the number of the errno
+    if isinstance(error, MemoryError):
+        text = f"out of memory: {text}; a smaller --batch-size needs less"
+    notes = [note for note in getattr(error, "__notes__", ()) if note not in text]
+    return f"{text or type(error).__name__}{''.join(f' ({note})' for note in notes)}"
+
+
+class _Warnings:
+    """Prints warnings as one line each, the same kind only once."""
+
+    def __init__(self) -> None:
+        self._seen: set[type[Warning]] = set()
+
+    def __call__(self, message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if category not in self._seen:
+            self._seen.add(category)
+            _complain(f"warning: {message}")

@@ -1,0 +1,122 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from rushlight._version import __version__
+from rushlight.threads import set_num_threads
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Deep learning on NumPy and SciPy, with PyTorch's semantics.",
+)
+train = typer.Typer(no_args_is_help=True, help="Train a known model on a known data set.")
+app.add_typer(train, name="train")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"rushlight {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+@app.command()
+def info() -> None:
+    """Print versions, extras, kernels, threads and where the data lies."""
+    from rushlight.cli.info import describe
+
+    print(describe())
+
+
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the BLAS [default: its own].")]
+
+
+@train.command()
+def mnist(
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs [default: 3; with the bundled sample 8].")
+    ] = None,
+    data: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Folder of the MNIST files [default: RUSHLIGHT_DATA, cache, download]."),
+    ] = None,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Folder for what is written [default: runs/mnist-DATE-TIME]."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    threads: Threads = None,
+    optimizer: Annotated[str, typer.Option(help="Optimizer: adam, adamw, sgd, ...")] = "adam",
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate [default: one that suits the optimizer].")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 64,
+    curves: Annotated[
+        bool | None,
+        typer.Option(
+            "--curves/--no-curves", help="Draw curves.png [default: if matplotlib is installed]."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Last line of stdout: the result as JSON.")
+    ] = False,
+) -> None:
+    """Train a convolutional network on the MNIST digits."""
+    from rushlight.cli.recipes.mnist import train_mnist
+
+    if threads is not None:
+        set_num_threads(threads)
+    log = sys.stderr if as_json else sys.stdout
+    result = train_mnist(
+        epochs=epochs,
+        data=data,
+        out=pathlib.Path("runs", time.strftime("mnist-%Y%m%d-%H%M%S")) if out is None else out,
+        seed=seed,
+        optimizer=optimizer,
+        lr=lr,
+        batch_size=batch_size,
+        curves=curves,
+        log=log,
+    )
+    print(_report(result), file=log, flush=True)
+    if as_json:
+        print(json.dumps(result), flush=True)
+    if result["interrupted"]:
+        raise typer.Exit(130)
+
+
+def _report(result: dict[str, Any]) -> str:
+    """Return the lines that end a run: the result and what was written."""
+    if result["interrupted"]:
+        saved = "best weights kept" if result["best_epoch"] else "weights kept as they were"
+        lines = [f"interrupted by Ctrl-C after {result['epochs']} whole epochs; {saved}"]
+    else:
+        lines = [
+            f"test accuracy {100 * result['test_accuracy']:.2f} %  "
+            f"test loss {result['test_loss']:.4f}  ({result['test_samples']:,} images, "
+            f"best of {result['epochs']} epochs: {result['best_epoch']})"
+        ]
+    for what in ("checkpoint", "history", "curves"):
+        if result[what]:
+            lines.append(f"{what:<11} {result[what]}")
+    return "\n".join(lines)

@@ -1,0 +1,136 @@
+"""Curves: the history as a picture."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from rushlight.errors import MissingExtra
+from rushlight.io import atomic_write
+from rushlight.train.callbacks import Callback
+from rushlight.train.files import check_folder
+from rushlight.train.history import History
+
+if TYPE_CHECKING:
+    from rushlight.train.trainer import Trainer
+
+__all__ = ["Curves", "plot_history"]
+
+Path = str | os.PathLike[str]
+
+_INK, _FAINT = "#33373d", "#d9dce1"
+_TRAIN, _VAL, _RATE = "#c2571a", "#1f6f8b", "#6b7280"
+
+
+class Curves(Callback):
+    """Draws loss, metrics and learning rate over the epochs to `curves.png` when training ends.
+
+    Args:
+        folder: holds `curves.png`; made if missing.
+        title: the title of the picture (default 'Training').
+
+    Attributes:
+        path: the file.
+
+    Raises:
+        MissingExtra: matplotlib (extra `plots`) is not installed; found out when it is made.
+    """
+
+    def __init__(self, folder: Path, title: str = "Training") -> None:
+        _matplotlib("figure")
+        self.folder, self.title = pathlib.Path(folder), title
+        self.path = self.folder / "curves.png"
+
+    def on_fit_begin(
+        self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
+    ) -> None:
+        """Check the folder."""
+        check_folder(self.folder)
+
+    def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
+        """Draw the picture, if an epoch was finished."""
+        if history:
+            plot_history(history, self.path, self.title)
+
+
+def plot_history(history: History, path: Path, title: str = "Training") -> None:
+    """Draw a history as a PNG: loss, each metric and the learning rate over the epochs.
+
+    Args:
+        history: the history, of one epoch at least.
+        path: the file, replaced atomically.
+        title: the title of the picture (default 'Training').
+
+    Raises:
+        MissingExtra: matplotlib (extra `plots`) is not installed.
+    """
+    figure_module, ticker = _matplotlib("figure"), _matplotlib("ticker")
+    agg = _matplotlib("backends.backend_agg")  # no window and no global state
+    columns = history.as_dict()
+    names = [n.removeprefix("train_") for n in columns if n.startswith("train_")]
+    panels = [*names, "learning rate"]
+    wide = min(len(panels), 3)
+    deep = -(-len(panels) // wide)
+    figure = figure_module.Figure(figsize=(4.6 * wide, 3.2 * deep + 0.5), dpi=150)
+    agg.FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=14, fontweight="bold", color=_INK, x=0.5)
+    grid = figure.subplots(deep, wide, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    epochs = columns["epoch"]
+    for axes, name in zip(grid, panels, strict=False):
+        _style(axes, ticker, epochs)
+        if name == "learning rate":
+            _line(axes, epochs, columns["lr"], _RATE, "learning rate")
+            axes.yaxis.set_major_formatter("{x:.3g}")
+        else:
+            _line(axes, epochs, columns[f"train_{name}"], _TRAIN, "train")
+            if f"val_{name}" in columns:
+                _line(axes, epochs, columns[f"val_{name}"], _VAL, "validation")
+            if history.best_epoch in epochs:
+                best = f"best epoch, {history.best_epoch}"
+                axes.axvline(history.best_epoch, color=_FAINT, lw=4, zorder=0, label=best)
+            shown = [v for line in axes.lines[:2] for v in line.get_ydata() if math.isfinite(v)]
+            if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
+                axes.set_yscale("log")
+            axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+        axes.set_ylabel(_label(name))
+    figure.tight_layout(rect=(0, 0, 1, 0.98))
+    with atomic_write(path) as file:
+        figure.savefig(file, format="png", facecolor="white")
+
+
+def _line(axes: Any, x: list[float], y: list[float], color: str, label: str) -> None:
+    marker = "o" if len(x) <= 30 else None
+    axes.plot(x, y, color=color, lw=1.8, marker=marker, ms=4.5, label=label)
+
+
+def _style(axes: Any, ticker: Any, epochs: list[float]) -> None:
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=8))
+    if len(epochs) == 1:
+        axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
+    axes.grid(color=_FAINT, lw=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(_FAINT)
+    axes.tick_params(color=_FAINT, labelcolor=_INK, labelsize=9)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(color=_INK, fontsize=10.5)
+
+
+def _label(name: str) -> str:
+    known = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+    return known.get(name, name.replace("_", " "))
+
+
+def _matplotlib(part: str) -> Any:
+    try:
+        return importlib.import_module(f"matplotlib.{part}")
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "plots", "drawing curves") from error

@@ -1,0 +1,140 @@
+"""History: what each epoch brought, as records that can be written and read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias, overload
+
+from rushlight.errors import FileFormatError, explain
+from rushlight.io import atomic_write
+
+__all__ = ["History", "Record"]
+
+Record: TypeAlias = dict[str, float]
+Path: TypeAlias = str | os.PathLike[str]
+
+
+class History(Sequence[Record]):
+    """The records of the epochs, in order, each a dict of name -> number.
+
+    A record holds `epoch` (from 1), `lr` (of the last step of the epoch), `train_loss` and
+    `train_NAME` for each metric (means over the epoch while the weights were changing),
+    `val_loss` and `val_NAME` where there is validation data, and `seconds`.
+
+    Attributes:
+        best_epoch: the epoch with the best monitored value, or None.
+        monitor: the name of the monitored value, or None.
+        interrupted: whether Ctrl-C ended training.
+        stopped: why training ended before its last epoch, or None.
+
+    Example:
+        >>> history = History()
+        >>> history.append({"epoch": 1, "lr": 0.1, "train_loss": 2.0, "seconds": 0.5})
+        >>> history.append({"epoch": 2, "lr": 0.1, "train_loss": 1.0, "seconds": 0.5})
+        >>> history[-1]["train_loss"], history.as_dict()["train_loss"]
+        (1.0, [2.0, 1.0])
+    """
+
+    def __init__(self, records: Sequence[Record] = ()) -> None:
+        self._records = list(records)
+        self.best_epoch: int | None = None
+        self.monitor: str | None = None
+        self.interrupted = False
+        self.stopped: str | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def __repr__(self) -> str:
+        if not self:
+            return "History(no epochs)"
+        last = ", ".join(f"{name}={value:.4g}" for name, value in self[-1].items())
+        return f"History({len(self)} epochs; last: {last})"
+
+    def append(self, record: Record) -> None:
+        """Add the record of an epoch."""
+        self._records.append(record)
+
+    def names(self) -> list[str]:
+        """Return the names of all columns, in order of appearance."""
+        return list(dict.fromkeys(name for record in self for name in record))
+
+    def as_dict(self) -> dict[str, list[float]]:
+        """Return columns: name -> one value for each epoch (NaN where a record has none)."""
+        return {name: [record.get(name, math.nan) for record in self] for name in self.names()}
+
+    def save(self, path: Path) -> None:
+        """Write everything as JSON, or the table alone as CSV where `path` ends in .csv.
+
+        Args:
+            path: the file, replaced atomically. NaN and infinity are null in JSON.
+        """
+        with atomic_write(path) as file:
+            file.write((self._csv() if os.fspath(path).endswith(".csv") else self._json()).encode())
+
+    def _json(self) -> str:
+        state = {
+            "monitor": self.monitor,
+            "best_epoch": self.best_epoch,
+            "interrupted": self.interrupted,
+            "stopped": self.stopped,
+        }
+        head = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in state.items())
+        rows = ",\n".join(
+            "    " + json.dumps({k: v if math.isfinite(v) else None for k, v in record.items()})
+            for record in self
+        )
+        return f'{{\n{head},\n  "epochs": [\n{rows}\n  ]\n}}\n'
+
+    def _csv(self) -> str:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.names(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self)
+        return text.getvalue()
+
+    @classmethod
+    def load(cls, path: Path) -> History:
+        """Read a JSON file that `save` wrote.
+
+        Args:
+            path: the file.
+
+        Raises:
+            FileFormatError: it is no such file.
+        """
+        try:
+            with open(path, encoding="utf-8") as file:
+                content: Any = json.load(file)
+            history = cls(
+                [
+                    {str(k): math.nan if v is None else v for k, v in record.items()}
+                    for record in content["epochs"]
+                ]
+            )
+            for name in ("monitor", "best_epoch", "interrupted", "stopped"):
+                setattr(history, name, content[name])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise FileFormatError(
+                explain(
+                    os.fspath(path),
+                    got=f"no history ({type(error).__name__}: {error})",
+                    expected="a history.json as the Trainer writes it",
+                )
+            ) from error
+        return history

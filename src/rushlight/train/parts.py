@@ -1,0 +1,123 @@
+"""Losses and optimizers by name or object."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+from rushlight import nn, optim
+from rushlight.errors import explain
+from rushlight.train.metrics import takes_classes
+
+__all__ = ["make_loss", "make_optimizer", "target_kind"]
+
+_LOSSES = {
+    "bce": "BCELoss",
+    "bce_with_logits": "BCEWithLogitsLoss",
+    "cross_entropy": "CrossEntropyLoss",
+    "huber": "HuberLoss",
+    "l1": "L1Loss",
+    "mae": "L1Loss",
+    "mse": "MSELoss",
+    "nll": "NLLLoss",
+    "smooth_l1": "SmoothL1Loss",
+}
+
+
+def make_loss(loss: Any) -> Any:
+    """Return the loss that a name or object stands for."""
+    if isinstance(loss, str):
+        if loss not in _LOSSES:
+            expected = f"one of {', '.join(map(repr, _LOSSES))}, or a callable (output, target)"
+            raise ValueError(explain("loss", got=repr(loss), expected=expected))
+        return getattr(nn, _LOSSES[loss])()
+    if inspect.isclass(loss) and issubclass(loss, nn.Module):
+        loss = loss()
+    if not callable(loss):
+        expected = "a name, a loss module or a function (output, target) -> scalar Tensor"
+        raise TypeError(explain("loss", got=type(loss).__name__, expected=expected))
+    if getattr(loss, "reduction", "mean") not in ("mean", "sum"):
+        raise ValueError(
+            explain("loss", got=f"reduction={loss.reduction!r}", expected="'mean' or 'sum'")
+        )
+    return loss
+
+
+def target_kind(loss: Any) -> str:
+    """Return what `as_dataset` should make of targets: 'classes', 'floats' or 'any'."""
+    if takes_classes(loss):
+        return "classes"
+    return "floats" if type(loss).__name__ in _LOSSES.values() else "any"
+
+
+def optimizers() -> dict[str, Any]:
+    """Return the optimizers by their names in lower case."""
+    found = {name: getattr(optim, name) for name in optim.__all__}
+    return {
+        name.lower(): kind
+        for name, kind in sorted(found.items())
+        if inspect.isclass(kind)
+        and issubclass(kind, optim.Optimizer)
+        and kind is not optim.Optimizer
+    }
+
+
+def make_optimizer(optimizer: Any, model: Any, lr: float | None) -> Any:
+    """Return the optimizer that a name, class, factory or object stands for."""
+    if lr is not None and not (_is_number(lr) and 0 < lr < math.inf):
+        raise ValueError(explain("lr", got=repr(lr), expected="a finite number > 0"))
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise ValueError(
+            explain(
+                "Trainer",
+                got=f"a {type(model).__name__} without trainable parameters",
+                expected="a model with parameters",
+                fix="assign layers and Parameters as attributes of the module",
+            )
+        )
+    options = {} if lr is None else {"lr": lr}
+    if isinstance(optimizer, str):
+        known = optimizers()
+        if optimizer.lower() not in known:
+            expected = f"one of {', '.join(map(repr, known))}, or an optimizer object"
+            raise ValueError(explain("optimizer", got=repr(optimizer), expected=expected))
+        return known[optimizer.lower()](parameters, **options)
+    if isinstance(optimizer, optim.Optimizer):
+        if lr is not None:
+            raise ValueError(
+                explain(
+                    "Trainer",
+                    got="lr together with an optimizer object",
+                    expected="one of them",
+                    fix="set the learning rate where the optimizer is made",
+                )
+            )
+        made: Any = optimizer
+    elif callable(optimizer):
+        made = optimizer(parameters, **options)
+    else:
+        made = None
+    if not isinstance(made, optim.Optimizer):
+        raise TypeError(
+            explain(
+                "optimizer",
+                got=type(optimizer if made is None else made).__name__,
+                expected="a name, an optimizer, or a function parameters -> optimizer",
+            )
+        )
+    own = {id(parameter) for parameter in parameters}
+    if not any(id(p) in own for group in made.param_groups for p in group["params"]):
+        raise ValueError(
+            explain(
+                "Trainer",
+                got="an optimizer that holds no parameter of the model",
+                expected="one made from model.parameters()",
+            )
+        )
+    return made
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and hasattr(value, "__float__")

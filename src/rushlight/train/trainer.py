@@ -1,0 +1,464 @@
+"""Trainer: the training loop, and the only one."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from rushlight import nn
+from rushlight.arrays import Array
+from rushlight.data import DataLoader, IterableDataset
+from rushlight.errors import MissingExtra, explain
+from rushlight.random import Generator, default_generator
+from rushlight.tensor import Tensor
+from rushlight.tensor.autograd import no_grad
+from rushlight.train import feed
+from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, HistoryLog, KeepBest
+from rushlight.train.curves import Curves
+from rushlight.train.guard import Interrupt, explain_loss
+from rushlight.train.history import History, Record
+from rushlight.train.metrics import make_metrics, metric_name
+from rushlight.train.parts import make_loss, make_optimizer, target_kind
+from rushlight.train.progress import ProgressBar
+from rushlight.train.schedule import Rates
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Fits a model to data, and evaluates and applies it.
+
+    Args:
+        model: the Module. After `fit` it is in evaluation mode.
+        loss: 'cross_entropy', 'nll', 'bce', 'bce_with_logits', 'mse', 'l1', 'smooth_l1', 'huber',
+            a loss module, or a function (output, target) -> scalar Tensor, the mean of a batch.
+        optimizer: 'adam' (default), 'sgd' or another optimizer's name, an optimizer, its class,
+            or a function parameters -> optimizer.
+        lr: learning rate (default None: that of the optimizer).
+        metrics: names ('accuracy', 'mse', 'rmse', 'mae', 'r2'), Metric objects or functions
+            (output, target) -> mean of a batch, given arrays. Default 'auto': accuracy for
+            losses of classification, nothing for others.
+        scheduler: 'cosine' or 'linear' (from the learning rate down to 0 over all steps), a
+            scheduler, or a function optimizer -> scheduler (default None).
+        scheduler_step: when a scheduler object steps: each 'epoch' (default) or 'batch'.
+        warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
+            scheduler (default 0).
+        clip_norm: gradients of a larger total norm are scaled down to it (default None).
+        monitor: the column of the history by which the best epoch is chosen. Default 'auto': that
+            of the first callback that names one, else 'val_loss' ('train_loss' where there is no
+            validation data).
+        restore_best: with validation data, put the weights of the best epoch back when training
+            ends (default True).
+        callbacks: Callbacks, or pairs (Event, function), called in this order.
+        seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
+            before (the default generator is reseeded at each epoch). Default None: the default
+            generator, see `manual_seed`.
+        out: folder for best.safetensors, last.safetensors, history.json, history.csv and, where
+            matplotlib is installed, curves.png (default None: nothing is written).
+        progress: 'auto' (default), 'bar', 'lines' or 'none'; see ProgressBar.
+
+    Attributes:
+        history: the History of all epochs so far; a second `fit` goes on.
+        optimizer: the optimizer.
+        stopped: why training ended early, or None.
+
+    Raises:
+        ValueError: an unknown name (the known ones are listed) or a number out of range.
+        MissingExtra: something asked for needs a package that is not installed.
+
+    Example:
+        >>> import rushlight as rl
+        >>> _ = rl.manual_seed(0)
+        >>> x = np.random.default_rng(0).normal(size=(200, 2))
+        >>> y = (x[:, 0] > x[:, 1]).astype(int)
+        >>> model = rl.nn.Sequential(rl.nn.Linear(2, 16), rl.nn.ReLU(), rl.nn.Linear(16, 2))
+        >>> trainer = Trainer(model, "cross_entropy", lr=0.02, seed=0, progress="none")
+        >>> history = trainer.fit(x, y, validation=0.2, epochs=10, batch_size=20)
+        >>> len(history), history[-1]["val_accuracy"] > 0.9
+        (10, True)
+        >>> trainer.predict(x[:5]).shape
+        (5, 2)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Any,
+        optimizer: Any = "adam",
+        *,
+        lr: float | None = None,
+        metrics: Any = "auto",
+        scheduler: Any = None,
+        scheduler_step: str = "epoch",
+        warmup: float = 0.0,
+        clip_norm: float | None = None,
+        monitor: str = "auto",
+        restore_best: bool = True,
+        callbacks: Iterable[Any] = (),
+        seed: int | None = None,
+        out: str | os.PathLike[str] | None = None,
+        progress: str = "auto",
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(explain("Trainer", got=type(model).__name__, expected="an nn.Module"))
+        if clip_norm is not None and not 0 < clip_norm < math.inf:
+            raise ValueError(explain("clip_norm", got=repr(clip_norm), expected="a number > 0"))
+        self.model, self.loss = model, make_loss(loss)
+        self.optimizer = make_optimizer(optimizer, model, lr)
+        self.metrics = make_metrics(metrics, self.loss)
+        self.clip_norm, self.monitor, self.restore_best = clip_norm, monitor, restore_best
+        self.seed = None if seed is None else Generator().manual_seed(seed).initial_seed()
+        self.callbacks = _callbacks(callbacks, out, progress)
+        self.history = History()
+        self.stopped: str | None = None
+        self.monitored = "train_loss"
+        self.columns: dict[str, bool] = {}  # what can be monitored: whether higher is better
+        self._rates = Rates(self.optimizer, scheduler, scheduler_step, warmup)
+        self._best = Best()
+        self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
+
+    # ---- fit
+
+    def fit(
+        self,
+        train: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        epochs: int,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+    ) -> History:
+        """Train for some epochs and return the history of all epochs so far.
+
+        Ctrl-C ends training after the current batch: `history.interrupted` is then True, the
+        best weights are put back and everything is written. A second Ctrl-C stops at once.
+
+        Args:
+            train: a DataLoader, a data set of (x, y), or an array X. Several inputs are
+                (x1, x2, ..., y). Arrays are brought to the dtype of the model's parameters.
+            y: the targets that belong to X, one row for each sample.
+            validation: likewise a loader, data set or pair (X, y); or a fraction or number of
+                the training samples, set aside at random (default None).
+            epochs: how many epochs to add.
+            batch_size: samples in a batch (default None: 64; a loader has its own).
+            shuffle: a new order in each epoch (default True; a loader has its own).
+
+        Raises:
+            NonFiniteError: NaN or infinity in the data or in the loss. The best weights so far
+                are put back and everything is written all the same.
+            ValueError, TypeError: data or arguments that cannot be right.
+            OSError: a folder cannot be written to.
+        """
+        self.history.interrupted, self.history.stopped, self.stopped = False, None, None
+        source, held_out, first, last = self._begin(
+            train, y, validation, epochs, batch_size, shuffle
+        )
+        failure: Exception | None = None
+        with Interrupt() as interrupt:
+            try:
+                self._loop(source, held_out, first, last, interrupt)
+            except KeyboardInterrupt:
+                if interrupt.twice:
+                    raise
+                self.history.interrupted = True
+            except Exception as error:
+                self.history.stopped, failure = str(error), error
+            self._end(failure)
+            if not self.history.interrupted:
+                interrupt.check()  # Ctrl-C while the files were written
+        return self.history
+
+    def _loop(
+        self, source: Any, held_out: Any, first: int, last: int, interrupt: Interrupt
+    ) -> None:
+        model, optimizer, rates = self.model, self.optimizer, self._rates
+        for epoch in range(first, last + 1):
+            begun = time.perf_counter()
+            self._seed_epoch(epoch)
+            self._emit(Event.EPOCH_BEGIN, epoch=epoch)
+            model.train()
+            meter = _Meter(self)
+            where = f"epoch {epoch}"
+            for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
+                output = model(*inputs)
+                loss = self.loss(output, target)
+                value = meter.update(output, target, loss, f"{where}, batch {batch}")
+                optimizer.zero_grad()
+                loss.backward()
+                if self.clip_norm is not None:
+                    nn.utils.clip_grad_norm_(model.parameters(), self.clip_norm)
+                rates.step()
+                self._emit(Event.BATCH_END, epoch=epoch, batch=batch, loss=value)
+                interrupt.check()
+            record: Record = {"epoch": epoch, "lr": rates.lr}
+            record |= {f"train_{name}": number for name, number in meter.compute().items()}
+            if held_out is not None:
+                found = self._evaluate(f"epoch {epoch}, validation", held_out, interrupt)
+                record |= {f"val_{name}": number for name, number in found.items()}
+            record["seconds"] = time.perf_counter() - begun
+            self.history.append(record)
+            if self._best.improved(record):
+                self.history.best_epoch = epoch
+            rates.end_epoch(record[self.monitored])
+            self._emit(Event.EPOCH_END, epoch=epoch, record=record)
+            interrupt.check()
+            if self.stopped is not None:
+                break
+
+    def stop(self, reason: str) -> None:
+        """Let training end after the current epoch.
+
+        Args:
+            reason: stands in `stopped` and in the history.
+        """
+        self.stopped = reason
+
+    # ---- evaluate and predict
+
+    def evaluate(self, data: Any, y: Any = None, *, batch_size: int = 256) -> dict[str, float]:
+        """Return 'loss' and each metric over a data set, in one pass in evaluation mode.
+
+        Args:
+            data: a DataLoader, a data set of (x, y), or an array X.
+            y: the targets that belong to X.
+            batch_size: samples in a batch (default 256; a loader has its own).
+        """
+        data = feed.as_dataset("evaluate", data, y, self._dtype(), target_kind(self.loss))
+        return self._evaluate("evaluate", feed.loader("evaluate", data, batch_size), Interrupt())
+
+    def _evaluate(self, where: str, source: Any, interrupt: Interrupt) -> dict[str, float]:
+        meter = _Meter(self)
+        with evaluating(self.model):
+            for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
+                output = self.model(*inputs)
+                loss = self.loss(output, target)
+                meter.update(output, target, loss, f"{where}, batch {batch}")
+                interrupt.check()
+        return meter.compute()
+
+    def predict(self, data: Any, *, batch_size: int = 256) -> Any:
+        """Return the outputs of the model in evaluation mode as one array, row for row.
+
+        Args:
+            data: an array X, a data set or a DataLoader; of (x, y) the target is left out.
+            batch_size: samples in a batch (default 256; a loader has its own).
+
+        Raises:
+            ValueError: a DataLoader that shuffles.
+        """
+        data = feed.as_dataset("predict", data, None, self._dtype(), "none")
+        source = feed.loader("predict", data, batch_size)
+        feed.in_order("predict", source)
+        with evaluating(self.model):
+            return feed.join(
+                [
+                    feed.to_array(self.model(*inputs))
+                    for inputs, _ in feed.batches("predict", source, target=False)
+                ]
+            )
+
+    # ---- before and after the loop
+
+    def _begin(
+        self,
+        train: Any,
+        y: Any,
+        validation: Any,
+        epochs: int,
+        batch_size: int | None,
+        shuffle: bool,
+    ) -> tuple[Any, Any, int, int]:
+        """Check everything that can be wrong, and return loaders and the first and last epoch."""
+        epochs = feed.check_count("fit epochs", epochs)
+        if isinstance(train, DataLoader) and batch_size not in (None, train.batch_size):
+            raise ValueError(
+                explain(
+                    "fit",
+                    got=f"batch_size={batch_size} with a DataLoader",
+                    expected=f"none, for the loader has its own ({train.batch_size})",
+                )
+            )
+        kind, dtype = target_kind(self.loss), self._dtype()
+        data = feed.as_dataset("fit", train, y, dtype, kind)
+        if isinstance(validation, float | int | np.number) and not isinstance(validation, bool):
+            data, validation = feed.split("fit", data, validation, self._root(2))
+        elif validation is not None:
+            validation = feed.as_dataset("fit: validation", validation, None, dtype, kind)
+        shuffled = None if self.seed is None else self._root(0)
+        source = feed.loader("fit", data, batch_size, shuffle=shuffle, generator=shuffled)
+        done = len(self.history)
+        if source is not data and not isinstance(source.dataset, IterableDataset):
+            source.set_epoch(done)
+        held_out = None
+        if validation is not None:
+            held_out = feed.loader("fit: validation", validation, batch_size or 64)
+            self._try_out(held_out)
+        count = feed.length(source)
+        self._rates.begin(epochs, count)
+        self._listen(held_out is not None)
+        self._emit(Event.FIT_BEGIN, first_epoch=done + 1, last_epoch=done + epochs, batches=count)
+        return source, held_out, done + 1, done + epochs
+
+    def _try_out(self, source: Any) -> None:
+        """Run the first batch of the validation data, so that it does not fail after an epoch."""
+        if isinstance(source.dataset, IterableDataset) or source.batch_size is None:
+            return
+        trial = DataLoader(source.dataset, source.batch_size, collate_fn=source.collate_fn)
+        self._evaluate("fit: validation", [next(iter(trial))], Interrupt())
+
+    def _listen(self, validated: bool) -> None:
+        """Settle what is monitored and who is called when."""
+        parts = ("train", "val") if validated else ("train",)
+        self.columns = {f"{part}_loss": False for part in parts} | {
+            f"{part}_{metric_name(metric)}": bool(getattr(metric, "higher_is_better", False))
+            for part in parts
+            for metric in self.metrics
+        }
+        named = [c.best.asked for c in self.callbacks if isinstance(getattr(c, "best", None), Best)]
+        asked = [self.monitor, *named, f"{parts[-1]}_loss"]
+        self.monitored = next(name for name in asked if name != "auto")
+        self._best = Best(self.monitored)
+        self._best.begin(self)
+        self.history.monitor, self.history.best_epoch = self.monitored, None
+        listeners = list(self.callbacks)
+        if self.restore_best and validated and not any(isinstance(c, KeepBest) for c in listeners):
+            listeners.insert(0, KeepBest())
+        self._handlers = _dispatch(listeners)
+
+    def _end(self, failure: Exception | None) -> None:
+        """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
+        self.model.eval()
+        for handler in self._handlers[Event.FIT_END]:
+            try:
+                handler(trainer=self, history=self.history)
+            except Exception as error:
+                if failure is None:
+                    failure = error
+                elif not (isinstance(failure, OSError) and isinstance(error, OSError)):
+                    failure.add_note(str(error))
+        if failure is not None:
+            raise failure
+
+    def _emit(self, event: Event, **facts: Any) -> None:
+        for handler in self._handlers[event]:
+            handler(trainer=self, **facts)
+
+    # ---- randomness: a function of the seed and the epoch
+
+    def _root(self, *key: int) -> Generator:
+        if self.seed is None:
+            return default_generator
+        return Generator(self.seed).spawn(*key)
+
+    def _seed_epoch(self, epoch: int) -> None:
+        if self.seed is not None:
+            default_generator.set_state(self._root(1, epoch).get_state())
+
+    def _dtype(self) -> Any:
+        """Return the dtype of the model's floating parameters."""
+        return next(p.dtype for p in self.model.parameters() if p.is_floating_point())
+
+
+class _Meter:
+    """Loss and metrics over the batches of an epoch, each sample counted once."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._model, self._metrics = trainer.model, trainer.metrics
+        self._summed = getattr(trainer.loss, "reduction", "mean") == "sum"
+        self._total, self._count = 0.0, 0
+        for metric in self._metrics:
+            metric.reset()
+
+    def update(self, output: Any, target: Any, loss: Any, where: str) -> float:
+        """Take in a batch and return its loss, which must be one finite number."""
+        if not isinstance(loss, Tensor) or math.prod(loss.shape) != 1:
+            shown = f"a Tensor {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
+            fix = "return its mean over the batch"
+            raise TypeError(explain("loss", got=shown, expected="a scalar Tensor", fix=fix))
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise explain_loss(where, self._model, _flat(feed.to_array(output)), value)
+        size = target.shape[0] if target.ndim else 1
+        self._total += value if self._summed else value * size
+        self._count += size
+        if self._metrics:
+            found, wanted = feed.to_array(output), feed.to_array(target)
+            for metric in self._metrics:
+                metric.update(found, wanted)
+        return value
+
+    def compute(self) -> dict[str, float]:
+        """Return 'loss' and each metric."""
+        values = {metric_name(metric): float(metric.compute()) for metric in self._metrics}
+        return {"loss": self._total / self._count, **values}
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode without gradients, then each module back in its own mode."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _flat(value: Any) -> list[Array]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    return [a for item in value for a in _flat(item)] if isinstance(value, tuple) else []
+
+
+def _callbacks(given: Iterable[Any], out: Any, progress: str) -> list[Any]:
+    """Return the callbacks that were given and, behind them, those for `out` and progress."""
+    made = list(given)
+    for callback in made:
+        pair = isinstance(callback, tuple) and len(callback) == 2
+        if not (
+            isinstance(callback, Callback)
+            or (pair and isinstance(callback[0], Event) and callable(callback[1]))
+        ):
+            raise TypeError(
+                explain(
+                    "callbacks",
+                    got=type(callback).__name__,
+                    expected="Callback objects or pairs (Event, function)",
+                )
+            )
+    if progress not in ("auto", "bar", "lines", "none"):
+        expected = "'auto', 'bar', 'lines' or 'none'"
+        raise ValueError(explain("progress", got=repr(progress), expected=expected))
+    if out is not None:
+        for kind in (Checkpoint, HistoryLog, Curves):
+            if not any(isinstance(callback, kind) for callback in made):
+                with contextlib.suppress(MissingExtra):  # curves were not asked for by name
+                    made.append(kind(out))
+    if progress != "none" and not any(isinstance(c, ProgressBar) for c in made):
+        made.append(ProgressBar(progress))
+    return made
+
+
+def _dispatch(callbacks: Iterable[Any]) -> dict[Event, list[Any]]:
+    """Return who is called at each event: only the methods that a callback overrides."""
+    handlers: dict[Event, list[Any]] = {event: [] for event in Event}
+    for callback in callbacks:
+        if isinstance(callback, tuple):
+            handlers[callback[0]].append(callback[1])
+            continue
+        for event in Event:
+            method = getattr(callback, event.value)
+            if getattr(method, "__func__", None) is not getattr(Callback, event.value):
+                handlers[event].append(method)
+    return handlers
