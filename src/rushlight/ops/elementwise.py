@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.ops.contract import Op, Saved, define
 
 Formula = Callable[..., Any]
@@ -43,9 +44,9 @@ def step(name: str, f: Formula, *, casts: str = "promote") -> Op:
         return (f(x),), Saved((None,))
 
     def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-        return (grads[0] * 0.0,)
+        return (where(0.0, grads[0], condition=True),)  # not g * 0, which is nan for g infinite
 
-    return define(name, forward, backward, casts=casts)
+    return define(name, forward, backward, casts=casts, fresh=True)
 
 
 def binary(
@@ -65,7 +66,10 @@ def binary(
     keep_a, keep_b, keep_y = "a" in keep, "b" in keep, "y" in keep
 
     def forward(a: Any, b: Any) -> Result:
-        y = f(a, b)
+        try:
+            y = f(a, b)
+        except ValueError:
+            raise _misfit(name, a, b) from None
         return (y,), Saved((a if keep_a else None, b if keep_b else None), (y,) if keep_y else ())
 
     def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
@@ -78,11 +82,28 @@ def binary(
     return define(name, forward, backward, casts=casts, **traits)
 
 
+def _misfit(name: str, *arrays: Any) -> Exception:
+    """Return the error of arrays that do not broadcast."""
+    shapes = " and ".join(str(np.shape(x)) for x in arrays)
+    return ShapeError(
+        explain(
+            name,
+            got=f"shapes {shapes}",
+            expected="shapes that broadcast",
+            fix="sizes must be equal or 1, counted from the last dim",
+        )
+    )
+
+
 # ---- where: the condition is an option, as no gradient flows through it
 
 
 def _where_forward(a: Any, b: Any, condition: Any) -> Result:
-    return (np.where(condition, a, b),), Saved((None, None), constants=condition)
+    try:
+        y = np.where(condition, a, b)
+    except ValueError:
+        raise _misfit("where", a, b, condition) from None
+    return (y,), Saved((None, None), constants=condition)
 
 
 def _where_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
@@ -117,8 +138,23 @@ div = binary(
 
 def _pow(a: Any, b: Any) -> Any:
     if isinstance(b, (int, float)) and not isinstance(b, bool):
+        if b < 0 and a.dtype.kind in "iu":
+            raise _negative_power(a.dtype)
         return a**b  # NumPy turns 2, 0.5 and -1 into square, sqrt and reciprocal
+    if hasattr(b, "dtype") and b.dtype.kind == "i" and (np.asarray(b) < 0).any():
+        raise _negative_power(b.dtype)
     return np.power(a, b)
+
+
+def _negative_power(dtype: Any) -> DtypeError:
+    return DtypeError(
+        explain(
+            "pow",
+            got=f"{dtype.name} to a negative power",
+            expected="a floating dtype",
+            fix="use .float()",
+        )
+    )
 
 
 def _pow_base(g: Any, a: Any, b: Any, y: Any) -> Any:
@@ -131,7 +167,9 @@ def _pow_base(g: Any, a: Any, b: Any, y: Any) -> Any:
 
 def _pow_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
     if isinstance(a, (int, float)):
-        return g * y * math.log(a) if a > 0 else where(g * 0.0, math.nan, condition=mask(b >= 0))
+        if a == 0:
+            return where(0.0, g * y * -math.inf, condition=mask(b >= 0))
+        return g * y * (math.log(a) if a > 0 else math.nan)
     flat = mask(a == 0) & mask(b >= 0)  # 0 ** b is 0 (or 1) all around
     return where(0.0, g * y * log(a), condition=flat)
 
@@ -152,8 +190,8 @@ minimum = binary(
 atan2 = binary(
     "atan2",
     np.arctan2,
-    lambda g, a, b, y: g * (b / (a * a + b * b)),
-    lambda g, a, b, y: g * (-a / (a * a + b * b)),
+    lambda g, a, b, y: g * b * _inverse(a * a + b * b),
+    lambda g, a, b, y: -g * a * _inverse(a * a + b * b),
     casts="float",
 )
 remainder = binary(
@@ -165,11 +203,16 @@ remainder = binary(
 fmod = binary("fmod", np.fmod, lambda g, a, b, y: g, lambda g, a, b, y: -g * trunc(a / b))
 
 
+def _inverse(square: Any) -> Any:
+    """1 / x, and 0 for 0: the angle of the origin has no gradient."""
+    return where(0.0, 1.0 / square, condition=mask(square == 0))
+
+
 def _share(a: Any, b: Any) -> Any:
-    """1 where a wins, 1/2 where both are equal, 0 elsewhere; in the floating dtype of a or b."""
+    """0 where a loses, 1/2 where both are equal, else (one of them nan, too) 1; floating."""
     a, b = mask(a), mask(b)
     dtype = a.dtype if hasattr(a, "dtype") else b.dtype
-    return ((a > b) + 0.5 * (a == b)).astype(dtype)
+    return (1.0 - (a < b) - 0.5 * (a == b)).astype(dtype)
 
 
 # ---- smooth functions of one argument
@@ -203,7 +246,7 @@ atanh = unary("atanh", np.arctanh, lambda g, x: g / (1.0 - x * x))
 def _erf(x: Any) -> Any:
     from scipy.special import erf  # SciPy costs 0.4 s to import: only who needs it pays
 
-    return erf(x)
+    return erf(x).astype(x.dtype, copy=False)  # SciPy computes float16 in float32
 
 
 erf = unary("erf", _erf, lambda g, x: g * (exp(-x * x) * (2.0 / math.sqrt(math.pi))))
@@ -211,8 +254,13 @@ erf = unary("erf", _erf, lambda g, x: g * (exp(-x * x) * (2.0 / math.sqrt(math.p
 
 # ---- pieces: derivative zero, or one on either side of a kink
 
+
+def _sign(x: Any) -> Any:
+    return np.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind != "b" else x.copy()  # nan: 0
+
+
 abs = unary("abs", np.abs, lambda g, x: g * sign(x), casts="promote")
-sign = step("sign", np.sign)
+sign = step("sign", _sign)
 floor = step("floor", np.floor)
 ceil = step("ceil", np.ceil)
 round = step("round", np.round)
@@ -251,8 +299,9 @@ def _logsigmoid(x: Any) -> Any:
 
 sigmoid = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
 logsigmoid = unary("logsigmoid", _logsigmoid, lambda g, x: g * sigmoid(-x))
+# y != 0 is y > 0, or y is nan
 relu = unary(
-    "relu", lambda x: np.maximum(x, 0), lambda g, y: g * mask(y > 0), of="y", casts="promote"
+    "relu", lambda x: np.maximum(x, 0), lambda g, y: g * mask(y != 0), of="y", casts="promote"
 )
 silu = unary("silu", lambda x: x * _sigmoid(x), lambda g, x: g * _silu_slope(x))
 
@@ -313,7 +362,7 @@ def _elu(x: Any, alpha: float) -> Any:
 
 
 def _elu_grad(g: Any, x: Any, alpha: float) -> Any:
-    above = mask(x > 0)
+    above = ~mask(x <= 0)
     return where(g, g * exp(where(0.0, x, condition=above)) * alpha, condition=above)
 
 

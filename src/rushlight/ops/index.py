@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import namespace
+from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Saved, define
-from rushlight.ops.shape import reshape
+from rushlight.ops.elementwise import mask
+from rushlight.ops.shape import clone, reshape
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
@@ -21,7 +23,10 @@ def _is_basic(index: Any) -> bool:
 
 
 def _getitem_forward(x: Any, index: Any) -> Result:
-    return (x[index],), Saved((None,), constants=(index, x.shape))
+    y = x[index]
+    if not isinstance(y, np.ndarray):  # an element: a view without dims rather than a scalar
+        y = x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+    return (y,), Saved((None,), constants=(index, x.shape))
 
 
 def _getitem_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -37,21 +42,35 @@ def _put_forward(g: Any, index: Any, shape: tuple[int, ...]) -> Result:
     saved = Saved((None,), constants=index)
     out = namespace(g).zeros(shape, dtype=g.dtype)
     if _is_basic(index) or getattr(index, "dtype", None) == np.bool_:
-        out[index] = g  # no cell is named twice
+        try:
+            out[index] = g  # no cell is named twice
+        except ValueError:
+            raise _misfit(g, out[index], shape) from None
         return (out,), saved
     cells = np.arange(out.size).reshape(shape)[index]
+    if cells.shape != g.shape:
+        raise _misfit(g, cells, shape)
     return (_add_at(g, cells, out.size).reshape(shape),), saved
+
+
+def _misfit(values: Any, cells: Any, shape: tuple[int, ...]) -> ShapeError:
+    expected = f"{cells.shape}, the cells that the index names in {shape}"
+    return ShapeError(explain("put", got=f"values {values.shape}", expected=expected))
 
 
 def _put_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     return (getitem(grads[0], index=saved.constants),)
 
 
-put = define("put", _put_forward, _put_backward, fresh=True)
+put = define("put", _put_forward, _put_backward)
 
 
 def _add_at(values: Any, cells: Any, size: int) -> Any:
     """Sum values by flat cell number (bincount: one pass, in float64)."""
+    if values.dtype.kind != "f":  # exact
+        total = np.zeros(size, values.dtype)
+        np.add.at(total, cells.ravel(), values.ravel())
+        return total
     total = np.bincount(cells.ravel(), weights=values.ravel(), minlength=size)
     return total.astype(values.dtype, copy=False)
 
@@ -60,7 +79,7 @@ def _add_at(values: Any, cells: Any, size: int) -> Any:
 
 
 def _gather_forward(x: Any, index: Any, dim: int) -> Result:
-    y = x[_along(index, dim)] if x.ndim else x.reshape(index.shape)
+    y = x[_along(index, dim)] if x.ndim else x.reshape(index.shape).copy()
     return (y,), Saved((None,), constants=(index, dim, x.shape))
 
 
@@ -81,7 +100,7 @@ def _along(index: Any, dim: int) -> tuple[Any, ...]:
 def _scatter_forward(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Result:
     saved = Saved((None,), constants=(index, dim))
     if not shape:
-        return (g.reshape(shape),), saved
+        return (g.reshape(shape).copy(),), saved
     size = int(np.prod(shape, dtype=np.int64))
     cells = np.arange(size).reshape(shape)[_along(index, dim)]
     return (_add_at(g, cells, size).reshape(shape),), saved
@@ -98,48 +117,53 @@ scatter_add = define("scatter_add", _scatter_forward, _scatter_backward, fresh=T
 # ---- extremes of one dim with their (first) places
 
 
+def _places(saved: Saved) -> Any:
+    """Return the indices that forward gave out, with the picked dim."""
+    index, (dim, _, kept) = mask(saved.outputs[1]), saved.constants
+    return index if kept else np.expand_dims(index, dim)
+
+
+def _pick_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    if grads[0] is None:
+        return (None,)
+    if saved.constants is None:
+        return (clone(grads[0]),)
+    dim, shape, _ = saved.constants
+    index = _places(saved)
+    return (scatter_add(reshape(grads[0], shape=index.shape), index=index, dim=dim, shape=shape),)
+
+
 def _pick(name: str, find: Any) -> Any:
     def forward(x: Any, dim: int, keepdim: bool) -> Result:
         if x.ndim == 0:
-            return (x.copy(), np.zeros((), np.int64)), Saved((None,), constants=None)
+            return (x.copy(), np.zeros((), np.int64)), Saved()
+        if x.shape[dim] == 0:
+            raise ShapeError(
+                explain(name, got=f"a tensor {x.shape}", expected=f"a size > 0 in dim {dim}")
+            )
         index = np.expand_dims(find(x, axis=dim), dim)
         y = np.take_along_axis(x, index, axis=dim)
-        constants = (index, dim, x.shape)
         if not keepdim:
             y, index = y.squeeze(dim), index.squeeze(dim)
-        return (y, index), Saved((None,), constants=constants)
+        return (y, index), Saved((None,), (None, index), constants=(dim, x.shape, keepdim))
 
-    def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-        if saved.constants is None:
-            return (grads[0] * 1.0,)
-        index, dim, shape = saved.constants
-        g = reshape(grads[0], shape=index.shape)
-        return (scatter_add(g, index=index, dim=dim, shape=shape),)
-
-    return define(name, forward, backward, fresh=True)
+    return define(name, forward, _pick_backward, fresh=True)
 
 
 max_dim = _pick("max_dim", np.argmax)
 min_dim = _pick("min_dim", np.argmin)
 
 
-def _sort_forward(x: Any, dim: int, descending: bool, stable: bool = True) -> Result:
+def _sort_forward(x: Any, dim: int, descending: bool) -> Result:
     if x.ndim == 0:
-        return (x.copy(), np.zeros((), np.int64)), Saved((None,), constants=None)
+        return (x.copy(), np.zeros((), np.int64)), Saved()
     if descending:  # a stable descending order: sort the reversed axis, then reverse
         flipped = np.argsort(np.flip(x, dim), axis=dim, kind="stable")
         index = np.flip(x.shape[dim] - 1 - flipped, dim)
     else:
         index = np.argsort(x, axis=dim, kind="stable")
     y = np.take_along_axis(x, index, axis=dim)
-    return (y, index), Saved((None,), constants=(index, dim, x.shape))
+    return (y, index), Saved((None,), (None, index), constants=(dim, x.shape, True))
 
 
-def _sort_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    if saved.constants is None:
-        return (grads[0] * 1.0,)
-    index, dim, shape = saved.constants
-    return (scatter_add(grads[0], index=index, dim=dim, shape=shape),)
-
-
-sort = define("sort", _sort_forward, _sort_backward, fresh=True)
+sort = define("sort", _sort_forward, _pick_backward, fresh=True)

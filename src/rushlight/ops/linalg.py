@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,8 @@ def _linear_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 
 def _linear_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (x, w, _), g = saved.inputs, grads[0]
-    rows, cols = reshape(g, shape=(-1, w.shape[0])), reshape(x, shape=(-1, w.shape[1]))
+    count = prod(x.shape[:-1])
+    rows, cols = reshape(g, shape=(count, w.shape[0])), reshape(x, shape=(count, w.shape[1]))
     return (
         reshape(matmul(rows, w), shape=x.shape) if needs[0] else None,
         matmul(swap(rows), cols) if needs[1] else None,
@@ -136,6 +138,7 @@ linear = define(
 
 
 def _einsum_forward(*xs: Any, inputs: tuple[str, ...], output: str) -> Result:
+    _same_dtype("einsum", *xs)
     y = np.einsum(f"{','.join(inputs)}->{output}", *xs, optimize=len(xs) > 1)
     return (y,), Saved(xs, constants=(inputs, output))
 
@@ -158,4 +161,4 @@ def _einsum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
     return found
 
 
-einsum = define("einsum", _einsum_forward, _einsum_backward, casts="promote")
+einsum = define("einsum", _einsum_forward, _einsum_backward, view=True)

@@ -57,7 +57,14 @@ def _sum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence
 
 
 def _mean_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    return (x.mean(axis=dims, keepdims=keepdim),), Saved((None,), constants=(x.shape, dims))
+    return (_mean(x, dims, keepdim),), Saved((None,), constants=(x.shape, dims))
+
+
+def _mean(x: Any, dims: Dims, keepdim: bool) -> Any:
+    count = _count(x.shape, dims)
+    if count and dims:
+        return x.mean(axis=dims, keepdims=keepdim)
+    return np.add.reduce(x, axis=dims, keepdims=keepdim) / np.asarray(count, x.dtype)  # 0 / 0: nan
 
 
 def _mean_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -77,7 +84,7 @@ mean = define("mean", _mean_forward, _mean_backward, casts="none")
 
 
 def _var(x: Any, dims: Dims, keepdim: bool, correction: float) -> Any:
-    centred = x - x.mean(axis=dims, keepdims=True)
+    centred = x - _mean(x, dims, True)
     total = np.add.reduce(centred * centred, axis=dims, keepdims=keepdim)
     return total / np.asarray(max(_count(x.shape, dims) - correction, 0), x.dtype)
 

@@ -42,7 +42,7 @@ clone = define("clone", _clone_forward, _clone_backward)
 
 
 def _contiguous_forward(x: Any) -> Result:
-    return (np.ascontiguousarray(x),), Saved((None,))
+    return (x.copy(order="C"),), Saved((None,))
 
 
 contiguous = define("contiguous", _contiguous_forward, _clone_backward)
@@ -158,7 +158,7 @@ def _pad_forward(x: Any, widths: tuple[tuple[int, int], ...], mode: str, value: 
     if mode == "constant":
         y = _pad_constant(x, widths, value)
     else:
-        y = x
+        y = x if any(map(any, widths)) else x.copy(order="K")
         for axis, (before, behind) in enumerate(widths):
             if before or behind:
                 y = y.take(_border(x.shape[axis], before, behind, mode), axis=axis)
@@ -170,6 +170,8 @@ def _pad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence
     g = grads[0]
     if mode == "constant":
         return (pad(g, widths=tuple((-a, -b) for a, b in widths), mode="constant", value=0.0),)
+    if not any(map(any, widths)):
+        return (clone(g),)
     for axis, (before, behind) in enumerate(widths):
         if before or behind:
             g = fold_axis(

@@ -17,7 +17,8 @@ Grads = tuple[Any, ...]
 
 def _softmax_forward(x: Any, dim: int) -> Result:
     if x.ndim == 0:
-        return (np.ones_like(x),), Saved((None,), (np.ones_like(x),), constants=())
+        y = x * 0.0 + 1.0
+        return (y,), Saved((None,), (y,), constants=())
     y = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True, initial=-np.inf))
     y /= np.add.reduce(y, axis=dim, keepdims=True)
     return (y,), Saved((None,), (y,), constants=(dim,))
@@ -40,7 +41,8 @@ def log_softmax_array(x: Any, dim: int) -> Any:
 
 def _log_softmax_forward(x: Any, dim: int) -> Result:
     if x.ndim == 0:
-        return (np.zeros_like(x),), Saved((None,), (np.zeros_like(x),), constants=())
+        y = x - x
+        return (y,), Saved((None,), (y,), constants=())
     y = log_softmax_array(x, dim)
     return (y,), Saved((None,), (y,), constants=(dim,))
 
