@@ -5,6 +5,8 @@ from rushlight.functional.creation import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
 from rushlight.functional.linear import *
+from rushlight.functional.loss import *
+from rushlight.functional.normalization import *
 from rushlight.functional.padding import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *

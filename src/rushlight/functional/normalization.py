@@ -1,0 +1,164 @@
+"""Normalization under torch's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight.errors import ShapeError, explain
+from rushlight.ops import norm
+from rushlight.tensor.tape import apply, cell
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = ["batch_norm", "layer_norm", "rms_norm"]
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return (x - mean) / sqrt(var + eps) * weight + bias, for each channel (dim 1).
+
+    Args:
+        input: (N, C) or (N, C, *).
+        running_mean, running_var: (C). In training they are moved towards the batch's mean and
+            unbiased variance, or may be None; else they are the statistics.
+        weight, bias: (C), or None for 1 and 0.
+        training: use the batch's own mean and biased variance.
+        momentum: how far the running statistics move, 0 to 1.
+        eps: added to the variance.
+
+    Raises:
+        ValueError: in training with one value per channel, whose variance says nothing.
+        ShapeError, DtypeError: if shapes or dtypes do not fit.
+
+    Example:
+        >>> import rushlight as rl
+        >>> x = rl.tensor([[1.0], [3.0]])
+        >>> rl.nn.functional.batch_norm(x, None, None, training=True)
+        tensor([[-1.0000],
+                [ 1.0000]])
+    """
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError(
+                explain(
+                    "batch_norm",
+                    got="training=False without running_mean and running_var",
+                    expected="both",
+                    fix="pass training=True to use the batch's own statistics",
+                )
+            )
+        options = {"mean": running_mean._array, "var": running_var._array, "eps": eps}
+        return apply(norm.batch_norm_eval, (input, weight, bias), options)
+    x = input._array
+    if x.ndim > 1 and x.size == x.shape[1] > 0:
+        raise ValueError(
+            f"batch_norm: expected more than 1 value per channel when training, got input {x.shape}"
+            "; call eval() to use the running statistics, or drop the last batch of one sample"
+        )
+    results: Any = apply(norm.batch_norm_train, (input, weight, bias), {"eps": eps})
+    y: Tensor = results[0]
+    mean, var = results[1]._array, results[2]._array
+    if running_mean is not None:
+        _move("running_mean", running_mean, mean, momentum, x.size)
+    if running_var is not None:
+        n = x.size // max(x.shape[1], 1)
+        _move("running_var", running_var, var, momentum, x.size, n / max(n - 1, 1))
+    return y
+
+
+def _move(
+    name: str, running: Tensor, value: Any, momentum: float, count: int, factor: float = 1.0
+) -> None:
+    """Set running = (1 - momentum) running + momentum factor value; nothing for an empty batch."""
+    array = running._array
+    if array.shape != value.shape:
+        raise ShapeError(
+            explain(
+                "batch_norm",
+                got=f"{name} {array.shape} for {value.shape[0]} channels",
+                expected=f"{name} {value.shape}",
+                fix="set num_features to the input's size in dim 1",
+            )
+        )
+    if count:
+        array *= 1.0 - momentum
+        array += value * (momentum * factor)
+        cell(running)[0] += 1
+
+
+def _normalized(normalized_shape: Sequence[int]) -> tuple[int, ...]:
+    return normalized_shape if normalized_shape.__class__ is tuple else tuple(normalized_shape)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return (x - mean) / sqrt(var + eps) * weight + bias, over the last dims together.
+
+    Args:
+        input: (*, normalized_shape).
+        normalized_shape: the sizes of the last dims; the variance over them is the biased one.
+        weight, bias: of that shape, or None for 1 and 0.
+        eps: added to the variance.
+
+    Raises:
+        ShapeError, DtypeError: if shapes or dtypes do not fit.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.functional.layer_norm(rl.tensor([[1.0, 3.0]]), (2,))
+        tensor([[-1.0000,  1.0000]])
+    """
+    options = {"normalized_shape": _normalized(normalized_shape), "eps": eps}
+    return apply(norm.layer_norm, (input, weight, bias), options)
+
+
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """Return x / sqrt(mean(x^2) + eps) * weight, over the last dims together.
+
+    Args:
+        input: (*, normalized_shape).
+        normalized_shape: the sizes of the last dims.
+        weight: of that shape, or None for 1.
+        eps: default the machine epsilon of the input's dtype.
+
+    Raises:
+        ShapeError: if the input does not end in `normalized_shape`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.functional.rms_norm(rl.tensor([[3.0, 4.0]]), (2,))
+        tensor([[0.8485, 1.1314]])
+    """
+    sizes = _normalized(normalized_shape)
+    x, k = input._array, len(sizes)
+    if not k or x.shape[x.ndim - k :] != sizes:
+        raise ShapeError(
+            explain("rms_norm", got=f"input {x.shape}", expected=f"(*, {sizes}) in the last dims")
+        )
+    if eps is None:
+        eps = float(np.finfo(x.dtype).eps)
+    dims = tuple(range(x.ndim - k, x.ndim))
+    y = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
+    return y if weight is None else y * weight

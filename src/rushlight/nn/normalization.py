@@ -1,0 +1,368 @@
+"""Normalization layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from rushlight.errors import ShapeError, explain
+from rushlight.functional.creation import ones, zeros
+from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
+from rushlight.nn import init
+from rushlight.nn.module import Module
+from rushlight.nn.parameter import Parameter
+from rushlight.tensor import Tensor
+from rushlight.tensor.autograd import no_grad
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm"]
+
+
+class _BatchNorm(Module):
+    """Batch normalization of inputs with the numbers of dims `_dims`."""
+
+    _dims: ClassVar[tuple[int, ...]]
+    _shapes: ClassVar[str]
+    weight: Parameter | None
+    bias: Parameter | None
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        make: dict[str, Any] = {"device": device, "dtype": dtype}
+        weighted, biased, tracked = affine, affine and bias, track_running_stats
+        n = num_features
+        self.register_parameter("weight", Parameter(ones(n, **make)) if weighted else None)
+        self.register_parameter("bias", Parameter(zeros(n, **make)) if biased else None)
+        self.register_buffer("running_mean", zeros(n, **make) if tracked else None)
+        self.register_buffer("running_var", ones(n, **make) if tracked else None)
+        self.register_buffer("num_batches_tracked", zeros((), dtype="int64") if tracked else None)
+
+    def reset_running_stats(self) -> None:
+        """Set the running statistics to mean 0 and variance 1, and forget the batches."""
+        with no_grad():
+            for name, value in (
+                ("running_mean", 0),
+                ("running_var", 1),
+                ("num_batches_tracked", 0),
+            ):
+                buffer = self._buffers[name]
+                if buffer is not None:
+                    buffer.fill_(value)
+
+    def reset_parameters(self) -> None:
+        """Set weight 1 and bias 0, and reset the running statistics."""
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        shape = input.shape
+        if len(shape) not in self._dims or shape[1] != self.num_features:
+            self._refuse(shape)
+        # straight from the dicts: this runs in each step of small nets
+        parameters, buffers = self._parameters, self._buffers
+        mean, var = buffers["running_mean"], buffers["running_var"]
+        batches = buffers["num_batches_tracked"]
+        momentum = self.momentum
+        if self.training and not self.track_running_stats:
+            mean = var = batches = None
+        if momentum is None:  # the average over all batches so far
+            momentum = 0.0 if batches is None else 1.0 / (float(batches._array) + 1.0)
+        y = batch_norm(
+            input,
+            mean,
+            var,
+            parameters["weight"],
+            parameters["bias"],
+            self.training or (mean is None and var is None),
+            momentum,
+            self.eps,
+        )
+        if self.training and batches is not None:
+            batches._array += 1
+        return y
+
+    def _refuse(self, shape: tuple[int, ...]) -> None:
+        fits = len(shape) in self._dims
+        fix = f"make it {type(self).__name__}({shape[1]})" if fits else ""
+        if not fits and len(shape) == min(self._dims) - 1:
+            fix = "unsqueeze(0) adds a batch dim"
+        raise ShapeError(
+            explain(
+                type(self).__name__,
+                got=f"input {shape}",
+                expected=self._shapes.replace("C", str(self.num_features)),
+                fix=fix,
+            )
+        )
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        key = prefix + "num_batches_tracked"
+        if self.track_running_stats and local_metadata.get("version", 1) < 2:
+            state_dict.setdefault(key, self.num_batches_tracked)  # old files lack it
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class BatchNorm1d(_BatchNorm):
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, for each channel (dim 1).
+
+    In training, mean and (biased) variance are those of the batch, and the running ones move
+    towards its mean and unbiased variance; in evaluation the running ones are used.
+
+    Args:
+        num_features: int, C, the size of dim 1.
+        eps: float, added to the variance; default 1e-5.
+        momentum: float, how far the running statistics move towards the batch's; None for the
+            average over all batches so far; default 0.1.
+        affine: bool, whether there are weight and bias; default True.
+        track_running_stats: bool, default True; without it the batch's own statistics are used in
+            evaluation too.
+        device: 'cpu' or None.
+        dtype: of parameters and running statistics; default the default dtype (float32).
+        bias: bool, whether an affine layer has a bias; default True.
+
+    Shape:
+        (N, C) or (N, C, L) -> the same
+
+    Attributes:
+        weight: (C), 1; or None.
+        bias: (C), 0; or None.
+        running_mean: (C), 0, a buffer; or None.
+        running_var: (C), 1, a buffer; or None.
+        num_batches_tracked: (), int64, 0, a buffer; or None.
+
+    Raises:
+        ShapeError: in forward, for another number of dims or channels.
+        ValueError: in training, with one value per channel.
+
+    Example:
+        >>> import rushlight as rl
+        >>> layer = rl.nn.BatchNorm1d(1)
+        >>> layer(rl.tensor([[1.0], [3.0]])).tolist()
+        [[-0.99999...], [0.99999...]]
+        >>> layer.running_mean, layer.running_var  # moved by 0.1 towards 2 and 2
+        (tensor([0.2000]), tensor([1.1000]))
+
+    Source: Ioffe and Szegedy, Batch Normalization, 2015;
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+    """
+
+    _dims = (2, 3)
+    _shapes = "(N, C) or (N, C, L)"
+
+
+class BatchNorm2d(_BatchNorm):
+    """`BatchNorm1d` of images: each channel over the batch, height and width.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats, device, dtype, bias: as in
+            `BatchNorm1d`, and so are the attributes.
+
+    Shape:
+        (N, C, H, W) -> (N, C, H, W)
+
+    Raises:
+        ShapeError, ValueError: as in `BatchNorm1d`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.BatchNorm2d(3)(rl.randn(2, 3, 8, 8)).shape
+        (2, 3, 8, 8)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+    """
+
+    _dims = (4,)
+    _shapes = "(N, C, H, W)"
+
+
+class BatchNorm3d(_BatchNorm):
+    """`BatchNorm1d` of volumes: each channel over the batch, depth, height and width.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats, device, dtype, bias: as in
+            `BatchNorm1d`, and so are the attributes.
+
+    Shape:
+        (N, C, D, H, W) -> (N, C, D, H, W)
+
+    Raises:
+        ShapeError, ValueError: as in `BatchNorm1d`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.BatchNorm3d(3)(rl.randn(2, 3, 4, 4, 4)).shape
+        (2, 3, 4, 4, 4)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
+    """
+
+    _dims = (5,)
+    _shapes = "(N, C, D, H, W)"
+
+
+def _sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(normalized_shape, int):
+        return (normalized_shape,)
+    return tuple(normalized_shape)
+
+
+class LayerNorm(Module):
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, over the last dims together.
+
+    Args:
+        normalized_shape: int or ints, the sizes of the last dims.
+        eps: float, added to the (biased) variance; default 1e-5.
+        elementwise_affine: bool, whether there are weight and bias; default True.
+        bias: bool, whether an affine layer has a bias; default True.
+        device: 'cpu' or None.
+        dtype: of the parameters; default the default dtype (float32).
+
+    Shape:
+        (*, normalized_shape) -> the same
+
+    Attributes:
+        weight: (normalized_shape), 1; or None.
+        bias: (normalized_shape), 0; or None.
+
+    Raises:
+        ShapeError: in forward, if the input does not end in `normalized_shape`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.LayerNorm(2, bias=False)(rl.tensor([[1.0, 3.0]])).detach()
+        tensor([[-1.0000,  1.0000]])
+
+    Source: Ba, Kiros and Hinton, Layer Normalization, 2016;
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _sizes(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        make: dict[str, Any] = {"device": device, "dtype": dtype}
+        weight = Parameter(ones(self.normalized_shape, **make)) if elementwise_affine else None
+        shift = (
+            Parameter(zeros(self.normalized_shape, **make)) if elementwise_affine and bias else None
+        )
+        self.register_parameter("weight", weight)
+        self.register_parameter("bias", shift)
+
+    def reset_parameters(self) -> None:
+        """Set weight 1 and bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+        )
+
+
+class RMSNorm(Module):
+    """y = x / sqrt(mean(x^2) + eps) * weight, over the last dims together.
+
+    Args:
+        normalized_shape: int or ints, the sizes of the last dims.
+        eps: float, or None for the machine epsilon of the input's dtype (the default).
+        elementwise_affine: bool, whether there is a weight; default True.
+        device: 'cpu' or None.
+        dtype: of the weight; default the default dtype (float32).
+
+    Shape:
+        (*, normalized_shape) -> the same
+
+    Attributes:
+        weight: (normalized_shape), 1; or None.
+
+    Raises:
+        ShapeError: in forward, if the input does not end in `normalized_shape`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.RMSNorm(2)(rl.tensor([[3.0, 4.0]])).detach()
+        tensor([[0.8485, 1.1314]])
+
+    Source: Zhang and Sennrich, Root Mean Square Layer Normalization, 2019;
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
+    """
+
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = _sizes(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        weight = None
+        if elementwise_affine:
+            weight = Parameter(ones(self.normalized_shape, device=device, dtype=dtype))
+        self.register_parameter("weight", weight)
+
+    def reset_parameters(self) -> None:
+        """Set weight 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        )
