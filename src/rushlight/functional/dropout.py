@@ -64,6 +64,7 @@ def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Set whole channels of (N, C, L) or (C, L) to 0 at probability p."""
+    check_probability(p)
     if input.ndim not in (2, 3):
         raise ShapeError(
             explain("dropout1d", got=f"input {input.shape}", expected="(N, C, L) or (C, L)")

@@ -87,21 +87,15 @@ def _apply(input: Tensor, widths: Widths, mode: str, value: float) -> Tensor:
 
 def _check(shape: tuple[int, ...], widths: Widths, mode: str) -> None:
     for dim, (size, (before, behind)) in enumerate(zip(shape, widths, strict=True)):
-        widest = max(before, behind)
         if not before and not behind:
             continue
-        limit = {"reflect": size - 1, "circular": size}.get(mode, widest)
-        if (
-            widest > limit
-            or size + before + behind < 1
-            or size + min(before, 0) + min(behind, 0) < 1
-        ):
+        left = size + min(before, 0) + min(behind, 0)
+        limit = {"reflect": size - 1, "circular": left}.get(mode, max(before, behind))
+        if max(before, behind) > limit or size + before + behind < 1 or size < 1:
             raise ShapeError(
                 explain(
                     f"pad, mode {mode!r}",
                     got=f"widths ({before}, {behind}) in dim {dim} of a tensor {shape}",
-                    expected=f"widths up to {limit}, with a cell left"
-                    if widest > limit
-                    else "a cell left",
+                    expected=f"widths up to {limit}, and a cell left",
                 )
             )

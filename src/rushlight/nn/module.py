@@ -13,6 +13,7 @@ from rushlight.nn.state import Hook, Stateful
 from rushlight.tensor import Tensor
 from rushlight.tensor.autograd import no_grad
 from rushlight.tensor.convert import _target
+from rushlight.tensor.tape import quiet, state
 from rushlight.tensor.tensor import Handle
 
 __all__ = ["Module"]
@@ -60,6 +61,8 @@ class Module(Stateful):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
+            if not state.quiet:
+                return self._call_quietly(args, kwargs)
             if self._call_hooks is None:
                 return self.forward(*args, **kwargs)
             return call_with_hooks(self, self._call_hooks, args, kwargs)
@@ -67,6 +70,13 @@ class Module(Stateful):
             with contextlib.suppress(Exception):  # the user's error comes first
                 self._note(error)
             raise
+
+    def _call_quietly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Turn NumPy's warnings off once for all ops of the outermost module."""
+        with quiet():
+            if self._call_hooks is None:
+                return self.forward(*args, **kwargs)
+            return call_with_hooks(self, self._call_hooks, args, kwargs)
 
     def _note(self, error: Any) -> None:
         """Note on an error which module raised it, and on the way out the path to that module."""
