@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import like_layout
+from rushlight.arrays import is_channels_last, like_layout
 from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Saved, define
 
@@ -161,7 +161,8 @@ def _pad_forward(x: Any, widths: tuple[tuple[int, int], ...], mode: str, value: 
         y = x if any(map(any, widths)) else x.copy(order="K")
         for axis, (before, behind) in enumerate(widths):
             if before or behind:
-                y = y.take(_border(x.shape[axis], before, behind, mode), axis=axis)
+                border = _border(x.shape[axis], before, behind, mode)
+                y = _take(y, border, axis)
     return (y,), Saved((None,), constants=(widths, mode, x.shape))
 
 
@@ -178,6 +179,15 @@ def _pad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence
                 g, index=_border(shape[axis], before, behind, mode), axis=axis, size=shape[axis]
             )
     return (g,)
+
+
+def _take(x: Any, index: Any, axis: int) -> Any:
+    """Take along one axis, in the memory order of `x`: `take` alone returns C order."""
+    if not is_channels_last(x):
+        return x.take(index, axis=axis)
+    flat = np.moveaxis(x, 1, -1)  # (N, C, *) -> (N, *, C)
+    at = 0 if axis == 0 else x.ndim - 1 if axis == 1 else axis - 1
+    return np.moveaxis(flat.take(index, axis=at), -1, 1)
 
 
 def _border(size: int, before: int, behind: int, mode: str) -> Any:
