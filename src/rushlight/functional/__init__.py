@@ -1,6 +1,8 @@
 """Functions of tensors under torch's names, one module for each kind."""
+# ruff: noqa: F403
 
 from rushlight.functional.activation import *
+from rushlight.functional.comparison import *
 from rushlight.functional.creation import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
@@ -8,6 +10,7 @@ from rushlight.functional.linear import *
 from rushlight.functional.loss import *
 from rushlight.functional.normalization import *
 from rushlight.functional.padding import *
+from rushlight.functional.picking import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *

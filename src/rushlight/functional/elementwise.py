@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.arrays import is_float
+from rushlight.arrays import is_float, promote
 from rushlight.errors import explain
 from rushlight.ops import elementwise as ew
 from rushlight.tensor.tape import TensorBase, apply, wrap
@@ -23,7 +23,6 @@ __all__ = [
     "acos",
     "acosh",
     "add",
-    "allclose",
     "asin",
     "asinh",
     "atan",
@@ -34,8 +33,6 @@ __all__ = [
     "cos",
     "cosh",
     "div",
-    "eq",
-    "equal",
     "erf",
     "exp",
     "exp2",
@@ -43,28 +40,15 @@ __all__ = [
     "floor",
     "floor_divide",
     "fmod",
-    "ge",
-    "gt",
-    "isclose",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
     "lerp",
     "log",
     "log1p",
     "log2",
     "log10",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "lt",
     "masked_fill",
     "maximum",
     "minimum",
     "mul",
-    "ne",
     "neg",
     "pow",
     "reciprocal",
@@ -374,7 +358,11 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     mask = condition._array if isinstance(condition, TensorBase) else np.asarray(condition)
     if mask.dtype != np.bool_:
         raise TypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
-    return apply(ew.where, (input, other), {"condition": mask})
+    watch = (condition,)
+    if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+        dtype = promote(input, other)
+        input = wrap(np.asarray(input, dtype))
+    return apply(ew.where, (input, other), {"condition": mask}, watch)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
@@ -385,97 +373,3 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 def lerp(input: Tensor, end: Tensor, weight: float | Tensor) -> Tensor:
     """Return a + weight * (b - a)."""
     return input + weight * (end - input)
-
-
-# ---- comparison and logic: bool tensors without a gradient
-
-
-def _compare(f: Any, input: Any, other: Any) -> Tensor:
-    a = input._array if isinstance(input, TensorBase) else input
-    b = other._array if isinstance(other, TensorBase) else other
-    with np.errstate(all="ignore"):
-        return wrap(f(a, b))
-
-
-def eq(input: Tensor, other: Any) -> Tensor:
-    """Return a == b, elementwise, as a bool tensor."""
-    return _compare(np.equal, input, other)
-
-
-def ne(input: Tensor, other: Any) -> Tensor:
-    """Return a != b, elementwise, as a bool tensor."""
-    return _compare(np.not_equal, input, other)
-
-
-def lt(input: Tensor, other: Any) -> Tensor:
-    """Return a < b, elementwise, as a bool tensor."""
-    return _compare(np.less, input, other)
-
-
-def le(input: Tensor, other: Any) -> Tensor:
-    """Return a <= b, elementwise, as a bool tensor."""
-    return _compare(np.less_equal, input, other)
-
-
-def gt(input: Tensor, other: Any) -> Tensor:
-    """Return a > b, elementwise, as a bool tensor."""
-    return _compare(np.greater, input, other)
-
-
-def ge(input: Tensor, other: Any) -> Tensor:
-    """Return a >= b, elementwise, as a bool tensor."""
-    return _compare(np.greater_equal, input, other)
-
-
-def logical_and(input: Tensor, other: Any) -> Tensor:
-    """Return a and b, elementwise, as a bool tensor."""
-    return _compare(np.logical_and, input, other)
-
-
-def logical_or(input: Tensor, other: Any) -> Tensor:
-    """Return a or b, elementwise, as a bool tensor."""
-    return _compare(np.logical_or, input, other)
-
-
-def logical_xor(input: Tensor, other: Any) -> Tensor:
-    """Return a xor b, elementwise, as a bool tensor."""
-    return _compare(np.logical_xor, input, other)
-
-
-def logical_not(input: Tensor) -> Tensor:
-    """Return not x, elementwise, as a bool tensor."""
-    return wrap(np.logical_not(input._array))
-
-
-def isnan(input: Tensor) -> Tensor:
-    """Return whether x is NaN, elementwise, as a bool tensor."""
-    return wrap(np.isnan(input._array))
-
-
-def isinf(input: Tensor) -> Tensor:
-    """Return whether x is infinite, elementwise, as a bool tensor."""
-    return wrap(np.isinf(input._array))
-
-
-def isfinite(input: Tensor) -> Tensor:
-    """Return whether x is neither NaN nor infinite, elementwise, as a bool tensor."""
-    return wrap(np.isfinite(input._array))
-
-
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Tensor:
-    """Return |a - b| <= atol + rtol * |b|, elementwise."""
-    return wrap(np.isclose(input._array, other._array, rtol, atol, equal_nan))
-
-
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> bool:
-    """Tell whether `isclose` holds everywhere."""
-    return bool(np.allclose(input._array, other._array, rtol, atol, equal_nan))
-
-
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Tell whether shapes and all elements are equal."""
-    return bool(np.array_equal(input._array, other._array))

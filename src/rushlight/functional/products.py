@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.shaping import diagonal, movedim
+from rushlight.functional.picking import diagonal
+from rushlight.functional.shaping import movedim
 from rushlight.ops import linalg
 from rushlight.tensor.tape import TensorBase, apply
 

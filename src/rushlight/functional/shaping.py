@@ -13,7 +13,7 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import one_dim, some_dims, varargs
 from rushlight.ops import index as ix
 from rushlight.ops import shape as sh
-from rushlight.tensor.tape import TensorBase, apply, wrap
+from rushlight.tensor.tape import TensorBase, apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -25,26 +25,17 @@ __all__ = [
     "chunk",
     "clone",
     "concat",
-    "diagonal",
     "expand",
     "flatten",
     "flip",
-    "gather",
-    "getitem",
-    "index_select",
-    "masked_select",
     "meshgrid",
     "movedim",
     "narrow",
-    "nonzero",
-    "one_hot",
     "permute",
     "ravel",
     "repeat",
-    "repeat_interleave",
     "reshape",
     "roll",
-    "scatter_add",
     "select",
     "split",
     "squeeze",
@@ -53,8 +44,6 @@ __all__ = [
     "t",
     "tile",
     "transpose",
-    "tril",
-    "triu",
     "unbind",
     "unflatten",
     "unsqueeze",
@@ -248,25 +237,9 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat([unsqueeze(x, at) for x in tensors], at)
 
 
-def getitem(input: Tensor, index: Any) -> Tensor:
-    """Return `input[index]` for every index NumPy knows; tensors may stand for arrays in it."""
-    return apply(ix.getitem, (input,), {"index": _plain(index)})
-
-
-def _plain(index: Any) -> Any:
-    """Turn tensors and lists in an index into arrays."""
-    if isinstance(index, tuple):
-        return tuple([_plain(part) for part in index])
-    if isinstance(index, TensorBase):
-        array = index._array
-        if array.dtype.kind == "f":
-            raise IndexError(
-                explain("index", got=f"a tensor of {array.dtype.name}", expected="ints or bools")
-            )
-        return int(array) if array.ndim == 0 and array.dtype.kind in "iu" else array
-    if isinstance(index, list):
-        return np.asarray([_plain(part) for part in index]) if index else np.empty(0, np.int64)
-    return index
+def _slice(input: Tensor, index: tuple[Any, ...]) -> Tensor:
+    """Return a view by slices and ints."""
+    return apply(ix.getitem, (input,), {"index": index})
 
 
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -278,13 +251,16 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
         raise IndexError(
             explain("narrow", got=f"start {start}, length {length}", expected=f"within 0 to {size}")
         )
-    return getitem(input, (slice(None),) * at + (slice(first, first + length),))
+    return _slice(input, (slice(None),) * at + (slice(first, first + length),))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """Return the part at `index` of one dim, which is dropped."""
     at = one_dim(dim, input._array.ndim, "select")
-    return getitem(input, (slice(None),) * at + (index,))
+    size = input._array.shape[at] if input._array.ndim else 0
+    if not -size <= index < size:
+        raise IndexError(explain("select", got=f"index {index}", expected=f"within size {size}"))
+    return _slice(input, (slice(None),) * at + (int(index),))
 
 
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
@@ -368,113 +344,3 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     """Repeat as NumPy's tile does: missing counts are 1."""
     counts = varargs(dims)
     return repeat(input, (1,) * (input._array.ndim - len(counts)) + counts)
-
-
-def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
-    """Repeat each element (of the flattened tensor if `dim` is None) in place."""
-    if dim is None:
-        return repeat_interleave(reshape(input, -1), repeats, 0)
-    at = one_dim(dim, input._array.ndim, "repeat_interleave")
-    counts = repeats._array if isinstance(repeats, TensorBase) else repeats
-    return index_select(input, at, wrap(np.repeat(np.arange(input._array.shape[at]), counts)))
-
-
-# ---- picking
-
-
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Return the rows (of any dim) that a vector of indices names."""
-    at = one_dim(dim, input._array.ndim, "index_select")
-    return getitem(input, (slice(None),) * at + (index,))
-
-
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """Return the elements where a bool mask holds, as a vector."""
-    a, m = broadcast_tensors(input, mask)
-    return getitem(a, m)
-
-
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Return out[i][j] = input[index[i][j]][j] (for dim 0), and so on for other dims."""
-    at = one_dim(dim, input._array.ndim, "gather")
-    _check_along(input._array.shape, index._array, at, "gather")
-    return apply(ix.gather, (input,), {"index": index._array, "dim": at})
-
-
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """Return `input` with src[i][j] added at [index[i][j]][j] (for dim 0)."""
-    at = one_dim(dim, input._array.ndim, "scatter_add")
-    _check_along(input._array.shape, index._array, at, "scatter_add")
-    part = getitem(src, tuple(slice(0, n) for n in index._array.shape))
-    options = {"index": index._array, "dim": at, "shape": input._array.shape}
-    return input + apply(ix.scatter_add, (part,), options)
-
-
-def _check_along(shape: tuple[int, ...], index: Any, dim: int, where: str) -> None:
-    if index.dtype.kind not in "iu":
-        raise IndexError(explain(where, got=f"an index of {index.dtype.name}", expected="int64"))
-    if index.ndim != len(shape) or any(
-        n > m for i, (n, m) in enumerate(zip(index.shape, shape, strict=True)) if i != dim
-    ):
-        raise ShapeError(
-            explain(where, got=f"an index {index.shape}", expected=f"sizes within {shape}")
-        )
-    if index.size and (index.min() < 0 or (shape and index.max() >= shape[dim])):
-        bad = index.min() if index.min() < 0 else index.max()
-        raise IndexError(
-            explain(where, got=f"index {bad}", expected=f"0 to {shape[dim] - 1} in dim {dim}")
-        )
-
-
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """Return the places of the non-zero elements: rows of a matrix, or a vector for each dim."""
-    found = [wrap(np.asarray(i)) for i in np.atleast_1d(input._array).nonzero()]
-    return tuple(found) if as_tuple else wrap(np.argwhere(input._array))
-
-
-def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """Return the diagonal of two dims as the last dim."""
-    ndim = input._array.ndim
-    a, b = one_dim(dim1, ndim, "diagonal"), one_dim(dim2, ndim, "diagonal")
-    moved = movedim(input, (a, b), (ndim - 2, ndim - 1))
-    rows, cols = moved._array.shape[-2:]
-    length = builtins.max(
-        builtins.min(rows + builtins.min(offset, 0), cols - builtins.max(offset, 0)), 0
-    )
-    i = np.arange(length)
-    return getitem(moved, (Ellipsis, i - builtins.min(offset, 0), i + builtins.max(offset, 0)))
-
-
-def _triangle(input: Tensor, keep: Any) -> Tensor:
-    return input * wrap(keep.astype(input._array.dtype))
-
-
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Return the lower triangle; the rest is 0."""
-    return _triangle(input, np.tri(*input._array.shape[-2:], k=diagonal, dtype=bool))
-
-
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Return the upper triangle; the rest is 0."""
-    return _triangle(input, ~np.tri(*input._array.shape[-2:], k=diagonal - 1, dtype=bool))
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Return int64 rows that are 1 at the class and 0 elsewhere.
-
-    Args:
-        tensor: integer classes of any shape.
-        num_classes: default -1, the largest class + 1.
-    """
-    array = tensor._array
-    if array.dtype.kind not in "iu":
-        raise TypeError(explain("one_hot", got=array.dtype.name, expected="an integer dtype"))
-    top = int(array.max()) if array.size else num_classes - 1
-    classes = top + 1 if num_classes == -1 else num_classes
-    if array.size and (int(array.min()) < 0 or top >= classes):
-        raise IndexError(
-            explain(
-                "one_hot", got=f"classes {array.min()} to {top}", expected=f"0 to {classes - 1}"
-            )
-        )
-    return wrap((array[..., None] == np.arange(classes)).astype(np.int64))

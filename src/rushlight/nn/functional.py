@@ -27,7 +27,7 @@ from rushlight.functional.loss import (
 )
 from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
 from rushlight.functional.padding import pad
-from rushlight.functional.shaping import one_hot
+from rushlight.functional.picking import one_hot
 
 __all__ = [
     "batch_norm",

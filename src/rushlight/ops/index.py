@@ -79,7 +79,7 @@ def _add_at(values: Any, cells: Any, size: int) -> Any:
 
 
 def _gather_forward(x: Any, index: Any, dim: int) -> Result:
-    y = x[_along(index, dim)] if x.ndim else x.reshape(index.shape).copy()
+    y = x[along(index, dim)] if x.ndim else x.reshape(index.shape).copy()
     return (y,), Saved((None,), constants=(index, dim, x.shape))
 
 
@@ -91,7 +91,7 @@ def _gather_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 gather = define("gather", _gather_forward, _gather_backward, fresh=True)
 
 
-def _along(index: Any, dim: int) -> tuple[Any, ...]:
+def along(index: Any, dim: int) -> tuple[Any, ...]:
     """Return the full index: `index` along `dim`, every other axis its own position."""
     grids = np.ogrid[tuple(slice(n) for n in index.shape)]
     return tuple(index if axis == dim else grid for axis, grid in enumerate(grids))
@@ -102,7 +102,7 @@ def _scatter_forward(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Re
     if not shape:
         return (g.reshape(shape).copy(),), saved
     size = int(np.prod(shape, dtype=np.int64))
-    cells = np.arange(size).reshape(shape)[_along(index, dim)]
+    cells = np.arange(size).reshape(shape)[along(index, dim)]
     return (_add_at(g, cells, size).reshape(shape),), saved
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.functional.shaping import _plain
+from rushlight.functional.picking import _plain
 from rushlight.random import Generator, default_generator
 from rushlight.tensor.tape import TensorBase, cell, state
 
