@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -40,8 +41,8 @@ class Rates:
                 raise ValueError(explain("scheduler", got=repr(scheduler), expected=expected))
             self.curve = _CURVES[scheduler]
         elif scheduler is not None:
-            made = scheduler if hasattr(scheduler, "step") else None
-            if made is None and callable(scheduler):
+            made = None if inspect.isclass(scheduler) else scheduler
+            if not hasattr(made, "step") and callable(scheduler):
                 made = scheduler(optimizer)
             if not callable(getattr(made, "step", None)):
                 expected = "a name, a scheduler, or a function optimizer -> scheduler"
