@@ -76,7 +76,7 @@ def _weighted(
     reduction: str,
     options: dict[str, Any],
 ) -> Tensor:
-    """Weigh the terms of a loss; the mean divides by the sum of the weights."""
+    """Weigh the terms of a loss; the mean divides by the sum of the weights (huber: the count)."""
     if weight.shape != input.shape:
         raise ValueError(
             explain(
@@ -89,7 +89,9 @@ def _weighted(
     terms = apply(op, (input, target), {"reduction": "none", **options}) * weight
     if reduction == "none":
         return terms
-    return terms.sum() / weight.sum() if reduction == "mean" else terms.sum()
+    if reduction == "sum":
+        return terms.sum()
+    return terms.mean() if op is losses.huber_loss else terms.sum() / weight.sum()
 
 
 def mse_loss(
@@ -157,8 +159,9 @@ def huber_loss(
     """Return the mean of d^2 / 2 where |d| < delta and delta (|d| - delta / 2) beyond.
 
     Args:
-        input, target, reduction, weight: as in `mse_loss`; d is the difference.
+        input, target, reduction: as in `mse_loss`; d is their difference.
         delta: where the parabola ends, > 0.
+        weight: of each term, of the input's shape; the mean divides by the number of terms.
 
     Raises:
         RuntimeError: if delta <= 0.
