@@ -118,8 +118,7 @@ class _Watch:
         assert self.inputs is not None
         given: list[Any] = [None] * n
         for i, grad, tensor in zip(self.inputs, grads, tensors, strict=True):
-            if tensor.requires_grad:
-                given[i] = zeros_like(tensor) if grad is None else grad
+            given[i] = zeros_like(tensor) if grad is None else grad
         found = self.run(tuple(given))
         return [found[i] for i in self.inputs]
 

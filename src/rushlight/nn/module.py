@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, NoReturn, Self
 
+import numpy as np
+
 from rushlight.arrays import is_float
 from rushlight.errors import DtypeError, explain
 from rushlight.nn.hooks import CallHooks, add, call_with_hooks
@@ -13,7 +15,7 @@ from rushlight.nn.state import Hook, Stateful
 from rushlight.tensor import Tensor
 from rushlight.tensor.autograd import no_grad
 from rushlight.tensor.convert import _target
-from rushlight.tensor.tape import quiet, state
+from rushlight.tensor.tape import state
 from rushlight.tensor.tensor import Handle
 
 __all__ = ["Module"]
@@ -73,10 +75,14 @@ class Module(Stateful):
 
     def _call_quietly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Turn NumPy's warnings off once for all ops of the outermost module."""
-        with quiet():
-            if self._call_hooks is None:
-                return self.forward(*args, **kwargs)
-            return call_with_hooks(self, self._call_hooks, args, kwargs)
+        state.quiet = True
+        try:
+            with np.errstate(all="ignore"):
+                if self._call_hooks is None:
+                    return self.forward(*args, **kwargs)
+                return call_with_hooks(self, self._call_hooks, args, kwargs)
+        finally:
+            state.quiet = False
 
     def _note(self, error: Any) -> None:
         """Note on an error which module raised it, and on the way out the path to that module."""

@@ -143,7 +143,7 @@ class Registry:
         if not isinstance(name, str):
             raise TypeError(f"{what} name should be a string, got {type(name).__name__}")
         if "." in name or not name:
-            raise KeyError(f'{what} name {name!r} can\'t be empty or contain "."')
+            raise KeyError(f"{what} name {name!r} must not be empty or contain a dot")
         if name not in self.__dict__[kind] and hasattr(self, name):
             raise KeyError(f"attribute {name!r} already exists")
 
