@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 from rushlight.errors import explain
 
-__all__ = ["one_dim", "some_dims", "varargs"]
+__all__ = ["one_dim", "per_dim", "some_dims", "varargs"]
 
 
 def one_dim(dim: int, ndim: int, where: str) -> int:
@@ -28,8 +29,9 @@ def some_dims(dim: int | Sequence[int] | None, ndim: int, where: str) -> tuple[i
     """Return the dims as a sorted tuple; None or an empty sequence means all of them."""
     if dim is None:
         return tuple(range(ndim))
-    if isinstance(dim, int):
-        return (one_dim(dim, ndim, where),) if ndim else ()
+    if not isinstance(dim, (tuple, list)):
+        found = [one_dim(index(dim), ndim, where)]
+        return tuple(found) if ndim else ()
     if not len(dim):
         return tuple(range(ndim))
     found = [one_dim(d, ndim, where) for d in dim]
@@ -42,4 +44,23 @@ def varargs(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """Let f(2, 3), f((2, 3)) and f([2, 3]) mean the same."""
     if len(sizes) == 1 and not isinstance(sizes[0], int) and hasattr(sizes[0], "__iter__"):
         sizes = tuple(sizes[0])
-    return tuple([int(n) for n in sizes])
+    return tuple([index(n) for n in sizes])
+
+
+def per_dim(value: Any, n: int, where: str, name: str, low: int) -> tuple[int, ...]:
+    """Return an option of the last n dims as n ints: one int (alone or in a sequence) serves all.
+
+    Raises:
+        TypeError: if it holds something else than ints.
+        RuntimeError: if their number is neither 1 nor n, or one is below `low`.
+    """
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    try:
+        found = tuple(index(v) for v in given)
+    except TypeError:
+        raise TypeError(explain(where, got=f"{name}={value!r}", expected="ints")) from None
+    if len(found) not in (1, n) or min(found) < low:
+        raise RuntimeError(
+            explain(where, got=f"{name}={value!r}", expected=f"1 or {n} ints >= {low}")
+        )
+    return found * n if len(found) == 1 else found

@@ -13,6 +13,7 @@ from rushlight.functional.activation import (
     softplus,
     tanh,
 )
+from rushlight.functional.conv import conv1d, conv2d, conv3d
 from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
 from rushlight.functional.linear import linear
 from rushlight.functional.loss import (
@@ -28,11 +29,37 @@ from rushlight.functional.loss import (
 from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
 from rushlight.functional.padding import pad
 from rushlight.functional.picking import one_hot
+from rushlight.functional.pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "cross_entropy",
     "dropout",
     "dropout1d",
@@ -47,6 +74,9 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mse_loss",
     "nll_loss",
     "one_hot",

@@ -1,0 +1,236 @@
+"""Pooling: maximum and average, of windows and adaptive, in any number of spatial dimensions.
+
+x (N, C, *S) -> y (N, C, *O). Indices are flat places in a plane of S. Which cell is a window's
+maximum is piecewise constant, so the gradient of a maximum scatters by indices, and the gradient
+of that gathers by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels import kernel
+from rushlight.ops.contract import Saved, define
+from rushlight.ops.elementwise import mask
+
+__all__ = [
+    "adaptive_avg_pool",
+    "adaptive_avg_pool_grad",
+    "adaptive_max_pool",
+    "avg_pool",
+    "avg_pool_grad",
+    "max_pool",
+    "max_pool_gather",
+    "max_pool_scatter",
+    "max_pool_with_indices",
+]
+
+Result = tuple[tuple[Any, ...], Saved]
+Grads = tuple[Any, ...]
+Ints: TypeAlias = tuple[int, ...]
+
+_max_forward = kernel("max_pool_forward")
+_max_grad = kernel("max_pool_grad")
+_max_indices = kernel("max_pool_indices")
+_scatter = kernel("max_pool_scatter")
+_gather = kernel("max_pool_gather")
+_avg_forward = kernel("avg_pool_forward")
+_avg_grad = kernel("avg_pool_grad")
+_adaptive_avg_forward = kernel("adaptive_avg_forward")
+_adaptive_avg_grad = kernel("adaptive_avg_grad")
+_adaptive_max_forward = kernel("adaptive_max_forward")
+
+
+def _check(where: str, x: Any, dims: int) -> None:
+    if x.ndim != dims + 2 or 0 in x.shape[1:]:
+        raise ShapeError(
+            explain(
+                f"{where}{dims}d",
+                got=f"input {x.shape}",
+                expected=f"(N, C, *S) with {dims} dims S, none but N of size 0",
+            )
+        )
+
+
+def _float(where: str, x: Any) -> None:
+    if x.dtype.kind != "f":
+        raise DtypeError(
+            explain(where, got=x.dtype.name, expected="a floating dtype", fix="use .float() first")
+        )
+
+
+# ---- maximum of windows
+
+
+def _max_pool_forward(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out_size: Ints
+) -> Result:
+    _check("max_pool", x, len(kernel))
+    y = _max_forward(x, kernel, stride, padding, dilation, out_size)
+    return (y,), Saved((x,), (y,), constants=(kernel, stride, padding, dilation))
+
+
+def _max_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (_max_grad(grads[0], saved.inputs[0], saved.outputs[0], *saved.constants),)
+
+
+def _max_pool_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    x, y = mask(saved.inputs[0]), mask(saved.outputs[0])
+    indices = _max_indices(x, y, *saved.constants)
+    return (max_pool_scatter(grads[0], indices=indices, x_shape=x.shape),)
+
+
+max_pool = define(
+    "max_pool",
+    _max_pool_forward,
+    _max_pool_backward,
+    graph_backward=_max_pool_graph_backward,
+    fresh=True,
+)
+
+
+def _with_indices_forward(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out_size: Ints
+) -> Result:
+    _check("max_pool", x, len(kernel))
+    y = _max_forward(x, kernel, stride, padding, dilation, out_size)
+    indices = _max_indices(x, y, kernel, stride, padding, dilation)
+    return (y, indices), Saved((None,), (None, indices), constants=x.shape)
+
+
+def _by_indices_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    indices = mask(saved.outputs[1])
+    return (max_pool_scatter(grads[0], indices=indices, x_shape=saved.constants),)
+
+
+max_pool_with_indices = define(
+    "max_pool_with_indices", _with_indices_forward, _by_indices_backward, fresh=True
+)
+
+
+def _adaptive_max_pool_forward(x: Any, out_size: Ints) -> Result:
+    _check("adaptive_max_pool", x, len(out_size))
+    y, indices = _adaptive_max_forward(x, out_size)
+    return (y, indices), Saved((None,), (None, indices), constants=x.shape)
+
+
+adaptive_max_pool = define(
+    "adaptive_max_pool", _adaptive_max_pool_forward, _by_indices_backward, fresh=True
+)
+
+
+def _scatter_forward(g: Any, indices: Any, x_shape: Ints) -> Result:
+    return (_scatter(g, indices, x_shape),), Saved((None,), constants=indices)
+
+
+def _scatter_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (max_pool_gather(grads[0], indices=saved.constants),)
+
+
+def _gather_forward(x: Any, indices: Any) -> Result:
+    return (_gather(x, indices),), Saved((None,), constants=(indices, x.shape))
+
+
+def _gather_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    indices, x_shape = saved.constants
+    return (max_pool_scatter(grads[0], indices=indices, x_shape=x_shape),)
+
+
+max_pool_scatter = define("max_pool_scatter", _scatter_forward, _scatter_backward, fresh=True)
+max_pool_gather = define("max_pool_gather", _gather_forward, _gather_backward, fresh=True)
+
+
+# ---- average of windows
+
+
+def _avg_pool_forward(
+    x: Any,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    out_size: Ints,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Result:
+    _check("avg_pool", x, len(kernel))
+    _float("avg_pool", x)
+    windows = (kernel, stride, padding)
+    y = _avg_forward(x, *windows, out_size, count_include_pad, divisor_override)
+    return (y,), Saved((None,), constants=(x.shape, windows, count_include_pad, divisor_override))
+
+
+def _avg_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    x_shape, (kernel, stride, padding), include, override = saved.constants
+    return (
+        avg_pool_grad(
+            grads[0],
+            x_shape=x_shape,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            count_include_pad=include,
+            divisor_override=override,
+        ),
+    )
+
+
+def _avg_grad_forward(
+    g: Any,
+    x_shape: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> Result:
+    rule = (count_include_pad, divisor_override)
+    windows = (kernel, stride, padding)
+    dx = _avg_grad(g, x_shape, *windows, *rule)
+    return (dx,), Saved((None,), constants=(g.shape[2:], windows, *rule))
+
+
+def _avg_grad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    out_size, (kernel, stride, padding), include, override = saved.constants
+    return (
+        avg_pool(
+            grads[0],
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            out_size=out_size,
+            count_include_pad=include,
+            divisor_override=override,
+        ),
+    )
+
+
+avg_pool = define("avg_pool", _avg_pool_forward, _avg_pool_backward, fresh=True)
+avg_pool_grad = define("avg_pool_grad", _avg_grad_forward, _avg_grad_backward, fresh=True)
+
+
+def _adaptive_avg_pool_forward(x: Any, out_size: Ints) -> Result:
+    _check("adaptive_avg_pool", x, len(out_size))
+    _float("adaptive_avg_pool", x)
+    return (_adaptive_avg_forward(x, out_size),), Saved((None,), constants=x.shape)
+
+
+def _adaptive_avg_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (adaptive_avg_pool_grad(grads[0], x_shape=saved.constants),)
+
+
+def _adaptive_avg_grad_forward(g: Any, x_shape: Ints) -> Result:
+    return (_adaptive_avg_grad(g, x_shape),), Saved((None,), constants=g.shape[2:])
+
+
+def _adaptive_avg_grad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    return (adaptive_avg_pool(grads[0], out_size=saved.constants),)
+
+
+adaptive_avg_pool = define(
+    "adaptive_avg_pool", _adaptive_avg_pool_forward, _adaptive_avg_pool_backward, fresh=True
+)
+adaptive_avg_pool_grad = define(
+    "adaptive_avg_pool_grad", _adaptive_avg_grad_forward, _adaptive_avg_grad_backward, fresh=True
+)
