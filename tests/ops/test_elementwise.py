@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tests.ops.sample import Error, Sample, normal, uniform
 
-from rushlight.errors import ShapeError
+from rushlight.errors import DtypeError, ShapeError
 
 EXTREME = np.array([-np.inf, -1000.0, -100.0, -1.0, -0.0, 0.0, 1.0, 100.0, 1000.0, np.inf, np.nan])
 WHOLE = np.array([-3, -1, 0, 2, 5])
@@ -212,6 +212,30 @@ SAMPLES["fmod"].append(
 )
 
 
+def rounded(mode: str, *args: Any, gradient: bool = True) -> Sample:
+    def f(torch: Any, x: Any, y: Any) -> Any:
+        return torch.div(x, y, rounding_mode=mode)
+
+    return Sample(args, {}, f, gradient=gradient)
+
+
+for _op, _mode in (("floor_divide", "floor"), ("trunc_divide", "trunc")):
+    SAMPLES[_op] = [
+        rounded(_mode, A * 3, C),
+        rounded(_mode, A[0] * 3, C),
+        rounded(_mode, A * 3, 0.7),
+        rounded(
+            _mode,
+            np.array([1.0, -1.0, 0.0, 7.5, 2**53]),
+            np.array([0.1, 0.1, 0.0, -2.0, 3.0]),
+            gradient=False,
+        ),
+        rounded(_mode, np.array([7, -7, 7, -7, 2**60 + 1]), np.array([2, 2, -2, -2, 3])),
+        rounded(_mode, np.array([6, -6]), np.array(3)),
+        rounded(_mode, np.array([True, False]), np.array([2, 5])),
+    ]
+
+
 def chosen(condition: Any) -> Any:
     return lambda torch, a, b: torch.where(torch.tensor(condition), a, b)
 
@@ -235,6 +259,14 @@ ERRORS: dict[str, list[Error]] = {
         *("atan2", "remainder", "fmod"),
     )
 }
+for _op in ("floor_divide", "trunc_divide", "remainder", "fmod"):
+    ERRORS.setdefault(_op, []).append(
+        Error((np.array([1, 2]), np.array([1, 0])), {}, RuntimeError, "an integer divisor 0")
+    )
+ERRORS["pow"] += [
+    Error((np.array([1, 2]), np.array([1, -1])), {}, DtypeError, "int64 to a negative power"),
+    Error((np.array([1, 2]), -1), {}, DtypeError, "int64 to a negative power"),
+]
 ERRORS["where"] = [
     Error((np.ones((2, 3)), np.ones(2)), {"condition": np.array(True)}, ShapeError, "^where: got")
 ]

@@ -80,8 +80,7 @@ def _array(data: Any, dtype: Any) -> Array:
         data = data._array
     if is_array(data) or isinstance(data, np.generic):
         return np.array(data, dtype=as_dtype(data.dtype if dtype is None else dtype), order="K")
-    if isinstance(data, (list, tuple)) and any(isinstance(x, TensorBase) for x in data):
-        data = [x.tolist() if isinstance(x, TensorBase) else x for x in data]
+    data = _unwrapped(data)
     try:
         found = np.array(data)
     except ValueError as error:
@@ -97,6 +96,17 @@ def _array(data: Any, dtype: Any) -> Array:
             explain("tensor", got=f"data of type {found.dtype}", expected="numbers or bools")
         )
     return found.astype(as_dtype(dtype), copy=False)
+
+
+def _unwrapped(data: Any) -> Any:
+    """Return nested sequences with plain numbers where tensors stood."""
+    if isinstance(data, TensorBase):
+        return data._array.tolist()
+    if isinstance(data, (list, tuple)) and any(
+        isinstance(x, (TensorBase, list, tuple)) for x in data
+    ):
+        return [_unwrapped(x) for x in data]
+    return data
 
 
 def tensor(
@@ -187,9 +197,10 @@ def full(
     requires_grad: bool = False,
 ) -> Tensor:
     """Make a tensor of one value; its dtype follows the value unless it is given."""
-    if dtype is None and not isinstance(fill_value, float):
-        dtype = np.bool_ if isinstance(fill_value, bool) else np.int64
-    return _finish(np.full(varargs((size,)), fill_value, _dtype(dtype)), device, requires_grad)
+    value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value  # type: ignore[union-attr]
+    if dtype is None and not isinstance(value, float):
+        dtype = np.bool_ if isinstance(value, bool) else np.int64
+    return _finish(np.full(varargs((size,)), value, _dtype(dtype)), device, requires_grad)
 
 
 def _like(input: Tensor, dtype: Any) -> Array:
@@ -257,6 +268,7 @@ def arange(
         RuntimeError: if step is 0 or leads away from the end.
     """
     first, last = (0, start) if end is None else (start, end)
+    first, last, step = (x.item() if hasattr(x, "item") else x for x in (first, last, step))
     if step == 0 or (last - first) * step < 0:
         raise RuntimeError(
             explain("arange", got=f"{first} to {last} by {step}", expected="a step towards the end")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.arrays import is_float, promote
+from rushlight.arrays import promote
 from rushlight.errors import explain
 from rushlight.ops import elementwise as ew
 from rushlight.tensor.tape import TensorBase, apply, wrap
@@ -266,7 +266,8 @@ def clamp(
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         low = input if min is None else where(input < min, min, input)
         return low if max is None else where(low > max, max, low)
-    return apply(ew.clamp, (input,), {"low": min, "high": max})
+    dtype = promote(input._array, *[v for v in (min, max) if v is not None])
+    return apply(ew.clamp, (input.to(dtype),), {"low": min, "high": max})
 
 
 # ---- two arguments
@@ -294,12 +295,9 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
         raise ValueError(
             explain("div", got=f"rounding_mode={rounding_mode!r}", expected="'trunc' or 'floor'")
         )
-    quotient: Tensor = apply(ew.div, (input, other), {})
-    rounded = floor(quotient) if rounding_mode == "floor" else trunc(quotient)
-    integers = [x for x in (input, other) if isinstance(x, TensorBase)]
-    if not any(is_float(x._array.dtype) for x in integers) and not isinstance(other, float):
-        return rounded.to((integers[0]._array[:0] + 0).dtype)
-    return rounded
+    return apply(
+        ew.floor_divide if rounding_mode == "floor" else ew.trunc_divide, (input, other), {}
+    )
 
 
 def floor_divide(input: Tensor, other: Any) -> Tensor:
@@ -342,12 +340,13 @@ def pow(input: Tensor, exponent: Any) -> Tensor:
     return apply(ew.pow, (input, exponent), {})
 
 
-def where(condition: Tensor, input: Any, other: Any) -> Tensor:
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Return `input` where the condition holds and `other` elsewhere.
 
     Args:
         condition: a bool tensor; no gradient flows through it.
-        input, other: tensors or numbers.
+        input, other: tensors or numbers; without them the places where the condition holds, as
+            `nonzero(as_tuple=True)` gives them.
 
     Example:
         >>> import rushlight as rl
@@ -355,6 +354,8 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
         >>> rl.where(x > 0, x, 0.0)
         tensor([0., 2.])
     """
+    if input is None and other is None:
+        return tuple(wrap(i) for i in np.atleast_1d(condition._array).nonzero())
     mask = condition._array if isinstance(condition, TensorBase) else np.asarray(condition)
     if mask.dtype != np.bool_:
         raise TypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
@@ -367,7 +368,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Return `input` with `value` where `mask` (bool, broadcastable) holds."""
-    return where(mask, value, input)
+    return where(mask, value, input).to(input.dtype)  # type: ignore[no-any-return]
 
 
 def lerp(input: Tensor, end: Tensor, weight: float | Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def step(name: str, f: Formula, *, casts: str = "promote") -> Op:
         return (f(x),), Saved((None,))
 
     def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-        return (where(0.0, grads[0], condition=True),)  # not g * 0, which is nan for g infinite
+        return (_flat(grads[0]),)
 
     return define(name, forward, backward, casts=casts, fresh=True)
 
@@ -194,13 +194,51 @@ atan2 = binary(
     lambda g, a, b, y: -g * a * _inverse(a * a + b * b),
     casts="float",
 )
+floor_divide = binary(
+    "floor_divide",
+    lambda a, b: np.floor_divide(a, _divisor("floor_divide", b)),
+    lambda g, a, b, y: _flat(g),
+    lambda g, a, b, y: _flat(g),
+    keep="",
+)
+trunc_divide = binary(
+    "trunc_divide",
+    lambda a, b: _trunc_divide(a, b),
+    lambda g, a, b, y: _flat(g),
+    lambda g, a, b, y: _flat(g),
+    keep="",
+)
 remainder = binary(
     "remainder",
-    np.remainder,
+    lambda a, b: np.remainder(a, _divisor("remainder", b)),
     lambda g, a, b, y: g,
-    lambda g, a, b, y: -g * floor(a / b),
+    lambda g, a, b, y: -g * floor_divide(a, b),
 )
-fmod = binary("fmod", np.fmod, lambda g, a, b, y: g, lambda g, a, b, y: -g * trunc(a / b))
+fmod = binary(
+    "fmod",
+    lambda a, b: np.fmod(a, _divisor("fmod", b)),
+    lambda g, a, b, y: g,
+    lambda g, a, b, y: -g * trunc_divide(a, b),
+)
+
+
+def _divisor(name: str, b: Any) -> Any:
+    """Return b, which must not hold the integer 0."""
+    if np.result_type(b).kind in "iu" and not np.all(b):
+        raise RuntimeError(explain(name, got="an integer divisor 0", expected="divisors != 0"))
+    return b
+
+
+def _trunc_divide(a: Any, b: Any) -> Any:
+    if np.result_type(a, b).kind == "f":
+        return np.trunc(np.true_divide(a, b))
+    q = np.floor_divide(a, _divisor("trunc_divide", b))
+    return q + ((q < 0) & (q * b != a))
+
+
+def _flat(g: Any) -> Any:
+    """The gradient of what is constant between its jumps; not g * 0, nan for infinite g."""
+    return where(0.0, g, condition=True)
 
 
 def _inverse(square: Any) -> Any:

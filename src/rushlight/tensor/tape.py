@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rushlight.arrays import Array, default_dtype, is_float, promote
+from rushlight.errors import explain
 from rushlight.ops import shape
 from rushlight.ops.contract import Op, Saved
 
@@ -252,28 +253,43 @@ def record(
 def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Bring the arguments of a promoting op to one dtype by recorded casts; usually none is due."""
     first: Any = args[0]._array.dtype if isinstance(args[0], TensorBase) else None
-    same = first is not None and (first.kind == "f" or op.casts != "float")
-    if same:
+    if first is not None and first.kind == "f":
         for arg in args[1:]:
             if isinstance(arg, TensorBase):
-                same = arg._array.dtype == first
-            else:
-                same = arg is None or first.kind == "f" or arg.__class__ is int
-            if not same:
+                if arg._array.dtype != first:
+                    break
+            elif arg.__class__ is not float and arg.__class__ is not int and arg is not None:
                 break
-    if same and first.kind != "b":
-        return args
-    values = [arg._array if isinstance(arg, TensorBase) else arg for arg in args]
-    target = promote(*[value for value in values if value is not None])
+        else:
+            return args
+    args = tuple([_operand(op, arg) for arg in args])
+    target = promote(*[x._array if isinstance(x, TensorBase) else x for x in args if x is not None])
     if op.casts == "float" and not is_float(target):
         target = default_dtype()
-    return tuple(
-        [
-            apply(shape.cast, (arg,), {"dtype": target})
-            if isinstance(arg, TensorBase) and arg._array.dtype != target
-            else target.type(arg)
-            if isinstance(arg, (bool, int, float)) and not is_float(target)
-            else arg
-            for arg in args
-        ]
+    return tuple([_converted(arg, target) for arg in args])
+
+
+def _operand(op: Op, arg: Any) -> Any:
+    """Return a NumPy scalar as a Python one (as torch takes it) and an array as a tensor."""
+    if isinstance(arg, np.generic):
+        return arg.item()
+    if isinstance(arg, np.ndarray):
+        return wrap(arg)
+    if arg is None or isinstance(arg, (TensorBase, bool, int, float)):
+        return arg
+    raise TypeError(
+        explain(
+            op.name, got=f"an argument of type {type(arg).__name__}", expected="tensors, numbers"
+        )
     )
+
+
+def _converted(arg: Any, target: Any) -> Any:
+    if isinstance(arg, TensorBase):
+        same = arg._array.dtype == target
+        return arg if same else apply(shape.cast, (arg,), {"dtype": target})
+    if arg is None or target.kind == "f":
+        return arg
+    if target.kind == "b" or not np.iinfo(target).min <= arg <= np.iinfo(target).max:
+        return np.asarray(arg).astype(target)[()]  # wraps around, as torch does
+    return int(arg)
