@@ -45,11 +45,15 @@ def run(args: Sequence[str]) -> int:
 
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _Warnings()
             command = typer.main.get_command(app)
-            code = command.main(list(args), prog_name="rushlight", standalone_mode=False)
+            with command.make_context("rushlight", list(args)) as context:
+                command.invoke(context)
             sys.stdout.flush()
-            return code if isinstance(code, int) else 0
+            return 0
+    except typer.Exit as request:
+        return int(request.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _complain("interrupted")
         return INTERRUPTED
@@ -57,6 +61,9 @@ def run(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)  # type: ignore[attr-defined]
+            return 2
         if hasattr(error, "format_message"):  # a usage error of typer
             hint = "" if hasattr(error, "param_hint") else " (--help shows what there is)"
             return _complain(error.format_message() + hint, int(getattr(error, "exit_code", 2)))
