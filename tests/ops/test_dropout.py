@@ -8,7 +8,7 @@ import numpy as np
 from tests.ops.sample import Error, Sample, normal, uniform
 
 from rushlight.arrays import channels_last_empty, is_channels_last
-from rushlight.ops.dropout import dropout
+from rushlight.ops.dropout import dropout, factor_of
 
 X = normal(3, 4)
 KEEP = uniform(3, 4, seed=1) < 0.6
@@ -20,25 +20,41 @@ def _torch(torch: Any, x: Any) -> Any:
 
 SAMPLES = {
     "dropout": [
-        Sample((X,), {"keep": KEEP, "p": 0.4}, _torch),
-        Sample((X,), {"keep": np.zeros((3, 4), bool), "p": 1.0}, lambda torch, x: x * 0.0),
-        Sample((X,), {"keep": np.ones((3, 4), bool), "p": 0.0}, lambda torch, x: x * 1.0),
+        Sample((X,), {"factor": factor_of(KEEP, 0.4, float)}, _torch),
+        Sample(
+            (X,),
+            {"factor": factor_of(np.zeros((3, 4), bool), 1.0, float)},
+            lambda torch, x: x * 0.0,
+        ),
+        Sample(
+            (X,), {"factor": factor_of(np.ones((3, 4), bool), 0.0, float)}, lambda torch, x: x * 1.0
+        ),
         Sample(
             (normal(2, 3, 2, 2),),
-            {"keep": np.array([[1, 0, 1], [0, 1, 1]], bool).reshape(2, 3, 1, 1), "p": 0.5},
+            {
+                "factor": factor_of(
+                    np.array([[1, 0, 1], [0, 1, 1]], bool).reshape(2, 3, 1, 1), 0.5, float
+                )
+            },
             lambda torch, x: (
                 x * torch.tensor([[2.0, 0, 2], [0, 2, 2]], dtype=x.dtype).reshape(2, 3, 1, 1)
             ),
         ),
-        Sample((normal(0, 4),), {"keep": np.ones((0, 4), bool), "p": 0.5}, lambda torch, x: x * 2),
+        Sample(
+            (normal(0, 4),),
+            {"factor": factor_of(np.ones((0, 4), bool), 0.5, float)},
+            lambda torch, x: x * 2,
+        ),
     ]
 }
 
 ERRORS = {
     "dropout": [
-        Error((X.astype(int),), {"keep": KEEP, "p": 0.4}, TypeError, "got input int64"),
-        Error((X,), {"keep": KEEP[:2], "p": 0.4}, ValueError, r"got mask \(2, 4\)"),
-        Error((X,), {"keep": KEEP[0], "p": 0.4}, ValueError, r"expected \(3, 4\)"),
+        Error(
+            (X.astype(int),), {"factor": factor_of(KEEP, 0.4, float)}, TypeError, "got input int64"
+        ),
+        Error((X,), {"factor": factor_of(KEEP[:2], 0.4, float)}, ValueError, r"got mask \(2, 4\)"),
+        Error((X,), {"factor": factor_of(KEEP[0], 0.4, float)}, ValueError, r"expected \(3, 4\)"),
     ]
 }
 
@@ -47,7 +63,7 @@ def test_the_memory_order_is_that_of_the_input() -> None:
     x = channels_last_empty((2, 3, 4, 5), X)
     x[:] = 1.0
     for keep in (np.ones((2, 3, 4, 5), bool), np.ones((2, 3, 1, 1), bool)):
-        (y,), saved = dropout.forward(x, keep=keep, p=0.5)
+        (y,), saved = dropout.forward(x, factor=factor_of(keep, 0.5, X.dtype))
         assert y.strides == x.strides and is_channels_last(y)
         (g,) = dropout.backward(saved, (y,), (True,))
         assert g.strides == x.strides

@@ -25,10 +25,13 @@ def check_probability(p: float) -> None:
 
 
 def _draw(like: Any, p: float) -> Any:
-    """Draw True at 1 - p, in the memory order of `like`."""
+    """Draw the factors of a dropout in the memory order of `like`."""
+    if like.flags.c_contiguous:
+        return ops.factor_of(default_generator.bernoulli(like.shape, 1.0 - p), p, like.dtype)
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
     keep = default_generator.bernoulli(tuple([like.shape[axis] for axis in order]), 1.0 - p)
-    return keep.transpose(sorted(range(like.ndim), key=order.__getitem__))
+    back = sorted(range(like.ndim), key=order.__getitem__)
+    return ops.factor_of(keep.transpose(back), p, like.dtype)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -47,7 +50,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     check_probability(p)
     if not training or p == 0.0 or not input._array.size:
         return input
-    return apply(ops.dropout, (input,), {"keep": _draw(input._array, p), "p": float(p)})
+    return apply(ops.dropout, (input,), {"factor": _draw(input._array, p)})
 
 
 def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:
@@ -57,7 +60,7 @@ def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:
         return input
     n, c, *rest = input._array.shape
     keep = default_generator.bernoulli((n, c), 1.0 - p).reshape(n, c, *(1 for _ in rest))
-    return apply(ops.dropout, (input,), {"keep": keep, "p": float(p)})
+    return apply(ops.dropout, (input,), {"factor": ops.factor_of(keep, p, input._array.dtype)})
 
 
 def dropout1d(

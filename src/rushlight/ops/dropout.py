@@ -1,4 +1,4 @@
-"""Dropout: y = x * keep / (1 - p), for a mask that the caller has drawn."""
+"""Dropout: y = x * factor, for factors 0 and 1 / (1 - p) that the caller has drawn."""
 
 from __future__ import annotations
 
@@ -14,27 +14,36 @@ from rushlight.ops.contract import Saved, define
 Result = tuple[tuple[Any, ...], Saved]
 
 
-def _dropout_forward(x: Any, keep: Any, p: float) -> Result:
-    if not is_float(x.dtype):
-        raise DtypeError(
-            explain("dropout", got=f"input {x.dtype.name}", expected="a floating dtype")
-        )
-    if keep.ndim != x.ndim or any(
-        k not in (1, n) for k, n in zip(keep.shape, x.shape, strict=True)
+def _check_float(dtype: Any) -> None:
+    if not is_float(dtype):
+        raise DtypeError(explain("dropout", got=f"input {dtype.name}", expected="a floating dtype"))
+
+
+def _dropout_forward(x: Any, factor: Any) -> Result:
+    _check_float(x.dtype)
+    if factor.shape != x.shape and (
+        factor.ndim != x.ndim
+        or any(k not in (1, n) for k, n in zip(factor.shape, x.shape, strict=True))
     ):
         raise ShapeError(
-            explain("dropout", got=f"mask {keep.shape}", expected=f"{x.shape}, or 1 in its place")
+            explain("dropout", got=f"mask {factor.shape}", expected=f"{x.shape}, or 1 in its place")
         )
     y = np.empty_like(x)  # in the memory order of x, whatever that of the mask
-    np.multiply(x, keep, out=y)
-    if p < 1.0:
-        y *= 1.0 / (1.0 - p)
-    return (y,), Saved((None,), constants=(keep, p))
+    np.multiply(x, factor, out=y)
+    return (y,), Saved((None,), constants=factor)
 
 
 def _dropout_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-    keep, p = saved.constants
-    return (dropout(grads[0], keep=keep, p=p),)
+    return (dropout(grads[0], factor=saved.constants),)
+
+
+def factor_of(keep: Any, p: float, dtype: Any) -> Any:
+    """Return the mask as factors 0 and 1 / (1 - p), for a `keep` that is True at 1 - p.
+
+    One product with floats in either direction takes half as long as with booleans and a scale.
+    """
+    _check_float(dtype)
+    return np.multiply(keep, 0.0 if p == 1.0 else 1.0 / (1.0 - p), dtype=dtype)
 
 
 dropout = define("dropout", _dropout_forward, _dropout_backward, fresh=True)
