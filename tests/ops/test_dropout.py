@@ -20,14 +20,14 @@ def _torch(torch: Any, x: Any) -> Any:
 
 SAMPLES = {
     "dropout": [
-        Sample((X,), {"factor": factor_of(KEEP, 0.4, float)}, _torch),
+        Sample((X,), {"factor": factor_of(KEEP, 0.4, X.dtype)}, _torch),
         Sample(
             (X,),
-            {"factor": factor_of(np.zeros((3, 4), bool), 1.0, float)},
+            {"factor": factor_of(np.zeros((3, 4), bool), 1.0, X.dtype)},
             lambda torch, x: x * 0.0,
         ),
         Sample(
-            (X,), {"factor": factor_of(np.ones((3, 4), bool), 0.0, float)}, lambda torch, x: x * 1.0
+            (X,), {"factor": factor_of(np.ones((3, 4), bool), 0.0, X.dtype)}, lambda torch, x: x * 1.0
         ),
         Sample(
             (normal(2, 3, 2, 2),),
@@ -42,7 +42,7 @@ SAMPLES = {
         ),
         Sample(
             (normal(0, 4),),
-            {"factor": factor_of(np.ones((0, 4), bool), 0.5, float)},
+            {"factor": factor_of(np.ones((0, 4), bool), 0.5, X.dtype)},
             lambda torch, x: x * 2,
         ),
     ]
@@ -51,10 +51,10 @@ SAMPLES = {
 ERRORS = {
     "dropout": [
         Error(
-            (X.astype(int),), {"factor": factor_of(KEEP, 0.4, float)}, TypeError, "got input int64"
+            (X.astype(int),), {"factor": factor_of(KEEP, 0.4, X.dtype)}, TypeError, "got input int64"
         ),
-        Error((X,), {"factor": factor_of(KEEP[:2], 0.4, float)}, ValueError, r"got mask \(2, 4\)"),
-        Error((X,), {"factor": factor_of(KEEP[0], 0.4, float)}, ValueError, r"expected \(3, 4\)"),
+        Error((X,), {"factor": factor_of(KEEP[:2], 0.4, X.dtype)}, ValueError, r"got mask \(2, 4\)"),
+        Error((X,), {"factor": factor_of(KEEP[0], 0.4, X.dtype)}, ValueError, r"expected \(3, 4\)"),
     ]
 }
 
