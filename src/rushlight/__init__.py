@@ -19,6 +19,7 @@ from rushlight.arrays import (
     uint8,
 )
 from rushlight.arrays import default_dtype as get_default_dtype
+from rushlight.memory import configure as _configure_malloc
 from rushlight.random import Generator, get_rng_state, manual_seed, set_rng_state
 
 from rushlight.tensor import Tensor, device  # isort: skip
@@ -31,6 +32,8 @@ from rushlight.tensor.autograd import (
     no_grad,
     set_grad_enabled,
 )
+
+_configure_malloc()  # RUSHLIGHT_MALLOC=default leaves malloc as it is
 
 bool = bool_
 half, float, double = float16, float32, float64
