@@ -33,7 +33,7 @@ SAMPLES = {
             (normal(2, 3, 2, 2),),
             {
                 "factor": factor_of(
-                    np.array([[1, 0, 1], [0, 1, 1]], bool).reshape(2, 3, 1, 1), 0.5, float
+                    np.array([[1, 0, 1], [0, 1, 1]], bool).reshape(2, 3, 1, 1), 0.5, X.dtype
                 )
             },
             lambda torch, x: (

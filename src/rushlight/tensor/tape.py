@@ -108,10 +108,10 @@ class Node:
         "sequence",
     )
 
-    def __init__(self, op: Op, saved: Saved, edges: list[Edge | None], outputs: int) -> None:
+    def __init__(self, op: Op, saved: Saved, outputs: int) -> None:
         self.op = op
         self.saved: Saved | None = saved
-        self.edges = edges
+        self.edges: list[Edge | None] = []
         self.outputs = outputs
         self.sequence = next(_sequence)
         self.guards: list[tuple[list[int], int]] = []
@@ -120,11 +120,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.op.name.title().replace('_', '')}Backward>"
-
-    def guard(self, tensor: TensorBase) -> None:
-        """Remember the version of a tensor that backward will read."""
-        version = cell(tensor)
-        self.guards.append((version, version[0]))
 
     def check(self) -> Saved:
         """Return what was saved, or say why it is no longer what forward saw."""
@@ -199,11 +194,14 @@ def apply(
     else:
         with np.errstate(all="ignore"):  # as torch: inf and nan are values, not warnings
             outputs, saved = op.forward(*arrays, **options)
-    tensors = tuple([wrap(array) for array in outputs])
+    tensors = (wrap(outputs[0]),) if len(outputs) == 1 else tuple([wrap(y) for y in outputs])
     if op.view:
         _share_version(args[0], tensors)
     if state.recording:
-        record(op, saved, args, tensors, watch)
+        for arg in args:
+            if isinstance(arg, TensorBase) and arg._requires_grad:
+                record(op, saved, args, tensors, watch)
+                break
     return tensors[0] if len(tensors) == 1 else tensors  # type: ignore[return-value]
 
 
@@ -221,33 +219,34 @@ def record(
     tensors: tuple[Any, ...],
     watch: Sequence[Any] = (),
 ) -> None:
-    """Put a call on the tape, if any of its arguments requires a gradient."""
-    edges: list[Edge | None] = []
-    wanted = False
-    for arg in args:
-        if isinstance(arg, TensorBase) and arg._requires_grad:
-            node = arg._node
-            edges.append((arg if node is None else node, arg._index, arg._array.shape))
-            wanted = True
-        else:
-            edges.append(None)
-    if not wanted:
-        return
-    node = Node(op, saved, edges, len(tensors))
+    """Put a call on the tape: the outputs get a node with edges to the arguments."""
+    node = Node(op, saved, len(tensors))
+    edges, guards = node.edges, node.guards
+    kept = saved.inputs
+    for i, arg in enumerate(args):
+        edge = None
+        if isinstance(arg, TensorBase):
+            if arg._requires_grad:
+                producer = arg._node
+                edge = (arg if producer is None else producer, arg._index, arg._array.shape)
+            if i < len(kept) and kept[i] is not None:
+                version = arg._version or cell(arg)
+                guards.append((version, version[0]))
+        edges.append(edge)
+    kept = saved.outputs
     for i, out in enumerate(tensors):
+        if i < len(kept) and kept[i] is not None:
+            version = out._version or cell(out)
+            guards.append((version, version[0]))
         if isinstance(out, TensorBase) and out._array.dtype.kind == "f":
             out._requires_grad = True
             out._node = node
-            out._index = i
-    for tensor, array in zip(args, saved.inputs, strict=False):
-        if array is not None and isinstance(tensor, TensorBase):
-            node.guard(tensor)
-    for tensor, array in zip(tensors, saved.outputs, strict=False):
-        if array is not None:
-            node.guard(tensor)
+            if i:
+                out._index = i
     for tensor in watch:
         if isinstance(tensor, TensorBase):
-            node.guard(tensor)
+            version = cell(tensor)
+            guards.append((version, version[0]))
 
 
 def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
