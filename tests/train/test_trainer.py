@@ -287,6 +287,19 @@ def test_callbacks_are_called_in_the_order_of_the_list():
     assert seen == ["a", "b", "c"]
 
 
+def test_a_callback_may_evaluate_in_the_middle_of_an_epoch():
+    x, y = blobs()
+
+    def look(*, trainer, **facts):
+        assert 0 <= trainer.evaluate(x, y)["accuracy"] <= 1
+
+    columns = []
+    for callbacks in ([], [(Event.BATCH_END, look)]):
+        history = classifier(callbacks=callbacks).fit(x, y, epochs=2, batch_size=16)
+        columns.append(history.as_dict()["train_accuracy"])
+    assert columns[0] == columns[1]
+
+
 def test_a_callback_can_end_training():
     x, y = line(20)
 

@@ -26,7 +26,13 @@ Path = str | os.PathLike[str]
 class Event(Enum):
     """The moments at which callbacks are called; the value is the method's name.
 
-    A plain function becomes a callback as a pair: `(Event.EPOCH_END, function)`.
+    A plain function becomes a callback as a pair: `(Event.EPOCH_END, function)`; it is called with
+    the keyword arguments of that method.
+
+    Example:
+        >>> def report(*, trainer, epoch, record):
+        ...     print(epoch, record["train_loss"])
+        >>> callbacks = [(Event.EPOCH_END, report)]
     """
 
     FIT_BEGIN = "on_fit_begin"

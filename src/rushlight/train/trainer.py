@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 import os
 import time
@@ -231,10 +232,14 @@ class Trainer:
             batch_size: samples in a batch (default 256; a loader has its own).
         """
         data = feed.as_dataset("evaluate", data, y, self._dtype(), target_kind(self.loss))
-        return self._evaluate("evaluate", feed.loader("evaluate", data, batch_size), Interrupt())
+        source = feed.loader("evaluate", data, batch_size)
+        # Copies, so that a callback may evaluate in the middle of an epoch.
+        return self._evaluate("evaluate", source, Interrupt(), copy.deepcopy(self.metrics))
 
-    def _evaluate(self, where: str, source: Any, interrupt: Interrupt) -> dict[str, float]:
-        meter = _Meter(self)
+    def _evaluate(
+        self, where: str, source: Any, interrupt: Interrupt, metrics: list[Any] | None = None
+    ) -> dict[str, float]:
+        meter = _Meter(self, metrics)
         with evaluating(self.model):
             for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
                 output = self.model(*inputs)
@@ -369,8 +374,9 @@ class Trainer:
 class _Meter:
     """Loss and metrics over the batches of an epoch, each sample counted once."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self._model, self._metrics = trainer.model, trainer.metrics
+    def __init__(self, trainer: Trainer, metrics: list[Any] | None = None) -> None:
+        self._model = trainer.model
+        self._metrics = trainer.metrics if metrics is None else metrics
         self._summed = getattr(trainer.loss, "reduction", "mean") == "sum"
         self._total, self._count = 0.0, 0
         for metric in self._metrics:

@@ -74,9 +74,7 @@ def train_mnist(
         MNIST(data, train=part, transform=Normalize(MEAN, STD)) for part in (True, False)
     )
     sample = train.source == "sample"
-    print(
-        f"MNIST: {len(train):,} + {len(test):,} images from: {train.source}", file=log, flush=True
-    )
+    print(f"MNIST: {len(train):,} + {len(test):,} images ({train.source})", file=log, flush=True)
     begun = time.perf_counter()
     records = trainer.fit(
         train,
