@@ -401,6 +401,9 @@ def _lengths(starts: Array, stops: Array, axis: int, like: Array) -> Array:
 def adaptive_max_forward(x: Array, out_size: Ints) -> tuple[Array, Array]:
     """x (N, C, *S) -> maxima (N, C, *out_size) and their flat cells, int64"""
     size, zeros, ones = x.shape[2:], (0,) * len(out_size), (1,) * len(out_size)
+    if 0 in out_size:
+        shape = (*x.shape[:2], *out_size)
+        return like_layout(shape, x), like_layout(shape, x, np.dtype(np.int64))
     if _divides(size, out_size):
         kernel = tuple(s // o for s, o in zip(size, out_size, strict=True))
         y = max_pool_forward(x, kernel, kernel, zeros, ones, out_size)

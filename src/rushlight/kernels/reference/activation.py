@@ -1,0 +1,46 @@
+"""Activation kernels whose plain NumPy form takes a slow path."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rushlight.arrays import Array
+
+__all__ = ["relu_forward", "relu_grad"]
+
+_BLOCK = 8192  # elements: NumPy's vector loop of maximum wants an array, not a scalar, beside x
+_SMALL = 1024  # elements below which the calls cost more than the loop
+_ZEROS = {np.dtype(t): np.zeros(_BLOCK, t) for t in (np.float32, np.float64)}
+
+
+def relu_forward(x: Array) -> Array:
+    """max(x, 0), in the memory order of x; NaN stays NaN"""
+    zeros = _ZEROS.get(x.dtype) if x.size > _SMALL else None
+    flat = None if zeros is None else _flat(x)
+    if zeros is None or flat is None:
+        return np.asarray(np.maximum(x, 0))
+    y = np.empty_like(x)  # K order: the same strides as x
+    out, n = _flat(y), flat.size
+    assert out is not None
+    whole = n - n % _BLOCK
+    if whole:
+        np.maximum(flat[:whole].reshape(-1, _BLOCK), zeros, out=out[:whole].reshape(-1, _BLOCK))
+    if whole < n:
+        np.maximum(flat[whole:], zeros[: n - whole], out=out[whole:])
+    return y
+
+
+def _flat(x: Array) -> Array | None:
+    """Return a contiguous array of any axis order as a vector in memory order, else None."""
+    if x.flags.c_contiguous:
+        return x.reshape(-1)
+    last = np.moveaxis(x, 1, -1) if x.ndim > 2 else x.T
+    return last.reshape(-1) if last.flags.c_contiguous else None
+
+
+def relu_grad(g: Array, y: Array) -> Array:
+    """g where y > 0 or y is NaN, else 0"""
+    dx = np.empty_like(y)
+    np.not_equal(y, 0, out=dx)  # 0 or 1 as floats: a product with booleans would convert them again
+    dx *= g
+    return dx
