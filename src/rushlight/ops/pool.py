@@ -54,6 +54,14 @@ def _check(where: str, x: Any, dims: int) -> None:
         )
 
 
+def _match(where: str, g: Any, shape: Ints) -> None:
+    """Check that g is a gradient of pooled planes of an input `shape`."""
+    if g.ndim != len(shape) or g.shape[:2] != shape[:2]:
+        raise ShapeError(
+            explain(where, got=f"{g.shape} for an input {shape}", expected="the same N and C")
+        )
+
+
 def _float(where: str, x: Any) -> None:
     if x.dtype.kind != "f":
         raise DtypeError(
@@ -122,6 +130,8 @@ adaptive_max_pool = define(
 
 
 def _scatter_forward(g: Any, indices: Any, x_shape: Ints) -> Result:
+    _match("max_pool_scatter", g, x_shape)
+    _match("max_pool_scatter", indices, x_shape)
     return (_scatter(g, indices, x_shape),), Saved((None,), constants=indices)
 
 
@@ -130,6 +140,7 @@ def _scatter_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequ
 
 
 def _gather_forward(x: Any, indices: Any) -> Result:
+    _match("max_pool_gather", indices, x.shape)
     return (_gather(x, indices),), Saved((None,), constants=(indices, x.shape))
 
 
@@ -187,6 +198,7 @@ def _avg_grad_forward(
 ) -> Result:
     rule = (count_include_pad, divisor_override)
     windows = (kernel, stride, padding)
+    _match("avg_pool_grad", g, x_shape)
     dx = _avg_grad(g, x_shape, *windows, *rule)
     return (dx,), Saved((None,), constants=(g.shape[2:], windows, *rule))
 
@@ -221,6 +233,7 @@ def _adaptive_avg_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool
 
 
 def _adaptive_avg_grad_forward(g: Any, x_shape: Ints) -> Result:
+    _match("adaptive_avg_pool_grad", g, x_shape)
     return (_adaptive_avg_grad(g, x_shape),), Saved((None,), constants=g.shape[2:])
 
 
