@@ -3,6 +3,7 @@
 
 from rushlight.functional.activation import *
 from rushlight.functional.comparison import *
+from rushlight.functional.composed import *
 from rushlight.functional.conv import *
 from rushlight.functional.creation import *
 from rushlight.functional.dropout import *

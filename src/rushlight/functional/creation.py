@@ -28,6 +28,8 @@ __all__ = [
     "full_like",
     "is_tensor",
     "linspace",
+    "logspace",
+    "multinomial",
     "normal",
     "numel",
     "ones",
@@ -128,10 +130,10 @@ def tensor(
     return _finish(_array(data, dtype), device, requires_grad)
 
 
-def scalar_tensor(s: float, *, dtype: Any = None) -> Tensor:
+def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Make a tensor without dims, of the default dtype."""
     return _finish(
-        np.asarray(s, default_dtype() if dtype is None else as_dtype(dtype)), None, False
+        np.asarray(s, default_dtype() if dtype is None else as_dtype(dtype)), device, False
     )
 
 
@@ -245,9 +247,16 @@ def ones_like(
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Make the n x m identity matrix."""
-    return _finish(np.eye(n, m, dtype=_dtype(dtype)), None, requires_grad)
+    return _finish(np.eye(n, m, dtype=_dtype(dtype)), device, requires_grad)
 
 
 # ---- counted
@@ -281,10 +290,31 @@ def arange(
 
 
 def linspace(
-    start: float, end: float, steps: int, *, dtype: Any = None, requires_grad: bool = False
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Make `steps` evenly spaced values from start to end, both included."""
-    return _finish(np.linspace(start, end, steps).astype(_dtype(dtype)), None, requires_grad)
+    return _finish(np.linspace(start, end, steps).astype(_dtype(dtype)), device, requires_grad)
+
+
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Make `steps` values from base^start to base^end, evenly spaced in the exponent."""
+    values = np.power(base, np.linspace(start, end, steps))
+    return _finish(values.astype(_dtype(dtype)), device, requires_grad)
 
 
 # ---- random
@@ -324,14 +354,40 @@ def randn(
     return _finish(_random(lambda g, d: g.normal(shape), dtype, generator), device, requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Draw uniformly from [0, 1) in the shape and dtype of another tensor."""
-    return rand(input._array.shape, dtype=dtype or input._array.dtype, generator=generator)
+    return rand(
+        input._array.shape,
+        generator=generator,
+        dtype=input._array.dtype if dtype is None else dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Draw standard normal numbers in the shape and dtype of another tensor."""
-    return randn(input._array.shape, dtype=dtype or input._array.dtype, generator=generator)
+    return randn(
+        input._array.shape,
+        generator=generator,
+        dtype=input._array.dtype if dtype is None else dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
 def randint(
@@ -341,6 +397,7 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw integers from {low, ..., high - 1}; `randint(high, size)` starts at 0."""
@@ -349,12 +406,15 @@ def randint(
     source = default_generator if generator is None else generator
     values = source.integers(low, high, varargs((size,)))
     return _finish(
-        values.astype(np.int64 if dtype is None else as_dtype(dtype)), None, requires_grad
+        values.astype(np.int64 if dtype is None else as_dtype(dtype)), device, requires_grad
     )
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+) -> Tensor:
     """Return 0 to n - 1 in random order."""
+    check_device(device)
     source = default_generator if generator is None else generator
     return wrap(source.permutation(n).astype(np.int64 if dtype is None else as_dtype(dtype)))
 
@@ -382,3 +442,39 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
             explain("bernoulli", got="values outside [0, 1]", expected="probabilities")
         )
     return wrap((source.random(p.shape, np.dtype(np.float64)) < p).astype(p.dtype))
+
+
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Draw indices with probabilities proportional to the weights in `input`, row by row.
+
+    Raises:
+        RuntimeError: if a weight is negative or not finite, all are 0, or there are too few of them
+            to draw without replacement.
+    """
+    weights = input._array.astype(np.float64)
+    total = weights.sum(-1, keepdims=True)
+    if weights.ndim not in (1, 2) or not np.isfinite(total).all() or (weights < 0).any():
+        raise RuntimeError(
+            explain("multinomial", got=f"weights {input.shape}", expected="finite ones >= 0")
+        )
+    if (total == 0).any() or (not replacement and (weights > 0).sum(-1).min() < num_samples):
+        raise RuntimeError(
+            explain("multinomial", got="too few weights > 0", expected=f"{num_samples} or more")
+        )
+    source = default_generator if generator is None else generator
+    float64 = np.dtype(np.float64)
+    if replacement:
+        ends = (weights / total).cumsum(-1)
+        draws = source.random((*weights.shape[:-1], num_samples), float64) * ends[..., -1:]
+        found = (draws[..., None] >= ends[..., None, :]).sum(-1)
+        return wrap(found.astype(np.int64))
+    # the smallest of exponential times, of which that of weight w has rate w, wins
+    with np.errstate(divide="ignore"):
+        times = -np.log1p(-source.random(weights.shape, float64)) / weights
+    return wrap(np.argsort(times, axis=-1, kind="stable")[..., :num_samples])

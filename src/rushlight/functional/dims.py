@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 from rushlight.errors import explain
 
@@ -29,7 +29,7 @@ def some_dims(dim: int | Sequence[int] | None, ndim: int, where: str) -> tuple[i
     """Return the dims as a sorted tuple; None or an empty sequence means all of them."""
     if dim is None:
         return tuple(range(ndim))
-    if not isinstance(dim, (tuple, list)):
+    if isinstance(dim, SupportsIndex):
         found = [one_dim(index(dim), ndim, where)]
         return tuple(found) if ndim else ()
     if not len(dim):

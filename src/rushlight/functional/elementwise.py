@@ -368,7 +368,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Return `input` with `value` where `mask` (bool, broadcastable) holds."""
-    return where(mask, value, input).to(input.dtype)  # type: ignore[no-any-return]
+    return where(mask, value, input).to(input.dtype)
 
 
 def lerp(input: Tensor, end: Tensor, weight: float | Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.creation import is_tensor
 from rushlight.functional.dims import one_dim
 from rushlight.functional.elementwise import where
 from rushlight.functional.shaping import broadcast_tensors, expand, movedim, reshape
@@ -63,13 +64,10 @@ def getitem(input: Tensor, index: Any) -> Tensor:
         input = apply(ix.getitem, (input,), {"index": basic})
     if advanced is None:
         return input
-    watch = [i for i in (index if isinstance(index, tuple) else (index,)) if is_index_tensor(i)]
+    watch = [
+        i for i in (index if isinstance(index, tuple) else (index,)) if isinstance(i, TensorBase)
+    ]
     return apply(ix.getitem, (input,), {"index": advanced}, watch)
-
-
-def is_index_tensor(part: Any) -> bool:
-    """Tell whether a part of an index is a tensor with dims, whose array is used as it is."""
-    return isinstance(part, TensorBase)
 
 
 def index_parts(index: Any) -> tuple[Any, Any]:
@@ -206,13 +204,13 @@ def scatter(
         tensor([[0., 0., 1.],
                 [1., 0., 0.]])
     """
-    given = value if src is None else src
+    given: Any = value if src is None else src
     at = one_dim(dim, input._array.ndim, "scatter")
     shape, places = input._array.shape, index._array
     _check_along(shape, places, at, "scatter")
     winner = np.full(shape, -1, np.int64)
     grids = ix.along(places, at)
-    if not isinstance(given, TensorBase):
+    if not is_tensor(given):
         winner[grids] = 0
         return where(wrap(winner >= 0), given, input).to(input.dtype)
     _check_source(given, index, input, "scatter")

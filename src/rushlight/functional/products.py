@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
+from rushlight.functional.dims import one_dim, varargs
 from rushlight.functional.picking import diagonal
 from rushlight.functional.shaping import movedim
 from rushlight.ops import linalg
@@ -13,7 +15,21 @@ from rushlight.tensor.tape import TensorBase, apply
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["addmm", "bmm", "dot", "einsum", "matmul", "mm", "mv", "outer"]
+__all__ = [
+    "addmm",
+    "addmv",
+    "baddbmm",
+    "bmm",
+    "dot",
+    "einsum",
+    "inner",
+    "matmul",
+    "mm",
+    "mv",
+    "outer",
+    "tensordot",
+    "vdot",
+]
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
@@ -79,6 +95,53 @@ def addmm(
     """Return beta * input + alpha * (mat1 @ mat2)."""
     product = mm(mat1, mat2)
     return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """Return beta * input + alpha * (mat @ vec)."""
+    return input * beta + mv(mat, vec) * alpha
+
+
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    """Return beta * input + alpha * bmm(batch1, batch2)."""
+    return input * beta + bmm(batch1, batch2) * alpha
+
+
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Return the sums of products over the last dims."""
+    if not input._array.ndim or not other._array.ndim:
+        return input * other
+    return tensordot(input, other, ([-1], [-1]))
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """Sum products over dims: the last `dims` of a with the first of b, or two lists of them."""
+    m, n = a._array.ndim, b._array.ndim
+    if isinstance(dims, int):
+        ours, theirs = list(range(m - dims, m)), list(range(dims))
+    else:
+        ours = [one_dim(d, m, "tensordot") for d in varargs((dims[0],))]
+        theirs = [one_dim(d, n, "tensordot") for d in varargs((dims[1],))]
+    if [a._array.shape[d] for d in ours] != [b._array.shape[d] for d in theirs]:
+        raise ShapeError(
+            explain(
+                "tensordot",
+                got=f"shapes {a.shape} and {b.shape}, dims {ours} and {theirs}",
+                expected="equal sizes",
+            )
+        )
+    rows = [d for d in range(m) if d not in ours]
+    cols = [d for d in range(n) if d not in theirs]
+    size = prod(a._array.shape[d] for d in ours)
+    left = a.permute(*rows, *ours).reshape(prod(a._array.shape[d] for d in rows), size)
+    right = b.permute(*theirs, *cols).reshape(size, prod(b._array.shape[d] for d in cols))
+    shape = [a._array.shape[d] for d in rows] + [b._array.shape[d] for d in cols]
+    return matmul(left, right).reshape(shape)
+
+
+vdot = dot
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:

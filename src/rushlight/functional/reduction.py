@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 from rushlight.arrays import as_dtype, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.dims import one_dim, some_dims
+from rushlight.functional.elementwise import where
+from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
 from rushlight.ops import index as ix
 from rushlight.ops import reduce
@@ -22,24 +25,35 @@ __all__ = [
     "all",
     "amax",
     "amin",
+    "aminmax",
     "any",
     "argmax",
     "argmin",
     "argsort",
+    "bincount",
     "count_nonzero",
     "cumsum",
+    "diff",
+    "dist",
+    "kthvalue",
     "logsumexp",
     "max",
     "mean",
     "median",
     "min",
+    "nanmean",
+    "nansum",
     "norm",
     "prod",
+    "quantile",
     "sort",
     "std",
+    "std_mean",
     "sum",
     "topk",
+    "unique",
     "var",
+    "var_mean",
 ]
 
 Dim = int | Sequence[int] | None
@@ -126,6 +140,33 @@ def std(
     return _reduce(reduce.std, input, dim, keepdim, correction=_correction(unbiased, correction))
 
 
+def var_mean(
+    input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return `var` and `mean`."""
+    return var(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+def std_mean(
+    input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return `std` and `mean`."""
+    return std(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Return the sum over `dim` with nan counted as 0."""
+    x = _converted(input, dtype)
+    return sum(where(x == x, x, 0), dim, keepdim)
+
+
+def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Return the mean over `dim` of what is not nan."""
+    x = _converted(input, dtype)
+    _floating(x, "nanmean")
+    return nansum(x, dim, keepdim) / sum(x == x, dim, keepdim)
+
+
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Return the maximum over `dim`; equal maxima share the gradient."""
     return _reduce(reduce.amax, input, dim, keepdim)
@@ -134,6 +175,13 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Return the minimum over `dim`; equal minima share the gradient."""
     return _reduce(reduce.amin, input, dim, keepdim)
+
+
+def aminmax(
+    input: Tensor, *, dim: int | None = None, keepdim: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return `amin` and `amax` of all or of one dim."""
+    return amin(input, dim, keepdim), amax(input, dim, keepdim)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
@@ -286,12 +334,100 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return ValuesAndIndices(*picked)
 
 
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
+    """Return the k-th smallest value (counted from 1) along `dim`, and where it stands."""
+    found = one_dim(dim, input._array.ndim, "kthvalue")
+    size = input._array.shape[found] if input._array.ndim else 1
+    if not 1 <= k <= size:
+        raise RuntimeError(explain("kthvalue", got=f"k={k}", expected=f"1 to {size}"))
+    values, indices = sort(input, dim)
+    if input._array.ndim:
+        values, indices = values.narrow(found, k - 1, 1), indices.narrow(found, k - 1, 1)
+        if not keepdim:
+            values, indices = values.squeeze(found), indices.squeeze(found)
+    return ValuesAndIndices(values, indices)
+
+
+def quantile(
+    input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False
+) -> Tensor:
+    """Return the q-quantile (0 <= q <= 1), linear between neighbours; several for a vector q."""
+    _floating(input, "quantile")
+    x = input.reshape(-1) if dim is None else input
+    at = one_dim(0 if dim is None else dim, x._array.ndim, "quantile")
+    places = np.asarray(q._array if isinstance(q, TensorBase) else q, x._array.dtype)
+    if ((places < 0) | (places > 1)).any():
+        raise RuntimeError(explain("quantile", got=f"q={q}", expected="0 to 1"))
+    ordered = sort(x, at).values
+    parts = []
+    for place in places.ravel() * (x._array.shape[at] - 1):
+        low = int(place)
+        high = builtins.min(low + 1, x._array.shape[at] - 1)
+        a, b = ordered.narrow(at, low, 1), ordered.narrow(at, high, 1)
+        part = a + (b - a) * float(place - low)
+        if dim is None:
+            part = part.reshape((1,) * input._array.ndim if keepdim else ())
+        parts.append(part if keepdim or dim is None else part.squeeze(at))
+    return parts[0] if not places.ndim else stack(parts)
+
+
+def diff(input: Tensor, n: int = 1, dim: int = -1) -> Tensor:
+    """Return the n-th differences of neighbours along `dim`."""
+    at = one_dim(dim, input._array.ndim, "diff")
+    for _ in range(n):
+        size = input._array.shape[at]
+        rest = builtins.max(size - 1, 0)
+        input = input.narrow(at, size - rest, rest) - input.narrow(at, 0, rest)
+    return input
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """Return the p-norm of the difference."""
+    return norm(input - other, p)
+
+
 # ---- bools and counts
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """Return the distinct elements (or slices of `dim`) in order.
+
+    Args:
+        sorted: accepted; they always are in order.
+        return_inverse: also return where in the result each element is.
+        return_counts: also return how often each occurs.
+    """
+    array = input._array
+    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=dim)
+    found = [wrap(values)]
+    if return_inverse:
+        found.append(wrap(inverse.reshape(array.shape if dim is None else -1)))
+    if return_counts:
+        found.append(wrap(counts))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
+    """Return how often (or with what total weight) each of 0, 1, ... occurs in a vector."""
+    if input._array.ndim != 1 or input._array.dtype.kind not in "iu" or (input._array < 0).any():
+        raise RuntimeError(
+            explain("bincount", got=f"{input.dtype.name} {input.shape}", expected="a vector >= 0")
+        )
+    by = None if weights is None else weights._array
+    counts = np.bincount(input._array, by, minlength)
+    return wrap(counts.astype(by.dtype) if by is not None and by.dtype.kind == "f" else counts)
 
 
 def _logic(f: Any, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
     dims = some_dims(dim, x._array.ndim, f.__name__)
-    return wrap(f(x._array, axis=dims, keepdims=keepdim))
+    found = f(x._array, axis=dims, keepdims=keepdim)
+    return wrap(found.astype(np.uint8) if x._array.dtype == np.uint8 else found)  # as torch
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:

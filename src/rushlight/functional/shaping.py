@@ -19,16 +19,25 @@ if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "broadcast_shapes",
     "broadcast_tensors",
     "broadcast_to",
     "cat",
     "chunk",
     "clone",
     "concat",
+    "concatenate",
+    "dstack",
     "expand",
     "flatten",
     "flip",
+    "fliplr",
+    "flipud",
+    "hstack",
     "meshgrid",
+    "moveaxis",
     "movedim",
     "narrow",
     "permute",
@@ -41,12 +50,14 @@ __all__ = [
     "squeeze",
     "stack",
     "swapaxes",
+    "swapdims",
     "t",
     "tile",
     "transpose",
     "unbind",
     "unflatten",
     "unsqueeze",
+    "vstack",
 ]
 
 
@@ -124,7 +135,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return apply(sh.permute, (input,), {"dims": tuple(order)})
 
 
-swapaxes = transpose
+swapaxes = swapdims = transpose
 
 
 def t(input: Tensor) -> Tensor:
@@ -147,6 +158,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     for to, source_dim in sorted(zip(tos, froms, strict=True)):
         order.insert(to, source_dim)
     return permute(input, order)
+
+
+moveaxis = movedim
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
@@ -180,9 +194,19 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     return expand(input, size)
 
 
+def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """Return the shape that tensors of these shapes broadcast to."""
+    try:
+        return np.broadcast_shapes(*[tuple(shape) for shape in shapes])
+    except ValueError:
+        raise ShapeError(
+            explain("broadcast", got=f"shapes {shapes}", expected="shapes that broadcast")
+        ) from None
+
+
 def broadcast_tensors(*tensors: Tensor) -> list[Tensor]:
     """Broadcast all tensors against each other."""
-    shape = np.broadcast_shapes(*[x._array.shape for x in tensors])
+    shape = broadcast_shapes(*[x._array.shape for x in tensors])
     return [expand(x, shape) for x in tensors]
 
 
@@ -223,7 +247,34 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return apply(sh.cat, tuple(parts), {"dim": at})
 
 
-concat = cat
+concat = concatenate = cat
+
+
+def atleast_1d(input: Tensor) -> Tensor:
+    """Return a tensor with one dim or more."""
+    return input if input._array.ndim else reshape(input, 1)
+
+
+def atleast_2d(input: Tensor) -> Tensor:
+    """Return a tensor with two dims or more; a vector becomes a row."""
+    return input if input._array.ndim > 1 else reshape(input, 1, -1)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along dim 1 (vectors along dim 0)."""
+    parts = [atleast_1d(x) for x in tensors]
+    return cat(parts, 0 if parts and parts[0]._array.ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along dim 0; vectors become rows."""
+    return cat([atleast_2d(x) for x in tensors], 0)
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along dim 2; matrices get a third dim."""
+    wide = [atleast_2d(x) for x in tensors]
+    return cat([unsqueeze(x, 2) if x._array.ndim == 2 else x for x in wide], 2)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -307,6 +358,16 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     named = varargs(dims)
     found = some_dims(named, input._array.ndim, "flip") if named else ()
     return apply(sh.flip, (input,), {"dims": found})
+
+
+def fliplr(input: Tensor) -> Tensor:
+    """Reverse dim 1."""
+    return flip(input, 1)
+
+
+def flipud(input: Tensor) -> Tensor:
+    """Reverse dim 0."""
+    return flip(input, 0)
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:

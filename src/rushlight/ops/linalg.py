@@ -145,7 +145,7 @@ def _einsum_forward(*xs: Any, inputs: tuple[str, ...], output: str) -> Result:
 
 def _einsum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (inputs, output), xs, g = saved.constants, saved.inputs, grads[0]
-    found = []
+    found: list[Any] = []
     for i, (letters, need) in enumerate(zip(inputs, needs, strict=True)):
         if not need:
             found.append(None)

@@ -19,6 +19,8 @@ Grads = tuple[Any, ...]
 Dims = tuple[int, ...]
 
 _column_sum = kernel("column_sum")
+_total: Any = np.add.reduce  # without overloads, which know no keepdims of type bool
+_product: Any = np.multiply.reduce
 
 
 def kept(shape: tuple[int, ...], dims: Dims) -> tuple[int, ...]:
@@ -46,9 +48,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _sum_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    y = np.add.reduce(
-        x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
-    )
+    y = _total(x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
     return (y,), Saved((None,), constants=(x.shape, dims))
 
 
@@ -64,7 +64,7 @@ def _mean(x: Any, dims: Dims, keepdim: bool) -> Any:
     count = _count(x.shape, dims)
     if count and dims:
         return x.mean(axis=dims, keepdims=keepdim)
-    return np.add.reduce(x, axis=dims, keepdims=keepdim) / np.asarray(count, x.dtype)  # 0 / 0: nan
+    return _total(x, axis=dims, keepdims=keepdim) / np.asarray(count, x.dtype)  # 0 / 0: nan
 
 
 def _mean_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -85,7 +85,7 @@ mean = define("mean", _mean_forward, _mean_backward, casts="none")
 
 def _var(x: Any, dims: Dims, keepdim: bool, correction: float) -> Any:
     centred = x - _mean(x, dims, True)
-    total = np.add.reduce(centred * centred, axis=dims, keepdims=keepdim)
+    total = _total(centred * centred, axis=dims, keepdims=keepdim)
     return total / np.asarray(max(_count(x.shape, dims) - correction, 0), x.dtype)
 
 
@@ -136,7 +136,7 @@ def _extreme(name: str, f: Any) -> Any:
     def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
         x, y, dims = ew.mask(saved.inputs[0]), ew.mask(saved.outputs[0]), saved.constants
         hit = x == y.reshape(kept(x.shape, dims))
-        share = hit / np.maximum(np.add.reduce(hit, axis=dims, keepdims=True), 1)
+        share = hit / np.maximum(_total(hit, axis=dims, keepdims=True), 1)
         return (spread(grads[0], x.shape, dims) * share.astype(x.dtype),)
 
     return define(name, forward, backward)
@@ -150,9 +150,7 @@ amin = _extreme("amin", np.amin)
 
 
 def _prod_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    y = np.multiply.reduce(
-        x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None
-    )
+    y = _product(x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
     return (y,), Saved((x,), (y,), constants=dims)
 
 
@@ -201,7 +199,7 @@ cumsum = define("cumsum", _cumsum_forward, _cumsum_backward, fresh=True)
 def _logsumexp_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
     top = np.amax(x, axis=dims, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, np.zeros_like(top))  # inf - inf would be nan
-    y = np.log(np.add.reduce(np.exp(x - top), axis=dims, keepdims=True)) + top
+    y = np.log(_total(np.exp(x - top), axis=dims, keepdims=True)) + top
     if not keepdim:
         y = y.reshape([n for i, n in enumerate(x.shape) if i not in dims])
     return (y,), Saved((x,), (y,), constants=dims)
@@ -216,7 +214,7 @@ logsumexp = define("logsumexp", _logsumexp_forward, _logsumexp_backward, casts="
 
 
 def _norm_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    y = np.sqrt(np.add.reduce(x * x, axis=dims, keepdims=keepdim))
+    y = np.sqrt(_total(x * x, axis=dims, keepdims=keepdim))
     return (y,), Saved((x,), (y,), constants=dims)
 
 

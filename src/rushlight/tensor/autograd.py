@@ -216,7 +216,20 @@ def grad(
                 )
     if create_graph:
         return tuple(found)
-    return tuple(None if g is None else wrap(g) for g in found)
+    return _owned(found, seeds)
+
+
+def _owned(found: Sequence[Any], seeds: Sequence[Any]) -> tuple[Any, ...]:
+    """Return gradients as tensors of which none shares memory with another or with a seed."""
+    held = list(seeds)
+    tensors = []
+    for g in found:
+        if g is not None:
+            if not g.flags.writeable or any(np.may_share_memory(g, other) for other in held):
+                g = g.copy()
+            held.append(g)
+        tensors.append(None if g is None else wrap(g))
+    return tuple(tensors)
 
 
 # ---- user-defined functions
@@ -299,10 +312,7 @@ class Function:
                 cls.setup_context(ctx, args, found)
         several = isinstance(found, tuple)
         given = found if several else (found,)
-        outputs = tuple(
-            out.detach() if isinstance(out, TensorBase) and any(out is a for a in args) else out
-            for out in given
-        )
+        outputs = tuple(_detached(out) if any(out is a for a in args) else out for out in given)
         if state.recording and any(ctx.needs_input_grad):
             cls._record(ctx, args, outputs, given)
         return outputs if several else outputs[0]
@@ -343,6 +353,11 @@ class Function:
                 )
             )
         return [r if graph or r is None else r._array for r in results[: len(needs)]]
+
+
+def _detached(out: Any) -> Any:
+    tensor = isinstance(out, TensorBase)
+    return out.detach() if tensor else out
 
 
 def _never(*args: Any, **options: Any) -> Any:

@@ -34,7 +34,7 @@ class Convert(TensorBase):
         target, copy = _target(self._array.dtype, args, dict(kwargs))
         if target != self._array.dtype:
             return apply(sh.cast, (self,), {"dtype": target})
-        return apply(sh.clone, (self,), {}) if copy else self
+        return apply(sh.clone, (self,), {}) if copy else self  # type: ignore[return-value]
 
     def type(self, dtype: Any) -> Tensor:
         """Convert to a dtype."""
@@ -56,6 +56,18 @@ class Convert(TensorBase):
         """Convert to float64."""
         return self.to(np.float64)
 
+    def byte(self) -> Tensor:
+        """Convert to uint8."""
+        return self.to(np.uint8)
+
+    def char(self) -> Tensor:
+        """Convert to int8."""
+        return self.to(np.int8)
+
+    def short(self) -> Tensor:
+        """Convert to int16."""
+        return self.to(np.int16)
+
     def int(self) -> Tensor:
         """Convert to int32."""
         return self.to(np.int32)
@@ -71,6 +83,14 @@ class Convert(TensorBase):
     def cpu(self) -> Self:
         """Return the tensor, which is on the CPU already."""
         return self
+
+    def cuda(self, device: Any = None) -> Tensor:
+        """Refuse: this build computes on the CPU.
+
+        Raises:
+            DeviceError: always.
+        """
+        return self.to("cuda")
 
 
 def _target(dtype_now: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:

@@ -6,12 +6,13 @@ and the methods with an underscore refuse, naming the alternative.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.functional.picking import _plain
+from rushlight.functional.picking import index_parts
 from rushlight.random import Generator, default_generator
 from rushlight.tensor.tape import TensorBase, cell, state
 
@@ -23,6 +24,30 @@ __all__ = ["InPlace"]
 
 def _value(other: Any) -> Any:
     return other._array if isinstance(other, TensorBase) else other
+
+
+def _misfit(where: str, array: Any, *values: Any) -> Exception:
+    """Return the error of a write that NumPy refused."""
+    if not array.flags.writeable:
+        return RuntimeError(
+            explain(where, got="a tensor made by expand()", expected="one cell for each element",
+                    fix="clone() it before writing")
+        )  # fmt: skip
+    shapes = " and ".join(str(np.shape(value)) for value in values)
+    return ShapeError(
+        explain(where, got=f"values {shapes}", expected=f"to broadcast to {array.shape}")
+    )
+
+
+def _in_place(name: str) -> Any:
+    """Make the method `name_`, which replaces the elements by what `name` returns."""
+
+    def method(self: InPlace, *args: Any, **kwargs: Any) -> InPlace:
+        return self._replace(name, args, kwargs)
+
+    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__doc__ = f"Do `{name}` in place."
+    return method
 
 
 class InPlace(TensorBase):
@@ -53,12 +78,7 @@ class InPlace(TensorBase):
                 explain(f"{name}_", got=str(error), expected=f"values that fit {array.dtype.name}")
             ) from None
         except ValueError:
-            shapes = [np.shape(value) for value in values]
-            raise ShapeError(
-                explain(
-                    f"{name}_", got=f"shapes {shapes}", expected=f"to broadcast to {array.shape}"
-                )
-            ) from None
+            raise _misfit(f"{name}_", array, *values) from None
         cell(self)[0] += 1
         return self
 
@@ -138,23 +158,81 @@ class InPlace(TensorBase):
         """Move by `weight` of the way to `end` in place."""
         return self.add_((end - self) * weight)
 
+    # ---- by the method of the same name
+
+    abs_ = _in_place("abs")
+    bitwise_and_ = _in_place("bitwise_and")
+    bitwise_not_ = _in_place("bitwise_not")
+    bitwise_or_ = _in_place("bitwise_or")
+    bitwise_xor_ = _in_place("bitwise_xor")
+    ceil_ = _in_place("ceil")
+    clamp_max_ = _in_place("clamp_max")
+    clamp_min_ = _in_place("clamp_min")
+    clip_ = _in_place("clip")
+    cos_ = _in_place("cos")
+    cosh_ = _in_place("cosh")
+    erf_ = _in_place("erf")
+    exp2_ = _in_place("exp2")
+    expm1_ = _in_place("expm1")
+    floor_ = _in_place("floor")
+    floor_divide_ = _in_place("floor_divide")
+    fmod_ = _in_place("fmod")
+    frac_ = _in_place("frac")
+    index_add_ = _in_place("index_add")
+    index_fill_ = _in_place("index_fill")
+    log_ = _in_place("log")
+    log10_ = _in_place("log10")
+    log1p_ = _in_place("log1p")
+    log2_ = _in_place("log2")
+    logical_and_ = _in_place("logical_and")
+    logical_not_ = _in_place("logical_not")
+    logical_or_ = _in_place("logical_or")
+    logical_xor_ = _in_place("logical_xor")
+    nan_to_num_ = _in_place("nan_to_num")
+    reciprocal_ = _in_place("reciprocal")
+    remainder_ = _in_place("remainder")
+    round_ = _in_place("round")
+    rsqrt_ = _in_place("rsqrt")
+    scatter_ = _in_place("scatter")
+    scatter_add_ = _in_place("scatter_add")
+    sigmoid_ = _in_place("sigmoid")
+    sign_ = _in_place("sign")
+    sin_ = _in_place("sin")
+    sinh_ = _in_place("sinh")
+    square_ = _in_place("square")
+    tan_ = _in_place("tan")
+    tanh_ = _in_place("tanh")
+    tril_ = _in_place("tril")
+    triu_ = _in_place("triu")
+    trunc_ = _in_place("trunc")
+
     # ---- filling
 
     def _fill(self, name: str, values: Any) -> Self:
         if self._tracked(values):
             self._refuse(f"{name}_", f"{name}_ on .data")
         try:
-            self._array[...] = _value(values)
+            with np.errstate(all="ignore"):
+                self._array[...] = _value(values)
         except ValueError:
-            raise ShapeError(
-                explain(
-                    f"{name}_",
-                    got=f"values {np.shape(_value(values))}",
-                    expected=f"to broadcast to {self._array.shape}",
-                )
-            ) from None
+            raise _misfit(f"{name}_", self._array, _value(values)) from None
         cell(self)[0] += 1
         return self
+
+    def _replace(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
+        """Put what the method `name` returns in place of the elements."""
+        if self._tracked(*args, *kwargs.values()):
+            self._refuse(f"{name}_", f"the version without underscore, x = x.{name}(...)")
+        found = getattr(self, name)(*args, **kwargs)._array
+        if found.dtype != self._array.dtype:
+            raise DtypeError(
+                explain(
+                    f"{name}_", got=f"a result of {found.dtype.name}", expected=self._array.dtype
+                )
+            )
+        if found.shape != self._array.shape:
+            raise _misfit(f"{name}_", self._array, found)
+        return self._fill(name, found)
 
     def fill_(self, value: Any) -> Self:
         """Fill with one value."""
@@ -168,13 +246,28 @@ class InPlace(TensorBase):
         """Copy (broadcast, convert) the elements of another tensor."""
         return self._fill("copy", src)
 
+    def apply_(self, callable: Callable[[Any], Any]) -> Self:
+        """Replace each element by what a Python function returns for it; slow."""
+        values = [callable(v) for v in self._array.ravel().tolist()]
+        return self._fill(
+            "apply", np.reshape(np.asarray(values, self._array.dtype), self._array.shape)
+        )
+
+    def fill_diagonal_(self, fill_value: float) -> Self:
+        """Fill the main diagonal of a matrix with one value."""
+        if self._array.ndim != 2:
+            raise ShapeError(explain("fill_diagonal_", got=self._array.shape, expected="a matrix"))
+        diagonal = np.eye(*self._array.shape, dtype=np.bool_)
+        return self._fill("fill_diagonal", np.where(diagonal, fill_value, self._array))
+
     def masked_fill_(self, mask: Tensor, value: float) -> Self:
         """Fill with a value where a bool mask holds."""
         if self._tracked():
             self._refuse("masked_fill_", "x = x.masked_fill(mask, value)")
-        np.copyto(self._array, value, where=mask._array, casting="unsafe")
-        cell(self)[0] += 1
-        return self
+        filled = np.where(mask._array, _value(value), self._array)
+        if filled.shape != self._array.shape:
+            raise _misfit("masked_fill_", self._array, mask._array)
+        return self._fill("masked_fill", filled)
 
     def uniform_(
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
@@ -211,17 +304,16 @@ class InPlace(TensorBase):
             self._refuse(
                 "x[index] = value", "rushlight.where(mask, value, x) or rushlight.cat([...])"
             )
-        plain = _plain(index)
+        basic, advanced = index_parts(index)
+        if advanced is None:
+            target, place = self._array, basic
+        else:
+            target, place = (self._array if basic is None else self._array[basic]), advanced
         try:
-            self._array[plain] = _value(value)
+            with np.errstate(all="ignore"):
+                target[place] = _value(value)
         except ValueError:
-            raise ShapeError(
-                explain(
-                    "x[index] = value",
-                    got=f"a value {np.shape(_value(value))}",
-                    expected=f"to broadcast to {self._array[plain].shape}",
-                )
-            ) from None
+            raise _misfit("x[index] = value", target[place], _value(value)) from None
         cell(self)[0] += 1
 
 

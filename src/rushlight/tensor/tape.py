@@ -77,7 +77,7 @@ Edge: TypeAlias = tuple[Any, int, tuple[int, ...]]  # producer Node or leaf tens
 
 def wrap(array: Any) -> Tensor:
     """Make a tensor of an array (or NumPy scalar) without checks and without a graph."""
-    out: Tensor = object.__new__(tensor_type)
+    out: Tensor = object.__new__(tensor_type)  # noqa: F821 (set by tensor.py)
     out._array = array if array.__class__ is np.ndarray else _unscalar(array)
     return out
 

@@ -18,11 +18,13 @@ from rushlight.tensor import tape
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.inplace import InPlace
+from rushlight.tensor.methods import Methods
 from rushlight.tensor.tape import TensorBase, apply, cell, wrap
 
 __all__ = ["Tensor", "device"]
 
 _hook_ids = count()
+_COMPARABLE = (TensorBase, bool, int, float, np.generic, np.ndarray)
 
 
 class device(str):
@@ -62,7 +64,7 @@ class Handle:
         self._hooks.pop(self._key, None)
 
 
-class Tensor(Convert, InPlace):
+class Tensor(Methods, Convert, InPlace):
     """An N-dimensional array that records what is done to it, so that gradients can be computed.
 
     Args:
@@ -152,6 +154,28 @@ class Tensor(Convert, InPlace):
         """Tell whether the dtype is floating."""
         return is_float(self._array.dtype)
 
+    def is_complex(self) -> bool:
+        """Tell whether the dtype is complex; none is."""
+        return False
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it is on a GPU; none is."""
+        return False
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._array.nbytes
+
+    def nelement(self) -> int:
+        """Return the number of elements."""
+        return self._array.size
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return int(self._array.ctypes.data)
+
     def element_size(self) -> int:
         """Return the bytes of one element."""
         return self._array.itemsize
@@ -166,11 +190,16 @@ class Tensor(Convert, InPlace):
             raise TypeError("iteration over a tensor without dims")
         return iter(self.unbind())
 
+    def __contains__(self, element: Any) -> bool:
+        return bool((self == element).any())
+
     def __repr__(self) -> str:
         return text(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.ndim == 0 else format(str(self), spec)
+        if self.ndim == 0 and type(self) is Tensor:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     # ---- out of the library
 
@@ -262,15 +291,16 @@ class Tensor(Convert, InPlace):
     @property
     def grad(self) -> Tensor | None:
         """The accumulated gradient."""
-        if self._grad is None:
-            return None
-        return self._grad
+        found: Tensor | None = self._grad
+        return found
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape):
             got = getattr(value, "shape", type(value).__name__)
             raise ShapeError(explain(".grad", got=got, expected=f"a Tensor {self.shape} or None"))
+        if value is not None and value.dtype != self.dtype:
+            raise DtypeError(explain(".grad", got=value.dtype.name, expected=self.dtype.name))
         self._grad = value
 
     def detach(self) -> Tensor:
@@ -302,6 +332,12 @@ class Tensor(Convert, InPlace):
         from rushlight.tensor.autograd import backward
 
         backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether it keeps `.grad` though it is not a leaf."""
+        kept = None if self._node is None else self._node.retains
+        return kept is not None and self._index in kept
 
     def retain_grad(self) -> None:
         """Keep `.grad` for a tensor that is not a leaf."""
@@ -336,27 +372,28 @@ class Tensor(Convert, InPlace):
             return self
         return apply(sh.contiguous, (self,), {})
 
-    def new_tensor(self, data: Any, *, dtype: Any = None) -> Tensor:
+    def new_tensor(self, data: Any, *, dtype: Any = None, **options: Any) -> Tensor:
         """Make a tensor of `data` with this one's dtype."""
-        return F.tensor(data, dtype=self.dtype if dtype is None else dtype)
+        return F.tensor(data, dtype=self.dtype if dtype is None else dtype, **options)
 
-    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
+    def new_zeros(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Make zeros of this dtype."""
-        return F.zeros(*size, dtype=self.dtype if dtype is None else dtype)
+        return F.zeros(*size, dtype=self.dtype if dtype is None else dtype, **options)
 
-    def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
+    def new_ones(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Make ones of this dtype."""
-        return F.ones(*size, dtype=self.dtype if dtype is None else dtype)
+        return F.ones(*size, dtype=self.dtype if dtype is None else dtype, **options)
 
     def new_full(
-        self, size: Sequence[SupportsIndex], fill_value: Any, *, dtype: Any = None
+        self, size: Sequence[int], fill_value: Any, *, dtype: Any = None, **options: Any
     ) -> Tensor:
         """Make a filled tensor of this dtype."""
-        return F.full(size, fill_value, dtype=self.dtype if dtype is None else dtype)  # type: ignore[arg-type]
+        kind = self.dtype if dtype is None else dtype
+        return F.full(size, fill_value, dtype=kind, **options)
 
-    def new_empty(self, *size: Any, dtype: Any = None) -> Tensor:
+    def new_empty(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Make an uninitialized tensor of this dtype."""
-        return F.empty(*size, dtype=self.dtype if dtype is None else dtype)
+        return F.empty(*size, dtype=self.dtype if dtype is None else dtype, **options)
 
     # ---- copies and pickles
 
@@ -405,8 +442,14 @@ class Tensor(Convert, InPlace):
     def __floordiv__(self, other: Any) -> Tensor:
         return F.floor_divide(self, other)
 
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return F.floor_divide(other, self)
+
     def __mod__(self, other: Any) -> Tensor:
         return F.remainder(self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return F.remainder(other, self)
 
     def __matmul__(self, other: Any) -> Tensor:
         return F.matmul(self, other)
@@ -420,161 +463,25 @@ class Tensor(Convert, InPlace):
     __abs__ = F.abs
     __getitem__ = F.getitem
     __hash__ = object.__hash__
-    __eq__ = F.eq  # type: ignore[assignment]
-    __ne__ = F.ne  # type: ignore[assignment]
     __lt__ = F.lt
     __le__ = F.le
     __gt__ = F.gt
     __ge__ = F.ge
+    __and__ = __rand__ = F.bitwise_and
+    __or__ = __ror__ = F.bitwise_or
+    __xor__ = __rxor__ = F.bitwise_xor
+    __invert__ = F.bitwise_not
 
-    def __invert__(self) -> Tensor:
-        return wrap(~self._array)
+    def __pos__(self) -> Tensor:
+        return self
 
-    def _bitwise(self, f: Any, other: Any) -> Tensor:
-        return wrap(f(self._array, other._array if isinstance(other, TensorBase) else other))
+    def __eq__(self, other: object) -> Any:
+        return F.eq(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
 
-    def __and__(self, other: Any) -> Tensor:
-        return self._bitwise(np.bitwise_and, other)
+    def __ne__(self, other: object) -> Any:
+        return F.ne(self, other) if isinstance(other, _COMPARABLE) else NotImplemented
 
-    def __or__(self, other: Any) -> Tensor:
-        return self._bitwise(np.bitwise_or, other)
-
-    def __xor__(self, other: Any) -> Tensor:
-        return self._bitwise(np.bitwise_xor, other)
-
-    # ---- the functions, as methods
-
-    abs = F.abs
-    acos = F.acos
-    acosh = F.acosh
-    add = F.add
-    asin = F.asin
-    asinh = F.asinh
-    atan = F.atan
-    atan2 = F.atan2
-    atanh = F.atanh
-    ceil = F.ceil
-    clamp = F.clamp
-    cos = F.cos
-    cosh = F.cosh
-    div = F.div
-    eq = F.eq
-    erf = F.erf
-    exp = F.exp
-    exp2 = F.exp2
-    expm1 = F.expm1
-    floor = F.floor
-    floor_divide = F.floor_divide
-    fmod = F.fmod
-    ge = F.ge
-    gt = F.gt
-    isclose = F.isclose
-    allclose = F.allclose
-    equal = F.equal
-    isfinite = F.isfinite
-    isinf = F.isinf
-    isnan = F.isnan
-    le = F.le
-    lerp = F.lerp
-    log = F.log
-    log10 = F.log10
-    log1p = F.log1p
-    log2 = F.log2
-    logical_and = F.logical_and
-    logical_not = F.logical_not
-    logical_or = F.logical_or
-    logical_xor = F.logical_xor
-    lt = F.lt
-    masked_fill = F.masked_fill
-    maximum = F.maximum
-    minimum = F.minimum
-    mul = F.mul
-    ne = F.ne
-    neg = F.neg
-    pow = F.pow
-    reciprocal = F.reciprocal
-    relu = F.relu
-    remainder = F.remainder
-    round = F.round
-    rsqrt = F.rsqrt
-    sigmoid = F.sigmoid
-    sign = F.sign
-    sin = F.sin
-    sinh = F.sinh
-    sqrt = F.sqrt
-    square = F.square
-    sub = F.sub
-    tan = F.tan
-    tanh = F.tanh
-    trunc = F.trunc
-    all = F.all
-    amax = F.amax
-    amin = F.amin
-    any = F.any
-    argmax = F.argmax
-    argmin = F.argmin
-    argsort = F.argsort
-    count_nonzero = F.count_nonzero
-    cumsum = F.cumsum
-    logsumexp = F.logsumexp
-    max = F.max
-    mean = F.mean
-    median = F.median
-    min = F.min
-    norm = F.norm
-    prod = F.prod
-    sort = F.sort
-    std = F.std
-    sum = F.sum
-    topk = F.topk
-    var = F.var
-    broadcast_to = F.broadcast_to
-    chunk = F.chunk
-    clone = F.clone
-    diagonal = F.diagonal
-    expand = F.expand
-    flatten = F.flatten
-    flip = F.flip
-    gather = F.gather
-    index_select = F.index_select
-    masked_select = F.masked_select
-    movedim = F.movedim
-    narrow = F.narrow
-    nonzero = F.nonzero
-    permute = F.permute
-    ravel = F.ravel
-    repeat = F.repeat
-    repeat_interleave = F.repeat_interleave
-    reshape = F.reshape
-    roll = F.roll
-    scatter_add = F.scatter_add
-    select = F.select
-    split = F.split
-    squeeze = F.squeeze
-    swapaxes = F.swapaxes
-    t = F.t
-    tile = F.tile
-    transpose = F.transpose
-    tril = F.tril
-    triu = F.triu
-    unbind = F.unbind
-    unflatten = F.unflatten
-    unsqueeze = F.unsqueeze
-    addmm = F.addmm
-    bmm = F.bmm
-    dot = F.dot
-    matmul = F.matmul
-    mm = F.mm
-    mv = F.mv
-    outer = F.outer
-    numel = F.numel
-    bernoulli = F.bernoulli
-    log_softmax = F.log_softmax
-    softmax = F.softmax
-
-    def unique(self) -> Tensor:
-        """Return the distinct elements in order."""
-        return wrap(np.unique(self._array))
+    # ---- shapes
 
     def view(self, *shape: Any) -> Tensor:
         """Return the tensor in another shape (or dtype: reinterpreted bytes are not supported).
@@ -582,6 +489,10 @@ class Tensor(Convert, InPlace):
         Shares memory where the layout allows it and copies where it does not.
         """
         return F.reshape(self, *shape)
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """Return the tensor where the condition holds and `other` elsewhere."""
+        return F.where(condition, self, other)
 
     def view_as(self, other: Tensor) -> Tensor:
         """Return the tensor in the shape of another."""

@@ -1,0 +1,122 @@
+"""Elementwise functions made of others, and torch's second names for some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight.functional.elementwise import (
+    abs,
+    clamp,
+    div,
+    erf,
+    exp,
+    log,
+    log1p,
+    maximum,
+    mul,
+    neg,
+    sqrt,
+    sub,
+    trunc,
+    where,
+)
+from rushlight.tensor.tape import TensorBase
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = [
+    "absolute",
+    "addcdiv",
+    "addcmul",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "divide",
+    "erfc",
+    "frac",
+    "hypot",
+    "logaddexp",
+    "logit",
+    "multiply",
+    "nan_to_num",
+    "negative",
+    "subtract",
+    "true_divide",
+    "xlogy",
+]
+
+absolute = abs
+clip = clamp
+divide = true_divide = div
+multiply = mul
+negative = neg
+subtract = sub
+
+
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """Return x limited from below."""
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """Return x limited from above."""
+    return clamp(input, max=max)
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """Return x + value * a * b."""
+    return input + tensor1 * tensor2 * value
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """Return x + value * a / b."""
+    return input + tensor1 / tensor2 * value
+
+
+def frac(input: Tensor) -> Tensor:
+    """Return the fraction of x, with its sign."""
+    return input - trunc(input)
+
+
+def erfc(input: Tensor) -> Tensor:
+    """Return 1 - erf(x)."""
+    return 1.0 - erf(input)
+
+
+def hypot(input: Tensor, other: Tensor) -> Tensor:
+    """Return sqrt(a^2 + b^2)."""
+    return sqrt(input * input + other * other)
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """Return ln(e^a + e^b) without overflow."""
+    gap = -abs(where(input == other, 0.0, input - other))  # inf - inf would be nan
+    return maximum(input, other) + log1p(exp(gap))
+
+
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """Return ln(x / (1 - x)), with x limited to [eps, 1 - eps] if eps is given."""
+    x = input if eps is None else clamp(input, eps, 1.0 - eps)
+    return log(x / (1.0 - x))
+
+
+def xlogy(input: Any, other: Any) -> Tensor:
+    """Return a ln b, and 0 where a is 0 (b not nan)."""
+    zero = (input == 0) & (other == other) if isinstance(other, TensorBase) else input == 0
+    return where(zero, 0.0, input * log(where(zero, 1.0, other)))
+
+
+def nan_to_num(
+    input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """Return x with nan, inf and -inf replaced (by default 0 and the dtype's limits)."""
+    array = input._array
+    if array.dtype.kind != "f":
+        return input.clone()
+    limits = np.finfo(array.dtype)
+    x = where(input != input, nan, input)
+    x = where(x == np.inf, float(limits.max) if posinf is None else posinf, x)
+    return where(x == -np.inf, float(limits.min) if neginf is None else neginf, x)
