@@ -57,6 +57,7 @@ def test_min_delta_decides_when_to_stop_not_which_weights_are_best():
     stopping = EarlyStopping(patience=2, min_delta=1)
     trainer, history, seen = played([5, 4.5, 4.25, 1], stopping)
     assert len(history) == 3
+    assert "has not improved by more than 1 for 2 epochs (best: epoch 3)" in trainer.stopped
     np.testing.assert_array_equal(weights(trainer), seen[2])
 
 

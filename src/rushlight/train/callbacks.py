@@ -200,8 +200,10 @@ class EarlyStopping(KeepBest):
         super().on_epoch_end(trainer=trainer, epoch=epoch, record=record)
         self._waited = 0 if self._reference.improved(record, self.min_delta) else self._waited + 1
         if self._waited >= self.patience:
+            by = f" by more than {self.min_delta:g}" if self.min_delta else ""
+            epochs = f"{self.patience} epoch{'s' * (self.patience > 1)}"
             trainer.stop(
-                f"{self.best.monitor} has not improved for {self.patience} epochs "
+                f"{self.best.monitor} has not improved{by} for {epochs} "
                 f"(best: epoch {self.best_epoch})"
             )
 
