@@ -74,7 +74,9 @@ class Side:
         elif name == "write":
             p.detach().numpy()[...] = value
         elif name == "hold":
-            self.held.append(p.detach().numpy())
+            tensors = [p, *self.optimizer.state.get(p, {}).values()]
+            array = tensors[value % len(tensors)].detach().numpy()
+            self.held.append(array if value < 8 else array.reshape(-1)[:2])
         elif name == "release":
             self.held.clear()
         elif name == "group" and len(self.optimizer.param_groups) == 1:
@@ -99,8 +101,13 @@ class Side:
             self.optimizer.state.pop(p, None)
         elif name == "count" and "step" in self.optimizer.state.get(p, ()):
             self.optimizer.state[p]["step"].fill_(value + 1)
-        elif name == "momentum" and "exp_avg" in self.optimizer.state.get(p, ()):
-            self.optimizer.state[p]["exp_avg"] = rl.full(p.shape, 0.5, dtype=p.dtype)
+        elif name == "replace" and self.optimizer.state.get(p):
+            entry = self.optimizer.state[p]
+            key = sorted(entry)[value % len(entry)]
+            if value < 8 and key != "step":
+                entry[key] = rl.full(p.shape, 0.5, dtype=p.dtype)
+            else:
+                entry[key].data = entry[key].data.clone() + 1
         elif name == "amsgrad" and self.kind is not SGD:
             self.optimizer.param_groups[0]["amsgrad"] ^= True
 
@@ -117,7 +124,7 @@ ACTIONS = st.tuples(
     st.sampled_from(
         [
             *("step", "step", "step", "step", "partial", "partial", "rebind", "strided", "write"),
-            *("hold", "release", "group", "anew", "copy", "forget", "count", "momentum"),
+            *("hold", "release", "group", "anew", "copy", "forget", "count", "replace"),
             *("amsgrad", "round trip"),
         ]
     ),
@@ -125,7 +132,7 @@ ACTIONS = st.tuples(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.sampled_from(KINDS), st.sampled_from(["float32", "float64"]), st.lists(ACTIONS, max_size=14)
 )

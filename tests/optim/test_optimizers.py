@@ -191,10 +191,13 @@ def test_zero_dim_empty_and_strided_parameters():
 
 
 def test_gradient_of_another_dtype_is_cast():
-    p = leaf([0.0], "float32")
-    p.grad = rl.tensor(np.array([1.0]))
-    SGD([p], lr=1.0).step()
-    assert (p.item(), p.dtype) == (-1.0, rl.float32)
+    params = [leaf([0.0]), leaf([0.0])]
+    for p in params:
+        give(p, [1.0])
+        p.data = p.data.to(rl.float32)
+    SGD(params[:1], lr=1.0).step()
+    SGD(params, lr=1.0).step()
+    assert [(p.item(), p.dtype) for p in params] == [(-2.0, rl.float32), (-1.0, rl.float32)]
 
 
 def test_many_blocks_equal_one(monkeypatch):
