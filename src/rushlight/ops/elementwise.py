@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels import kernel
 from rushlight.ops.contract import Op, Saved, define
 
 Formula = Callable[..., Any]
@@ -337,9 +338,31 @@ def _logsigmoid(x: Any) -> Any:
 
 sigmoid = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
 logsigmoid = unary("logsigmoid", _logsigmoid, lambda g, x: g * sigmoid(-x))
-# y != 0 is y > 0, or y is nan
-relu = unary(
-    "relu", lambda x: np.maximum(x, 0), lambda g, y: g * mask(y != 0), of="y", casts="promote"
+_relu, _relu_grad = kernel("relu_forward"), kernel("relu_grad")
+
+
+def _relu_forward(x: Any) -> Result:
+    y = _relu(x)
+    return (y,), Saved((None,), (y,))
+
+
+def _relu_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+    return (_relu_grad(grads[0], saved.outputs[0]),)
+
+
+def _relu_graph_backward(
+    saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]
+) -> Sequence[Any]:
+    return (grads[0] * mask(saved.outputs[0] != 0),)  # y != 0 is y > 0, or y is nan
+
+
+relu = define(
+    "relu",
+    _relu_forward,
+    _relu_backward,
+    graph_backward=_relu_graph_backward,
+    casts="promote",
+    fresh=True,
 )
 silu = unary("silu", lambda x: x * _sigmoid(x), lambda g, x: g * _silu_slope(x))
 
