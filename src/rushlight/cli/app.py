@@ -111,7 +111,7 @@ def mnist(
 def _report(result: dict[str, Any]) -> str:
     """Return the lines that end a run: the result and what was written."""
     if result["interrupted"]:
-        saved = "best weights kept" if result["best_epoch"] else "weights kept as they were"
+        saved = "best weights kept" if result["best_epoch"] else "the weights so far are kept"
         lines = [f"interrupted by Ctrl-C after {result['epochs']} whole epochs; {saved}"]
     else:
         lines = [
