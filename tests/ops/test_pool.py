@@ -302,6 +302,8 @@ def _compare(name: str, shape: Any, *args: Any, **options: Any) -> None:
     values = np.random.default_rng(0).permutation(int(np.prod(shape))).reshape(shape) / 7.0
     x, right = wrap(values).requires_grad_(), torch.tensor(values, requires_grad=True)
     y = getattr(F, name)(x, *args, **options)
+    # of a window without any cell torch takes an index outside, and its backward writes there
+    assume(bool(np.isfinite((y[0] if isinstance(y, tuple) else y).detach().numpy()).all()))
     expected = getattr(torch.nn.functional, name)(right, *args, **options)
     if isinstance(y, tuple):
         np.testing.assert_array_equal(y[1].numpy(), expected[1].numpy())
