@@ -22,7 +22,6 @@ from rushlight.functional.elementwise import (
     trunc,
     where,
 )
-from rushlight.tensor.tape import TensorBase
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -105,7 +104,7 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 def xlogy(input: Any, other: Any) -> Tensor:
     """Return a ln b, and 0 where a is 0 (b not nan)."""
-    zero = (input == 0) & (other == other) if isinstance(other, TensorBase) else input == 0
+    zero = (input == 0) & ((other <= 0) | (other == np.inf))
     return where(zero, 0.0, input * log(where(zero, 1.0, other)))
 
 

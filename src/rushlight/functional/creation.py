@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.arrays import Array, as_dtype, default_dtype, is_array, is_float
-from rushlight.errors import DeviceError, DtypeError, explain
+from rushlight.arrays import Array, as_dtype, get_default_dtype, is_array, is_float
+from rushlight.errors import DeviceError, DtypeError, ShapeError, explain
 from rushlight.functional.dims import varargs
 from rushlight.random import Generator, default_generator
 from rushlight.tensor.tape import TensorBase, wrap
@@ -90,14 +90,22 @@ def _array(data: Any, dtype: Any) -> Array:
             explain("tensor", got="rows of unequal length", expected="a regular nested sequence")
         ) from error
     if dtype is None:
-        dtype = default_dtype() if found.dtype == np.float64 else found.dtype
+        plain = found.dtype == np.float64 and not isinstance(_first(data), (np.generic, np.ndarray))
+        dtype = get_default_dtype() if plain else found.dtype
         if found.size == 0 and not is_array(data):
-            dtype = default_dtype()
+            dtype = get_default_dtype()
     if found.dtype.kind not in "biuf":
         raise DtypeError(
             explain("tensor", got=f"data of type {found.dtype}", expected="numbers or bools")
         )
     return found.astype(as_dtype(dtype), copy=False)
+
+
+def _first(data: Any) -> Any:
+    """Return the first number of nested sequences: NumPy's keep their dtype."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
 
 
 def _unwrapped(data: Any) -> Any:
@@ -133,7 +141,7 @@ def tensor(
 def scalar_tensor(s: float, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Make a tensor without dims, of the default dtype."""
     return _finish(
-        np.asarray(s, default_dtype() if dtype is None else as_dtype(dtype)), device, False
+        np.asarray(s, get_default_dtype() if dtype is None else as_dtype(dtype)), device, False
     )
 
 
@@ -155,22 +163,27 @@ def from_numpy(ndarray: Array) -> Tensor:
     """
     if not is_array(ndarray):
         raise TypeError(explain("from_numpy", got=type(ndarray).__name__, expected="a NumPy array"))
-    as_dtype(ndarray.dtype)
-    return wrap(
-        ndarray if ndarray.dtype.isnative else ndarray.astype(ndarray.dtype.newbyteorder("="))
-    )
+    native = as_dtype(ndarray.dtype.newbyteorder("="))
+    return wrap(np.asarray(ndarray) if ndarray.dtype.isnative else ndarray.astype(native))
 
 
 # ---- filled
 
 
 def _dtype(dtype: Any) -> Any:
-    return default_dtype() if dtype is None else as_dtype(dtype)
+    return get_default_dtype() if dtype is None else as_dtype(dtype)
+
+
+def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    found = varargs(sizes)
+    if min(found, default=0) < 0:
+        raise ShapeError(explain("shape", got=found, expected="sizes >= 0"))
+    return found
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make an uninitialized tensor."""
-    return _finish(np.empty(varargs(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.empty(_shape(size), _dtype(dtype)), device, requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -182,12 +195,12 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         tensor([[0., 0.],
                 [0., 0.]])
     """
-    return _finish(np.zeros(varargs(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.zeros(_shape(size), _dtype(dtype)), device, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor of ones."""
-    return _finish(np.ones(varargs(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.ones(_shape(size), _dtype(dtype)), device, requires_grad)
 
 
 def full(
@@ -202,7 +215,7 @@ def full(
     value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value  # type: ignore[union-attr]
     if dtype is None and not isinstance(value, float):
         dtype = np.bool_ if isinstance(value, bool) else np.int64
-    return _finish(np.full(varargs((size,)), value, _dtype(dtype)), device, requires_grad)
+    return _finish(np.full(_shape((size,)), value, _dtype(dtype)), device, requires_grad)
 
 
 def _like(input: Tensor, dtype: Any) -> Array:
@@ -336,7 +349,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    shape = varargs(size)
+    shape = _shape(size)
     return _finish(
         _random(lambda g, d: g.random(shape, d), dtype, generator), device, requires_grad
     )
@@ -350,7 +363,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the standard normal distribution."""
-    shape = varargs(size)
+    shape = _shape(size)
     return _finish(_random(lambda g, d: g.normal(shape), dtype, generator), device, requires_grad)
 
 
@@ -404,7 +417,7 @@ def randint(
     if size is None:
         low, high, size = 0, low, high
     source = default_generator if generator is None else generator
-    values = source.integers(low, high, varargs((size,)))
+    values = source.integers(low, high, _shape((size,)))
     return _finish(
         values.astype(np.int64 if dtype is None else as_dtype(dtype)), device, requires_grad
     )
@@ -438,7 +451,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     source = default_generator if generator is None else generator
     p = input._array
     if not is_float(p.dtype) or not ((p >= 0) & (p <= 1)).all():
-        raise ValueError(
+        raise RuntimeError(
             explain("bernoulli", got="values outside [0, 1]", expected="probabilities")
         )
     return wrap((source.random(p.shape, np.dtype(np.float64)) < p).astype(p.dtype))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import promote
-from rushlight.errors import explain
+from rushlight.errors import DtypeError, explain
 from rushlight.ops import elementwise as ew
 from rushlight.tensor.tape import TensorBase, apply, wrap
 
@@ -254,7 +254,7 @@ def clamp(
         min, max: numbers or tensors; at least one must be given.
 
     Raises:
-        ValueError: if neither limit is given.
+        RuntimeError: if neither limit is given.
 
     Example:
         >>> import rushlight as rl
@@ -262,7 +262,7 @@ def clamp(
         tensor([0.0000, 0.5000, 1.0000])
     """
     if min is None and max is None:
-        raise ValueError(explain("clamp", got="min=None and max=None", expected="a limit"))
+        raise RuntimeError(explain("clamp", got="min=None and max=None", expected="a limit"))
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         low = input if min is None else where(input < min, min, input)
         return low if max is None else where(low > max, max, low)
@@ -287,12 +287,12 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     """Return a / b, optionally rounded towards zero ("trunc") or down ("floor").
 
     Raises:
-        ValueError: for another rounding mode.
+        RuntimeError: for another rounding mode.
     """
     if rounding_mode is None:
         return apply(ew.div, (input, other), {})
     if rounding_mode not in ("trunc", "floor"):
-        raise ValueError(
+        raise RuntimeError(
             explain("div", got=f"rounding_mode={rounding_mode!r}", expected="'trunc' or 'floor'")
         )
     return apply(
@@ -358,7 +358,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         return tuple(wrap(i) for i in np.atleast_1d(condition._array).nonzero())
     mask = condition._array if isinstance(condition, TensorBase) else np.asarray(condition)
     if mask.dtype != np.bool_:
-        raise TypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
+        raise DtypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
     watch = (condition,)
     if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
         dtype = promote(input, other)

@@ -244,7 +244,7 @@ def _check_along(shape: tuple[int, ...], index: Any, dim: int, where: str) -> No
     size = shape[dim] if shape else 1
     if index.size and (index.min() < 0 or index.max() >= size):
         bad = index.min() if index.min() < 0 else index.max()
-        raise IndexError(
+        raise RuntimeError(  # as torch, though the index operator raises IndexError
             explain(where, got=f"index {bad}", expected=f"0 to {size - 1} in dim {dim}")
         )
 
@@ -327,7 +327,7 @@ def _triangle(input: Tensor, where_: str, diagonal: int, upper: bool) -> Tensor:
         raise ShapeError(explain(where_, got=f"a tensor {input.shape}", expected="2 dims or more"))
     rows, cols = input._array.shape[-2:]
     lower = np.tri(rows, cols, diagonal - 1 if upper else diagonal, dtype=np.bool_)
-    return where(wrap(~lower if upper else lower), input, 0)  # a product would make inf * 0 nan
+    return where(wrap(~lower if upper else lower), input, False)  # a product: inf * 0 is nan
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:

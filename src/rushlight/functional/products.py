@@ -152,7 +152,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         operands: the tensors (or one sequence of them).
 
     Raises:
-        ValueError: if the equation does not fit the operands.
+        RuntimeError: if the equation does not fit the operands.
 
     Example:
         >>> import rushlight as rl
@@ -182,7 +182,7 @@ def _letters(equation: str, ndims: list[int]) -> tuple[list[str], str]:
     left, arrow, right = equation.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ndims):
-        raise ValueError(
+        raise RuntimeError(
             explain(
                 "einsum", got=f"{len(ndims)} operands", expected=f"{len(inputs)} ({equation!r})"
             )
@@ -196,7 +196,7 @@ def _letters(equation: str, ndims: list[int]) -> tuple[list[str], str]:
     for i, (letters, ndim) in enumerate(zip(inputs, ndims, strict=True)):
         free = ndim - len(letters.replace("...", ""))
         if free < 0 or (free and "..." not in letters):
-            raise ValueError(
+            raise RuntimeError(
                 explain("einsum", got=f"operand {i} of {ndim} dims", expected=f"{letters!r}")
             )
         inputs[i] = letters.replace("...", dots[len(dots) - free :])
@@ -206,7 +206,7 @@ def _letters(equation: str, ndims: list[int]) -> tuple[list[str], str]:
         return inputs, dots + "".join(once)
     output = right.replace("...", dots)
     if len(set(output)) < len(output) or not set(output) <= set("".join(inputs)):
-        raise ValueError(
+        raise RuntimeError(
             explain("einsum", got=f"output {right!r}", expected="letters of the inputs, each once")
         )
     return inputs, output

@@ -11,7 +11,7 @@ import numpy as np
 from rushlight.arrays import as_dtype, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.dims import one_dim, some_dims
-from rushlight.functional.elementwise import where
+from rushlight.functional.elementwise import sign, where
 from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
 from rushlight.ops import index as ix
@@ -167,14 +167,21 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any
     return nansum(x, dim, keepdim) / sum(x == x, dim, keepdim)
 
 
+def _extreme(op: Any, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
+    if dim is not None:
+        for d in some_dims(dim, x._array.ndim, op.name):
+            _place(x, d, keepdim, op.name)
+    return _reduce(op, x, dim, keepdim)
+
+
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Return the maximum over `dim`; equal maxima share the gradient."""
-    return _reduce(reduce.amax, input, dim, keepdim)
+    return _extreme(reduce.amax, input, dim, keepdim)
 
 
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Return the minimum over `dim`; equal minima share the gradient."""
-    return _reduce(reduce.amin, input, dim, keepdim)
+    return _extreme(reduce.amin, input, dim, keepdim)
 
 
 def aminmax(
@@ -282,12 +289,12 @@ def norm(
     if p in ("fro", 2, None):
         return _reduce(reduce.norm, input, dim, keepdim)
     if isinstance(p, str):
-        raise ValueError(explain("norm", got=f"p={p!r}", expected="'fro' or a number"))
+        raise RuntimeError(explain("norm", got=f"p={p!r}", expected="'fro' or a number"))
     size = input.abs()
     if p == 1:
         return sum(size, dim, keepdim)
     if p == 0:
-        return sum((input != 0).to(input.dtype), dim, keepdim)
+        return sum(sign(size), dim, keepdim)
     if p in (float("inf"), float("-inf")):
         return (amax if p > 0 else amin)(size, dim, keepdim)
     return sum(size**p, dim, keepdim) ** (1.0 / p)

@@ -228,7 +228,6 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> list[Tensor]:
         for i, v in enumerate(vectors)
     ]
     if swap:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[:2] = grids[1::-1]
     return grids
 
@@ -299,7 +298,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     size = input._array.shape[at]
     first = start + size if start < 0 else start
     if length < 0 or not 0 <= first <= size - length:
-        raise IndexError(
+        raise RuntimeError(
             explain("narrow", got=f"start {start}, length {length}", expected=f"within 0 to {size}")
         )
     return _slice(input, (slice(None),) * at + (slice(first, first + length),))

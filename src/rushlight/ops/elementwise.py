@@ -144,7 +144,8 @@ def _pow(a: Any, b: Any) -> Any:
         return a**b  # NumPy turns 2, 0.5 and -1 into square, sqrt and reciprocal
     if hasattr(b, "dtype") and b.dtype.kind == "i" and (np.asarray(b) < 0).any():
         raise _negative_power(b.dtype)
-    return np.power(a, b)
+    y = np.power(a, b)
+    return y.astype(np.bool_) if np.result_type(a, b) == np.bool_ else y  # NumPy makes it int8
 
 
 def _negative_power(dtype: Any) -> DtypeError:
