@@ -84,8 +84,12 @@ def import_time(runs: int) -> tuple[float, float]:
     """Return the median seconds of `import numpy`, and what `import rushlight` adds to it."""
 
     def once(module: str) -> float:
-        code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        code = (
+            f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
+        )
+        out = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
         return float(out.stdout)
 
     pairs = [(once("numpy"), once("rushlight")) for _ in range(runs + 1)][1:]

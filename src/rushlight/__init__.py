@@ -1,37 +1,289 @@
-"""Rushlight: deep learning on NumPy and SciPy, with PyTorch's semantics."""
+"""Rushlight: deep learning on NumPy and SciPy, with PyTorch's semantics.
+
+The names of this module are torch's. The subpackages (`nn`, `optim`, `data`, `train`, ...) are
+imported when they are first used.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 from typing import Any as _Any
 
-from rushlight._version import __version__
-from rushlight.arrays import (
-    bool_,
-    float16,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    set_default_dtype,
-    uint8,
+# isort: off
+from rushlight._version import __version__ as __version__
+from rushlight.arrays import bool_ as bool_
+from rushlight.arrays import get_default_dtype as get_default_dtype
+from rushlight.arrays import float16 as float16
+from rushlight.arrays import float32 as float32
+from rushlight.arrays import float64 as float64
+from rushlight.arrays import int8 as int8
+from rushlight.arrays import int16 as int16
+from rushlight.arrays import int32 as int32
+from rushlight.arrays import int64 as int64
+from rushlight.arrays import set_default_dtype as set_default_dtype
+from rushlight.arrays import uint8 as uint8
+from rushlight.random import Generator as Generator
+from rushlight.random import get_rng_state as get_rng_state
+from rushlight.random import manual_seed as manual_seed
+from rushlight.random import set_rng_state as set_rng_state
+from rushlight.tensor import Tensor as Tensor
+from rushlight.tensor import device as device
+from rushlight.functional.activation import log_softmax as log_softmax
+from rushlight.functional.activation import softmax as softmax
+from rushlight.functional.comparison import allclose as allclose
+from rushlight.functional.comparison import bitwise_and as bitwise_and
+from rushlight.functional.comparison import bitwise_not as bitwise_not
+from rushlight.functional.comparison import bitwise_or as bitwise_or
+from rushlight.functional.comparison import bitwise_xor as bitwise_xor
+from rushlight.functional.comparison import eq as eq
+from rushlight.functional.comparison import equal as equal
+from rushlight.functional.comparison import ge as ge
+from rushlight.functional.comparison import gt as gt
+from rushlight.functional.comparison import isclose as isclose
+from rushlight.functional.comparison import isfinite as isfinite
+from rushlight.functional.comparison import isin as isin
+from rushlight.functional.comparison import isinf as isinf
+from rushlight.functional.comparison import isnan as isnan
+from rushlight.functional.comparison import le as le
+from rushlight.functional.comparison import logical_and as logical_and
+from rushlight.functional.comparison import logical_not as logical_not
+from rushlight.functional.comparison import logical_or as logical_or
+from rushlight.functional.comparison import logical_xor as logical_xor
+from rushlight.functional.comparison import lt as lt
+from rushlight.functional.comparison import ne as ne
+from rushlight.functional.composed import absolute as absolute
+from rushlight.functional.composed import addcdiv as addcdiv
+from rushlight.functional.composed import addcmul as addcmul
+from rushlight.functional.composed import clamp_max as clamp_max
+from rushlight.functional.composed import clamp_min as clamp_min
+from rushlight.functional.composed import clip as clip
+from rushlight.functional.composed import divide as divide
+from rushlight.functional.composed import erfc as erfc
+from rushlight.functional.composed import frac as frac
+from rushlight.functional.composed import hypot as hypot
+from rushlight.functional.composed import logaddexp as logaddexp
+from rushlight.functional.composed import logit as logit
+from rushlight.functional.composed import multiply as multiply
+from rushlight.functional.composed import nan_to_num as nan_to_num
+from rushlight.functional.composed import negative as negative
+from rushlight.functional.composed import subtract as subtract
+from rushlight.functional.composed import true_divide as true_divide
+from rushlight.functional.composed import xlogy as xlogy
+from rushlight.functional.conv import conv1d as conv1d
+from rushlight.functional.conv import conv2d as conv2d
+from rushlight.functional.conv import conv3d as conv3d
+from rushlight.functional.creation import arange as arange
+from rushlight.functional.creation import as_tensor as as_tensor
+from rushlight.functional.creation import bernoulli as bernoulli
+from rushlight.functional.creation import empty as empty
+from rushlight.functional.creation import empty_like as empty_like
+from rushlight.functional.creation import eye as eye
+from rushlight.functional.creation import from_numpy as from_numpy
+from rushlight.functional.creation import full as full
+from rushlight.functional.creation import full_like as full_like
+from rushlight.functional.creation import is_tensor as is_tensor
+from rushlight.functional.creation import linspace as linspace
+from rushlight.functional.creation import logspace as logspace
+from rushlight.functional.creation import multinomial as multinomial
+from rushlight.functional.creation import normal as normal
+from rushlight.functional.creation import numel as numel
+from rushlight.functional.creation import ones as ones
+from rushlight.functional.creation import ones_like as ones_like
+from rushlight.functional.creation import rand as rand
+from rushlight.functional.creation import rand_like as rand_like
+from rushlight.functional.creation import randint as randint
+from rushlight.functional.creation import randn as randn
+from rushlight.functional.creation import randn_like as randn_like
+from rushlight.functional.creation import randperm as randperm
+from rushlight.functional.creation import scalar_tensor as scalar_tensor
+from rushlight.functional.creation import tensor as tensor
+from rushlight.functional.creation import zeros as zeros
+from rushlight.functional.creation import zeros_like as zeros_like
+from rushlight.functional.dropout import dropout as dropout
+from rushlight.functional.elementwise import abs as abs
+from rushlight.functional.elementwise import acos as acos
+from rushlight.functional.elementwise import acosh as acosh
+from rushlight.functional.elementwise import add as add
+from rushlight.functional.elementwise import asin as asin
+from rushlight.functional.elementwise import asinh as asinh
+from rushlight.functional.elementwise import atan as atan
+from rushlight.functional.elementwise import atan2 as atan2
+from rushlight.functional.elementwise import atanh as atanh
+from rushlight.functional.elementwise import ceil as ceil
+from rushlight.functional.elementwise import clamp as clamp
+from rushlight.functional.elementwise import cos as cos
+from rushlight.functional.elementwise import cosh as cosh
+from rushlight.functional.elementwise import div as div
+from rushlight.functional.elementwise import erf as erf
+from rushlight.functional.elementwise import exp as exp
+from rushlight.functional.elementwise import exp2 as exp2
+from rushlight.functional.elementwise import expm1 as expm1
+from rushlight.functional.elementwise import floor as floor
+from rushlight.functional.elementwise import floor_divide as floor_divide
+from rushlight.functional.elementwise import fmod as fmod
+from rushlight.functional.elementwise import lerp as lerp
+from rushlight.functional.elementwise import log as log
+from rushlight.functional.elementwise import log10 as log10
+from rushlight.functional.elementwise import log1p as log1p
+from rushlight.functional.elementwise import log2 as log2
+from rushlight.functional.elementwise import masked_fill as masked_fill
+from rushlight.functional.elementwise import maximum as maximum
+from rushlight.functional.elementwise import minimum as minimum
+from rushlight.functional.elementwise import mul as mul
+from rushlight.functional.elementwise import neg as neg
+from rushlight.functional.elementwise import pow as pow
+from rushlight.functional.elementwise import reciprocal as reciprocal
+from rushlight.functional.elementwise import relu as relu
+from rushlight.functional.elementwise import remainder as remainder
+from rushlight.functional.elementwise import round as round
+from rushlight.functional.elementwise import rsqrt as rsqrt
+from rushlight.functional.elementwise import sigmoid as sigmoid
+from rushlight.functional.elementwise import sign as sign
+from rushlight.functional.elementwise import sin as sin
+from rushlight.functional.elementwise import sinh as sinh
+from rushlight.functional.elementwise import sqrt as sqrt
+from rushlight.functional.elementwise import square as square
+from rushlight.functional.elementwise import sub as sub
+from rushlight.functional.elementwise import tan as tan
+from rushlight.functional.elementwise import tanh as tanh
+from rushlight.functional.elementwise import trunc as trunc
+from rushlight.functional.elementwise import where as where
+from rushlight.functional.loss import (
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
-from rushlight.arrays import default_dtype as get_default_dtype
+from rushlight.functional.normalization import batch_norm as batch_norm
+from rushlight.functional.normalization import layer_norm as layer_norm
+from rushlight.functional.normalization import rms_norm as rms_norm
+from rushlight.functional.picking import argwhere as argwhere
+from rushlight.functional.picking import diag as diag
+from rushlight.functional.picking import diag_embed as diag_embed
+from rushlight.functional.picking import diagonal as diagonal
+from rushlight.functional.picking import gather as gather
+from rushlight.functional.picking import index_add as index_add
+from rushlight.functional.picking import index_fill as index_fill
+from rushlight.functional.picking import index_select as index_select
+from rushlight.functional.picking import masked_select as masked_select
+from rushlight.functional.picking import nonzero as nonzero
+from rushlight.functional.picking import repeat_interleave as repeat_interleave
+from rushlight.functional.picking import scatter as scatter
+from rushlight.functional.picking import scatter_add as scatter_add
+from rushlight.functional.picking import take as take
+from rushlight.functional.picking import take_along_dim as take_along_dim
+from rushlight.functional.picking import trace as trace
+from rushlight.functional.picking import tril as tril
+from rushlight.functional.picking import tril_indices as tril_indices
+from rushlight.functional.picking import triu as triu
+from rushlight.functional.picking import triu_indices as triu_indices
+from rushlight.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from rushlight.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from rushlight.functional.pooling import avg_pool1d as avg_pool1d
+from rushlight.functional.pooling import max_pool1d as max_pool1d
+from rushlight.functional.pooling import max_pool2d as max_pool2d
+from rushlight.functional.pooling import max_pool3d as max_pool3d
+from rushlight.functional.products import addmm as addmm
+from rushlight.functional.products import addmv as addmv
+from rushlight.functional.products import baddbmm as baddbmm
+from rushlight.functional.products import bmm as bmm
+from rushlight.functional.products import dot as dot
+from rushlight.functional.products import einsum as einsum
+from rushlight.functional.products import inner as inner
+from rushlight.functional.products import matmul as matmul
+from rushlight.functional.products import mm as mm
+from rushlight.functional.products import mv as mv
+from rushlight.functional.products import outer as outer
+from rushlight.functional.products import tensordot as tensordot
+from rushlight.functional.products import vdot as vdot
+from rushlight.functional.reduction import all as all
+from rushlight.functional.reduction import amax as amax
+from rushlight.functional.reduction import amin as amin
+from rushlight.functional.reduction import aminmax as aminmax
+from rushlight.functional.reduction import any as any
+from rushlight.functional.reduction import argmax as argmax
+from rushlight.functional.reduction import argmin as argmin
+from rushlight.functional.reduction import argsort as argsort
+from rushlight.functional.reduction import bincount as bincount
+from rushlight.functional.reduction import count_nonzero as count_nonzero
+from rushlight.functional.reduction import cumsum as cumsum
+from rushlight.functional.reduction import diff as diff
+from rushlight.functional.reduction import dist as dist
+from rushlight.functional.reduction import kthvalue as kthvalue
+from rushlight.functional.reduction import logsumexp as logsumexp
+from rushlight.functional.reduction import max as max
+from rushlight.functional.reduction import mean as mean
+from rushlight.functional.reduction import median as median
+from rushlight.functional.reduction import min as min
+from rushlight.functional.reduction import nanmean as nanmean
+from rushlight.functional.reduction import nansum as nansum
+from rushlight.functional.reduction import norm as norm
+from rushlight.functional.reduction import prod as prod
+from rushlight.functional.reduction import quantile as quantile
+from rushlight.functional.reduction import sort as sort
+from rushlight.functional.reduction import std as std
+from rushlight.functional.reduction import std_mean as std_mean
+from rushlight.functional.reduction import sum as sum
+from rushlight.functional.reduction import topk as topk
+from rushlight.functional.reduction import unique as unique
+from rushlight.functional.reduction import var as var
+from rushlight.functional.reduction import var_mean as var_mean
+from rushlight.functional.shaping import atleast_1d as atleast_1d
+from rushlight.functional.shaping import atleast_2d as atleast_2d
+from rushlight.functional.shaping import broadcast_shapes as broadcast_shapes
+from rushlight.functional.shaping import broadcast_tensors as broadcast_tensors
+from rushlight.functional.shaping import broadcast_to as broadcast_to
+from rushlight.functional.shaping import cat as cat
+from rushlight.functional.shaping import chunk as chunk
+from rushlight.functional.shaping import clone as clone
+from rushlight.functional.shaping import concat as concat
+from rushlight.functional.shaping import concatenate as concatenate
+from rushlight.functional.shaping import dstack as dstack
+from rushlight.functional.shaping import flatten as flatten
+from rushlight.functional.shaping import flip as flip
+from rushlight.functional.shaping import fliplr as fliplr
+from rushlight.functional.shaping import flipud as flipud
+from rushlight.functional.shaping import hstack as hstack
+from rushlight.functional.shaping import meshgrid as meshgrid
+from rushlight.functional.shaping import moveaxis as moveaxis
+from rushlight.functional.shaping import movedim as movedim
+from rushlight.functional.shaping import narrow as narrow
+from rushlight.functional.shaping import permute as permute
+from rushlight.functional.shaping import ravel as ravel
+from rushlight.functional.shaping import reshape as reshape
+from rushlight.functional.shaping import roll as roll
+from rushlight.functional.shaping import select as select
+from rushlight.functional.shaping import split as split
+from rushlight.functional.shaping import squeeze as squeeze
+from rushlight.functional.shaping import stack as stack
+from rushlight.functional.shaping import swapaxes as swapaxes
+from rushlight.functional.shaping import swapdims as swapdims
+from rushlight.functional.shaping import t as t
+from rushlight.functional.shaping import tile as tile
+from rushlight.functional.shaping import transpose as transpose
+from rushlight.functional.shaping import unbind as unbind
+from rushlight.functional.shaping import unflatten as unflatten
+from rushlight.functional.shaping import unsqueeze as unsqueeze
+from rushlight.functional.shaping import vstack as vstack
 from rushlight.memory import configure as _configure_malloc
-from rushlight.random import Generator, get_rng_state, manual_seed, set_rng_state
+from rushlight.tensor import autograd as autograd
+from rushlight.tensor.autograd import enable_grad as enable_grad
+from rushlight.tensor.autograd import inference_mode as inference_mode
+from rushlight.tensor.autograd import is_grad_enabled as is_grad_enabled
+from rushlight.tensor.autograd import no_grad as no_grad
+from rushlight.tensor.autograd import set_grad_enabled as set_grad_enabled
+# isort: on
 
-from rushlight.tensor import Tensor, device  # isort: skip
-from rushlight.functional import *
-from rushlight.tensor import autograd
-from rushlight.tensor.autograd import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+if TYPE_CHECKING:
+    from rushlight import check as check
+    from rushlight import data as data
+    from rushlight import io as io
+    from rushlight import nn as nn
+    from rushlight import optim as optim
+    from rushlight import train as train
+    from rushlight import utils as utils
+    from rushlight.io import load as load
+    from rushlight.io import save as save
+    from rushlight.threads import get_num_threads as get_num_threads
+    from rushlight.threads import set_num_threads as set_num_threads
 
 _configure_malloc()  # RUSHLIGHT_MALLOC=default leaves malloc as it is
 
@@ -54,3 +306,7 @@ def __getattr__(name: str) -> _Any:
     if name in _LAZY_NAMES:
         return getattr(_import_module(f"rushlight.{_LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'rushlight' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_LAZY_NAMES})

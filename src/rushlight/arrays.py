@@ -23,8 +23,8 @@ __all__ = [
     "as_dtype",
     "channel_rows",
     "channels_last_empty",
-    "default_dtype",
     "from_channel_rows",
+    "get_default_dtype",
     "is_array",
     "is_channels_last",
     "is_float",
@@ -49,7 +49,7 @@ FLOATS = frozenset({float16, float32, float64})
 _default: DType = float32
 
 
-def default_dtype() -> DType:
+def get_default_dtype() -> DType:
     """Return the dtype of new floating-point tensors (float32 until it is set)."""
     return _default
 
@@ -74,7 +74,7 @@ def as_dtype(dtype: Any) -> DType:
     try:
         found = np.dtype(dtype)
     except TypeError:
-        found = None  # type: ignore[assignment]
+        found = None
     if found is None or dtype is None or found not in SUPPORTED:
         raise DtypeError(
             explain(
@@ -194,6 +194,4 @@ def like_layout(shape: Sequence[int], like: Array, dtype: DType | None = None) -
     """Allocate an array of another shape in the memory order of `like` (channels-last or C)."""
     if len(shape) == like.ndim and is_channels_last(like):
         return channels_last_empty(shape, like, dtype)
-    return namespace(like).empty(  # type: ignore[no-any-return]
-        tuple(shape), dtype=like.dtype if dtype is None else dtype
-    )
+    return namespace(like).empty(tuple(shape), dtype=like.dtype if dtype is None else dtype)

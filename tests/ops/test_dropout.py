@@ -14,21 +14,23 @@ X = normal(3, 4)
 KEEP = uniform(3, 4, seed=1) < 0.6
 
 
+def _factor(keep: Any, p: float) -> Any:
+    return factor_of(keep, p, X.dtype)
+
+
 def _torch(torch: Any, x: Any) -> Any:
     return x * torch.tensor(KEEP) / 0.6
 
 
 SAMPLES = {
     "dropout": [
-        Sample((X,), {"factor": factor_of(KEEP, 0.4, X.dtype)}, _torch),
+        Sample((X,), {"factor": _factor(KEEP, 0.4)}, _torch),
         Sample(
             (X,),
-            {"factor": factor_of(np.zeros((3, 4), bool), 1.0, X.dtype)},
+            {"factor": _factor(np.zeros((3, 4), bool), 1.0)},
             lambda torch, x: x * 0.0,
         ),
-        Sample(
-            (X,), {"factor": factor_of(np.ones((3, 4), bool), 0.0, X.dtype)}, lambda torch, x: x * 1.0
-        ),
+        Sample((X,), {"factor": _factor(np.ones((3, 4), bool), 0.0)}, lambda torch, x: x * 1.0),
         Sample(
             (normal(2, 3, 2, 2),),
             {
@@ -42,7 +44,7 @@ SAMPLES = {
         ),
         Sample(
             (normal(0, 4),),
-            {"factor": factor_of(np.ones((0, 4), bool), 0.5, X.dtype)},
+            {"factor": _factor(np.ones((0, 4), bool), 0.5)},
             lambda torch, x: x * 2,
         ),
     ]
@@ -50,11 +52,9 @@ SAMPLES = {
 
 ERRORS = {
     "dropout": [
-        Error(
-            (X.astype(int),), {"factor": factor_of(KEEP, 0.4, X.dtype)}, TypeError, "got input int64"
-        ),
-        Error((X,), {"factor": factor_of(KEEP[:2], 0.4, X.dtype)}, ValueError, r"got mask \(2, 4\)"),
-        Error((X,), {"factor": factor_of(KEEP[0], 0.4, X.dtype)}, ValueError, r"expected \(3, 4\)"),
+        Error((X.astype(int),), {"factor": _factor(KEEP, 0.4)}, TypeError, "got input int64"),
+        Error((X,), {"factor": _factor(KEEP[:2], 0.4)}, ValueError, r"got mask \(2, 4\)"),
+        Error((X,), {"factor": _factor(KEEP[0], 0.4)}, ValueError, r"expected \(3, 4\)"),
     ]
 }
 
@@ -63,7 +63,7 @@ def test_the_memory_order_is_that_of_the_input() -> None:
     x = channels_last_empty((2, 3, 4, 5), X)
     x[:] = 1.0
     for keep in (np.ones((2, 3, 4, 5), bool), np.ones((2, 3, 1, 1), bool)):
-        (y,), saved = dropout.forward(x, factor=factor_of(keep, 0.5, X.dtype))
+        (y,), saved = dropout.forward(x, factor=_factor(keep, 0.5))
         assert y.strides == x.strides and is_channels_last(y)
         (g,) = dropout.backward(saved, (y,), (True,))
         assert g.strides == x.strides

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import SUPPORTED, default_dtype
+from rushlight.arrays import SUPPORTED, get_default_dtype
 from rushlight.errors import ShapeError, explain
 from rushlight.functional import stack
 from rushlight.tensor import Tensor, from_numpy
@@ -120,7 +120,7 @@ def _numbers(batch: Sequence[Any], floats: bool) -> Any:
     if floats:
         return np.array(batch, np.float64)
     array = np.array(batch)
-    return array.astype(default_dtype()) if array.dtype.kind == "f" else _supported(array)
+    return array.astype(get_default_dtype()) if array.dtype.kind == "f" else _supported(array)
 
 
 def _supported(array: Any) -> Any:

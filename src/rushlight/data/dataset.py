@@ -229,7 +229,7 @@ class ConcatDataset(Dataset[T_co]):
         index %= size
         which = bisect.bisect_right(self.cumulative_sizes, index)
         before = self.cumulative_sizes[which - 1] if which else 0
-        return self.datasets[which][index - before]  # type: ignore[no-any-return]
+        return self.datasets[which][index - before]
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array, as_dtype, default_dtype
+from rushlight.arrays import Array, as_dtype, get_default_dtype
 from rushlight.errors import ShapeError, explain
 from rushlight.tensor import Tensor, from_numpy
 
@@ -73,7 +73,7 @@ class ToFloat(_Transform):
 
     def apply(self, x: Array) -> Array:
         """Return `x` as floats."""
-        dtype = default_dtype() if self.dtype is None else self.dtype
+        dtype = get_default_dtype() if self.dtype is None else self.dtype
         if x.dtype == np.uint8:
             scaled: Array = np.divide(x, dtype.type(255), dtype=dtype)
             return scaled
@@ -177,7 +177,7 @@ class Standardize(_Transform):
     def apply(self, x: Array) -> Array:
         """Return the standardized data; ints become the default dtype."""
         mean, std = self._fitted(x)
-        x = x if x.dtype.kind == "f" else x.astype(default_dtype())
+        x = x if x.dtype.kind == "f" else x.astype(get_default_dtype())
         return ((x - mean) / std).astype(x.dtype, copy=False)
 
     def inverse(self, x: Any) -> Any:
@@ -189,7 +189,7 @@ class Standardize(_Transform):
 
         def back(array: Array) -> Array:
             mean, std = self._fitted(array)
-            dtype = array.dtype if array.dtype.kind == "f" else default_dtype()
+            dtype = array.dtype if array.dtype.kind == "f" else get_default_dtype()
             return (array * std + mean).astype(dtype, copy=False)
 
         return _lift(back, x)

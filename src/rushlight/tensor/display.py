@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.arrays import Array, default_dtype
+from rushlight.arrays import Array, get_default_dtype
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -30,9 +30,9 @@ def text(tensor: Tensor) -> str:
         shown = array[np.ix_(*[_ends(n) for n in array.shape])] if short else array
         width, element = _elements(shown.ravel())
         body = _body(array, indent, short, width, element)
-        usual: tuple[Any, ...] = (default_dtype(), np.dtype(np.int64), np.dtype(np.bool_))
+        usual: tuple[Any, ...] = (get_default_dtype(), np.dtype(np.int64), np.dtype(np.bool_))
     else:
-        body, usual = "[]", (default_dtype(),)
+        body, usual = "[]", (get_default_dtype(),)
         if array.ndim != 1:
             notes.append(f"size={array.shape}")
     if array.dtype not in usual:

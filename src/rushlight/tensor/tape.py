@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, default_dtype, is_float, promote
+from rushlight.arrays import Array, get_default_dtype, is_float, promote
 from rushlight.errors import explain
 from rushlight.ops import shape
 from rushlight.ops.contract import Op, Saved
@@ -264,7 +264,7 @@ def _cast(op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
     args = tuple([_operand(op, arg) for arg in args])
     target = promote(*[x._array if isinstance(x, TensorBase) else x for x in args if x is not None])
     if op.casts == "float" and not is_float(target):
-        target = default_dtype()
+        target = get_default_dtype()
     return tuple([_converted(arg, target) for arg in args])
 
 
