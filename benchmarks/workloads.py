@@ -12,7 +12,10 @@ __all__ = ["NAMES", "Workload", "build"]
 
 
 class Workload(NamedTuple):
-    """A model with its data: `step()` trains once, `infer(x)` runs the model in evaluation mode."""
+    """A model with its data: `step()` trains once, `infer(x)` runs the model without recording.
+
+    The caller puts the model into training or evaluation mode.
+    """
 
     step: Callable[[], float]
     infer: Callable[[Any], Any]
@@ -94,7 +97,6 @@ def build(name: str, torch: Any, *, channels_last: bool = False) -> Workload:
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
     def step() -> float:
-        model.train()
         optimizer.zero_grad()
         loss = loss_of(model(x), target)
         loss.backward()

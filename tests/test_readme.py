@@ -1,0 +1,52 @@
+"""What the READMEs show is what happens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def blocks(name: str, language: str) -> list[str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
+def test_ten_lines_print_their_output(name, capsys):
+    code, output = blocks(name, "python")[0], blocks(name, "text")[0]
+    assert len(code.splitlines()) <= 11
+    exec(compile(code, name, "exec"), {})
+    printed = np.array(capsys.readouterr().out.split(), float)
+    # the sums of another BLAS differ in the last digits, and training carries them on
+    np.testing.assert_allclose(printed, np.array(output.split(), float), rtol=0.02)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
+def test_trainer_lines_run(name, capsys):
+    import rushlight as rl
+
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    names = {
+        "model": rl.nn.Linear(4, 1),
+        **{"X": x, "y": x[:, :1], "X_test": x, "y_test": x[:, :1], "X_new": x[:3]},
+    }
+    exec(compile(blocks(name, "python")[1], name, "exec"), names)
+    assert names["history"][-1]["val_loss"] < names["history"][0]["val_loss"]
+
+
+def test_both_languages_give_the_same_commands():
+    commands = [
+        re.sub(r" +#.*", "", "".join(blocks(n, "sh"))) for n in ("README.md", "README.ru.md")
+    ]
+    assert commands[0] == commands[1]
+
+
+def test_links_lead_somewhere():
+    for name in ("README.md", "README.ru.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text(encoding="utf-8")):
+            assert (ROOT / target).exists(), f"{name} -> {target}"
