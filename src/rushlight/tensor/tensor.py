@@ -206,7 +206,7 @@ class Tensor(Methods, Convert, InPlace):
     def item(self) -> Any:
         """Return the only element as a Python number."""
         if self._array.size != 1:
-            raise RuntimeError(
+            raise ShapeError(
                 explain(
                     "item", got=f"a tensor {self.shape}", expected="one element", fix="tolist()"
                 )
