@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.functional.parity import both, both_raise
+from tests.functional.parity import both, both_raise, torch
 from tests.ops.sample import integers, normal, uniform
 
 import rushlight as rl
@@ -555,4 +555,31 @@ def test_every_public_function_is_exercised() -> None:
     assert sorted(public - set(CASES)) == [], "functions without a case"
     assert sorted(set(creation.__all__) - CREATION) == [], "functions without a test"
     assert sorted(set(CASES) - public) == [], "cases without a function"
-    assert all(hasattr(functional, n) and hasattr(rl, n) for n in public)
+    assert all(hasattr(functional, n) for n in public)
+    missing = [n for n in public if hasattr(torch, n) and not hasattr(rl, n)]
+    assert missing == [], "names of torch that the door does not show"
+
+
+def test_options_from_numpy_keep_the_dtype() -> None:
+    x = rl.ones(2)
+    half = np.float64(0.5)
+    for y in (
+        rl.nn.functional.leaky_relu(x, half),
+        rl.nn.functional.elu(x, half),
+        rl.nn.functional.softplus(x, half),
+        x.clamp(half),
+        x.lerp(x, half),
+        x.masked_fill(x > 0, half),
+        rl.where(x > 0, x, half),
+    ):
+        assert y.dtype == rl.float32
+
+
+@pytest.mark.parametrize("name", ["erf", "gelu", "sigmoid", "softmax", "mean", "std", "matmul"])
+def test_float16_stays_float16(name: str) -> None:
+    x = rl.ones(2, 2, dtype=rl.float16, requires_grad=True)
+    f = getattr(rl, name, None) or getattr(rl.nn.functional, name)
+    y = f(x, x) if name == "matmul" else f(x, 1) if name == "softmax" else f(x)
+    assert y.dtype == rl.float16
+    y.sum().backward()
+    assert x.grad is not None and x.grad.dtype == rl.float16

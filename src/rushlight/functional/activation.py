@@ -74,14 +74,14 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """Return ln(1 + e^(beta x)) / beta, and x itself where beta x > threshold."""
-    return apply(ew.softplus, (input,), {"beta": beta, "threshold": threshold})
+    return apply(ew.softplus, (input,), {"beta": float(beta), "threshold": float(threshold)})
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x above 0 and alpha * (e^x - 1) below."""
-    return apply(ew.elu, (input,), {"alpha": alpha})
+    return apply(ew.elu, (input,), {"alpha": float(alpha)})
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return x above 0 and negative_slope * x below."""
-    return apply(ew.leaky_relu, (input,), {"negative_slope": negative_slope})
+    return apply(ew.leaky_relu, (input,), {"negative_slope": float(negative_slope)})
