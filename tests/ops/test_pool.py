@@ -288,8 +288,9 @@ def windows(draw: Any) -> tuple[Any, ...]:
     stride = draw(st.tuples(*[st.integers(1, 4)] * n))
     padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
     dilation = draw(st.tuples(*[st.integers(1, 2)] * n))
+    # From size d on every window has a cell. Of one without, torch scatters the gradient anywhere.
     size = tuple(
-        max(1, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 5))
+        max(d, d * (k - 1) + 1 - 2 * p) + draw(st.integers(0, 5))
         for k, p, d in zip(kernel, padding, dilation, strict=True)
     )
     batch = draw(st.sampled_from([(), (0,), (1,), (3,)]))
