@@ -266,9 +266,14 @@ def test_layout_is_kept():
             (np.ascontiguousarray, lambda a: a.flags.c_contiguous),
         ):
             outputs, saved = op.forward(change(x), **options)
-            grads = (change(normal(*outputs[0].shape)), None)[: len(outputs)]
-            (gx,) = op.backward(saved, grads, (True,))
+            g = change(normal(*outputs[0].shape))
+            (gx,) = op.backward(saved, (g, None)[: len(outputs)], (True,))
             assert check(gx) and all(check(y) for y in outputs), op
+        # behind a flatten the gradient comes in C order
+        outputs, saved = op.forward(last(x), **options)
+        g = normal(*outputs[0].shape)
+        (gx,) = op.backward(saved, (g, None)[: len(outputs)], (True,))
+        assert is_channels_last(gx), op
 
 
 def test_adaptive_size_0_as_torch():

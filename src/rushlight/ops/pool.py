@@ -3,6 +3,9 @@
 x (N, C, *S) -> y (N, C, *O). Indices are flat places in a plane of S. Which cell is a window's
 maximum is piecewise constant, so the gradient of a maximum scatters by indices, and the gradient
 of that gathers by them.
+
+Kernels lay a gradient out as g is laid out. Behind a flatten g is C-ordered where the input was
+channels-last, so the ops of the gradients are told (`channels_last`) and turn g, the smaller one.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from rushlight.arrays import channels_last_empty, is_channels_last
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
@@ -62,6 +66,19 @@ def _match(where: str, g: Any, shape: Ints) -> None:
         )
 
 
+def _is_last(x: Any) -> bool:
+    """Tell whether x lies channels-last, at the cost of a comparison."""
+    return x.strides[1] == x.itemsize and x.shape[1] > 1
+
+
+def _laid(g: Any, channels_last: bool) -> Any:
+    if not channels_last or is_channels_last(g):
+        return g
+    turned = channels_last_empty(g.shape, g)
+    turned[...] = g
+    return turned
+
+
 def _float(where: str, x: Any) -> None:
     if x.dtype.kind != "f":
         raise DtypeError(
@@ -105,12 +122,12 @@ def _with_indices_forward(
     _check("max_pool", x, len(kernel))
     y = _max_forward(x, kernel, stride, padding, dilation, out_size)
     indices = _max_indices(x, y, kernel, stride, padding, dilation)
-    return (y, indices), Saved((None,), (None, indices), constants=x.shape)
+    return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
 
 
 def _by_indices_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    indices = mask(saved.outputs[1])
-    return (max_pool_scatter(grads[0], indices=indices, x_shape=saved.constants),)
+    indices, (x_shape, last) = mask(saved.outputs[1]), saved.constants
+    return (max_pool_scatter(grads[0], indices=indices, x_shape=x_shape, channels_last=last),)
 
 
 max_pool_with_indices = define(
@@ -121,7 +138,7 @@ max_pool_with_indices = define(
 def _adaptive_max_pool_forward(x: Any, out_size: Ints) -> Result:
     _check("adaptive_max_pool", x, len(out_size))
     y, indices = _adaptive_max_forward(x, out_size)
-    return (y, indices), Saved((None,), (None, indices), constants=x.shape)
+    return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
 
 
 adaptive_max_pool = define(
@@ -129,10 +146,10 @@ adaptive_max_pool = define(
 )
 
 
-def _scatter_forward(g: Any, indices: Any, x_shape: Ints) -> Result:
+def _scatter_forward(g: Any, indices: Any, x_shape: Ints, channels_last: bool = False) -> Result:
     _match("max_pool_scatter", g, x_shape)
     _match("max_pool_scatter", indices, x_shape)
-    return (_scatter(g, indices, x_shape),), Saved((None,), constants=indices)
+    return (_scatter(_laid(g, channels_last), indices, x_shape),), Saved((None,), constants=indices)
 
 
 def _scatter_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -167,17 +184,18 @@ def _avg_pool_forward(
 ) -> Result:
     _check("avg_pool", x, len(kernel))
     _float("avg_pool", x)
-    windows = (kernel, stride, padding)
-    y = _avg_forward(x, *windows, out_size, count_include_pad, divisor_override)
-    return (y,), Saved((None,), constants=(x.shape, windows, count_include_pad, divisor_override))
+    windows, rule = (kernel, stride, padding), (count_include_pad, divisor_override)
+    y = _avg_forward(x, *windows, out_size, *rule)
+    return (y,), Saved((None,), constants=(x.shape, _is_last(x), windows, *rule))
 
 
 def _avg_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    x_shape, (kernel, stride, padding), include, override = saved.constants
+    x_shape, last, (kernel, stride, padding), include, override = saved.constants
     return (
         avg_pool_grad(
             grads[0],
             x_shape=x_shape,
+            channels_last=last,
             kernel=kernel,
             stride=stride,
             padding=padding,
@@ -195,11 +213,11 @@ def _avg_grad_forward(
     padding: Ints,
     count_include_pad: bool,
     divisor_override: int | None,
+    channels_last: bool = False,
 ) -> Result:
-    rule = (count_include_pad, divisor_override)
-    windows = (kernel, stride, padding)
+    windows, rule = (kernel, stride, padding), (count_include_pad, divisor_override)
     _match("avg_pool_grad", g, x_shape)
-    dx = _avg_grad(g, x_shape, *windows, *rule)
+    dx = _avg_grad(_laid(g, channels_last), x_shape, *windows, *rule)
     return (dx,), Saved((None,), constants=(g.shape[2:], windows, *rule))
 
 
@@ -225,16 +243,19 @@ avg_pool_grad = define("avg_pool_grad", _avg_grad_forward, _avg_grad_backward, f
 def _adaptive_avg_pool_forward(x: Any, out_size: Ints) -> Result:
     _check("adaptive_avg_pool", x, len(out_size))
     _float("adaptive_avg_pool", x)
-    return (_adaptive_avg_forward(x, out_size),), Saved((None,), constants=x.shape)
+    return (_adaptive_avg_forward(x, out_size),), Saved((None,), constants=(x.shape, _is_last(x)))
 
 
 def _adaptive_avg_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    return (adaptive_avg_pool_grad(grads[0], x_shape=saved.constants),)
+    x_shape, last = saved.constants
+    return (adaptive_avg_pool_grad(grads[0], x_shape=x_shape, channels_last=last),)
 
 
-def _adaptive_avg_grad_forward(g: Any, x_shape: Ints) -> Result:
+def _adaptive_avg_grad_forward(g: Any, x_shape: Ints, channels_last: bool = False) -> Result:
     _match("adaptive_avg_pool_grad", g, x_shape)
-    return (_adaptive_avg_grad(g, x_shape),), Saved((None,), constants=g.shape[2:])
+    return (_adaptive_avg_grad(_laid(g, channels_last), x_shape),), Saved(
+        (None,), constants=g.shape[2:]
+    )
 
 
 def _adaptive_avg_grad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:

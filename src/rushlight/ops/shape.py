@@ -227,6 +227,10 @@ def _fold_forward(x: Any, index: Any, axis: int, size: int) -> Result:
     onto = np.zeros((len(index), size), x.dtype)
     onto[np.arange(len(index)), index] = 1
     y = np.moveaxis(np.matmul(moved, onto), -1, axis)
+    if is_channels_last(x):
+        laid = like_layout(y.shape, x)
+        laid[...] = y
+        y = laid
     return (y,), Saved((None,), constants=(index, axis))
 
 
