@@ -33,7 +33,7 @@ def test_trainer_lines_run(name, capsys):
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     names = {
         "model": rl.nn.Linear(4, 1),
-        **{"X": x, "y": x[:, :1], "X_test": x, "y_test": x[:, :1], "X_new": x[:3]},
+        "X": x, "y": x[:, :1], "X_test": x, "y_test": x[:, :1], "X_new": x[:3],
     }
     exec(compile(blocks(name, "python")[1], name, "exec"), names)
     assert names["history"][-1]["val_loss"] < names["history"][0]["val_loss"]

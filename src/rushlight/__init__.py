@@ -264,7 +264,7 @@ from rushlight.functional.shaping import unflatten as unflatten
 from rushlight.functional.shaping import unsqueeze as unsqueeze
 from rushlight.functional.shaping import vstack as vstack
 from rushlight.memory import configure as _configure_malloc
-from rushlight.tensor import autograd as autograd
+from rushlight import autograd as autograd
 from rushlight.tensor.autograd import enable_grad as enable_grad
 from rushlight.tensor.autograd import inference_mode as inference_mode
 from rushlight.tensor.autograd import is_grad_enabled as is_grad_enabled

@@ -174,19 +174,32 @@ def _dtype(dtype: Any) -> Any:
     return get_default_dtype() if dtype is None else as_dtype(dtype)
 
 
-def _shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    found = varargs(sizes)
+def _shape(sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:
+    """Return the shape given as ints, as one sequence, or by the keyword `size`."""
+    found = varargs(sizes if size is None else (*sizes, size))
     if min(found, default=0) < 0:
         raise ShapeError(explain("shape", got=found, expected="sizes >= 0"))
     return found
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Make an uninitialized tensor."""
-    return _finish(np.empty(_shape(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.empty(_shape(shape, size), _dtype(dtype)), device, requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Make a tensor of zeros.
 
     Example:
@@ -195,12 +208,18 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         tensor([[0., 0.],
                 [0., 0.]])
     """
-    return _finish(np.zeros(_shape(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.zeros(_shape(shape, size), _dtype(dtype)), device, requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *shape: Any,
+    size: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Make a tensor of ones."""
-    return _finish(np.ones(_shape(size), _dtype(dtype)), device, requires_grad)
+    return _finish(np.ones(_shape(shape, size), _dtype(dtype)), device, requires_grad)
 
 
 def full(
@@ -342,28 +361,30 @@ def _random(draw: Any, dtype: Any, generator: Generator | None) -> Array:
 
 
 def rand(
-    *size: Any,
+    *shape: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the uniform distribution on [0, 1)."""
-    shape = _shape(size)
+    shape = _shape(shape, size)
     return _finish(
         _random(lambda g, d: g.random(shape, d), dtype, generator), device, requires_grad
     )
 
 
 def randn(
-    *size: Any,
+    *shape: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Draw from the standard normal distribution."""
-    shape = _shape(size)
+    shape = _shape(shape, size)
     return _finish(_random(lambda g, d: g.normal(shape), dtype, generator), device, requires_grad)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from operator import index
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, TypeVar
 
 from rushlight.errors import explain
 
-__all__ = ["one_dim", "per_dim", "some_dims", "varargs"]
+__all__ = ["numpy_names", "one_dim", "per_dim", "some_dims", "varargs"]
 
 
 def one_dim(dim: int, ndim: int, where: str) -> int:
@@ -64,3 +65,25 @@ def per_dim(value: Any, n: int, where: str, name: str, low: int) -> tuple[int, .
             explain(where, got=f"{name}={value!r}", expected=f"1 or {n} ints >= {low}")
         )
     return found * n if len(found) == 1 else found
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def numpy_names(function: F) -> F:
+    """Let `axis` and `keepdims` stand for `dim` and `keepdim`, as torch does for users of NumPy."""
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **options: Any) -> Any:
+        for theirs, ours in (("axis", "dim"), ("keepdims", "keepdim")):
+            if theirs in options:
+                if ours in options:
+                    raise TypeError(
+                        explain(
+                            function.__name__, got=f"{theirs} and {ours}", expected="one of them"
+                        )
+                    )
+                options[ours] = options.pop(theirs)
+        return function(*args, **options)
+
+    return renamed  # type: ignore[return-value]

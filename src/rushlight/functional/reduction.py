@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight.arrays import as_dtype, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.functional.dims import one_dim, some_dims
+from rushlight.functional.dims import numpy_names, one_dim, some_dims
 from rushlight.functional.elementwise import sign, where
 from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
@@ -82,6 +82,7 @@ def _converted(x: Tensor, dtype: Any) -> Tensor:
     return x if dtype is None else x.to(as_dtype(dtype))
 
 
+@numpy_names
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Return the sum over `dim` (int, ints or None for all); integers and bools sum to int64.
 
@@ -93,6 +94,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     return _reduce(reduce.sum, _converted(input, dtype), dim, keepdim)
 
 
+@numpy_names
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Return the mean over `dim`; the dtype must be floating."""
     x = _converted(input, dtype)
@@ -104,6 +106,7 @@ def _correction(unbiased: bool | None, correction: float) -> float:
     return correction if unbiased is None else float(unbiased)
 
 
+@numpy_names
 def var(
     input: Tensor,
     dim: Dim | bool = None,
@@ -125,6 +128,7 @@ def var(
     return _reduce(reduce.var, input, dim, keepdim, correction=_correction(unbiased, correction))
 
 
+@numpy_names
 def std(
     input: Tensor,
     dim: Dim | bool = None,
@@ -174,11 +178,13 @@ def _extreme(op: Any, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
     return _reduce(op, x, dim, keepdim)
 
 
+@numpy_names
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Return the maximum over `dim`; equal maxima share the gradient."""
     return _extreme(reduce.amax, input, dim, keepdim)
 
 
+@numpy_names
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Return the minimum over `dim`; equal minima share the gradient."""
     return _extreme(reduce.amin, input, dim, keepdim)
@@ -191,6 +197,7 @@ def aminmax(
     return amin(input, dim, keepdim), amax(input, dim, keepdim)
 
 
+@numpy_names
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """Return the maximum: of all, of one dim with its places, or of two tensors elementwise.
 
@@ -205,6 +212,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     return _max_or_min(input, dim, keepdim, other, ix.max_dim, reduce.amax, ew.maximum)
 
 
+@numpy_names
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """Return the minimum: of all, of one dim with its places, or of two tensors elementwise."""
     return _max_or_min(input, dim, keepdim, other, ix.min_dim, reduce.amin, ew.minimum)
@@ -241,16 +249,19 @@ def _arg(find: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     return wrap(find(x._array, axis=place["dim"], keepdims=keepdim))
 
 
+@numpy_names
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the place of the first maximum, in the flattened tensor if `dim` is None."""
     return _arg(np.argmax, input, dim, keepdim)
 
 
+@numpy_names
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the place of the first minimum, in the flattened tensor if `dim` is None."""
     return _arg(np.argmin, input, dim, keepdim)
 
 
+@numpy_names
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -258,6 +269,7 @@ def prod(
     return _reduce(reduce.prod, _converted(input, dtype), dim, keepdim)
 
 
+@numpy_names
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Return the running sum along `dim`."""
     x = _converted(input, dtype)
@@ -267,11 +279,13 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     return apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})
 
 
+@numpy_names
 def logsumexp(input: Tensor, dim: int | Sequence[int], keepdim: bool = False) -> Tensor:
     """Return ln sum(e^x) over `dim`, with the maximum taken out first."""
     return _reduce(reduce.logsumexp, input, dim, keepdim)
 
 
+@numpy_names
 def norm(
     input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim: bool = False
 ) -> Tensor:
@@ -437,16 +451,19 @@ def _logic(f: Any, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
     return wrap(found.astype(np.uint8) if x._array.dtype == np.uint8 else found)  # as torch
 
 
+@numpy_names
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Tell whether all elements are true (non-zero)."""
     return _logic(np.all, input, dim, keepdim)
 
 
+@numpy_names
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Tell whether any element is true (non-zero)."""
     return _logic(np.any, input, dim, keepdim)
 
 
+@numpy_names
 def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     """Return how many elements are not zero."""
     dims = some_dims(dim, input._array.ndim, "count_nonzero")

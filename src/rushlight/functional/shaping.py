@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dims import one_dim, some_dims, varargs
+from rushlight.functional.dims import numpy_names, one_dim, some_dims, varargs
 from rushlight.ops import index as ix
 from rushlight.ops import shape as sh
 from rushlight.tensor.tape import TensorBase, apply
@@ -235,6 +235,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> list[Tensor]:
 # ---- joining and cutting
 
 
+@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an existing dim."""
     parts = [x for x in tensors if x._array.shape != (0,)] or list(tensors[:1])  # as torch
