@@ -83,15 +83,17 @@ def measure(threads: int, workloads: list[str], rounds: int, seconds: float) -> 
 def import_time(runs: int) -> tuple[float, float]:
     """Return the median seconds of `import numpy`, and what `import rushlight` adds to it."""
 
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
     def once(module: str) -> float:
         code = (
             f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
         )
-        out = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
+        command = [sys.executable, "-c", code]
+        out = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
         return float(out.stdout)
 
+    # the first pair is not counted: it compiles the sources
     pairs = [(once("numpy"), once("rushlight")) for _ in range(runs + 1)][1:]
     numpy = statistics.median(a for a, _ in pairs)
     return numpy, statistics.median(b - a for a, b in pairs)
