@@ -1,4 +1,7 @@
-"""The same lines run with rushlight and with torch, and what they give compared."""
+"""The same lines run with rushlight and with torch, and what they give compared.
+
+Import it after `pytest.importorskip("torch")`.
+"""
 
 from __future__ import annotations
 

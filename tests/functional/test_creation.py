@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.functional.parity import both, both_raise, compare, torch
 
 import rushlight as rl
 from rushlight.errors import DeviceError, DtypeError, ShapeError
+
+torch = pytest.importorskip("torch")  # before the helper, which needs it
+
+from tests.functional.parity import both, both_raise, compare  # noqa: E402
 
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 

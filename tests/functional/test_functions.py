@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.functional.parity import both, both_raise, torch
 from tests.ops.sample import integers, normal, uniform
 
 import rushlight as rl
 from rushlight import functional
+
+torch = pytest.importorskip("torch")  # before the helper, which needs it
+
+from tests.functional.parity import both, both_raise  # noqa: E402
 
 X = normal(3, 4)
 Y = normal(3, 4, seed=1)
@@ -70,11 +73,18 @@ for _mode in ("floor", "trunc"):
     case("div", lambda t, x, m=_mode: (x.div(2, rounding_mode=m), x.div(0.7, rounding_mode=m)), N)
 case("pow", lambda t, x, y: (t.pow(x, y), x.pow(3), x**2, x**0.5, 2**x, x**-1), P, X)
 case("pow", lambda t, n: (t.pow(2, n), n**2, n**2.0, t.pow(n, 0)), N)
+case("erfc", lambda t, x: t.erfc(x), np.array([5.0, 8.0, 20.0]))
 case("logaddexp", lambda t, x: t.logaddexp(x * 1000, -x * 1000), X)
 case("xlogy", lambda t, x, y: t.xlogy(x, y), np.array([0.0, 0.0, 1.0]), np.array([2.0, -1.0, 3.0]))
 case("clamp", lambda t, x: (t.clamp(x, -0.5, 0.5), x.clamp(min=0.1), x.clamp(max=0.2)), X)
 case("clamp", lambda t, x: (t.clamp(x, 1, 3), x.clamp(min=0.5), x.clamp(max=2)), N)
 case("clamp", lambda t, x, y: (t.clamp(x, y - 0.3, y + 0.3), x.clamp(min=y), x.clamp(max=y)), X, Y)
+case(
+    "clamp",
+    lambda t, x, y: (t.clamp(x, y, t.ones_like(x)), t.clamp(x, max=y), t.clamp(y, min=x)),
+    X,
+    HOLES,
+)
 case("clip", lambda t, x: (t.clip(x, -0.5, 0.5), x.clip(0, 1)), X)
 case("clamp_min", lambda t, x: (t.clamp_min(x, 0.1), x.clamp_min(0.2)), X)
 case("clamp_max", lambda t, x: (t.clamp_max(x, 0.1), x.clamp_max(0.2)), X)
@@ -265,6 +275,7 @@ case("transpose", lambda t, x: (t.transpose(x, 0, -1), x.transpose(1, 2)), CUBE)
 case("swapaxes", lambda t, x: (t.swapaxes(x, 0, -1), x.swapaxes(1, 2)), CUBE)
 case("swapdims", lambda t, x: (t.swapdims(x, 0, -1), x.swapdims(1, 2)), CUBE)
 case("t", lambda t, x: (t.t(x), x.t(), x[0].t()), X)
+case("movedim", lambda t, x: x.sum().movedim(0, -1), X)
 case(
     "movedim", lambda t, x: (t.movedim(x, 0, 2), x.movedim((0, 1), (-1, 0)), x.movedim(2, 0)), CUBE
 )
@@ -295,7 +306,7 @@ case("atleast_2d", lambda t, x: (t.atleast_2d(x), t.atleast_2d(x[0]), t.atleast_
 case("narrow", lambda t, x: (t.narrow(x, 1, 1, 2), x.narrow(0, -2, 1)), X)
 case("select", lambda t, x: (t.select(x, 1, 2), x.select(0, -1)), CUBE)
 case("split", lambda t, x: (t.split(x, 3, 1), x.split([1, 3], 1), x.split(2)), X)
-case("chunk", lambda t, x: (t.chunk(x, 3, 1), x.chunk(2), x.chunk(9)), X)
+case("chunk", lambda t, x: (t.chunk(x, 3, 1), x.chunk(2), x.chunk(9), x[:0].chunk(3)), X)
 case("unbind", lambda t, x: (t.unbind(x), x.unbind(1)), X)
 case("flip", lambda t, x: (t.flip(x, (0, 1)), x.flip(1), x.flip([0]), x.flip(0, 2)), CUBE)
 case("fliplr", lambda t, x: (t.fliplr(x), x.fliplr()), X)

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.functional.parity import both
 from tests.ops.sample import normal
 
 import rushlight as rl
 from rushlight.errors import DtypeError, ShapeError
+
+torch = pytest.importorskip("torch")  # before the helper, which needs it
+
+from tests.functional.parity import both  # noqa: E402
 
 X, Y = normal(3, 4), normal(3, 4, seed=1)
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.functional.parity import both, both_raise, compare, torch
 from tests.ops.sample import normal
 
 import rushlight as rl
 from rushlight.errors import DeviceError, DtypeError, ShapeError
+
+torch = pytest.importorskip("torch")  # before the helper, which needs it
+
+from tests.functional.parity import both, both_raise, compare  # noqa: E402
 
 X = normal(3, 4)
 N = np.arange(12).reshape(3, 4)
