@@ -59,10 +59,8 @@ from rushlight.functional.composed import clamp_max as clamp_max
 from rushlight.functional.composed import clamp_min as clamp_min
 from rushlight.functional.composed import clip as clip
 from rushlight.functional.composed import divide as divide
-from rushlight.functional.composed import erfc as erfc
 from rushlight.functional.composed import frac as frac
 from rushlight.functional.composed import hypot as hypot
-from rushlight.functional.composed import logaddexp as logaddexp
 from rushlight.functional.composed import logit as logit
 from rushlight.functional.composed import multiply as multiply
 from rushlight.functional.composed import nan_to_num as nan_to_num
@@ -116,6 +114,7 @@ from rushlight.functional.elementwise import cos as cos
 from rushlight.functional.elementwise import cosh as cosh
 from rushlight.functional.elementwise import div as div
 from rushlight.functional.elementwise import erf as erf
+from rushlight.functional.elementwise import erfc as erfc
 from rushlight.functional.elementwise import exp as exp
 from rushlight.functional.elementwise import exp2 as exp2
 from rushlight.functional.elementwise import expm1 as expm1
@@ -127,6 +126,7 @@ from rushlight.functional.elementwise import log as log
 from rushlight.functional.elementwise import log10 as log10
 from rushlight.functional.elementwise import log1p as log1p
 from rushlight.functional.elementwise import log2 as log2
+from rushlight.functional.elementwise import logaddexp as logaddexp
 from rushlight.functional.elementwise import masked_fill as masked_fill
 from rushlight.functional.elementwise import maximum as maximum
 from rushlight.functional.elementwise import minimum as minimum

@@ -81,7 +81,7 @@ case("clamp", lambda t, x: (t.clamp(x, 1, 3), x.clamp(min=0.5), x.clamp(max=2)),
 case("clamp", lambda t, x, y: (t.clamp(x, y - 0.3, y + 0.3), x.clamp(min=y), x.clamp(max=y)), X, Y)
 case(
     "clamp",
-    lambda t, x, y: (t.clamp(x, y, t.ones_like(x)), t.clamp(x, max=y), t.clamp(y, min=x)),
+    lambda t, x, y: [t.clamp(a.detach(), b.detach(), t.ones_like(x)) for a, b in ((x, y), (y, x))],
     X,
     HOLES,
 )
@@ -455,6 +455,8 @@ case("log_softmax", lambda t, x: (t.log_softmax(x, 0), x.log_softmax(dim=-1)), X
 for _name in ("logsigmoid", "silu", "gelu", "softplus", "elu", "leaky_relu"):
     case(_name, lambda t, x, n=_name: getattr(t.nn.functional, n)(x), X * 3)
 case("gelu", lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), X)
+case("linear", lambda t, x, w: t.nn.functional.linear(x, w), X, V)
+case("linear", lambda t, x, w: t.nn.functional.linear(x, w, w.sum()), X, V)
 case("softplus", lambda t, x: t.nn.functional.softplus(x, 2.0, 1.0), X)
 case("elu", lambda t, x: t.nn.functional.elu(x, 0.5), X)
 case("leaky_relu", lambda t, x: t.nn.functional.leaky_relu(x, 0.3), X)

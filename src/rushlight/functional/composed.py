@@ -10,11 +10,7 @@ from rushlight.functional.elementwise import (
     abs,
     clamp,
     div,
-    erf,
-    exp,
     log,
-    log1p,
-    maximum,
     mul,
     neg,
     sqrt,
@@ -34,10 +30,8 @@ __all__ = [
     "clamp_min",
     "clip",
     "divide",
-    "erfc",
     "frac",
     "hypot",
-    "logaddexp",
     "logit",
     "multiply",
     "nan_to_num",
@@ -80,20 +74,9 @@ def frac(input: Tensor) -> Tensor:
     return input - trunc(input)
 
 
-def erfc(input: Tensor) -> Tensor:
-    """Return 1 - erf(x)."""
-    return 1.0 - erf(input)
-
-
 def hypot(input: Tensor, other: Tensor) -> Tensor:
     """Return sqrt(a^2 + b^2)."""
     return sqrt(input * input + other * other)
-
-
-def logaddexp(input: Tensor, other: Tensor) -> Tensor:
-    """Return ln(e^a + e^b) without overflow."""
-    gap = -abs(where(input == other, 0.0, input - other))  # inf - inf would be nan
-    return maximum(input, other) + log1p(exp(gap))
 
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:

@@ -34,6 +34,7 @@ __all__ = [
     "cosh",
     "div",
     "erf",
+    "erfc",
     "exp",
     "exp2",
     "expm1",
@@ -45,6 +46,7 @@ __all__ = [
     "log1p",
     "log2",
     "log10",
+    "logaddexp",
     "masked_fill",
     "maximum",
     "minimum",
@@ -197,6 +199,11 @@ def erf(input: Tensor) -> Tensor:
     return apply(ew.erf, (input,), {})
 
 
+def erfc(input: Tensor) -> Tensor:
+    """Return 1 - erf(x), exact where that is small, elementwise."""
+    return apply(ew.erfc, (input,), {})
+
+
 def abs(input: Tensor) -> Tensor:
     """Return |x|, with gradient 0 at 0, elementwise."""
     return apply(ew.abs, (input,), {})
@@ -264,8 +271,8 @@ def clamp(
     if min is None and max is None:
         raise RuntimeError(explain("clamp", got="min=None and max=None", expected="a limit"))
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        low = input if min is None else where(input < min, min, input)
-        return low if max is None else where(low > max, max, low)
+        low = input if min is None else where((input < min) | (min != min), min, input)
+        return low if max is None else where((low > max) | (max != max), max, low)
     dtype = promote(input._array, *[v for v in (min, max) if v is not None])
     return apply(ew.clamp, (input.to(dtype),), {"low": min, "high": max})
 
@@ -323,6 +330,11 @@ def minimum(input: Tensor, other: Any) -> Tensor:
 def atan2(input: Tensor, other: Any) -> Tensor:
     """Return the angle of the point (b, a), elementwise."""
     return apply(ew.atan2, (input, other), {})
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """Return ln(e^a + e^b) without overflow, elementwise."""
+    return apply(ew.logaddexp, (input, other), {})
 
 
 def remainder(input: Tensor, other: Any) -> Tensor:

@@ -154,6 +154,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         raise RuntimeError(
             explain("movedim", got=f"{source} to {destination}", expected="as many distinct dims")
         )
+    if ndim == 0:
+        return reshape(input, ())
     order = [d for d in range(ndim) if d not in froms]
     for to, source_dim in sorted(zip(tos, froms, strict=True)):
         order.insert(to, source_dim)
@@ -341,7 +343,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     if chunks <= 0:
         raise RuntimeError(explain("chunk", got=f"chunks={chunks}", expected="a number > 0"))
     size = input._array.shape[one_dim(dim, input._array.ndim, "chunk")]
-    return split(input, -(-size // chunks) or 1, dim)
+    if size == 0:
+        return split(input, [0] * chunks, dim)
+    return split(input, -(-size // chunks), dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:

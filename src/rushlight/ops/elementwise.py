@@ -142,10 +142,16 @@ def _pow(a: Any, b: Any) -> Any:
         if b < 0 and a.dtype.kind in "iu":
             raise _negative_power(a.dtype)
         return a**b  # NumPy turns 2, 0.5 and -1 into square, sqrt and reciprocal
-    if hasattr(b, "dtype") and b.dtype.kind == "i" and (np.asarray(b) < 0).any():
-        raise _negative_power(b.dtype)
+    if np.result_type(a, b).kind == "i" and (b < 0).any():
+        return _whole_power(a, b)
     y = np.power(a, b)
     return y.astype(np.bool_) if np.result_type(a, b) == np.bool_ else y  # NumPy makes it int8
+
+
+def _whole_power(a: Any, b: Any) -> Any:
+    """Return a ** b of integers, truncated where b < 0: there 1 and -1 alone are not 0."""
+    ones = np.where(a == 1, 1, np.where(a == -1, 1 - 2 * (b & 1), 0))
+    return np.where(b < 0, ones, np.power(a, np.maximum(b, 0))).astype(np.result_type(a, b))
 
 
 def _negative_power(dtype: Any) -> DtypeError:
@@ -196,9 +202,16 @@ atan2 = binary(
     lambda g, a, b, y: -g * a * _inverse(a * a + b * b),
     casts="float",
 )
+logaddexp = binary(
+    "logaddexp",
+    np.logaddexp,
+    lambda g, a, b, y: g * sigmoid(a - b),
+    lambda g, a, b, y: g * sigmoid(b - a),
+    casts="float",
+)
 floor_divide = binary(
     "floor_divide",
-    lambda a, b: np.floor_divide(a, _divisor("floor_divide", b)),
+    lambda a, b: np.floor_divide(a, _divisor("floor_divide", a, b)),
     lambda g, a, b, y: _flat(g),
     lambda g, a, b, y: _flat(g),
     keep="",
@@ -212,21 +225,21 @@ trunc_divide = binary(
 )
 remainder = binary(
     "remainder",
-    lambda a, b: np.remainder(a, _divisor("remainder", b)),
+    lambda a, b: np.remainder(a, _divisor("remainder", a, b)),
     lambda g, a, b, y: g,
     lambda g, a, b, y: -g * floor_divide(a, b),
 )
 fmod = binary(
     "fmod",
-    lambda a, b: np.fmod(a, _divisor("fmod", b)),
+    lambda a, b: np.fmod(a, _divisor("fmod", a, b)),
     lambda g, a, b, y: g,
     lambda g, a, b, y: -g * trunc_divide(a, b),
 )
 
 
-def _divisor(name: str, b: Any) -> Any:
-    """Return b, which must not hold the integer 0."""
-    if np.result_type(b).kind in "iu" and not np.all(b):
+def _divisor(name: str, a: Any, b: Any) -> Any:
+    """Return b, which must not hold 0 where integers are divided."""
+    if np.result_type(a, b).kind in "iu" and not np.all(b) and np.size(a):
         raise RuntimeError(explain(name, got="an integer divisor 0", expected="divisors != 0"))
     return b
 
@@ -234,7 +247,7 @@ def _divisor(name: str, b: Any) -> Any:
 def _trunc_divide(a: Any, b: Any) -> Any:
     if np.result_type(a, b).kind == "f":
         return np.trunc(np.true_divide(a, b))
-    q = np.floor_divide(a, _divisor("trunc_divide", b))
+    q = np.floor_divide(a, _divisor("trunc_divide", a, b))
     return q + ((q < 0) & (q * b != a))
 
 
@@ -257,6 +270,11 @@ def _share(a: Any, b: Any) -> Any:
 
 # ---- smooth functions of one argument
 
+
+def _square(x: Any) -> Any:
+    return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
+
+
 neg = unary("neg", np.negative, lambda g, y: -g, of="", casts="promote")
 exp = unary("exp", np.exp, lambda g, y: g * y, of="y")
 exp2 = unary("exp2", np.exp2, lambda g, y: g * y * math.log(2), of="y")
@@ -267,7 +285,7 @@ log10 = unary("log10", np.log10, lambda g, x: g / (x * math.log(10)))
 log1p = unary("log1p", np.log1p, lambda g, x: g / (x + 1.0))
 sqrt = unary("sqrt", np.sqrt, lambda g, y: g / (y * 2.0), of="y")
 rsqrt = unary("rsqrt", lambda x: 1.0 / np.sqrt(x), lambda g, y: g * (y * y * y) * -0.5, of="y")
-square = unary("square", np.square, lambda g, x: g * (x * 2.0), casts="promote")
+square = unary("square", _square, lambda g, x: g * (x * 2.0), casts="promote")
 reciprocal = unary("reciprocal", lambda x: 1.0 / x, lambda g, y: -g * (y * y), of="y")
 sin = unary("sin", np.sin, lambda g, x: g * cos(x))
 cos: Op = unary("cos", np.cos, lambda g, x: -g * sin(x))
@@ -289,7 +307,15 @@ def _erf(x: Any) -> Any:
     return erf(x).astype(x.dtype, copy=False)  # SciPy computes float16 in float32
 
 
-erf = unary("erf", _erf, lambda g, x: g * (exp(-x * x) * (2.0 / math.sqrt(math.pi))))
+def _erfc(x: Any) -> Any:
+    from scipy.special import erfc
+
+    return erfc(x).astype(x.dtype, copy=False)
+
+
+_BELL = 2.0 / math.sqrt(math.pi)
+erf = unary("erf", _erf, lambda g, x: g * (exp(-x * x) * _BELL))
+erfc = unary("erfc", _erfc, lambda g, x: g * (exp(-x * x) * -_BELL))
 
 
 # ---- pieces: derivative zero, or one on either side of a kink
