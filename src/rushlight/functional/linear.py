@@ -18,7 +18,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Args:
         input: (*, in_features).
-        weight: (out_features, in_features), or (in_features) for a result without that dim.
+        weight: (out_features, in_features), or (in_features) without a bias.
         bias: (out_features), or None.
 
     Example:
@@ -26,7 +26,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         >>> rl.nn.functional.linear(rl.ones(1, 2), rl.tensor([[1.0, 2.0]]), rl.tensor([0.5]))
         tensor([[3.5000]])
     """
-    if weight._array.ndim == 1:
-        product = apply(linalg.matmul, (input, weight), {})
-        return product if bias is None else product + bias
+    if weight._array.ndim == 1 and bias is None:
+        return apply(linalg.matmul, (input, weight), {})
     return apply(linalg.linear, (input, weight, bias), {})
