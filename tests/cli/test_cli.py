@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -117,9 +118,10 @@ def _truncated(folder):
 
 
 MISTAKES = {
-    "epochs": (["--epochs", "-1"], 2, "--epochs"),
-    "epochs text": (["--epochs", "many"], 2, "--epochs"),
+    "epochs": (["--epochs", "-1"], 2, "'-1'"),
+    "epochs text": (["--epochs", "many"], 2, "'many'"),
     "batch": (["--batch-size", "0"], 2, "--batch-size"),
+    "lr text": (["--lr", "fast"], 2, "'fast'"),
     "seed": (["--seed", "-1"], 2, "--seed"),
     "threads": (["--threads", "0"], 2, "--threads"),
     "option": (["--epoch", "1"], 2, "--epoch"),
@@ -223,13 +225,13 @@ PROGRAM = """
 import sys
 import rushlight.data.mnist as source
 from rushlight import nn
-from rushlight.cli import run
+from rushlight.cli import main
 from rushlight.cli.recipes import mnist as recipe
 def offline(*args):
     raise OSError("no net in tests")
 source._download = offline
 recipe.build = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.LogSoftmax(dim=1))
-sys.exit(run(sys.argv[1:]))
+main()
 """
 
 
@@ -249,7 +251,8 @@ def test_ctrl_c_keeps_the_best_weights_and_exits_130_without_a_traceback(quick):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert "best weights kept" in err
+    assert "done; the best weights are kept" in err
+    assert err.count("interrupted") == 1
     result = json.loads(out.splitlines()[-1])
     assert result["interrupted"]
     assert result["test_accuracy"] is None
@@ -266,6 +269,40 @@ def test_ctrl_c_before_training_is_one_line(quick, monkeypatch, capsys):
     monkeypatch.setattr(recipe, "MNIST", press)
     assert run(["train", "mnist"]) == 130
     assert capsys.readouterr().err == "rushlight: interrupted\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_again_and_again_leaves_no_traceback_and_no_half_file(quick):
+    args = ["train", "mnist", "--epochs", "5000", "--out", "a"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if line.startswith("epoch "):
+            break
+    for _ in range(4):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert not [name for name in os.listdir("a") if name.endswith(".tmp")]
+    History.load(quick / "a" / "history.json")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+@pytest.mark.parametrize(("redirect", "code"), [(">&-", 0), ("> /dev/full", 1)])
+def test_a_stdout_that_is_closed_or_full(redirect, code):
+    if "full" in redirect and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    main = f"{sys.executable} -c 'from rushlight.cli import main; main()' info {redirect}"
+    done = subprocess.run(main, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.splitlines()) == code
+    assert "Traceback" not in done.stderr
 
 
 def test_a_reader_that_has_gone_is_no_error_of_ours():

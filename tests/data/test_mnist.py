@@ -286,6 +286,17 @@ def test_without_pooch_the_extra_is_named(monkeypatch):
         assert MNIST().source == "sample"
 
 
+def test_a_user_without_a_home_gets_the_sample(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("RUSHLIGHT_DATA", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(pathlib.Path, "home", homeless)
+    with pytest.warns(SampleDataWarning):
+        assert MNIST(download=False).source == "sample"
+
+
 # ---- the sample
 
 

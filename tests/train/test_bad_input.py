@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.train.nets import blobs, classifier, line, regressor, weights
+import scipy.sparse
+from tests.train.nets import Table, blobs, classifier, line, regressor, weights
 
 import rushlight as rl
 from rushlight import nn, optim
-from rushlight.data import DataLoader, IterableDataset, TensorDataset
+from rushlight.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from rushlight.errors import DtypeError, MissingExtra, ShapeError
 from rushlight.train import (
     Checkpoint,
@@ -49,12 +50,22 @@ MAKE = {
     "scheduler type": ({"scheduler": 3}, TypeError, "scheduler: got int"),
     "scheduler step": ({"scheduler_step": "step"}, ValueError, "expected 'epoch' or 'batch'"),
     "warmup": ({"warmup": -1}, ValueError, "warmup: got -1"),
+    "warmup text": ({"warmup": "long"}, ValueError, "warmup: got 'long'"),
     "clip": ({"clip_norm": 0}, ValueError, "clip_norm: got 0"),
-    "seed": ({"seed": -1}, ValueError, "got -1, expected an int >= 0"),
+    "clip text": ({"clip_norm": "1"}, ValueError, "clip_norm: got '1'"),
+    "seed": ({"seed": -1}, ValueError, "seed: got -1, expected an int >= 0"),
+    "seed half": ({"seed": 0.5}, ValueError, "seed: got 0.5"),
     "progress": ({"progress": "loud"}, ValueError, "progress: got 'loud'"),
     "callback": ({"callbacks": [print]}, TypeError, "callbacks: got builtin_function"),
+    "callback class": ({"callbacks": EarlyStopping}, TypeError, "got the class EarlyStopping"),
     "model": ({"model": abs}, TypeError, "expected an nn.Module"),
+    "model class": ({"model": nn.Linear}, TypeError, "got the class Linear"),
     "no parameters": ({"model": nn.ReLU()}, ValueError, "without trainable parameters"),
+    "frozen": (
+        {"model": nn.Linear(3, 1).requires_grad_(False)},
+        ValueError,
+        "without trainable parameters.*requires_grad=True",
+    ),
 }
 
 
@@ -68,6 +79,11 @@ def test_arguments_of_the_trainer(case):
 X, Y = line(20)
 NAN, INF = X.copy(), Y.copy()
 NAN[4, 1], INF[7] = np.nan, np.inf
+
+
+class Unsized(Dataset):
+    def __getitem__(self, index):
+        return X[index], Y[index]
 
 
 class Endless(IterableDataset):
@@ -84,10 +100,17 @@ FIT = {
     "lengths": ((X, Y[:-1]), {}, ShapeError, r"X \(20, 3\) and y \(19, 1\), expected equal leng"),
     "no y": ((X,), {}, TypeError, "X without y"),
     "text": ((X.astype(str), Y), {}, DtypeError, "X: got an array of <U"),
-    "objects": ((X, np.array([None] * 20)), {}, DtypeError, "y: got an array of object"),
-    "ragged": (([[1.0], [1.0, 2.0]], [1, 2]), {}, ShapeError, "X: got"),
-    "scalar": ((np.float32(3), Y), {}, ShapeError, "equal lengths"),
+    "empty lists": (([], []), {}, ValueError, "fit: got no samples"),
+    "objects": ((X, np.array([print] * 20)), {}, DtypeError, "y: got an array of object"),
+    "missing values": ((X, np.array([None] * 20)), {}, NonFiniteError, "got NaN in y"),
+    "masked": ((np.ma.masked_greater(X, 1), Y), {}, NonFiniteError, "got NaN in X"),
+    "sparse": ((scipy.sparse.csr_array(X), Y), {}, DtypeError, "got csr_array.*toarray"),
+    "ragged": (([[1.0], [1.0, 2.0]], [1, 2]), {}, ShapeError, "X: got.*to one length"),
+    "scalar": ((np.float32(3), Y), {}, ShapeError, "a first axis of samples"),
     "a number": ((3,), {}, TypeError, "got int, expected arrays X, y"),
+    "a dict": (({"x": X},), {}, TypeError, "got dict, expected arrays X, y"),
+    "a table alone": ((Table(X),), {}, TypeError, "got X without y"),
+    "no length": ((Unsized(),), {}, TypeError, "got Unsized.*give the data set __len__"),
     "a data set and y": ((TensorDataset(X, Y), Y), {}, TypeError, "TensorDataset and y"),
     "nan": ((NAN, Y), {}, NonFiniteError, r"fit: got NaN in X, first in row 4 \(1 of 20\)"),
     "inf": ((X, INF), {}, NonFiniteError, "got infinity in y, first in row 7"),
@@ -189,9 +212,11 @@ def test_nan_from_a_loader_names_epoch_and_batch_and_keeps_what_was_learned(tmp_
 
 
 def test_a_loss_that_diverges_is_explained_by_the_weights():
-    trainer = regressor(optimizer="sgd", lr=1e30)
-    with pytest.raises(NonFiniteError, match=r"epoch 1, batch \d: got a loss of (inf|nan)"):
-        trainer.fit(X, Y, epochs=3, batch_size=4)
+    for lr in (1e30, 1e10):
+        trainer = regressor(optimizer="sgd", lr=lr)
+        text = r"epoch 1, batch \d: got a loss of (inf|nan) \(the weights .*lower the learning rate"
+        with pytest.raises(NonFiniteError, match=text):
+            trainer.fit(X, Y, epochs=3, batch_size=4)
 
 
 def test_a_loss_of_its_own_making_is_told_apart():
@@ -207,6 +232,32 @@ def test_a_loss_of_its_own_making_is_told_apart():
 def test_a_loss_must_be_a_scalar_tensor(loss, text):
     with pytest.raises(TypeError, match=f"loss: {text}, expected a scalar Tensor"):
         regressor(loss=loss).fit(X, Y, epochs=1)
+
+
+class Returns(nn.Module):
+    def __init__(self, make):
+        super().__init__()
+        self.linear, self.make = nn.Linear(3, 1), make
+
+    def forward(self, x):
+        return self.make(self.linear(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "found"), [(lambda y: None, "NoneType"), (lambda y: (y, y), "tuple")]
+)
+def test_a_model_must_return_what_the_loss_takes(make, found):
+    with pytest.raises(TypeError, match=f"MSELoss: got a model that returns {found}, expected a T"):
+        regressor(model=Returns(make)).fit(X, Y, epochs=1)
+
+
+def test_predict_says_what_is_wrong_with_the_output():
+    with pytest.raises(TypeError, match=r"returns NoneType, .*`return`\?"):
+        regressor(model=Returns(lambda y: None)).predict(X)
+    with pytest.raises(ShapeError, match=r"an output \(\) for an input of 20 rows"):
+        regressor(model=Returns(lambda y: y.mean())).predict(X)
+    with pytest.raises(ShapeError, match=r"an output \(1,\) for an input of 3 rows.*x\[None\]"):
+        regressor().predict(X[0])
 
 
 @pytest.mark.parametrize("kind", [Checkpoint, HistoryLog, Curves])

@@ -59,7 +59,12 @@ def test_csv_has_a_header_and_a_row_for_each_epoch(tmp_path):
     assert lines[1:] == ["1,0.1,2.0,0.5,", "2,0.05,1.0,0.25,nan"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"epochs": 3}', '{"epochs": [1]}'])
+TEXT = '{"epochs": [{"lr": "x"}], "monitor": 1, "best_epoch": 1, "interrupted": 0, "stopped": 0}'
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"epochs": 3}', '{"epochs": [1]}', TEXT, "[" * 9999]
+)
 def test_another_file_is_refused(tmp_path, text):
     path = tmp_path / "history.json"
     path.write_text(text)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.train.nets import blobs, classifier, line, regressor, weights
+from tests.train.nets import Table, blobs, classifier, line, regressor, weights
 
 import rushlight as rl
 from rushlight import nn, optim
@@ -113,6 +113,44 @@ def test_predict_keeps_rows_leaves_targets_out_and_is_free_of_dropout():
     for data in (TensorDataset(x, y), DataLoader(TensorDataset(x, y), 32), rl.from_numpy(x)):
         np.testing.assert_allclose(trainer.predict(data), a, rtol=1e-6)
     assert trainer.model.training  # back in the mode it was in
+
+
+@pytest.mark.parametrize(
+    "form", [list, Table, lambda a: a.astype(int), lambda a: a > 0, lambda a: a.astype(object)]
+)
+def test_lists_tables_and_numbers_of_any_kind_are_taken(form):
+    x, y = blobs()
+    x = np.round(x)
+    trainer = classifier()
+    trainer.fit(form(x), form(y) if form in (list, Table) else y, epochs=1)
+    expected = trainer.predict(np.array(form(x), "float32"))
+    np.testing.assert_array_equal(trainer.predict(form(x)), expected)
+
+
+def test_integers_in_a_tensor_stay_integers():
+    class Tokens(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(rl.randn(5, 3))
+
+        def forward(self, x):
+            return self.weight[x].mean(dim=1)
+
+    trainer = regressor(model=Tokens(), loss="cross_entropy")
+    history = trainer.fit(rl.randint(0, 5, (30, 4)), np.arange(30) % 3, epochs=2)
+    assert len(history) == 2
+
+
+def test_what_was_held_out_once_is_held_out_again():
+    trainer = regressor(seed=None)
+    x, y = line(30)
+    held = []
+    real = trainer._try_out
+    trainer._try_out = lambda source: (held.append(source.dataset.indices), real(source))
+    trainer.fit(x, y, validation=0.3, epochs=1)
+    rl.randn(7)
+    trainer.fit(x, y, validation=0.3, epochs=1)
+    assert held[0] == held[1]
 
 
 def test_predict_refuses_a_loader_that_shuffles():
@@ -310,7 +348,7 @@ def test_a_callback_can_end_training():
 
     trainer = regressor(callbacks=[Enough()])
     assert len(trainer.fit(x, y, epochs=9)) == 2
-    assert trainer.stopped == "enough"
+    assert trainer.stopped == trainer.history.stopped == "enough"
     assert len(trainer.fit(x, y, epochs=1)) == 3  # a new fit starts afresh
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -28,7 +30,13 @@ _EXPECTED = (
 
 def main() -> None:
     """Run the command with the arguments of the process, and exit."""
-    sys.exit(run(sys.argv[1:]))
+    code = INTERRUPTED
+    with contextlib.suppress(KeyboardInterrupt):  # again, while the first was being told
+        code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's own end is not ours to break
+    sys.exit(code)
 
 
 def run(args: Sequence[str]) -> int:
@@ -41,16 +49,20 @@ def run(args: Sequence[str]) -> int:
         import typer
     except ImportError:
         return _complain(str(MissingExtra("typer", "cli", "the rushlight command")))
-    from rushlight.cli.app import app
-
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
     try:
+        from rushlight.cli.app import app
+
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _Warnings()
             command = typer.main.get_command(app)
             with command.make_context("rushlight", list(args)) as context:
                 command.invoke(context)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # None where the caller has closed it
+                sys.stdout.flush()
             return 0
     except typer.Exit as request:
         return int(request.exit_code)
@@ -65,8 +77,9 @@ def run(args: Sequence[str]) -> int:
             print(error.format_message(), file=sys.stderr)  # type: ignore[attr-defined]
             return 2
         if hasattr(error, "format_message"):  # a usage error of typer
+            text = error.format_message() + _received(args, getattr(error, "param", None))
             hint = "" if hasattr(error, "param_hint") else " (--help shows what there is)"
-            return _complain(error.format_message() + hint, int(getattr(error, "exit_code", 2)))
+            return _complain(text + hint, int(getattr(error, "exit_code", 2)))
         if isinstance(error, _EXPECTED):
             return _complain(_text(error))
         raise
@@ -77,10 +90,20 @@ def _complain(text: str, code: int = 1) -> int:
     return code
 
 
+def _received(args: Sequence[str], option: Any) -> str:
+    """Return what was given for an option: typer's messages name the option alone."""
+    for name, value in zip(reversed(args[:-1]), reversed(args[1:]), strict=True):
+        if name in getattr(option, "opts", ()):
+            return f", got {value!r}"
+    return ""
+
+
 def _text(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.filename is None and error.strerror:
         text = error.strerror  # a message of our own, without the number of the errno
+        if error.errno and text == os.strerror(error.errno):
+            text = f"reading or writing failed: {text} (is stdout a full disk or a closed pipe?)"
     if isinstance(error, MemoryError):
         text = f"out of memory: {text}; a smaller --batch-size needs less"
     notes = [note for note in getattr(error, "__notes__", ()) if note not in text]

@@ -108,16 +108,20 @@ def mnist(
         raise typer.Exit(130)
 
 
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
 def _report(result: dict[str, Any]) -> str:
     """Return the lines that end a run: the result and what was written."""
     if result["interrupted"]:
-        saved = "best weights kept" if result["best_epoch"] else "the weights so far are kept"
-        lines = [f"interrupted by Ctrl-C after {result['epochs']} whole epochs; {saved}"]
+        saved = "best weights" if result["best_epoch"] else "weights so far"
+        lines = [f"{_epochs(result['epochs'])} done; the {saved} are kept, the test is left out"]
     else:
         lines = [
             f"test accuracy {100 * result['test_accuracy']:.2f} %  "
             f"test loss {result['test_loss']:.4f}  ({result['test_samples']:,} images, "
-            f"best of {result['epochs']} epochs: {result['best_epoch']})"
+            f"best of {_epochs(result['epochs'])}: {result['best_epoch']})"
         ]
     for what in ("checkpoint", "history", "curves"):
         if result[what]:

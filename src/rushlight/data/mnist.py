@@ -11,6 +11,7 @@ import operator
 import os
 import pathlib
 import sys
+import tempfile
 import threading
 import warnings
 import zlib
@@ -230,7 +231,10 @@ def _obtain(root: str | os.PathLike[str] | None, train: bool, download: bool) ->
 
 def cache_folder() -> pathlib.Path:
     """Return the folder of downloaded data: the system's cache folder, then `rushlight`."""
-    home = pathlib.Path.home()
+    try:
+        home = pathlib.Path.home()
+    except RuntimeError:  # a user without a home, as in some containers
+        home = pathlib.Path(tempfile.gettempdir(), f"rushlight-{getattr(os, 'getuid', int)()}")
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
         return pathlib.Path(local or home / "AppData" / "Local") / "rushlight" / "Cache"
@@ -338,7 +342,8 @@ def read_mnist(folder: str | os.PathLike[str], train: bool = True) -> tuple[Arra
                 f"MNIST in {os.fspath(folder)!r}",
                 got=f"no {' and no '.join(missing)}",
                 expected=f"{' and '.join(_names(train))}, each with or without .gz, in {places}",
-                fix="put them there; without root they are looked for elsewhere and downloaded",
+                fix="put them there, or name no folder: then they are looked for elsewhere and "
+                "downloaded",
             )
         )
     images, labels = (_read_checked(found[name], name) for name in _names(train))

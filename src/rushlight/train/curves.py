@@ -8,7 +8,7 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from rushlight.errors import MissingExtra
+from rushlight.errors import MissingExtra, explain
 from rushlight.io import atomic_write
 from rushlight.train.callbacks import Callback
 from rushlight.train.files import check_folder
@@ -60,13 +60,18 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     """Draw a history as a PNG: loss, each metric and the learning rate over the epochs.
 
     Args:
-        history: the history, of one epoch at least.
+        history: the history.
         path: the file, replaced atomically.
         title: the title of the picture (default 'Training').
 
     Raises:
+        ValueError: a history of no epochs.
         MissingExtra: matplotlib (extra `plots`) is not installed.
     """
+    if not history:
+        raise ValueError(
+            explain("plot_history", got="a history of no epochs", expected="one epoch or more")
+        )
     figure_module, ticker = _matplotlib("figure"), _matplotlib("ticker")
     agg = _matplotlib("backends.backend_agg")  # no window and no global state
     columns = history.as_dict()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -14,9 +15,21 @@ from rushlight.data.sampler import SeededSampler
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
-from rushlight.train.guard import check_finite
+from rushlight.train.guard import check_finite, is_finite
 
-__all__ = ["as_dataset", "batches", "check_count", "length", "loader", "split", "to_array"]
+__all__ = [
+    "as_dataset",
+    "batches",
+    "check_count",
+    "in_order",
+    "join",
+    "leaves",
+    "length",
+    "loader",
+    "rows",
+    "split",
+    "to_array",
+]
 
 Batch: TypeAlias = tuple[tuple[Any, ...], Any]  # the model's inputs, the target
 
@@ -30,75 +43,87 @@ def as_dataset(where: str, data: Any, y: Any, floating: Any, target: str) -> Any
         where: the method, for messages.
         data: X, a pair (X, y), a data set or a loader.
         y: the target that belongs to X, or None.
-        floating: the dtype that floats are converted to: that of the model's parameters.
+        floating: the dtype that X is converted to: that of the model's parameters. Integers in a
+            Tensor stay what they are.
         target: 'classes' (y must be integers), 'floats' (y becomes floating), 'any', or 'none'
             (y may be missing).
     """
     if y is None and isinstance(data, tuple) and len(data) == 2 and target != "none":
         data, y = data
-    if isinstance(data, DataLoader | Dataset) or (
-        y is None and not isinstance(data, np.ndarray | Tensor | list | tuple)
-    ):
-        indexed = hasattr(data, "__getitem__") and hasattr(data, "__len__")
-        if y is not None or not (indexed or isinstance(data, DataLoader | IterableDataset)):
+    arraylike = isinstance(data, Tensor | list | tuple) or hasattr(data, "__array__")
+    if isinstance(data, DataLoader | Dataset) or (y is None and not arraylike):
+        indexed = hasattr(data, "__getitem__") and not isinstance(data, Mapping)
+        sized = indexed and hasattr(data, "__len__")
+        if y is not None or not (sized or isinstance(data, DataLoader | IterableDataset)):
             got = f"{type(data).__name__}{' and y' if y is not None else ''}"
-            raise TypeError(explain(where, got=got, expected=_FORMS))
+            fix = "give the data set __len__" if indexed and y is None else ""
+            raise TypeError(explain(where, got=got, expected=_FORMS, fix=fix))
         if length(data) == 0:
             _empty(where)
         return data
     if y is None and target != "none":
         raise TypeError(explain(where, got="X without y", expected=_FORMS, fix="pass y as well"))
-    x = _array(where, "X", data, floating)
-    tensors = [x] if y is None else [x, _target(where, y, floating, target)]
-    shapes = [array.shape for array in tensors]
+    given = [("X", data)] if y is None else [("X", data), ("y", y)]
+    arrays = [_numbers(where, name, value) for name, value in given]
+    shapes = [array.shape for array in arrays]
     if () in shapes or len({shape[0] for shape in shapes}) > 1:
         got = " and ".join(f"{n} {s}" for n, s in zip("Xy", shapes, strict=False))
-        fix = "give one row for each sample in both"
-        raise ShapeError(explain(where, got=got, expected="equal lengths", fix=fix))
-    if not len(x):
+        expected = "a first axis of samples" if () in shapes else "equal lengths"
+        fix = "give one row for each sample" + " in both" * (y is not None)
+        raise ShapeError(explain(where, got=got, expected=expected, fix=fix))
+    if not len(arrays[0]):
         _empty(where)
+    x, *rest = arrays
+    if x.dtype.kind == "f" or not isinstance(data, Tensor):
+        x = _floats(x, floating)
+    tensors = [x, *(_target(where, array, floating, target) for array in rest)]
     for name, array in zip("Xy", tensors, strict=False):
         check_finite(where, name, array)
     return TensorDataset(*(from_numpy(array) for array in tensors))
 
 
-def _empty(where: str) -> None:
+def _empty(where: str) -> NoReturn:
     fix = "check how the data was read or split"
     raise ValueError(explain(where, got="no samples", expected="one or more", fix=fix))
 
 
-def _array(where: str, name: str, data: Any, floating: Any) -> Array:
+def _numbers(where: str, name: str, data: Any) -> Array:
+    """Return anything that holds numbers as an array of bools, ints or floats."""
     if isinstance(data, Tensor):
-        array = data.detach().numpy()
-    else:
-        try:
-            array = np.asarray(data)
-        except ValueError as error:  # rows of different lengths
-            raise ShapeError(
-                explain(f"{where}: {name}", got=str(error), expected="an array of one shape")
-            ) from error
+        return data.detach().numpy()
+    try:
+        array = np.asarray(data)
+    except ValueError as error:  # rows of different lengths
+        fix = "pad or cut the rows to one length"
+        raise ShapeError(
+            explain(f"{where}: {name}", got=str(error), expected="an array of one shape", fix=fix)
+        ) from error
+    if array.dtype.kind == "O":  # such as a table whose columns are of several types
+        with contextlib.suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    if isinstance(data, np.ma.MaskedArray) and np.ma.is_masked(data):
+        array = np.where(np.ma.getmaskarray(data), np.nan, array)  # a missing value
     if array.dtype.kind not in "biuf":
+        sparse = hasattr(data, "toarray")
         raise DtypeError(
             explain(
                 f"{where}: {name}",
-                got=f"an array of {array.dtype}",
+                got=type(data).__name__ if sparse else f"an array of {array.dtype}",
                 expected="numbers",
-                fix="encode text and dates as numbers first",
+                fix="call its toarray()" if sparse else "encode text and dates as numbers first",
             )
         )
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # a number beyond the dtype is reported as infinity
-            return array.astype(floating, copy=False)
-    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        return array.astype(np.int64)
     return array
 
 
-def _target(where: str, y: Any, floating: Any, target: str) -> Array:
-    array = _array(where, "y", y, floating)
-    if target == "floats" or (target == "classes" and array.dtype.kind == "f" and array.ndim > 1):
+def _floats(array: Array, floating: Any) -> Array:
+    with np.errstate(over="ignore"):  # a number beyond the dtype is reported as infinity
         return array.astype(floating, copy=False)
-    if target == "classes" and array.dtype.kind == "f":
+
+
+def _target(where: str, array: Array, floating: Any, target: str) -> Array:
+    floats = array.dtype.kind == "f"
+    if target == "classes" and floats and array.ndim == 1:
         raise DtypeError(
             explain(
                 f"{where}: y",
@@ -107,7 +132,9 @@ def _target(where: str, y: Any, floating: Any, target: str) -> Array:
                 fix="convert them with y.astype('int64')",
             )
         )
-    return array if array.dtype.kind == "f" else array.astype(np.int64, copy=False)
+    if floats or target == "floats":
+        return _floats(array, floating)
+    return array.astype(np.int64, copy=False)
 
 
 def split(
@@ -120,7 +147,7 @@ def split(
                 f"{where}: validation",
                 got=f"{part!r} together with a {type(data).__name__}",
                 expected="a loader or data set of its own",
-                fix="split with rushlight.data.random_split",
+                fix="split the data set with rushlight.data.random_split",
             )
         )
     size = len(data)
@@ -133,6 +160,7 @@ def split(
                 got=f"{part!r} of {size} samples",
                 expected="a fraction between 0 and 1 or a number of samples that leaves some "
                 "for training",
+                fix="leave `validation` out to train on all of them" if not part else "",
             )
         )
     order = generator.permutation(size)
@@ -157,7 +185,7 @@ def loader(
 
 
 def batches(where: str, source: Iterable[Any], target: bool = True) -> Iterator[Batch]:
-    """Yield inputs and target of each batch, checked to be finite.
+    """Yield inputs and target of each batch, the inputs checked to be finite.
 
     Args:
         where: for messages; the batch is added.
@@ -165,27 +193,32 @@ def batches(where: str, source: Iterable[Any], target: bool = True) -> Iterator[
         target: whether a target is wanted; if not, one that is there is left out.
     """
     number = 0
-    for number, batch in enumerate(source, 1):
-        here = f"{where}, batch {number}"
+    for batch in source:
+        number += 1
         parts = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
-        if len(parts) < 1 + target or not all(isinstance(part, Tensor) for part in parts):
-            kinds = ", ".join(type(part).__name__ for part in parts)
-            raise TypeError(
-                explain(
-                    here,
-                    got=f"a batch of {kinds or 'nothing'}",
-                    expected="tensors (x, y)" if target else "a tensor x, or tensors (x, y)",
-                    fix="let the data set return pairs, or give its DataLoader a collate_fn",
-                )
-            )
+        for part in parts:
+            if not isinstance(part, Tensor):
+                _unfit(f"{where}, batch {number}", parts, target)
+        if len(parts) < 1 + target:
+            _unfit(f"{where}, batch {number}", parts, target)
         inputs = parts if len(parts) == 1 else parts[:-1]
         for part in inputs:
-            check_finite(here, "the input", part._array)
-        if target:
-            check_finite(here, "the target", parts[-1]._array)
+            if not is_finite(part._array):
+                check_finite(f"{where}, batch {number}", "the input", part._array)
         yield inputs, parts[-1] if target else None
     if not number:
         _empty(where)
+
+
+def _unfit(where: str, parts: Sequence[Any], target: bool) -> NoReturn:
+    raise TypeError(
+        explain(
+            where,
+            got=f"a batch of {', '.join(type(part).__name__ for part in parts) or 'nothing'}",
+            expected="tensors (x, y)" if target else "a tensor x, or tensors (x, y)",
+            fix="let the data set return pairs, or give its DataLoader a collate_fn",
+        )
+    )
 
 
 def in_order(where: str, source: Any) -> None:
@@ -209,14 +242,14 @@ def length(data: Any) -> int | None:
         return None
 
 
-def check_count(name: str, value: Any) -> int:
-    """Return `value` as an int >= 1 or say that it is none."""
+def check_count(name: str, value: Any, least: int = 1) -> int:
+    """Return `value` as an int that is not below `least`, or say that it is none."""
     try:
-        count = 0 if isinstance(value, bool) else operator.index(value)
+        count = least - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(explain(name, got=repr(value), expected="an int >= 1"))
+        count = least - 1
+    if count < least:
+        raise ValueError(explain(name, got=repr(value), expected=f"an int >= {least}"))
     return count
 
 
@@ -229,6 +262,29 @@ def to_array(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(to_array(item) for item in value)
     return value
+
+
+def rows(where: str, output: Any, size: int) -> Any:
+    """Return the output of a model as NumPy, checked to have one row for each of the samples."""
+    found = to_array(output)
+    for array in leaves(found):
+        if not isinstance(array, np.ndarray):
+            fix = "does its forward end in `return`?" if array is None else ""
+            expected = "Tensors, or tuples, lists and dicts of them"
+            got = f"a model that returns {type(array).__name__}"
+            raise TypeError(explain(where, got=got, expected=expected, fix=fix))
+        if array.shape[:1] != (size,):
+            got = f"an output {array.shape} for an input of {size} rows"
+            fix = "a single sample needs an axis in front: x[None]"
+            raise ShapeError(explain(where, got=got, expected="one row for each", fix=fix))
+    return found
+
+
+def leaves(value: Any) -> list[Any]:
+    """Return what lies in nested tuples and dicts."""
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    return [leaf for item in value for leaf in leaves(item)] if type(value) is tuple else [value]
 
 
 def join(parts: list[Any]) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import pathlib
 import shutil
+import tempfile
 
 from rushlight.errors import explain
-from rushlight.io import atomic_write
 
 __all__ = ["check_folder"]
 
@@ -47,11 +46,19 @@ def check_folder(folder: str | os.PathLike[str], needed: int = 0) -> None:
                 fix="choose another path",
             ),
         ) from error
-    probe = path / f".probe-{os.getpid()}"
-    with atomic_write(probe) as file:
-        file.write(b"rushlight")
-    with contextlib.suppress(OSError):
-        probe.unlink()
+    try:
+        with tempfile.TemporaryFile(dir=path) as file:
+            file.write(b"rushlight")
+    except OSError as error:
+        raise OSError(
+            error.errno or errno.EIO,
+            explain(
+                f"writing into the folder {str(path)!r}",
+                got=error.strerror or str(error),
+                expected="a folder one may write to",
+                fix="choose another path",
+            ),
+        ) from error
     usage = shutil.disk_usage(path)
     if usage.total and usage.free < needed:
         raise OSError(

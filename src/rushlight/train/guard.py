@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import explain
 
-__all__ = ["Interrupt", "NonFiniteError", "check_finite", "explain_loss"]
+__all__ = ["Interrupt", "NonFiniteError", "check_finite", "explain_loss", "is_finite"]
 
 
 class NonFiniteError(FloatingPointError):
@@ -42,6 +43,7 @@ class Interrupt:
     def _handle(self, number: int, frame: Any) -> None:
         if self.asked:
             self.twice = True
+            signal.signal(signal.SIGINT, self._before)  # a third one must not find us leaving
             raise KeyboardInterrupt
         self.asked = True
 
@@ -51,17 +53,26 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-def check_finite(where: str, what: str, array: Array, row: str = "row") -> None:
-    """Raise NonFiniteError if a floating array holds NaN or infinity, naming the first row."""
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+def is_finite(array: Array) -> bool:
+    """Tell whether an array is free of NaN and infinity."""
+    if array.dtype.char in "fd" and array.flags.c_contiguous:
+        square = np.vdot(array, array)  # one pass, nothing allocated; infinite if it overflows
+        if math.isfinite(square):
+            return True
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def check_finite(where: str, what: str, array: Array) -> None:
+    """Raise NonFiniteError if an array holds NaN or infinity, naming the first row."""
+    if is_finite(array):
         return
-    bad = ~np.isfinite(array)
-    rows = np.flatnonzero(bad.reshape(len(array), -1).any(1)) if array.ndim else [0]
-    kind = "NaN" if np.isnan(array[bad][0]) else "infinity"
+    bad = np.atleast_1d(~np.isfinite(array))
+    rows = np.flatnonzero(bad.reshape(len(bad), -1).any(1))
+    kind = "NaN" if np.isnan(np.atleast_1d(array)[bad][0]) else "infinity"
     raise NonFiniteError(
         explain(
             where,
-            got=f"{kind} in {what}, first in {row} {rows[0]} ({len(rows)} of {len(array)})",
+            got=f"{kind} in {what}, first in row {rows[0]} ({len(rows)} of {len(bad)})",
             expected="finite numbers",
             fix="drop those samples or fill the missing values",
         )
@@ -70,14 +81,18 @@ def check_finite(where: str, what: str, array: Array, row: str = "row") -> None:
 
 def explain_loss(where: str, model: Any, output: Sequence[Array], value: float) -> NonFiniteError:
     """Return the error for a loss that is not finite, with its likely cause."""
-    broken = [
-        name
+    sizes = {
+        name: float(np.abs(parameter.numpy(force=True)).max(initial=0))
         for name, parameter in model.named_parameters()
-        if not np.isfinite(parameter.numpy(force=True)).all()
-    ]
+    }
+    broken = [name for name, size in sizes.items() if not math.isfinite(size)]
+    largest = max(sizes, key=lambda name: sizes[name])
     if broken:
         cause = f"the weights {broken[0]!r} are not finite: an earlier step was too large"
-        fix = "lower the learning rate, add warm-up or set clip_norm"
+        fix = _SMALLER
+    elif sizes[largest] > _HUGE:
+        cause = f"the weights {largest!r} have grown to {sizes[largest]:.1e}"
+        fix = _SMALLER
     elif not all(np.isfinite(array).all() for array in output if array.dtype.kind == "f"):
         cause = "the model's output is not finite while its weights are"
         fix = "look for an overflow, a division by 0 or log(0) in the model"
@@ -86,3 +101,7 @@ def explain_loss(where: str, model: Any, output: Sequence[Array], value: float) 
         fix = "does it lie where the loss is defined (for BCE 0..1, for NLL log-probabilities)?"
     got = f"a loss of {value} ({cause})"
     return NonFiniteError(explain(where, got=got, expected="a finite loss", fix=fix))
+
+
+_HUGE = 1e6  # no layer needs such weights
+_SMALLER = "lower the learning rate, add warm-up or set clip_norm"

@@ -27,7 +27,7 @@ class History(Sequence[Record]):
     `val_loss` and `val_NAME` where there is validation data, and `seconds`.
 
     Attributes:
-        best_epoch: the epoch with the best monitored value, or None.
+        best_epoch: the epoch of the last `fit` with the best monitored value, or None.
         monitor: the name of the monitored value, or None.
         interrupted: whether Ctrl-C ended training.
         stopped: why training ended before its last epoch, or None.
@@ -123,13 +123,13 @@ class History(Sequence[Record]):
                 content: Any = json.load(file)
             history = cls(
                 [
-                    {str(k): math.nan if v is None else v for k, v in record.items()}
+                    {name: math.nan if v is None else v + 0 for name, v in record.items()}
                     for record in content["epochs"]
                 ]
             )
             for name in ("monitor", "best_epoch", "interrupted", "stopped"):
                 setattr(history, name, content[name])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise FileFormatError(
                 explain(
                     os.fspath(path),

@@ -10,7 +10,7 @@ from rushlight import nn, optim
 from rushlight.errors import explain
 from rushlight.train.metrics import takes_classes
 
-__all__ = ["make_loss", "make_optimizer", "target_kind"]
+__all__ = ["is_number", "kind_of", "make_loss", "make_optimizer", "target_kind"]
 
 _LOSSES = {
     "bce": "BCELoss",
@@ -65,16 +65,19 @@ def optimizers() -> dict[str, Any]:
 
 def make_optimizer(optimizer: Any, model: Any, lr: float | None) -> Any:
     """Return the optimizer that a name, class, factory or object stands for."""
-    if lr is not None and not (_is_number(lr) and 0 < lr < math.inf):
+    if lr is not None and not (is_number(lr) and 0 < lr < math.inf):
         raise ValueError(explain("lr", got=repr(lr), expected="a finite number > 0"))
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
+        frozen = next(iter(model.parameters()), None) is not None
         raise ValueError(
             explain(
                 "Trainer",
                 got=f"a {type(model).__name__} without trainable parameters",
                 expected="a model with parameters",
-                fix="assign layers and Parameters as attributes of the module",
+                fix="set requires_grad=True on some: all are frozen"
+                if frozen
+                else "assign layers and Parameters as attributes of the module",
             )
         )
     options = {} if lr is None else {"lr": lr}
@@ -119,5 +122,11 @@ def make_optimizer(optimizer: Any, model: Any, lr: float | None) -> Any:
     return made
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Tell whether a value can be compared with numbers; bools and text are no numbers."""
     return not isinstance(value, bool) and hasattr(value, "__float__")
+
+
+def kind_of(value: object) -> str:
+    """Name the type of a value for a message, or the class where the value is one."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rushlight.errors import explain
+from rushlight.train.parts import is_number
 
 __all__ = ["Rates"]
 
@@ -30,7 +31,7 @@ class Rates:
             raise ValueError(
                 explain("scheduler_step", got=repr(each), expected="'epoch' or 'batch'")
             )
-        if isinstance(warmup, bool) or not 0 <= warmup < math.inf:
+        if not (is_number(warmup) and 0 <= warmup < math.inf):
             raise ValueError(explain("warmup", got=repr(warmup), expected="epochs, a number >= 0"))
         self.optimizer, self.each, self.warmup = optimizer, each, float(warmup)
         self.curve: Callable[[float], float] | None = None

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from rushlight import nn
-from rushlight.arrays import Array
 from rushlight.data import DataLoader, IterableDataset
 from rushlight.errors import MissingExtra, explain
 from rushlight.random import Generator, default_generator
@@ -22,10 +21,10 @@ from rushlight.tensor.autograd import no_grad
 from rushlight.train import feed
 from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, HistoryLog, KeepBest
 from rushlight.train.curves import Curves
-from rushlight.train.guard import Interrupt, explain_loss
+from rushlight.train.guard import Interrupt, check_finite, explain_loss
 from rushlight.train.history import History, Record
 from rushlight.train.metrics import make_metrics, metric_name
-from rushlight.train.parts import make_loss, make_optimizer, target_kind
+from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.schedule import Rates
 
@@ -107,14 +106,16 @@ class Trainer:
         progress: str = "auto",
     ) -> None:
         if not isinstance(model, nn.Module):
-            raise TypeError(explain("Trainer", got=type(model).__name__, expected="an nn.Module"))
-        if clip_norm is not None and not 0 < clip_norm < math.inf:
+            raise TypeError(explain("Trainer", got=kind_of(model), expected="an nn.Module object"))
+        if clip_norm is not None and not (is_number(clip_norm) and 0 < clip_norm < math.inf):
             raise ValueError(explain("clip_norm", got=repr(clip_norm), expected="a number > 0"))
+        if seed is not None:
+            seed = feed.check_count("Trainer seed", seed, least=0)
         self.model, self.loss = model, make_loss(loss)
         self.optimizer = make_optimizer(optimizer, model, lr)
         self.metrics = make_metrics(metrics, self.loss)
         self.clip_norm, self.monitor, self.restore_best = clip_norm, monitor, restore_best
-        self.seed = None if seed is None else Generator().manual_seed(seed).initial_seed()
+        self.seed = seed
         self.callbacks = _callbacks(callbacks, out, progress)
         self.history = History()
         self.stopped: str | None = None
@@ -123,6 +124,7 @@ class Trainer:
         self._rates = Rates(self.optimizer, scheduler, scheduler_step, warmup)
         self._best = Best()
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
+        self._split_seed: int | None = None
 
     # ---- fit
 
@@ -142,11 +144,13 @@ class Trainer:
         best weights are put back and everything is written. A second Ctrl-C stops at once.
 
         Args:
-            train: a DataLoader, a data set of (x, y), or an array X. Several inputs are
-                (x1, x2, ..., y). Arrays are brought to the dtype of the model's parameters.
+            train: a DataLoader, a data set of (x, y), or X: an array, a nested list, a table.
+                Several inputs are (x1, x2, ..., y). X is brought to the dtype of the model's
+                parameters, integers too, unless they come as a Tensor (indices of tokens).
             y: the targets that belong to X, one row for each sample.
             validation: likewise a loader, data set or pair (X, y); or a fraction or number of
-                the training samples, set aside at random (default None).
+                the training samples, set aside at random, the same ones in each `fit` of as many
+                samples (default None).
             epochs: how many epochs to add.
             batch_size: samples in a batch (default None: 64; a loader has its own).
             shuffle: a new order in each epoch (default True; a loader has its own).
@@ -189,7 +193,7 @@ class Trainer:
             where = f"epoch {epoch}"
             for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
                 output = model(*inputs)
-                loss = self.loss(output, target)
+                loss = self._loss(output, target)
                 value = meter.update(output, target, loss, f"{where}, batch {batch}")
                 optimizer.zero_grad()
                 loss.backward()
@@ -219,7 +223,7 @@ class Trainer:
         Args:
             reason: stands in `stopped` and in the history.
         """
-        self.stopped = reason
+        self.stopped = self.history.stopped = reason
 
     # ---- evaluate and predict
 
@@ -243,7 +247,7 @@ class Trainer:
         with evaluating(self.model):
             for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
                 output = self.model(*inputs)
-                loss = self.loss(output, target)
+                loss = self._loss(output, target)
                 meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
         return meter.compute()
@@ -264,10 +268,22 @@ class Trainer:
         with evaluating(self.model):
             return feed.join(
                 [
-                    feed.to_array(self.model(*inputs))
+                    feed.rows("predict", self.model(*inputs), len(inputs[0]))
                     for inputs, _ in feed.batches("predict", source, target=False)
                 ]
             )
+
+    def _loss(self, output: Any, target: Any) -> Any:
+        if not isinstance(output, Tensor) and target_kind(self.loss) != "any":
+            raise TypeError(
+                explain(
+                    type(self.loss).__name__,
+                    got=f"a model that returns {type(output).__name__}",
+                    expected="a Tensor",
+                    fix="return one, or give the Trainer a function (output, target) as loss",
+                )
+            )
+        return self.loss(output, target)
 
     # ---- before and after the loop
 
@@ -293,7 +309,7 @@ class Trainer:
         kind, dtype = target_kind(self.loss), self._dtype()
         data = feed.as_dataset("fit", train, y, dtype, kind)
         if isinstance(validation, float | int | np.number) and not isinstance(validation, bool):
-            data, validation = feed.split("fit", data, validation, self._root(2))
+            data, validation = feed.split("fit", data, validation, self._splitter())
         elif validation is not None:
             validation = feed.as_dataset("fit: validation", validation, None, dtype, kind)
         shuffled = None if self.seed is None else self._root(0)
@@ -358,9 +374,15 @@ class Trainer:
     # ---- randomness: a function of the seed and the epoch
 
     def _root(self, *key: int) -> Generator:
-        if self.seed is None:
-            return default_generator
         return Generator(self.seed).spawn(*key)
+
+    def _splitter(self) -> Generator:
+        """Return the same one for each `fit`: what was held out once is never trained on."""
+        if self.seed is not None:
+            return self._root(2)
+        if self._split_seed is None:
+            self._split_seed = int(default_generator.integers(0, 2**63 - 1, ()))
+        return Generator(self._split_seed)
 
     def _seed_epoch(self, epoch: int) -> None:
         if self.seed is not None:
@@ -390,7 +412,9 @@ class _Meter:
             raise TypeError(explain("loss", got=shown, expected="a scalar Tensor", fix=fix))
         value = float(loss.item())
         if not math.isfinite(value):
-            raise explain_loss(where, self._model, _flat(feed.to_array(output)), value)
+            check_finite(where, "the target", target._array)
+            outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
+            raise explain_loss(where, self._model, outputs, value)
         size = target.shape[0] if target.ndim else 1
         self._total += value if self._summed else value * size
         self._count += size
@@ -419,17 +443,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _flat(value: Any) -> list[Array]:
-    if isinstance(value, np.ndarray):
-        return [value]
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    return [a for item in value for a in _flat(item)] if isinstance(value, tuple) else []
-
-
 def _callbacks(given: Iterable[Any], out: Any, progress: str) -> list[Any]:
     """Return the callbacks that were given and, behind them, those for `out` and progress."""
-    made = list(given)
+    made = list(given) if isinstance(given, Iterable) else [given]
     for callback in made:
         pair = isinstance(callback, tuple) and len(callback) == 2
         if not (
@@ -439,7 +455,7 @@ def _callbacks(given: Iterable[Any], out: Any, progress: str) -> list[Any]:
             raise TypeError(
                 explain(
                     "callbacks",
-                    got=type(callback).__name__,
+                    got=kind_of(callback),
                     expected="Callback objects or pairs (Event, function)",
                 )
             )
