@@ -88,6 +88,42 @@ def test_set_grad_enabled() -> None:
     assert rl.is_grad_enabled()
 
 
+@pytest.mark.parametrize(
+    "mode", [rl.no_grad, lambda: rl.set_grad_enabled(False), rl.inference_mode]
+)
+def test_a_decorator_switches_while_the_function_runs(mode: Any) -> None:
+    """Also of a generator: whoever asks it for values keeps his own mode."""
+    closed: list[bool] = []
+
+    @mode()
+    def asked() -> bool:
+        return rl.is_grad_enabled()
+
+    @mode()
+    def steps() -> Any:
+        try:
+            sent = yield rl.is_grad_enabled()
+            while True:
+                try:
+                    sent = yield (sent, rl.is_grad_enabled())
+                except KeyError:
+                    return "end", rl.is_grad_enabled()
+        finally:
+            closed.append(rl.is_grad_enabled())
+
+    assert asked() is False and rl.is_grad_enabled()
+    found = steps()
+    assert next(found) is False and rl.is_grad_enabled()
+    assert found.send(5) == (5, False) and rl.is_grad_enabled()
+    with pytest.raises(StopIteration) as end:
+        found.throw(KeyError())
+    assert end.value.value == ("end", False) and rl.is_grad_enabled()
+    found = steps()
+    next(found)
+    found.close()
+    assert closed == [False, False] and rl.is_grad_enabled()
+
+
 def test_detach_in_place() -> None:
     y = leaf(2) * 2
     assert y.detach_() is y and y.is_leaf and not y.requires_grad
@@ -261,6 +297,29 @@ def test_backward_into_named_inputs() -> None:
 # ---- hooks
 
 
+def test_named_inputs_accumulate_in_place() -> None:
+    x = leaf(2)
+    x.sum().backward()
+    grad = x.grad
+    (x * 2).sum().backward(inputs=[x])
+    assert x.grad is grad and grad.tolist() == [3, 3]
+
+
+def test_gradients_given_wrongly() -> None:
+    x = leaf(2)
+    with pytest.raises(TypeError, match="got a gradient of type float, expected a Tensor"):
+        (x * 2).backward(1.0)
+    with pytest.raises(RuntimeError, match="got 2 outputs and 1 gradients"):
+        rl.autograd.grad([x.sum(), x.prod()], x, [rl.ones((), dtype=rl.float64)])
+
+
+def test_materialized_zeros() -> None:
+    def f(t: Any, x: Any, y: Any) -> Any:
+        return t.autograd.grad((x * 2).sum(), [x, y], materialize_grads=True)
+
+    both(f, X, Y, gradient=True)
+
+
 def test_hooks() -> None:
     x, seen = leaf(3), []
     y = x * 2
@@ -276,6 +335,19 @@ def test_hooks() -> None:
     assert x.grad.tolist() == [3, 3, 3]
     with pytest.raises(RuntimeError, match="does not require grad"):
         rl.ones(2).register_hook(lambda g: g)
+
+
+def test_a_hook_may_not_change_what_a_gradient_is() -> None:
+    for hook, error, text in (
+        (lambda g: g.double(), DtypeError, "hook: got a new gradient of float64, expected float32"),
+        (lambda g: g.sum(), ShapeError, r"hook: got a new gradient \(\), expected \(2,\)"),
+        (lambda g: 3, TypeError, "hook: got int, expected a Tensor"),
+    ):
+        for x in (rl.ones(2, requires_grad=True), rl.ones(2, requires_grad=True) * 2):
+            x.register_hook(hook)
+            with pytest.raises(error, match=text):
+                (x * 2).sum().backward()
+            assert rl.is_grad_enabled()
 
 
 def test_a_hook_sees_the_whole_gradient_once() -> None:
@@ -383,127 +455,6 @@ def test_an_unneeded_array_may_be_modified() -> None:
         y.zero_()
     z.backward()
     assert x.grad.tolist() == [1, 1, 1]
-
-
-# ---- user-defined functions
-
-
-class Scale(rl.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Any, factor: Any) -> Any:
-        ctx.save_for_backward(x)
-        ctx.factor = factor
-        return x * factor, x.sum()
-
-    @staticmethod
-    def backward(ctx: Any, g: Any, h: Any) -> Any:
-        return g * ctx.factor + h, None
-
-
-def test_function() -> None:
-    x = leaf(3)
-    y, total = Scale.apply(x, 3.0)
-    assert repr(y.grad_fn) == "<ScaleBackward>" and total.requires_grad
-    y.sum().backward()  # total is unused: its gradient is zeros
-    assert x.grad.tolist() == [3, 3, 3]
-    assert rl.check.gradcheck(lambda x: Scale.apply(x, 2.0), x)
-    with rl.no_grad():
-        assert not Scale.apply(x, 2.0)[0].requires_grad
-    assert not Scale.apply(rl.ones(3), 2.0)[0].requires_grad
-
-
-def test_function_without_materialized_gradients() -> None:
-    seen = []
-
-    class Two(rl.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            ctx.set_materialize_grads(False)
-            return x * 1, x * 2
-
-        @staticmethod
-        def backward(ctx: Any, g: Any, h: Any) -> Any:
-            seen.append(h)
-            return g
-
-    x = leaf(2)
-    Two.apply(x)[0].sum().backward()
-    assert seen == [None] and x.grad.tolist() == [1, 1]
-
-
-def test_function_with_setup_context() -> None:
-    class Square(rl.autograd.Function):
-        @staticmethod
-        def forward(x: Any) -> Any:
-            return x * x
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.save_for_backward(*inputs)
-
-        @staticmethod
-        def backward(ctx: Any, g: Any) -> Any:
-            return 2 * g * ctx.saved_tensors[0]
-
-    assert rl.check.gradcheck(Square.apply, leaf(3))
-    assert rl.check.gradgradcheck(Square.apply, leaf(3))
-
-
-def test_function_saved_tensors_are_guarded() -> None:
-    x = leaf(3)
-    inner = x * 1
-    y, _ = Scale.apply(inner, 2.0)
-    with rl.no_grad():
-        inner.zero_()
-    with pytest.raises(RuntimeError, match=r"Scale: .*modified in place"):
-        y.sum().backward()
-
-
-def test_function_errors_and_marks() -> None:
-    class Wrong(rl.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any, y: Any) -> Any:
-            return x + y
-
-        @staticmethod
-        def backward(ctx: Any, g: Any) -> Any:
-            return g
-
-    with pytest.raises(RuntimeError, match=r"Wrong\.backward: got 1 gradients, expected 2"):
-        Wrong.apply(leaf(2), leaf(2)).sum().backward()
-
-    class Marked(rl.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            sign = x.sign()
-            ctx.mark_non_differentiable(sign)
-            return x * 2, sign
-
-        @staticmethod
-        def backward(ctx: Any, g: Any, _: Any) -> Any:
-            return 2 * g
-
-    x = leaf(2)
-    y, sign = Marked.apply(x)
-    assert y.requires_grad and not sign.requires_grad
-    y.sum().backward()
-
-    class Same(rl.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Any) -> Any:
-            return x
-
-        @staticmethod
-        def backward(ctx: Any, g: Any) -> Any:
-            return g * 7
-
-    x = leaf(2)
-    y = Same.apply(x)
-    assert y is not x and not y.is_leaf and x.is_leaf
-    y.sum().backward()
-    assert x.grad.tolist() == [7, 7]
-    with pytest.raises(NotImplementedError):
-        rl.autograd.Function.apply(x)
 
 
 def test_the_failing_op_is_noted() -> None:

@@ -75,8 +75,8 @@ class Module(Stateful):
 
     def _call_quietly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Turn NumPy's warnings off once for all ops of the outermost module."""
-        state.quiet = True
         try:
+            state.quiet = True
             with np.errstate(all="ignore"):
                 if self._call_hooks is None:
                     return self.forward(*args, **kwargs)

@@ -7,7 +7,7 @@ from typing import Any, Self, SupportsIndex
 from rushlight.errors import explain
 from rushlight.functional.creation import empty
 from rushlight.tensor import Tensor
-from rushlight.tensor.tape import TensorBase
+from rushlight.tensor.tape import TensorBase, cell
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -28,6 +28,7 @@ class _Member(Tensor):
                 )
             )
         self._array = data._array
+        self._version = cell(data)
         if requires_grad:
             self.requires_grad = True
 

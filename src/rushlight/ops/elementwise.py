@@ -363,7 +363,7 @@ def _logsigmoid(x: Any) -> Any:
     return np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
 
 
-sigmoid = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
+sigmoid: Op = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
 logsigmoid = unary("logsigmoid", _logsigmoid, lambda g, x: g * sigmoid(-x))
 _relu, _relu_grad = kernel("relu_forward"), kernel("relu_grad")
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Op, Saved
-from rushlight.tensor.backward import run_backward
-from rushlight.tensor.tape import (
-    TensorBase,
-    record,
-    state,
-    wrap,
-)
+from rushlight.ops.shape import cast
+from rushlight.tensor.backward import accumulate, run_backward
+from rushlight.tensor.tape import TensorBase, record, state, wrap
 
 __all__ = [
     "Function",
@@ -35,31 +33,13 @@ def is_grad_enabled() -> bool:
     return state.recording
 
 
-class set_grad_enabled:
-    """Record ops, or do not: from the call on, or within a `with` block.
-
-    Args:
-        mode: True to record.
-    """
-
-    def __init__(self, mode: bool) -> None:
-        self._before = state.recording
-        state.recording = bool(mode)
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *exception: object) -> None:
-        state.recording = self._before
-
-
 class _Mode:
     """A context manager and decorator that switches recording."""
 
-    _enabled: ClassVar[bool]
+    _enabled: bool
 
     def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        self._stack: list[bool] = []
+        self._stack: list[bool] = []  # a mode may be entered while it is entered
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         mode = super().__new__(cls)
@@ -76,12 +56,77 @@ class _Mode:
         state.recording = self._stack.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        enabled = self._enabled
+        if inspect.isgeneratorfunction(function):
+            return _each_step(function, enabled)
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
+            with _switched(enabled):
                 return function(*args, **kwargs)
 
         return wrapped
+
+
+@contextmanager
+def _switched(enabled: bool) -> Iterator[None]:
+    before = state.recording
+    try:
+        state.recording = enabled
+        yield
+    finally:
+        state.recording = before
+
+
+def _each_step(function: Callable[..., Any], enabled: bool) -> Callable[..., Any]:
+    """Let a generator run in a mode, and whoever asks it for the next value in his own."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        steps = function(*args, **kwargs)
+        resume, sent = steps.send, None
+        try:
+            while True:
+                with _switched(enabled):
+                    value = resume(sent)
+                try:
+                    sent = yield value
+                    resume = steps.send
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    resume, sent = steps.throw, error
+        except StopIteration as end:
+            return end.value
+        finally:
+            with _switched(enabled):
+                steps.close()
+
+    return wrapped
+
+
+class set_grad_enabled(_Mode):
+    """Record ops, or do not: from the call on, in a `with` block, or in a decorated function.
+
+    Args:
+        mode: True to record.
+    """
+
+    def __new__(cls, mode: bool) -> Self:
+        return object.__new__(cls)
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self._before = state.recording
+        self._enabled = state.recording = bool(mode)
+
+    def __enter__(self) -> None:
+        self._stack.append(self._before)
+        state.recording = self._enabled
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        state.recording = self._before  # the call was meant for the function only
+        return super().__call__(function)
 
 
 class no_grad(_Mode):
@@ -117,6 +162,9 @@ class inference_mode(_Mode):
 
 
 def _seeds(outputs: Sequence[Any], gradients: Sequence[Any], create_graph: bool) -> list[Any]:
+    if len(outputs) != len(gradients):
+        got = f"{len(outputs)} outputs and {len(gradients)} gradients"
+        raise RuntimeError(explain("backward", got=got, expected="a gradient (or None) for each"))
     seeds = []
     for output, gradient in zip(outputs, gradients, strict=True):
         if not output._requires_grad:
@@ -135,9 +183,14 @@ def _seeds(outputs: Sequence[Any], gradients: Sequence[Any], create_graph: bool)
                     )
                 )
             gradient = wrap(np.ones_like(output._array))
-        elif gradient.shape != output.shape:
+        elif not isinstance(gradient, TensorBase):
+            got = f"a gradient of type {type(gradient).__name__}"
+            raise TypeError(explain("backward", got=got, expected="a Tensor or None"))
+        elif gradient._array.shape != output.shape:
             raise ShapeError(
-                explain("backward", got=f"a gradient {gradient.shape}", expected=output.shape)
+                explain(
+                    "backward", got=f"a gradient {gradient._array.shape}", expected=output.shape
+                )
             )
         if gradient.dtype != output.dtype:
             gradient = gradient.to(output.dtype)
@@ -166,14 +219,13 @@ def backward(
     )
     for tensor, gradient in zip(wanted, found, strict=True):
         if gradient is not None:
-            value = gradient if create_graph else wrap(gradient.copy())
-            tensor._grad = value if tensor._grad is None else tensor._grad + value
+            accumulate(tensor, gradient, False, create_graph)
 
 
 def _list(values: Any, length: int) -> list[Any]:
     if values is None:
         return [None] * length
-    return [values] if isinstance(values, TensorBase) else list(values)
+    return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
 def grad(
@@ -183,6 +235,7 @@ def grad(
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool | None = None,
+    materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
     """Return the gradients of `outputs` by `inputs`; no `.grad` is touched.
 
@@ -192,6 +245,7 @@ def grad(
         retain_graph: keep the graph for another pass; default `create_graph`.
         create_graph: record the pass, so that its result can be differentiated again.
         allow_unused: give None for an input that the outputs do not depend on; default an error.
+        materialize_grads: give zeros for such an input.
 
     Example:
         >>> import rushlight as rl
@@ -208,6 +262,9 @@ def grad(
     seeds = _seeds(roots, _list(grad_outputs, len(roots)), create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     found = run_backward(roots, seeds, wanted=wanted, retain_graph=keep, create_graph=create_graph)
+    if materialize_grads:
+        zeros = np.zeros_like if not create_graph else lambda array: wrap(np.zeros_like(array))
+        found = [zeros(t._array) if g is None else g for t, g in zip(wanted, found, strict=True)]
     if not allow_unused:
         for i, gradient in enumerate(found):
             if gradient is None:
@@ -221,13 +278,13 @@ def grad(
 
 def _owned(found: Sequence[Any], seeds: Sequence[Any]) -> tuple[Any, ...]:
     """Return gradients as tensors of which none shares memory with another or with a seed."""
-    held = list(seeds)
+    held = {id(seed) for seed in seeds}
     tensors = []
     for g in found:
         if g is not None:
-            if not g.flags.writeable or any(np.may_share_memory(g, other) for other in held):
+            if not g.flags.owndata or id(g) in held:
                 g = g.copy()
-            held.append(g)
+            held.add(id(g))
         tensors.append(None if g is None else wrap(g))
     return tuple(tensors)
 
@@ -244,10 +301,26 @@ class Context:
         self._not_differentiable: tuple[Any, ...] = ()
         self._materialize = True
         self._zeros: tuple[Any, ...] = ()  # (shape, dtype) of each output
+        self._arguments: tuple[Any, ...] = ()  # the same of each argument
 
     def save_for_backward(self, *tensors: Any) -> None:
-        """Keep tensors for backward, where they are `ctx.saved_tensors`."""
+        """Keep tensors (or None) for backward, where they are `ctx.saved_tensors`."""
+        for tensor in tensors:
+            if tensor is not None and not isinstance(tensor, TensorBase):
+                got = type(tensor).__name__
+                fix = "keep other things as attributes: ctx.name = value"
+                raise TypeError(
+                    explain("save_for_backward", got=got, expected="Tensors or None", fix=fix)
+                )
         self._kept = tensors
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Refuse: a Function computes new tensors.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError("mark_dirty: write forward so that it returns new tensors")
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """Name outputs through which no gradient flows."""
@@ -323,11 +396,14 @@ class Function:
     ) -> None:
         op = Op(cls.__name__, _never, functools.partial(cls._backward, ctx, False))
         op.graph_backward = functools.partial(cls._backward, ctx, True)
-        ctx._zeros = tuple(
-            (out._array.shape, out._array.dtype) if isinstance(out, TensorBase) else None
-            for out in outputs
-        )
-        record(op, Saved(), args, outputs, watch=ctx._kept)
+        ctx._zeros = tuple(map(_kind, outputs))
+        ctx._arguments = tuple(_kind(arg) or (None, None) for arg in args)
+        places = {id(out): i for i, out in enumerate(outputs)}
+        kept = [places.get(id(tensor), tensor) for tensor in ctx._kept]  # no cycle by outputs
+        named = {i for i in kept if type(i) is int}
+        arrays = tuple(out._array if i in named else None for i, out in enumerate(outputs))
+        watch, ctx._kept = ctx._kept, ()
+        record(op, Saved(outputs=arrays, constants=kept), args, outputs, watch=watch)
         for out, same in zip(outputs, given, strict=True):
             if any(same is x for x in ctx._not_differentiable):
                 out.detach_()
@@ -337,12 +413,17 @@ class Function:
         cls, ctx: Context, graph: bool, saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]
     ) -> Sequence[Any]:
         tensors = [g if graph or g is None else wrap(g) for g in grads]
+        outputs = saved.outputs if graph else [y if y is None else wrap(y) for y in saved.outputs]
         if ctx._materialize:
             tensors = [
                 wrap(np.zeros(*zeros)) if g is None and zeros is not None else g
                 for g, zeros in zip(tensors, ctx._zeros, strict=True)
             ]
-        found = cls.backward(ctx, *tensors)
+        ctx._kept = tuple(outputs[kept] if type(kept) is int else kept for kept in saved.constants)
+        try:
+            found = cls.backward(ctx, *tensors)
+        finally:
+            ctx._kept = ()
         results = found if isinstance(found, tuple) else (found,)
         if len(results) < len(needs) or any(r is not None for r in results[len(needs) :]):
             raise RuntimeError(
@@ -352,7 +433,29 @@ class Function:
                     expected=f"{len(needs)}, one for each argument of forward",
                 )
             )
-        return [r if graph or r is None else r._array for r in results[: len(needs)]]
+        return [
+            cls._checked(r, shape, dtype, graph) if need and r is not None else None
+            for r, (shape, dtype), need in zip(results, ctx._arguments, needs, strict=False)
+        ]
+
+    @classmethod
+    def _checked(cls, gradient: Any, shape: Any, dtype: Any, graph: bool) -> Any:
+        """Return a gradient in the dtype of its argument, as a Tensor if `graph`, or an array."""
+        where = f"{cls.__name__}.backward"
+        if not isinstance(gradient, TensorBase):
+            got = f"a gradient of type {type(gradient).__name__}"
+            raise TypeError(explain(where, got=got, expected="a Tensor or None"))
+        if gradient._array.shape != shape:
+            got = f"a gradient {gradient._array.shape}"
+            raise ShapeError(explain(where, got=got, expected=f"{shape}, the argument's shape"))
+        if gradient._array.dtype != dtype:
+            gradient = cast(gradient, dtype=dtype)
+        return gradient if graph else gradient._array
+
+
+def _kind(value: Any) -> tuple[tuple[int, ...], Any] | None:
+    """Return (shape, dtype) of a tensor."""
+    return (value._array.shape, value._array.dtype) if isinstance(value, TensorBase) else None
 
 
 def _detached(out: Any) -> Any:

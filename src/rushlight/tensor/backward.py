@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from rushlight.errors import ShapeError, explain
+from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.ops.reduce import sum_to
 from rushlight.tensor.tape import Node, TensorBase, cell, quiet, state, wrap
 
-__all__ = ["run_backward"]
+__all__ = ["accumulate", "run_backward"]
 
 # For each node or leaf that a gradient has reached: value and whether the pass owns it, by output.
 Pending = dict[Any, list[Any]]
@@ -79,8 +79,8 @@ def run_backward(
     kept: dict[tuple[Any, int], Any] = {}
 
     recording = state.recording
-    state.recording = create_graph
     try:
+        state.recording = create_graph
         with quiet():
             for node in order:
                 slot = pending.pop(node, None)
@@ -111,7 +111,7 @@ def run_backward(
                 if leaf._hooks:
                     value, owned = _call_hooks(leaf._hooks, value, create_graph), False
                 if wanted is None:
-                    _accumulate(leaf, value, owned, create_graph)
+                    accumulate(leaf, value, owned, create_graph)
                 elif (leaf, 0) in keys:
                     kept[leaf, 0] = value
     finally:
@@ -134,8 +134,22 @@ def _call_hooks(hooks: dict[int, Callable[[Any], Any]], gradient: Any, create_gr
     for hook in list(hooks.values()):
         replaced = hook(tensor)
         if replaced is not None:
+            _check_replaced(replaced, tensor)
             tensor = replaced
     return tensor if create_graph else tensor._array
+
+
+def _check_replaced(replaced: Any, gradient: Any) -> None:
+    """Refuse what a hook returned if it cannot stand for the gradient."""
+    if not isinstance(replaced, TensorBase):
+        got = type(replaced).__name__
+        raise TypeError(explain("hook", got=got, expected="a Tensor, the new gradient, or None"))
+    if replaced._array.shape != gradient._array.shape:
+        got = f"a new gradient {replaced._array.shape}"
+        raise ShapeError(explain("hook", got=got, expected=gradient._array.shape))
+    if replaced._array.dtype != gradient._array.dtype:
+        got = f"a new gradient of {replaced._array.dtype.name}"
+        raise DtypeError(explain("hook", got=got, expected=gradient._array.dtype.name))
 
 
 def _run_hooks(node: Node, grads: tuple[Any, ...], create_graph: bool) -> tuple[Any, ...]:
@@ -148,12 +162,11 @@ def _run_hooks(node: Node, grads: tuple[Any, ...], create_graph: bool) -> tuple[
         if node.retains and i in node.retains:
             tensor = node.retains[i]()
             if tensor is not None:
-                value = result[i] if create_graph else wrap(result[i].copy())
-                tensor._grad = value if tensor._grad is None else tensor._grad + value
+                accumulate(tensor, result[i], False, create_graph)
     return tuple(result)
 
 
-def _accumulate(leaf: Any, value: Any, owned: bool, create_graph: bool) -> None:
+def accumulate(leaf: Any, value: Any, owned: bool, create_graph: bool) -> None:
     """Add a pass's gradient to `leaf.grad`, which always owns its memory."""
     if value.shape != leaf._array.shape:
         raise ShapeError(

@@ -42,8 +42,8 @@ def quiet() -> Iterator[None]:
     if state.quiet:
         yield
         return
-    state.quiet = True
     try:
+        state.quiet = True
         with np.errstate(all="ignore"):
             yield
     finally:
