@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +37,11 @@ def test_trainer_lines_run(name, capsys):
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     names = {
         "model": rl.nn.Linear(4, 1),
-        "X": x, "y": x[:, :1], "X_test": x, "y_test": x[:, :1], "X_new": x[:3],
+        "X": x,
+        "y": x[:, :1],
+        "X_test": x,
+        "y_test": x[:, :1],
+        "X_new": x[:3],
     }
     exec(compile(blocks(name, "python")[1], name, "exec"), names)
     assert names["history"][-1]["val_loss"] < names["history"][0]["val_loss"]
@@ -50,3 +58,37 @@ def test_links_lead_somewhere():
     for name in ("README.md", "README.ru.md", "CONTRIBUTING.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text(encoding="utf-8")):
             assert (ROOT / target).exists(), f"{name} -> {target}"
+
+
+PYTHONS = {  # what stands for the Python of the machine -> what setup.sh says of it
+    "old": ('[ "$1" = --version ] && echo Python 3.9.2', "got Python 3.9.2, expected Python 3.11"),
+    "none": (None, "expected Python 3.11 or newer"),
+    "without venv": (
+        f'case "$*" in *ensurepip*) exit 1;; esac; exec {sys.executable} "$@"',
+        "still lacks ensurepip",
+    ),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script for sh")
+@pytest.mark.parametrize("case", PYTHONS)
+def test_setup_says_in_one_line_what_the_machine_lacks(tmp_path, case):
+    script, text = PYTHONS[case]
+    shutil.copytree(ROOT / "tools", tmp_path / "tools")
+    for name, content in (("apt-get", "exit 100"), ("sudo", "exit 1"), ("python", script)):
+        if content is not None:
+            (tmp_path / name).write_text(f"#!/bin/sh\n{content}\n")
+            (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(tmp_path / "tools" / "setup.sh"), "all"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHON": str(tmp_path / "python")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if "installing Debian" not in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("setup: ")
+    assert text in lines[0]
+    assert not (tmp_path / ".venv").exists()

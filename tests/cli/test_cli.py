@@ -231,7 +231,7 @@ def offline(*args):
     raise OSError("no net in tests")
 source._download = offline
 recipe.build = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.LogSoftmax(dim=1))
-main()
+sys.exit(main())
 """
 
 
@@ -298,7 +298,7 @@ def test_ctrl_c_again_and_again_leaves_no_traceback_and_no_half_file(quick):
 def test_a_stdout_that_is_closed_or_full(redirect, code):
     if "full" in redirect and not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
-    main = f"{sys.executable} -c 'from rushlight.cli import main; main()' info {redirect}"
+    main = f"{sys.executable} -m rushlight info {redirect}"
     done = subprocess.run(main, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == code, done.stderr
     assert len(done.stderr.splitlines()) == code
@@ -306,7 +306,7 @@ def test_a_stdout_that_is_closed_or_full(redirect, code):
 
 
 def test_a_reader_that_has_gone_is_no_error_of_ours():
-    command = f"{sys.executable} -c 'from rushlight.cli import main; main()' info | true"
+    command = f"{sys.executable} -m rushlight info | true"
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.stderr == ""
 

@@ -101,6 +101,15 @@ def test_curves_of_odd_histories(tmp_path, epochs):
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
+def test_curves_of_names_and_numbers_that_are_no_good(tmp_path):
+    pytest.importorskip("matplotlib")
+    record = {"epoch": 1, "lr": 0.0, "train_loss": float("inf"), "train_$x^": 1.0, "seconds": 1.0}
+    plot_history(History([record]), tmp_path / "curves.png", "100 $ and a \\$ or _{" * 9)
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+    with pytest.raises(ValueError, match="a history of no epochs"):
+        plot_history(History(), tmp_path / "none.png")
+
+
 def test_curves_need_no_display_and_leave_pyplot_alone(tmp_path):
     pytest.importorskip("matplotlib")
     program = (

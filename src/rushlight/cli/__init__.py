@@ -28,15 +28,15 @@ _EXPECTED = (
 )
 
 
-def main() -> None:
-    """Run the command with the arguments of the process, and exit."""
+def main() -> int:
+    """Run the command with the arguments of the process and return its exit code."""
     code = INTERRUPTED
     with contextlib.suppress(KeyboardInterrupt):  # again, while the first was being told
         code = run(sys.argv[1:])
     if code == INTERRUPTED:
         with contextlib.suppress(KeyboardInterrupt):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's own end is not ours to break
-    sys.exit(code)
+    return code
 
 
 def run(args: Sequence[str]) -> int:

@@ -81,7 +81,7 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     deep = -(-len(panels) // wide)
     figure = figure_module.Figure(figsize=(4.6 * wide, 3.2 * deep + 0.5), dpi=150)
     agg.FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=14, fontweight="bold", color=_INK, x=0.5)
+    figure.suptitle(title, fontsize=14, fontweight="bold", color=_INK, parse_math=False)
     grid = figure.subplots(deep, wide, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
@@ -91,6 +91,7 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
         if name == "learning rate":
             _line(axes, epochs, columns["lr"], _RATE, "learning rate")
             axes.yaxis.set_major_formatter("{x:.3g}")
+            axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])  # from 0, with room for the marker
         else:
             _line(axes, epochs, columns[f"train_{name}"], _TRAIN, "train")
             if f"val_{name}" in columns:
@@ -102,7 +103,7 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
             if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
                 axes.set_yscale("log")
             axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
-        axes.set_ylabel(_label(name))
+        axes.set_ylabel(_label(name), parse_math=False)
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     with atomic_write(path) as file:
         figure.savefig(file, format="png", facecolor="white")
@@ -115,16 +116,18 @@ def _line(axes: Any, x: list[float], y: list[float], color: str, label: str) -> 
 
 def _style(axes: Any, ticker: Any, epochs: list[float]) -> None:
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(
+        ticker.MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
     if len(epochs) == 1:
-        axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
+        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
     axes.grid(color=_FAINT, lw=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(_FAINT)
-    axes.tick_params(color=_FAINT, labelcolor=_INK, labelsize=9)
+    axes.tick_params(which="both", color=_FAINT, labelcolor=_INK, labelsize=9)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(color=_INK, fontsize=10.5)
 
