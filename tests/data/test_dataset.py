@@ -55,6 +55,11 @@ def test_tensor_dataset_refuses(shapes, text):
         TensorDataset(*(np.zeros(shape) for shape in shapes))
 
 
+def test_tensor_dataset_takes_no_lists():
+    with pytest.raises(TypeError, match="TensorDataset: got list, expected Tensors or arrays"):
+        TensorDataset(np.zeros(2), [1, 2])
+
+
 def test_base_classes_name_what_is_missing():
     class Half(Dataset):
         pass
@@ -153,7 +158,12 @@ def test_split_uses_the_default_generator():
     assert random_split(range(50), [25, 25])[0].indices == first != second
 
 
-@pytest.mark.parametrize("lengths", [[3, 8], [-1, 11], [2.5, 7.5], [0.5, 0.6], [1.5, -0.5], []])
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "lengths", [[3, 8], [-1, 11], [2.5, 7.5], [0.5, 0.6], [1.5, -0.5], [NAN, 1], []]
+)
 def test_split_refuses(lengths):
     with pytest.raises(ValueError, match="sum to 10"):
         random_split(range(10), lengths)

@@ -514,3 +514,22 @@ def test_sampler_of_another_data_set():
     longer = SequentialSampler(range(12))
     with pytest.raises(IndexError):
         list(DataLoader(data(10), 5, sampler=longer))
+
+
+@pytest.mark.parametrize("dataset", [None, 3, (i for i in range(3))])
+def test_what_is_no_data_set_is_refused(dataset):
+    with pytest.raises(TypeError, match=f"DataLoader: got {type(dataset).__name__}, expected a da"):
+        DataLoader(dataset)
+
+
+def test_indices_are_not_rounded():
+    data = TensorDataset(np.arange(3.0))
+    with pytest.raises(TypeError, match=r"got indices \[1.5\], expected ints"):
+        list(DataLoader(data, sampler=[1.5]))
+
+
+def test_the_batch_size_may_be_an_integer_of_numpy():
+    data = TensorDataset(np.arange(3.0))
+    loader = DataLoader(data, batch_size=np.int64(2))
+    assert [len(x) for (x,) in loader] == [2, 1]
+    assert type(loader.batch_size) is int

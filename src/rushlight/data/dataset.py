@@ -99,6 +99,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     Raises:
         ShapeError: the lengths differ, or a tensor has no axis.
+        TypeError: one of them is no Tensor or array.
 
     Example:
         >>> data = TensorDataset(np.zeros((3, 2), "float32"), np.arange(3))
@@ -109,6 +110,15 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     tensors: tuple[Tensor, ...]
 
     def __init__(self, *tensors: Tensor | Array) -> None:
+        if others := [t for t in tensors if not isinstance(t, Tensor | np.ndarray)]:
+            raise TypeError(
+                explain(
+                    "TensorDataset",
+                    got=type(others[0]).__name__,
+                    expected="Tensors or arrays",
+                    fix="make one: rushlight.tensor(data)",
+                )
+            )
         shapes = [tuple(tensor.shape) for tensor in tensors]
         if not tensors or () in shapes or len({shape[0] for shape in shapes}) > 1:
             raise ShapeError(
@@ -290,7 +300,7 @@ def random_split(
             if length == 0:
                 warnings.warn(f"random_split: part {i} has no samples", stacklevel=2)
     else:
-        sizes = [int(length) for length in lengths if length == int(length) >= 0]
+        sizes = [int(length) for length in lengths if length >= 0 and length % 1 == 0]
         if len(sizes) != len(lengths) or sum(sizes) != size:
             raise ValueError(
                 explain(

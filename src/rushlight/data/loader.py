@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.arrays import Array
 from rushlight.data.collate import default_collate, default_convert
 from rushlight.data.dataset import IterableDataset, batch_reader
 from rushlight.data.sampler import (
@@ -113,6 +114,15 @@ class DataLoader:
                     )
                 )
         iterable = isinstance(dataset, IterableDataset)
+        if not iterable and not hasattr(dataset, "__getitem__"):
+            raise TypeError(
+                explain(
+                    "DataLoader",
+                    got=type(dataset).__name__,
+                    expected="a data set with __getitem__ and __len__, or an IterableDataset",
+                    fix="of what can be iterated only, make a list or an IterableDataset",
+                )
+            )
         if iterable and (shuffle or sampler is not None or batch_sampler is not None):
             _exclude("an IterableDataset", "shuffle, sampler and batch_sampler")
         if sampler is not None and shuffle:
@@ -140,7 +150,7 @@ class DataLoader:
         if batch_size is not None:
             # For an IterableDataset it only checks and keeps the two arguments.
             batches = BatchSampler(() if sampler is None else sampler, batch_size, drop_last)
-            batch_sampler = None if iterable else batches
+            batch_size, batch_sampler = batches.batch_size, None if iterable else batches
         self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
         self.sampler, self.batch_sampler, self.generator = sampler, batch_sampler, generator
         self._batched = batch_size is not None or batch_sampler is not None
@@ -263,7 +273,7 @@ class DataLoader:
                 order = sampler.next_order()
                 return (order[start : start + step] for start in starts)
         lists = itertools.islice(iter(batches), skip, None)
-        return (np.asarray(batch, np.int64) for batch in lists) if arrays else lists
+        return map(_indices, lists) if arrays else lists
 
     def _fetch(self, indices: list[int]) -> Any:
         many = getattr(self.dataset, "__getitems__", None)
@@ -294,6 +304,16 @@ class _Epoch:
 
     def __init__(self, number: int, given: int) -> None:
         self.number, self.given = number, given
+
+
+def _indices(batch: list[int]) -> Array:
+    """Return the indices of a batch as an array; it must not round what is no index."""
+    table = np.asarray(batch)
+    if table.size and table.dtype.kind not in "iu":
+        raise TypeError(
+            explain("DataLoader", got=f"indices {batch!r:.60}", expected="ints from the sampler")
+        )
+    return table.astype(np.int64, copy=False)
 
 
 def _exclude(one: str, others: str) -> None:

@@ -283,15 +283,18 @@ class BatchSampler(Sampler[list[int]]):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size <= 0:
+        size: Any = batch_size
+        if isinstance(size, np.integer):
+            size = int(size)
+        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
             raise ValueError(
-                explain("BatchSampler batch_size", got=repr(batch_size), expected="an int >= 1")
+                explain("BatchSampler batch_size", got=repr(size), expected="an int >= 1")
             )
         if not isinstance(drop_last, bool):
             raise ValueError(
                 explain("BatchSampler drop_last", got=repr(drop_last), expected="a bool")
             )
-        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+        self.sampler, self.batch_size, self.drop_last = sampler, size, drop_last
 
     def __iter__(self) -> Iterator[list[int]]:
         return self._batches(iter(self.sampler))  # the order is settled now, not at the first next
