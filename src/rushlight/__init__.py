@@ -265,11 +265,11 @@ from rushlight.functional.shaping import unsqueeze as unsqueeze
 from rushlight.functional.shaping import vstack as vstack
 from rushlight.memory import configure as _configure_malloc
 from rushlight import autograd as autograd
-from rushlight.tensor.autograd import enable_grad as enable_grad
-from rushlight.tensor.autograd import inference_mode as inference_mode
-from rushlight.tensor.autograd import is_grad_enabled as is_grad_enabled
-from rushlight.tensor.autograd import no_grad as no_grad
-from rushlight.tensor.autograd import set_grad_enabled as set_grad_enabled
+from rushlight.autograd import enable_grad as enable_grad
+from rushlight.autograd import inference_mode as inference_mode
+from rushlight.autograd import is_grad_enabled as is_grad_enabled
+from rushlight.autograd import no_grad as no_grad
+from rushlight.autograd import set_grad_enabled as set_grad_enabled
 # isort: on
 
 if TYPE_CHECKING:

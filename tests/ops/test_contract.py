@@ -19,11 +19,11 @@ from tests.ops.sample import Error, Sample
 
 import rushlight.ops
 from rushlight.arrays import promote
+from rushlight.autograd import grad, no_grad
 from rushlight.check import gradcheck, gradgradcheck
 from rushlight.errors import DtypeError, ShapeError
 from rushlight.ops.contract import OPS, Op, Saved
-from rushlight.tensor.autograd import grad, no_grad
-from rushlight.tensor.tape import apply, wrap
+from rushlight.tape import apply, wrap
 
 try:
     import torch

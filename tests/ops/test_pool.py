@@ -15,7 +15,7 @@ from rushlight.arrays import is_channels_last
 from rushlight.errors import DtypeError, ShapeError
 from rushlight.functional import pooling
 from rushlight.ops import pool as ops
-from rushlight.tensor.tape import wrap
+from rushlight.tape import wrap
 
 
 def _each(value, n):

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.autograd import enable_grad, grad, no_grad
 from rushlight.errors import DtypeError, explain
+from rushlight.tape import wrap
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import enable_grad, grad, no_grad
-from rushlight.tensor.tape import wrap
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 

@@ -10,7 +10,7 @@ from rushlight.functional.dims import one_dim
 from rushlight.functional.elementwise import relu, sigmoid, tanh
 from rushlight.ops import elementwise as ew
 from rushlight.ops import softmax as sm
-from rushlight.tensor.tape import apply
+from rushlight.tape import apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

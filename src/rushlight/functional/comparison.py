@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import promote
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.tensor.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import per_dim
 from rushlight.ops.conv import conv
-from rushlight.tensor.tape import apply
+from rushlight.tape import apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -11,7 +11,7 @@ from rushlight.arrays import Array, as_dtype, get_default_dtype, is_array, is_fl
 from rushlight.errors import DeviceError, DtypeError, ShapeError, explain
 from rushlight.functional.dims import varargs
 from rushlight.random import Generator, default_generator
-from rushlight.tensor.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight.errors import ShapeError, explain
 from rushlight.ops import dropout as ops
 from rushlight.random import default_generator
-from rushlight.tensor.tape import apply
+from rushlight.tape import apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -13,7 +13,7 @@ import numpy as np
 from rushlight.arrays import promote
 from rushlight.errors import DtypeError, explain
 from rushlight.ops import elementwise as ew
-from rushlight.tensor.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -12,7 +12,7 @@ from rushlight.arrays import promote
 from rushlight.errors import explain
 from rushlight.ops import class_losses, losses
 from rushlight.ops.contract import Op
-from rushlight.tensor.tape import TensorBase, apply, state
+from rushlight.tape import TensorBase, apply, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.errors import ShapeError, explain
 from rushlight.ops import norm
-from rushlight.tensor.tape import apply, cell
+from rushlight.tape import apply, cell
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

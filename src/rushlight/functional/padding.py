@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rushlight.errors import ShapeError, explain
 from rushlight.ops import shape as sh
-from rushlight.tensor.tape import apply
+from rushlight.tape import apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

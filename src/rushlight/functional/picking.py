@@ -13,7 +13,7 @@ from rushlight.functional.dims import one_dim
 from rushlight.functional.elementwise import where
 from rushlight.functional.shaping import broadcast_tensors, expand, movedim, reshape
 from rushlight.ops import index as ix
-from rushlight.tensor.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

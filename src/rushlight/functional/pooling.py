@@ -10,7 +10,7 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import per_dim
 from rushlight.ops import pool as ops
 from rushlight.ops.contract import Op
-from rushlight.tensor.tape import apply
+from rushlight.tape import apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

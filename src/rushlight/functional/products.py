@@ -10,7 +10,7 @@ from rushlight.functional.dims import one_dim, varargs
 from rushlight.functional.picking import diagonal
 from rushlight.functional.shaping import movedim
 from rushlight.ops import linalg
-from rushlight.tensor.tape import TensorBase, apply
+from rushlight.tape import TensorBase, apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -16,7 +16,7 @@ from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
 from rushlight.ops import index as ix
 from rushlight.ops import reduce
-from rushlight.tensor.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

@@ -13,7 +13,7 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import numpy_names, one_dim, some_dims, varargs
 from rushlight.ops import index as ix
 from rushlight.ops import shape as sh
-from rushlight.tensor.tape import TensorBase, apply
+from rushlight.tape import TensorBase, apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

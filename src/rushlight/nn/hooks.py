@@ -7,10 +7,10 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from rushlight.autograd import Function
 from rushlight.functional.creation import zeros_like
+from rushlight.tape import TensorBase, state
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import Function
-from rushlight.tensor.tape import TensorBase, state
 from rushlight.tensor.tensor import Handle
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.autograd import no_grad
 from rushlight.errors import explain
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import no_grad
 
 __all__ = [
     "calculate_gain",

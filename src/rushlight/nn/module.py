@@ -9,13 +9,13 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from rushlight.arrays import is_float
+from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, explain
 from rushlight.nn.hooks import CallHooks, add, call_with_hooks
 from rushlight.nn.state import Hook, Stateful
+from rushlight.tape import state
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import no_grad
 from rushlight.tensor.convert import _target
-from rushlight.tensor.tape import state
 from rushlight.tensor.tensor import Handle
 
 __all__ = ["Module"]

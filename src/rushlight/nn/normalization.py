@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.creation import ones, zeros
 from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
@@ -12,7 +13,6 @@ from rushlight.nn import init
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import no_grad
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm"]
 

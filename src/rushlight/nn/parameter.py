@@ -6,8 +6,8 @@ from typing import Any, Self, SupportsIndex
 
 from rushlight.errors import explain
 from rushlight.functional.creation import empty
+from rushlight.tape import TensorBase, cell
 from rushlight.tensor import Tensor
-from rushlight.tensor.tape import TensorBase, cell
 
 __all__ = ["Buffer", "Parameter"]
 

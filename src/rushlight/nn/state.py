@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
+from rushlight.autograd import no_grad
 from rushlight.nn.parameter import Parameter
 from rushlight.nn.registry import Registry
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import no_grad
 from rushlight.tensor.tensor import Handle
 
 __all__ = ["IncompatibleKeys", "Stateful"]

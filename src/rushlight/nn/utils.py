@@ -8,11 +8,11 @@ from math import inf, isfinite
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.shaping import cat
+from rushlight.tape import wrap
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import no_grad
-from rushlight.tensor.tape import wrap
 
 __all__ = [
     "clip_grad_norm_",

@@ -451,7 +451,10 @@ def _elu(x: Any, alpha: float) -> Any:
 
 def _elu_grad(g: Any, x: Any, alpha: float) -> Any:
     above = ~mask(x <= 0)
-    return where(g, g * exp(where(0.0, x, condition=above)) * alpha, condition=above)
+    below = where(
+        x, 0.0, condition=mask(x < 0)
+    )  # nothing flows at 0 in the second order, as in torch
+    return where(g, g * exp(below) * alpha, condition=above)
 
 
 def _leaky_relu(x: Any, negative_slope: float) -> Any:

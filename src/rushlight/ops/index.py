@@ -65,6 +65,19 @@ def _put_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence
 put = define("put", _put_forward, _put_backward)
 
 
+def _diagonal_forward(x: Any) -> Result:
+    """(*, n, n) -> (*, n), a view."""
+    return (np.einsum("...ii->...i", x),), Saved((None,), constants=x.shape)
+
+
+def _diagonal_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    i = np.arange(saved.constants[-1])
+    return (put(grads[0], index=(Ellipsis, i, i), shape=saved.constants),)
+
+
+diagonal = define("diagonal", _diagonal_forward, _diagonal_backward, view=True, fresh=True)
+
+
 def _add_at(values: Any, cells: Any, size: int) -> Any:
     """Sum values by flat cell number (bincount: one pass, in float64)."""
     if values.dtype.kind != "f":  # exact

@@ -19,8 +19,20 @@ Grads = tuple[Any, ...]
 Dims = tuple[int, ...]
 
 _column_sum = kernel("column_sum")
-_total: Any = np.add.reduce  # without overloads, which know no keepdims of type bool
 _product: Any = np.multiply.reduce
+
+
+def _total(x: Any, axis: Dims, keepdims: bool) -> Any:
+    """Sum: integers in int64, float16 in float32."""
+    kind = x.dtype.char
+    if kind == "e":
+        return np.add.reduce(x, axis, np.float32, keepdims=keepdims).astype(x.dtype)
+    return np.add.reduce(x, axis, None if kind in "fd" else np.int64, keepdims=keepdims)
+
+
+def _wide(x: Any) -> Any:
+    """Return float16 as float32: squares and long sums soon leave its range."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def kept(shape: tuple[int, ...], dims: Dims) -> tuple[int, ...]:
@@ -48,8 +60,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _sum_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    y = _total(x, axis=dims, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
-    return (y,), Saved((None,), constants=(x.shape, dims))
+    return (_total(x, dims, keepdim),), Saved((None,), constants=(x.shape, dims))
 
 
 def _sum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -84,9 +95,11 @@ mean = define("mean", _mean_forward, _mean_backward, casts="none")
 
 
 def _var(x: Any, dims: Dims, keepdim: bool, correction: float) -> Any:
-    centred = x - _mean(x, dims, True)
+    centred = _wide(x)
+    centred = centred - _mean(centred, dims, True)
     total = _total(centred * centred, axis=dims, keepdims=keepdim)
-    return total / np.asarray(max(_count(x.shape, dims) - correction, 0), x.dtype)
+    freedom = np.asarray(max(_count(x.shape, dims) - correction, 0), total.dtype)
+    return (total / freedom).astype(x.dtype, copy=False)
 
 
 def _var_forward(x: Any, dims: Dims, keepdim: bool, correction: float) -> Result:
@@ -136,7 +149,7 @@ def _extreme(name: str, f: Any) -> Any:
     def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
         x, y, dims = ew.mask(saved.inputs[0]), ew.mask(saved.outputs[0]), saved.constants
         hit = x == y.reshape(kept(x.shape, dims))
-        share = hit / np.maximum(_total(hit, axis=dims, keepdims=True), 1)
+        share = hit / np.add.reduce(hit, axis=dims, keepdims=True)  # nan where y is nan
         return (spread(grads[0], x.shape, dims) * share.astype(x.dtype),)
 
     return define(name, forward, backward)
@@ -183,9 +196,10 @@ prod = define("prod", _prod_forward, _prod_backward)
 
 
 def _cumsum_forward(x: Any, dim: int) -> Result:
-    return (np.cumsum(x, axis=dim, dtype=np.int64 if x.dtype.kind in "biu" else x.dtype),), Saved(
-        (None,), constants=dim
-    )
+    y = np.cumsum(_wide(x), dim, np.int64 if x.dtype.kind in "biu" else None)
+    if x.dtype == np.float16:
+        y = y.astype(x.dtype)
+    return (y,), Saved((None,), constants=dim)
 
 
 def _cumsum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -214,7 +228,8 @@ logsumexp = define("logsumexp", _logsumexp_forward, _logsumexp_backward, casts="
 
 
 def _norm_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    y = np.sqrt(_total(x * x, axis=dims, keepdims=keepdim))
+    wide = _wide(x)
+    y = np.sqrt(_total(wide * wide, axis=dims, keepdims=keepdim)).astype(x.dtype, copy=False)
     return (y,), Saved((x,), (y,), constants=dims)
 
 

@@ -86,7 +86,7 @@ permute = define("permute", _permute_forward, _permute_backward, view=True)
 
 def _expand_forward(x: Any, shape: tuple[int, ...]) -> Result:
     try:
-        y = np.broadcast_to(x, shape)
+        y = np.broadcast_to(x, shape) if x.shape != shape else x[...]  # which may be written to
     except ValueError:
         raise ShapeError(
             explain(

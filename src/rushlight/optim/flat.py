@@ -26,7 +26,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
-from rushlight.tensor.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, wrap
 
 if TYPE_CHECKING:
     from rushlight.optim.optimizer import Optimizer

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.autograd import enable_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.optim.flat import COUNTER, Layout
-from rushlight.tensor.autograd import enable_grad
-from rushlight.tensor.tape import TensorBase, cell, wrap
+from rushlight.tape import TensorBase, cell, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor

@@ -1,7 +1,6 @@
-"""Tensors and autograd."""
+"""The class Tensor."""
 
-from rushlight.tensor.tensor import Tensor, device  # first: it sets the type that the tape makes
-
-from rushlight.functional.creation import from_numpy  # isort: skip
+from rushlight.functional.creation import from_numpy
+from rushlight.tensor.tensor import Tensor, device
 
 __all__ = ["Tensor", "device", "from_numpy"]

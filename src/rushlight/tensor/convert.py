@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.arrays import as_dtype
 from rushlight.functional.creation import check_device
 from rushlight.ops import shape as sh
-from rushlight.tensor.tape import TensorBase, apply
+from rushlight.tape import TensorBase, apply
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

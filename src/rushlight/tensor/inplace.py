@@ -14,7 +14,7 @@ import numpy as np
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.picking import index_parts
 from rushlight.random import Generator, default_generator
-from rushlight.tensor.tape import TensorBase, cell, state
+from rushlight.tape import TensorBase, cell, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor

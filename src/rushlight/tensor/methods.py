@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rushlight import functional as F
-from rushlight.tensor.tape import TensorBase
+from rushlight.tape import TensorBase
 
 __all__ = ["Methods"]
 

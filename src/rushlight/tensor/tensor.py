@@ -11,15 +11,15 @@ import numpy as np
 
 from rushlight import functional as F
 from rushlight.arrays import Array, is_channels_last, is_float
+from rushlight.autograd import backward
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.creation import check_device
 from rushlight.ops import shape as sh
-from rushlight.tensor import tape
+from rushlight.tape import TensorBase, apply, cell, nodes, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.inplace import InPlace
 from rushlight.tensor.methods import Methods
-from rushlight.tensor.tape import TensorBase, apply, cell, wrap
 
 __all__ = ["Tensor", "device"]
 
@@ -329,8 +329,6 @@ class Tensor(Methods, Convert, InPlace):
             create_graph: record the backward pass itself, for higher derivatives.
             inputs: accumulate into these leaves only; default all.
         """
-        from rushlight.tensor.autograd import backward
-
         backward([self], [gradient], retain_graph, create_graph, inputs)
 
     @property
@@ -514,4 +512,4 @@ def _rebuild(cls: type[Any], array: Array, requires_grad: bool) -> Any:
     return out
 
 
-tape.tensor_type = Tensor
+nodes.tensor_type = Tensor

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from rushlight import nn
+from rushlight.autograd import no_grad
 from rushlight.data import DataLoader, IterableDataset
 from rushlight.errors import MissingExtra, explain
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor
-from rushlight.tensor.autograd import no_grad
 from rushlight.train import feed
 from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, HistoryLog, KeepBest
 from rushlight.train.curves import Curves

@@ -8,7 +8,7 @@ from typing import Any
 
 from rushlight.errors import explain
 from rushlight.optim.optimizer import Optimizer
-from rushlight.tensor.tape import TensorBase, cell
+from rushlight.tape import TensorBase, cell
 
 __all__ = ["LRScheduler", "check_optimizer", "line", "rate", "set_rate", "within"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.ops.reduce import sum_to
-from rushlight.tensor.tape import Node, TensorBase, cell, quiet, state, wrap
+from rushlight.tape.nodes import Node, TensorBase, cell, quiet, state, wrap
 
 __all__ = ["accumulate", "run_backward"]
 

@@ -1,0 +1,18 @@
+"""The tape: runs ops, records them as nodes, and walks the nodes backward."""
+
+from rushlight.tape.backward import accumulate, run_backward
+from rushlight.tape.nodes import Edge, Node, TensorBase, apply, cell, quiet, record, state, wrap
+
+__all__ = [
+    "Edge",
+    "Node",
+    "TensorBase",
+    "accumulate",
+    "apply",
+    "cell",
+    "quiet",
+    "record",
+    "run_backward",
+    "state",
+    "wrap",
+]
