@@ -293,6 +293,19 @@ def test_ctrl_c_again_and_again_leaves_no_traceback_and_no_half_file(quick):
     History.load(quick / "a" / "history.json")
 
 
+def test_a_path_that_the_terminal_cannot_show(quick):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "train", "mnist", "--epochs", "1", "--out", "π ü"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\\u03c0" in done.stdout
+    assert (quick / "π ü" / "best.safetensors").exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
 @pytest.mark.parametrize(("redirect", "code"), [(">&-", 0), ("> /dev/full", 1)])
 def test_a_stdout_that_is_closed_or_full(redirect, code):

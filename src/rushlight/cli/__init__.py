@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ _EXPECTED = (
 
 def main() -> int:
     """Run the command with the arguments of the process and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a path that it cannot show must not end a run
+        sys.stdout.reconfigure(errors="backslashreplace")
     code = INTERRUPTED
     with contextlib.suppress(KeyboardInterrupt):  # again, while the first was being told
         code = run(sys.argv[1:])

@@ -36,8 +36,9 @@ class Trainer:
 
     Args:
         model: the Module. After `fit` it is in evaluation mode.
-        loss: 'cross_entropy', 'nll', 'bce', 'bce_with_logits', 'mse', 'l1', 'smooth_l1', 'huber',
-            a loss module, or a function (output, target) -> scalar Tensor, the mean of a batch.
+        loss: 'cross_entropy', 'nll', 'bce', 'bce_with_logits', 'mse', 'mae' (or 'l1'),
+            'smooth_l1', 'huber', a loss module, or a function (output, target) -> scalar Tensor,
+            the mean of a batch.
         optimizer: 'adam' (default), 'sgd' or another optimizer's name, an optimizer, its class,
             or a function parameters -> optimizer.
         lr: learning rate (default None: that of the optimizer).
