@@ -182,11 +182,19 @@ def test_a_monitor_that_there_is_not_lists_those_there_are(name):
         ({"patience": 0}, "patience: got 0"),
         ({"min_delta": -1}, "min_delta: got -1"),
         ({"mode": "up"}, "mode: got 'up'"),
+        ({"patience": "long"}, "patience: got 'long'"),
+        ({"min_delta": "small"}, "min_delta: got 'small'"),
     ],
 )
 def test_arguments_of_early_stopping(options, text):
     with pytest.raises(ValueError, match=text):
         EarlyStopping(**options)
+
+
+@pytest.mark.parametrize("kind", [Checkpoint, HistoryLog])
+def test_an_interval_is_a_number(tmp_path, kind):
+    with pytest.raises(ValueError, match=f"{kind.__name__} interval: got 'often', expected sec"):
+        kind(tmp_path, interval="often")
 
 
 @pytest.mark.parametrize(("which", "name"), [(0, "input"), (1, "target")])

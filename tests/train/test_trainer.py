@@ -7,7 +7,7 @@ from tests.train.nets import Table, blobs, classifier, line, regressor, weights
 import rushlight as rl
 from rushlight import nn, optim
 from rushlight.data import DataLoader, Dataset, IterableDataset, TensorDataset
-from rushlight.train import Callback, Event, Trainer
+from rushlight.train import Accuracy, Callback, Event, Trainer
 
 
 def test_it_learns_and_the_history_has_every_column():
@@ -397,3 +397,19 @@ def test_classes_may_be_probabilities():
     trainer = classifier()
     trainer.fit(x, np.eye(3)[y], epochs=5, batch_size=16)
     assert trainer.evaluate(x, np.eye(3)[y])["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(("n", "batches"), [(33, 2), (34, 3), (32, 2)])
+def test_a_last_batch_of_one_is_left_out_for_batch_norm_alone(n, batches):
+    x, y = line(n)
+    normed = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    for model, expected in ((normed, batches), (nn.Linear(3, 1), -(-n // 16))):
+        seen = []
+        count = (Event.BATCH_END, lambda *, batch, seen=seen, **facts: seen.append(batch))
+        regressor(model=model, callbacks=[count]).fit(x, y, epochs=1, batch_size=16)
+        assert len(seen) == expected
+
+
+def test_a_metric_may_be_a_class():
+    history = classifier(metrics=[Accuracy]).fit(*blobs(), epochs=1)
+    assert "train_accuracy" in history[0]

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from rushlight.errors import explain
 from rushlight.io import save
 from rushlight.tensor import Tensor
+from rushlight.train.feed import check_count
 from rushlight.train.files import check_folder
 from rushlight.train.history import History, Record
+from rushlight.train.parts import is_number
 
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
@@ -85,7 +87,9 @@ class Best:
         known = trainer.columns
         self.monitor = trainer.monitored if self.asked == "auto" else self.asked
         if self.monitor not in known:
-            lacks = self.monitor.startswith("val_") and not any(n.startswith("val_") for n in known)
+            lacks = str(self.monitor).startswith("val_") and not any(
+                n.startswith("val_") for n in known
+            )
             raise ValueError(
                 explain(
                     "monitor",
@@ -173,11 +177,8 @@ class EarlyStopping(KeepBest):
         restore_best: bool = True,
     ) -> None:
         super().__init__(monitor, mode)
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise ValueError(
-                explain("EarlyStopping patience", got=repr(patience), expected="an int >= 1")
-            )
-        if not 0 <= min_delta < math.inf:
+        patience = check_count("EarlyStopping patience", patience)
+        if not (is_number(min_delta) and 0 <= min_delta < math.inf):
             raise ValueError(
                 explain("EarlyStopping min_delta", got=repr(min_delta), expected="a number >= 0")
             )
@@ -233,7 +234,7 @@ class Checkpoint(Callback):
         self.folder = pathlib.Path(folder)
         self.best_path = self.folder / "best.safetensors"
         self.last_path = self.folder / "last.safetensors"
-        self.interval = interval
+        self.interval = _seconds("Checkpoint", interval)
         self.best = Best(monitor, mode)
         self._waiting: dict[pathlib.Path, dict[str, Any]] = {}
         self._written: dict[pathlib.Path, float] = {}
@@ -284,7 +285,7 @@ class HistoryLog(Callback):
     """
 
     def __init__(self, folder: Path, interval: float = 2.0) -> None:
-        self.folder, self.interval = pathlib.Path(folder), interval
+        self.folder, self.interval = pathlib.Path(folder), _seconds("HistoryLog", interval)
         self.path = self.folder / "history.json"
         self._written = -math.inf
 
@@ -308,6 +309,13 @@ class HistoryLog(Callback):
         history.save(self.path)
         history.save(self.path.with_suffix(".csv"))
         self._written = time.monotonic()
+
+
+def _seconds(who: str, interval: Any) -> float:
+    if not (is_number(interval) and interval >= 0):
+        expected = "seconds, a number >= 0"
+        raise ValueError(explain(f"{who} interval", got=repr(interval), expected=expected))
+    return float(interval)
 
 
 def snapshot(trainer: Trainer) -> dict[str, Any]:

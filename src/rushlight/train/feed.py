@@ -174,14 +174,20 @@ def loader(
     *,
     shuffle: bool = False,
     generator: Generator | None = None,
+    least: int = 1,
 ) -> Any:
-    """Return a loader of the data; one that is given is taken as it is."""
+    """Return a loader of the data; one that is given is taken as it is.
+
+    A last batch of fewer samples than `least` is left out, unless there is no other.
+    """
     if isinstance(data, DataLoader):
         return data
     size = check_count(f"{where} batch_size", 64 if batch_size is None else batch_size)
     if isinstance(data, IterableDataset):
         return DataLoader(data, size)
-    return DataLoader(data, size, shuffle=shuffle, generator=generator)
+    over = len(data) % size
+    drop = 0 < over < least and len(data) > size
+    return DataLoader(data, size, shuffle=shuffle, generator=generator, drop_last=drop)
 
 
 def batches(where: str, source: Iterable[Any], target: bool = True) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -282,6 +283,8 @@ def make_metrics(metrics: Any, loss: object) -> list[Metric]:
         metrics = (metrics,)
     made: list[Metric] = []
     for metric in metrics:
+        if inspect.isclass(metric):
+            metric = metric()
         if metric == "accuracy":
             ignored = getattr(loss, "ignore_index", None) if binary is None else None
             made.append(Accuracy(binary, ignored))

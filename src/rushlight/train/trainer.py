@@ -30,6 +30,8 @@ from rushlight.train.schedule import Rates
 
 __all__ = ["Trainer"]
 
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
 
 class Trainer:
     """Fits a model to data, and evaluates and applies it.
@@ -153,7 +155,8 @@ class Trainer:
                 the training samples, set aside at random, the same ones in each `fit` of as many
                 samples (default None).
             epochs: how many epochs to add.
-            batch_size: samples in a batch (default None: 64; a loader has its own).
+            batch_size: samples in a batch (default None: 64; a loader has its own). A last batch
+                of one sample is left out where the model has batch normalization, which needs two.
             shuffle: a new order in each epoch (default True; a loader has its own).
 
         Raises:
@@ -314,7 +317,10 @@ class Trainer:
         elif validation is not None:
             validation = feed.as_dataset("fit: validation", validation, None, dtype, kind)
         shuffled = None if self.seed is None else self._root(0)
-        source = feed.loader("fit", data, batch_size, shuffle=shuffle, generator=shuffled)
+        least = 2 if any(isinstance(m, _BATCH_NORMS) for m in self.model.modules()) else 1
+        source = feed.loader(
+            "fit", data, batch_size, shuffle=shuffle, generator=shuffled, least=least
+        )
         done = len(self.history)
         if source is not data and not isinstance(source.dataset, IterableDataset):
             source.set_epoch(done)
