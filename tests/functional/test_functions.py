@@ -548,6 +548,41 @@ CREATION = {
 }  # in test_creation.py
 
 
+GAPS = np.array([[1.0, np.nan, 3.0, np.nan], [4.0, 2.0, 9.0, 0.0]])
+case("median", lambda t, x: (x.median(1), x[:, ::2].median(0, keepdim=True), x[1:].median()), GAPS)
+case("median", lambda t, x: (x.median(), x[1, 1].median(0), x[0, :1].median(0)), GAPS)
+case("quantile", lambda t, x: (x.quantile(0.3, 1), x.quantile(0.3)), GAPS)
+case("unique", lambda t, x: t.unique(x.detach(), return_counts=True), GAPS)
+case("amax", lambda t, x: (x.amax(0), x.amin(1)), GAPS)
+case("cumsum", lambda t, n: (n[0, 0].cumsum(0), (n[0, 0] > 1).cumsum(0)), N)
+case("index_select", lambda t, x: x[0, 0].index_select(0, t.tensor([0])), X)
+case("diagonal", lambda t, x: [x.diagonal(d, 0, 1) for d in (-9, -2, -1, 0, 1, 3, 9)], X)
+case("diagonal", lambda t, x: (x.diagonal(0, 2, 0), x.diagonal(1, -1, 0)), CUBE)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda t, x: x.diagonal(1, 1, 2),
+        lambda t, x: t.broadcast_tensors(x, x)[0],
+        lambda t, x: x.expand(2, 3, 4),
+        lambda t, x: x.repeat(1, 1, 1),
+        lambda t, x: x.tile(1),
+        lambda t, x: x.roll(0, 0),
+        lambda t, x: x.index_select(0, t.tensor([0])),
+        lambda t, x: x[0, 0, 0].index_select(0, t.tensor([0])),
+    ],
+)
+def test_writes_reach_what_they_reach_in_torch(f: Any) -> None:
+    """Views are views, and what is no view is memory of its own, also where nothing changes."""
+    found = []
+    for t in (rl, torch):
+        x = t.tensor(CUBE)
+        f(t, x).fill_(9.0)
+        found.append(x.numpy())
+    np.testing.assert_array_equal(*found)
+
+
 def test_linear_with_one_row_of_weights() -> None:
     both(lambda t, x, w: t.nn.functional.linear(x, w), X, V)
 

@@ -163,3 +163,8 @@ SAMPLES: dict[str, list[Sample]] = {
         ordered(np.zeros((2, 0)), 1, True),
     ],
 }
+
+SAMPLES["diagonal"] = [
+    Sample((x,), {}, lambda torch, x: torch.diagonal(x, 0, -2, -1))
+    for x in (normal(3, 3), normal(2, 4, 3, 3), np.zeros((2, 0, 0)), np.arange(9).reshape(3, 3))
+]

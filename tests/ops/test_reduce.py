@@ -8,6 +8,7 @@ import numpy as np
 from tests.ops.sample import Error, Sample, normal, uniform
 
 from rushlight.errors import ShapeError
+from rushlight.ops import reduce
 
 X = normal(3, 2, 4)
 DIMS = ((0,), (1,), (2,), (0, 2), (0, 1, 2))
@@ -135,6 +136,7 @@ SAMPLES: dict[str, list[Sample]] = {
         scalar(amaxs, smooth=False),
         *over(amaxs, TIES, ((0,), (1,), (0, 1)), gradient=False),
         *over(amaxs, WHOLE, ((1,),)),
+        *over(amaxs, np.array([[1.0, np.nan], [2.0, 3.0]]), ((0,), (1,), (0, 1)), gradient=False),
     ],
     "amin": [
         *over(amins, smooth=False),
@@ -178,3 +180,15 @@ ERRORS: dict[str, list[Error]] = {
     name: [Error((np.zeros((2, 0)),), {"dims": (1,), "keepdim": False}, ShapeError, "sizes > 0")]
     for name in ("amax", "amin")
 }
+
+
+def test_long_sums_of_float16() -> None:
+    """They run in float32, whose range and precision only the result must do without."""
+    ones = np.ones((4096, 4), np.float16)
+    assert (reduce.sum(ones, dims=(0,), keepdim=False) == 4096).all()
+    assert (reduce.cumsum(ones, dim=0)[-1] == 4096).all()
+    assert (reduce.norm(ones * 300, dims=(0,), keepdim=False) == 19200).all()
+    wide = np.resize(np.array([-3.0, 3.0], np.float16), 70000)
+    for f, expected in ((reduce.var, 9), (reduce.std, 3)):
+        found = f(wide, dims=(0,), keepdim=False, correction=0)
+        assert found == expected and found.dtype == np.float16

@@ -378,7 +378,7 @@ def test_assigning_grad() -> None:
         x.grad = rl.zeros(2, dtype=rl.float64)
     with pytest.raises(DtypeError, match="got float32, expected float64"):
         x.grad = rl.zeros(3)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(TypeError, match="got int, expected a Tensor"):
         x.grad = 3
     x.grad = None
 

@@ -161,7 +161,7 @@ def test_refused_writes_name_the_alternative() -> None:
         x[:] = rl.ones(2)
     with pytest.raises(ShapeError, match="broadcast"):
         x.copy_(rl.ones(2))
-    with pytest.raises(DtypeError, match="fit int64"):
+    with pytest.raises(DtypeError, match="expected a result of int64"):
         rl.ones(2, dtype=rl.int64).add_(1.5)
     with pytest.raises(DtypeError, match="float32, expected int64"):
         rl.ones(2, dtype=rl.int64).sigmoid_()
@@ -407,3 +407,39 @@ def test_compare_knows_a_difference() -> None:
         compare(rl.ones(2), torch.ones(2, dtype=torch.float64))
     with pytest.raises(AssertionError):
         compare(rl.ones(2), torch.ones(2) * 1.01)
+
+
+def test_in_place_writes_that_do_not_fit() -> None:
+    whole, small, x = rl.tensor([2, 3]), rl.tensor([1, 2], dtype=rl.uint8), rl.ones(2)
+    for write, error, text in (
+        (lambda: whole.add_(1.5), DtypeError, r"add_: got int64 with float, .* use x = x\.add"),
+        (lambda: whole.mul_(x), DtypeError, "mul_: got int64 with float32"),
+        (lambda: whole.pow_(-1), DtypeError, "int64 to a negative power"),
+        (lambda: whole.masked_fill_(whole, 9), DtypeError, "a condition of int64, expected bool"),
+        (lambda: x.clamp_(), RuntimeError, "clamp: got min=None and max=None"),
+        (lambda: x.fill_(rl.ones(2)), ShapeError, r"fill_: got values \(2,\), expected one value"),
+        (lambda: small.fill_(-1), DtypeError, "fill_: got -1, expected 0 to 255"),
+        (lambda: small.__setitem__(0, 300), DtypeError, "got 300, expected 0 to 255"),
+    ):
+        with pytest.raises(error, match=text):
+            write()
+    assert whole.tolist() == [2, 3] and small.tolist() == [1, 2] and x.tolist() == [1, 1]
+    whole **= 2
+    assert whole.tolist() == [4, 9] and x.clamp_(rl.tensor([0.0, 2.0])).tolist() == [1, 2]
+
+
+def test_data_and_grad_of_what_requires_grad() -> None:
+    x = rl.ones(2, requires_grad=True)
+    with pytest.raises(DtypeError, match="got int64, expected a float"):
+        x.data = rl.zeros(2, dtype=rl.int64)
+    with pytest.raises(TypeError, match="got float, expected a Tensor"):
+        x.grad = 1.0
+    assert x.tolist() == [1, 1] and x.grad is None
+
+
+def test_pickles_keep_attributes_of_your_own() -> None:
+    p = rl.nn.Parameter(rl.ones(2))
+    p.tag = {"group": 3}
+    found = pickle.loads(pickle.dumps(p))
+    assert found.tag == {"group": 3} and found.grad is None and found.requires_grad
+    assert not pickle.loads(pickle.dumps(rl.nn.Buffer(rl.ones(1), persistent=False))).persistent

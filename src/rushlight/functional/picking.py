@@ -123,6 +123,8 @@ def _plain(index: Any) -> Any:
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return the rows (of any dim) that a vector of indices names."""
     at = one_dim(dim, input._array.ndim, "index_select")
+    if not input._array.ndim:
+        return reshape(getitem(reshape(input, 1), index), ())
     return getitem(input, (slice(None),) * at + (index,))
 
 
@@ -278,7 +280,7 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """Return the diagonal of two dims as the last dim."""
+    """Return the diagonal of two dims as the last dim; a view."""
     ndim = input._array.ndim
     a, b = one_dim(dim1, ndim, "diagonal"), one_dim(dim2, ndim, "diagonal")
     if a == b:
@@ -288,8 +290,9 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     length = builtins.max(
         builtins.min(rows + builtins.min(offset, 0), cols - builtins.max(offset, 0)), 0
     )
-    i = np.arange(length)
-    return getitem(moved, (Ellipsis, i - builtins.min(offset, 0), i + builtins.max(offset, 0)))
+    top, left = builtins.max(-offset, 0), builtins.max(offset, 0)
+    square = getitem(moved, (Ellipsis, slice(top, top + length), slice(left, left + length)))
+    return apply(ix.diagonal, (square,), {})
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

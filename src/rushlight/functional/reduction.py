@@ -12,6 +12,7 @@ from rushlight.arrays import as_dtype, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.dims import numpy_names, one_dim, some_dims
 from rushlight.functional.elementwise import sign, where
+from rushlight.functional.picking import gather
 from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
 from rushlight.ops import index as ix
@@ -275,7 +276,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     x = _converted(input, dtype)
     if x._array.ndim == 0:
         one_dim(dim, 0, "cumsum")
-        return x.clone()
+        return cumsum(x.reshape(1), 0).reshape(())
     return apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})
 
 
@@ -342,14 +343,17 @@ def topk(
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Return the median; of an even count the lower of the two, as torch does."""
+    """Return the median; of an even count the lower of the two, and nan if there is one."""
     if dim is None:
-        flat = input.reshape(-1)
-        return sort(flat).values[(flat.shape[0] - 1) // 2]
+        return median(input.reshape(-1), 0).values
     found = one_dim(dim, input._array.ndim, "median")
     values, indices = sort(input, found)
-    middle = (input._array.shape[found] - 1) // 2
-    picked = values.narrow(found, middle, 1), indices.narrow(found, middle, 1)
+    if not input._array.ndim:
+        return ValuesAndIndices(values, indices)
+    gaps = np.isnan(values._array).sum(found, keepdims=True)  # they come last in order
+    size = input._array.shape[found]
+    place = wrap(np.where(gaps > 0, size - gaps, (size - 1) // 2))
+    picked = gather(values, found, place), gather(indices, found, place)
     if not keepdim:
         picked = picked[0].squeeze(found), picked[1].squeeze(found)
     return ValuesAndIndices(*picked)
@@ -380,12 +384,15 @@ def quantile(
     if ((places < 0) | (places > 1)).any():
         raise RuntimeError(explain("quantile", got=f"q={q}", expected="0 to 1"))
     ordered = sort(x, at).values
+    last = ordered.narrow(at, x._array.shape[at] - 1, 1)  # nan, if there is one
     parts = []
     for place in places.ravel() * (x._array.shape[at] - 1):
         low = int(place)
         high = builtins.min(low + 1, x._array.shape[at] - 1)
         a, b = ordered.narrow(at, low, 1), ordered.narrow(at, high, 1)
         part = a + (b - a) * float(place - low)
+        if np.isnan(last._array).any():
+            part = where(last != last, last, part)
         if dim is None:
             part = part.reshape((1,) * input._array.ndim if keepdim else ())
         parts.append(part if keepdim or dim is None else part.squeeze(at))
@@ -425,7 +432,9 @@ def unique(
         return_counts: also return how often each occurs.
     """
     array = input._array
-    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=dim)
+    values, inverse, counts = np.unique(
+        array, return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+    )
     found = [wrap(values)]
     if return_inverse:
         found.append(wrap(inverse.reshape(array.shape if dim is None else -1)))

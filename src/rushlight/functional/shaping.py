@@ -381,7 +381,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     by, along = varargs((shifts,)), varargs((dims,))
     if len(by) != len(along):
         raise RuntimeError(explain("roll", got=f"{by} for dims {along}", expected="as many shifts"))
-    out = input
+    out = clone(input)
     for shift, dim in zip(by, along, strict=True):
         size = out._array.shape[one_dim(dim, out._array.ndim, "roll")]
         if size and shift % size:
@@ -400,6 +400,8 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
             explain("repeat", got=f"{counts}", expected=f"at least {len(have)} counts")
         )
     full = (1,) * extra + have
+    if not any(n != 1 for n in counts):
+        return clone(reshape(input, full))
     apart = reshape(input, [n for size in full for n in (1, size)])
     tiled = expand(apart, [n for pair in zip(counts, full, strict=True) for n in pair])
     return reshape(tiled, [c * n for c, n in zip(counts, full, strict=True)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, SupportsIndex
+from typing import Any, Self
 
 from rushlight.errors import explain
 from rushlight.functional.creation import empty
@@ -100,7 +100,3 @@ class Buffer(_Member):
             out.requires_grad = True
         memo[id(self)] = out
         return out
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        rebuild, args = super().__reduce_ex__(protocol)
-        return rebuild, args, {"persistent": self.persistent}

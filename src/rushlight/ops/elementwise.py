@@ -451,9 +451,7 @@ def _elu(x: Any, alpha: float) -> Any:
 
 def _elu_grad(g: Any, x: Any, alpha: float) -> Any:
     above = ~mask(x <= 0)
-    below = where(
-        x, 0.0, condition=mask(x < 0)
-    )  # nothing flows at 0 in the second order, as in torch
+    below = where(x, 0.0, condition=mask(x < 0))  # at 0 no second derivative, as in torch
     return where(g, g * exp(below) * alpha, condition=above)
 
 

@@ -19,6 +19,7 @@ Grads = tuple[Any, ...]
 Dims = tuple[int, ...]
 
 _column_sum = kernel("column_sum")
+_add: Any = np.add.reduce  # without overloads, which know no keepdims of type bool
 _product: Any = np.multiply.reduce
 
 
@@ -26,8 +27,8 @@ def _total(x: Any, axis: Dims, keepdims: bool) -> Any:
     """Sum: integers in int64, float16 in float32."""
     kind = x.dtype.char
     if kind == "e":
-        return np.add.reduce(x, axis, np.float32, keepdims=keepdims).astype(x.dtype)
-    return np.add.reduce(x, axis, None if kind in "fd" else np.int64, keepdims=keepdims)
+        return _add(x, axis, np.float32, keepdims=keepdims).astype(x.dtype)
+    return _add(x, axis, None if kind in "fd" else np.int64, keepdims=keepdims)
 
 
 def _wide(x: Any) -> Any:
@@ -149,7 +150,7 @@ def _extreme(name: str, f: Any) -> Any:
     def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
         x, y, dims = ew.mask(saved.inputs[0]), ew.mask(saved.outputs[0]), saved.constants
         hit = x == y.reshape(kept(x.shape, dims))
-        share = hit / np.add.reduce(hit, axis=dims, keepdims=True)  # nan where y is nan
+        share = hit / _add(hit, axis=dims, keepdims=True)  # nan where y is nan
         return (spread(grads[0], x.shape, dims) * share.astype(x.dtype),)
 
     return define(name, forward, backward)

@@ -39,6 +39,11 @@ def _misfit(where: str, array: Any, *values: Any) -> Exception:
     )
 
 
+def _too_large(where: str, array: Any, value: Any) -> DtypeError:
+    limits = np.iinfo(array.dtype)
+    return DtypeError(explain(where, got=value, expected=f"{limits.min} to {limits.max}"))
+
+
 def _in_place(name: str) -> Any:
     """Make the method `name_`, which replaces the elements by what `name` returns."""
 
@@ -73,9 +78,15 @@ class InPlace(TensorBase):
         try:
             with np.errstate(all="ignore"):
                 f(array, *values, out=array)
-        except TypeError as error:
+        except TypeError:
+            kinds = ", ".join(str(getattr(v, "dtype", type(v).__name__)) for v in values)
             raise DtypeError(
-                explain(f"{name}_", got=str(error), expected=f"values that fit {array.dtype.name}")
+                explain(
+                    f"{name}_",
+                    got=f"{array.dtype.name} with {kinds or 'nothing'}, which gives another dtype",
+                    expected=f"a result of {array.dtype.name}",
+                    fix=f"use x = x.{name}(...)",
+                )
             ) from None
         except ValueError:
             raise _misfit(f"{name}_", array, *values) from None
@@ -104,7 +115,9 @@ class InPlace(TensorBase):
         return self._augment("div", np.true_divide, other)
 
     def __ipow__(self, other: Any) -> Self:
-        return self._augment("pow", np.power, other)
+        if self._tracked(other):
+            return self._augment("pow", None, other)
+        return self._replace("pow", (other,), {})
 
     def add_(self, other: Any, *, alpha: float = 1) -> Self:
         """Add alpha * other in place."""
@@ -122,10 +135,6 @@ class InPlace(TensorBase):
         """Divide in place."""
         return self._write("div", np.true_divide, other)
 
-    def pow_(self, exponent: Any) -> Self:
-        """Raise to a power in place."""
-        return self._write("pow", np.power, exponent)
-
     def neg_(self) -> Self:
         """Negate in place."""
         return self._write("neg", np.negative)
@@ -141,10 +150,6 @@ class InPlace(TensorBase):
     def relu_(self) -> Self:
         """Replace negative elements by 0."""
         return self._write("relu", np.maximum, 0)
-
-    def clamp_(self, min: float | None = None, max: float | None = None) -> Self:
-        """Limit to [min, max] in place."""
-        return self._write("clamp", np.clip, min, max)
 
     def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Self:
         """Add value * tensor1 * tensor2 in place."""
@@ -166,6 +171,7 @@ class InPlace(TensorBase):
     bitwise_or_ = _in_place("bitwise_or")
     bitwise_xor_ = _in_place("bitwise_xor")
     ceil_ = _in_place("ceil")
+    clamp_ = _in_place("clamp")
     clamp_max_ = _in_place("clamp_max")
     clamp_min_ = _in_place("clamp_min")
     clip_ = _in_place("clip")
@@ -188,7 +194,9 @@ class InPlace(TensorBase):
     logical_not_ = _in_place("logical_not")
     logical_or_ = _in_place("logical_or")
     logical_xor_ = _in_place("logical_xor")
+    masked_fill_ = _in_place("masked_fill")
     nan_to_num_ = _in_place("nan_to_num")
+    pow_ = _in_place("pow")
     reciprocal_ = _in_place("reciprocal")
     remainder_ = _in_place("remainder")
     round_ = _in_place("round")
@@ -214,6 +222,8 @@ class InPlace(TensorBase):
         try:
             with np.errstate(all="ignore"):
                 self._array[...] = _value(values)
+        except OverflowError:
+            raise _too_large(f"{name}_", self._array, values) from None
         except ValueError:
             raise _misfit(f"{name}_", self._array, _value(values)) from None
         cell(self)[0] += 1
@@ -236,6 +246,9 @@ class InPlace(TensorBase):
 
     def fill_(self, value: Any) -> Self:
         """Fill with one value."""
+        if np.ndim(_value(value)):
+            got = f"values {np.shape(_value(value))}"
+            raise ShapeError(explain("fill_", got=got, expected="one value", fix="use copy_()"))
         return self._fill("fill", value)
 
     def zero_(self) -> Self:
@@ -259,15 +272,6 @@ class InPlace(TensorBase):
             raise ShapeError(explain("fill_diagonal_", got=self._array.shape, expected="a matrix"))
         diagonal = np.eye(*self._array.shape, dtype=np.bool_)
         return self._fill("fill_diagonal", np.where(diagonal, fill_value, self._array))
-
-    def masked_fill_(self, mask: Tensor, value: float) -> Self:
-        """Fill with a value where a bool mask holds."""
-        if self._tracked():
-            self._refuse("masked_fill_", "x = x.masked_fill(mask, value)")
-        filled = np.where(mask._array, _value(value), self._array)
-        if filled.shape != self._array.shape:
-            raise _misfit("masked_fill_", self._array, mask._array)
-        return self._fill("masked_fill", filled)
 
     def uniform_(
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
@@ -312,6 +316,8 @@ class InPlace(TensorBase):
         try:
             with np.errstate(all="ignore"):
                 target[place] = _value(value)
+        except OverflowError:
+            raise _too_large("x[index] = value", target, value) from None
         except ValueError:
             raise _misfit("x[index] = value", target[place], _value(value)) from None
         cell(self)[0] += 1

@@ -286,6 +286,9 @@ class Tensor(Methods, Convert, InPlace):
     def data(self, value: Tensor) -> None:
         if not isinstance(value, TensorBase):
             raise TypeError(explain(".data", got=type(value).__name__, expected="a Tensor"))
+        if self._requires_grad and not is_float(value._array.dtype):
+            got = value._array.dtype.name
+            raise DtypeError(explain(".data of what requires grad", got=got, expected="a float"))
         self._array = value._array
 
     @property
@@ -296,9 +299,11 @@ class Tensor(Methods, Convert, InPlace):
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is not None and (not isinstance(value, Tensor) or value.shape != self.shape):
-            got = getattr(value, "shape", type(value).__name__)
-            raise ShapeError(explain(".grad", got=got, expected=f"a Tensor {self.shape} or None"))
+        expected = f"a Tensor {self.shape} or None"
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(explain(".grad", got=type(value).__name__, expected=expected))
+        if value is not None and value.shape != self.shape:
+            raise ShapeError(explain(".grad", got=value.shape, expected=expected))
         if value is not None and value.dtype != self.dtype:
             raise DtypeError(explain(".grad", got=value.dtype.name, expected=self.dtype.name))
         self._grad = value
@@ -409,7 +414,8 @@ class Tensor(Methods, Convert, InPlace):
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         if self._node is not None:
             raise RuntimeError("only leaves can be pickled; use detach() first")
-        return _rebuild, (self.__class__, self._array, self._requires_grad)
+        own = {key: v for key, v in self.__dict__.items() if not key.startswith("_")}
+        return _rebuild, (self.__class__, self._array, self._requires_grad), own or None
 
     # ---- operators
 
