@@ -32,8 +32,10 @@ def offline(*args):
 
 
 @pytest.fixture
-def quick(monkeypatch, tmp_path):
+def quick(monkeypatch, tmp_path, tmp_path_factory):
     """Train a small net on the bundled sample in an empty folder."""
+    fonts = tmp_path_factory.getbasetemp() / "matplotlib"  # or it puts its list into our cache
+    monkeypatch.setenv("MPLCONFIGDIR", str(fonts))
     monkeypatch.setattr(recipe, "build", plain)
     monkeypatch.setattr("rushlight.data.mnist._download", offline)
     monkeypatch.delenv("RUSHLIGHT_DATA", raising=False)
@@ -236,14 +238,9 @@ sys.exit(main())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_keeps_the_best_weights_and_exits_130_without_a_traceback(quick):
+def test_ctrl_c_keeps_the_best_weights_and_exits_130_without_a_traceback(quick, start):
     args = ["train", "mnist", "--epochs", "5000", "--out", "a", "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(PROGRAM, *args)
     for line in process.stderr:
         if line.startswith("epoch "):
             break
@@ -272,14 +269,9 @@ def test_ctrl_c_before_training_is_one_line(quick, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_again_and_again_leaves_no_traceback_and_no_half_file(quick):
+def test_ctrl_c_again_and_again_leaves_no_traceback_and_no_half_file(quick, start):
     args = ["train", "mnist", "--epochs", "5000", "--out", "a"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start(PROGRAM, *args)
     for line in process.stdout:
         if line.startswith("epoch "):
             break

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -13,6 +11,8 @@ from tests.train.nets import line, regressor, weights
 
 from rushlight.train import Event, History
 from rushlight.train.guard import Interrupt
+
+pytestmark = pytest.mark.usefixtures("ctrl_c")
 
 X, Y = line(40)
 
@@ -126,13 +126,8 @@ print("interrupted" if history.interrupted else "finished")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_a_real_signal_to_a_real_program(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_a_real_signal_to_a_real_program(tmp_path, start):
+    process = start(PROGRAM, str(tmp_path))
     for _ in range(6):  # one epoch of four batches and a little
         process.stdout.readline()
     process.send_signal(signal.SIGINT)
