@@ -114,6 +114,9 @@ class Generator:
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Array:
         """Draw int64 from {low, ..., high - 1}."""
+        if not low < high:
+            got = f"low={low}, high={high}"
+            raise RuntimeError(explain("random integers", got=got, expected="low < high"))
         return self._numpy.integers(low, high, shape)
 
     def permutation(self, n: int) -> Array:

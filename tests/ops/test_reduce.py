@@ -101,6 +101,11 @@ WHOLE = np.arange(6).reshape(2, 3)
 BOOLS = WHOLE % 2 == 0
 SPREAD = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 4.0]])
 
+
+def medians(torch: Any, x: Any) -> Any:
+    return torch.median(x)
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "sum": [
         *over(sums),
@@ -143,6 +148,16 @@ SAMPLES: dict[str, list[Sample]] = {
         scalar(amins, smooth=False),
         *over(amins, TIES, ((0,), (1,), (0, 1)), gradient=False),
         *over(amins, WHOLE, ((1,),)),
+    ],
+    "median": [
+        Sample((x,), {"dims": tuple(range(x.ndim)), "keepdim": False}, medians, **traits)
+        for x, traits in (
+            (X, {"smooth": False}),
+            (np.array(1.5), {"smooth": False}),
+            (WHOLE, {}),
+            (TIES, {"gradient": False}),
+            (np.array([1.0, np.nan, 3.0, np.nan]), {"gradient": False}),
+        )
     ],
     "prod": [
         *over(prod),

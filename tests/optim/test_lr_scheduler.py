@@ -354,3 +354,10 @@ def test_states_of_torch_load(name, theirs):
 def test_names():
     assert set(optim.__all__) == {"SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"}
     assert all(getattr(ours, name).__module__.startswith("rushlight") for name in ours.__all__)
+
+
+@pytest.mark.parametrize("name", ["StepLR", "CosineAnnealingLR", "PolynomialLR"])
+def test_a_period_of_no_steps_is_refused(name: str) -> None:
+    optimizer = rl.optim.SGD([rl.ones(1, requires_grad=True)], lr=0.1)
+    with pytest.raises(ValueError, match=rf"{name}: got \w+=0, expected a number >= 1"):
+        getattr(rl.optim.lr_scheduler, name)(optimizer, 0)

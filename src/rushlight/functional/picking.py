@@ -373,9 +373,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     top = int(array.max()) if array.size else num_classes - 1
     classes = top + 1 if num_classes == -1 else num_classes
     if array.size and (int(array.min()) < 0 or top >= classes):
-        raise IndexError(
-            explain(
-                "one_hot", got=f"classes {array.min()} to {top}", expected=f"0 to {classes - 1}"
-            )
-        )
+        expected = "classes >= 0" if num_classes == -1 else f"0 to {classes - 1}"
+        got = f"classes {array.min()} to {top}"
+        raise RuntimeError(explain("one_hot", got=got, expected=expected))
     return wrap((array[..., None] == np.arange(classes)).astype(np.int64))

@@ -345,7 +345,7 @@ def topk(
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the median; of an even count the lower of the two, and nan if there is one."""
     if dim is None:
-        return median(input.reshape(-1), 0).values
+        return _reduce(reduce.median, input, None, False)
     found = one_dim(dim, input._array.ndim, "median")
     values, indices = sort(input, found)
     if not input._array.ndim:

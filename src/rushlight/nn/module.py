@@ -15,7 +15,7 @@ from rushlight.nn.hooks import CallHooks, add, call_with_hooks
 from rushlight.nn.state import Hook, Stateful
 from rushlight.tape import state
 from rushlight.tensor import Tensor
-from rushlight.tensor.convert import _target
+from rushlight.tensor.convert import conversion
 from rushlight.tensor.tensor import Handle
 
 __all__ = ["Module"]
@@ -184,7 +184,7 @@ class Module(Stateful):
             TypeError: for a dtype that is not floating.
             DeviceError: for another device than the CPU.
         """
-        dtype, _ = _target(None, args, dict(kwargs))
+        dtype, _ = conversion(None, args, dict(kwargs))
         if dtype is None:
             return self
         if not is_float(dtype):

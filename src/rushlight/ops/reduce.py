@@ -135,10 +135,10 @@ var = define("var", _var_forward, _var_backward)
 std = define("std", _std_forward, _std_backward)
 
 
-# ---- extremes: `amax` shares the gradient among ties, `max` and `min` of one dim pick the first
+# ---- extremes, which share the gradient among ties; `max` and `min` of one dim pick the first
 
 
-def _extreme(name: str, f: Any) -> Any:
+def _extreme(name: str, f: Any, nans_tie: bool = False) -> Any:
     def forward(x: Any, dims: Dims, keepdim: bool) -> Result:
         if any(x.shape[d] == 0 for d in dims):
             raise ShapeError(
@@ -149,15 +149,27 @@ def _extreme(name: str, f: Any) -> Any:
 
     def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
         x, y, dims = ew.mask(saved.inputs[0]), ew.mask(saved.outputs[0]), saved.constants
-        hit = x == y.reshape(kept(x.shape, dims))
+        y = y.reshape(kept(x.shape, dims))
+        hit = (x == y) | ((x != x) & (y != y)) if nans_tie else x == y
         share = hit / _add(hit, axis=dims, keepdims=True)  # nan where y is nan
         return (spread(grads[0], x.shape, dims) * share.astype(x.dtype),)
 
     return define(name, forward, backward)
 
 
+def _median(x: Any, axis: Dims, keepdims: bool) -> Any:
+    """The lower of two middle values; nan if there is one. Of all elements."""
+    flat = x.ravel()
+    middle = (flat.size - 1) // 2
+    y = np.partition(flat, (middle, flat.size - 1))  # nan counts as the largest
+    return np.where(np.isnan(y[-1]), y[-1], y[middle]).reshape(
+        kept(x.shape, axis) if keepdims else ()
+    )
+
+
 amax = _extreme("amax", np.amax)
 amin = _extreme("amin", np.amin)
+median = _extreme("median", _median, nans_tie=True)
 
 
 # ---- product: the derivative of each factor is the product of the others

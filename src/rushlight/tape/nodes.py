@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, get_default_dtype, is_float, promote
+from rushlight.arrays import Array, get_default_dtype, is_array, is_float, promote
 from rushlight.errors import explain
 from rushlight.ops import shape
 from rushlight.ops.contract import Op, Saved
@@ -189,11 +189,15 @@ def apply(
     if op.casts != "none":
         args = _cast(op, args)
     arrays = [arg._array if isinstance(arg, TensorBase) else arg for arg in args]
-    if state.quiet:
-        outputs, saved = op.forward(*arrays, **options)
-    else:
-        with np.errstate(all="ignore"):  # as torch: inf and nan are values, not warnings
+    try:
+        if state.quiet:
             outputs, saved = op.forward(*arrays, **options)
+        else:
+            with np.errstate(all="ignore"):  # as torch: inf and nan are values, not warnings
+                outputs, saved = op.forward(*arrays, **options)
+    except AttributeError:
+        _check_kinds(op, arrays)
+        raise
     tensors = (wrap(outputs[0]),) if len(outputs) == 1 else tuple([wrap(y) for y in outputs])
     if op.view:
         _share_version(args[0], tensors)
@@ -203,6 +207,15 @@ def apply(
                 record(op, saved, args, tensors, watch)
                 break
     return tensors[0] if len(tensors) == 1 else tensors  # type: ignore[return-value]
+
+
+def _check_kinds(op: Op, arrays: list[Any]) -> None:
+    """Name the argument that is no tensor, after forward has stumbled over it."""
+    for i, array in enumerate(arrays):
+        if not (array is None or is_array(array)):
+            got = f"argument {i + 1} of type {type(array).__name__}"
+            fix = "rushlight.tensor(...) makes one"
+            raise TypeError(explain(op.name, got=got, expected="a Tensor", fix=fix)) from None
 
 
 def _share_version(source: Any, tensors: tuple[TensorBase, ...]) -> None:

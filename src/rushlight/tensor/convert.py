@@ -17,7 +17,7 @@ from rushlight.tape import TensorBase, apply
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["Convert"]
+__all__ = ["Convert", "conversion"]
 
 
 class Convert(TensorBase):
@@ -31,7 +31,7 @@ class Convert(TensorBase):
             copy: always copy; default False.
             non_blocking: accepted; a CPU copy is finished when it returns.
         """
-        target, copy = _target(self._array.dtype, args, dict(kwargs))
+        target, copy = conversion(self._array.dtype, args, dict(kwargs))
         if target != self._array.dtype:
             return apply(sh.cast, (self,), {"dtype": target})
         return apply(sh.clone, (self,), {}) if copy else self  # type: ignore[return-value]
@@ -93,7 +93,7 @@ class Convert(TensorBase):
         return self.to("cuda")
 
 
-def _target(dtype_now: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
+def conversion(dtype_now: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, bool]:
     """Return the dtype that the arguments of `to` ask for, and whether to copy anyway."""
     dtype = kwargs.pop("dtype", None)
     check_device(kwargs.pop("device", None))

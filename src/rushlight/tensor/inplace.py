@@ -278,7 +278,7 @@ class InPlace(TensorBase):
     ) -> Self:
         """Fill from the uniform distribution on [a, b)."""
         if not a <= b:
-            raise ValueError(explain("uniform_", got=f"[{a}, {b})", expected="a <= b"))
+            raise RuntimeError(explain("uniform_", got=f"[{a}, {b})", expected="a <= b"))
         return self._fill("uniform", _source(generator).uniform(self._array.shape, a, b))
 
     def normal_(
@@ -286,7 +286,7 @@ class InPlace(TensorBase):
     ) -> Self:
         """Fill from the normal distribution."""
         if std < 0:
-            raise ValueError(explain("normal_", got=f"std={std}", expected="std >= 0"))
+            raise RuntimeError(explain("normal_", got=f"std={std}", expected="std >= 0"))
         return self._fill("normal", _source(generator).normal(self._array.shape, mean, std))
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Self:
@@ -296,7 +296,7 @@ class InPlace(TensorBase):
             draw = source.random(self._array.shape, np.dtype(np.float64))
             return self._fill("bernoulli", draw < p._array)
         if not 0 <= p <= 1:
-            raise ValueError(explain("bernoulli_", got=f"p={p}", expected="0 <= p <= 1"))
+            raise RuntimeError(explain("bernoulli_", got=f"p={p}", expected="0 <= p <= 1"))
         return self._fill("bernoulli", source.bernoulli(self._array.shape, p))
 
     def random_(self, low: int = 0, high: int = 2**24) -> Self:

@@ -131,6 +131,7 @@ class StepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        _at_least_1(self, "step_size", step_size)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -277,6 +278,7 @@ class PolynomialLR(LRScheduler):
         power: float = 1.0,
         last_epoch: int = -1,
     ) -> None:
+        _at_least_1(self, "total_iters", total_iters)
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
@@ -309,6 +311,7 @@ class CosineAnnealingLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ) -> None:
+        _at_least_1(self, "T_max", T_max)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -326,3 +329,9 @@ class CosineAnnealingLR(LRScheduler):
         if (step - 1) % (2 * self.T_max) == self.T_max or before == low:  # no quotient at the foot
             return lr + rise
         return low + (lr - low) * (1 + rise / (before - low))
+
+
+def _at_least_1(schedule: object, name: str, value: float) -> None:
+    if not value >= 1:
+        where = type(schedule).__name__
+        raise ValueError(explain(where, got=f"{name}={value}", expected="a number >= 1"))
