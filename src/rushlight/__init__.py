@@ -12,7 +12,7 @@ from typing import Any as _Any
 
 # isort: off
 from rushlight._version import __version__ as __version__
-from rushlight.arrays import bool_ as bool_
+from rushlight.arrays import bool_ as _bool
 from rushlight.arrays import get_default_dtype as get_default_dtype
 from rushlight.arrays import float16 as float16
 from rushlight.arrays import float32 as float32
@@ -287,7 +287,7 @@ if TYPE_CHECKING:
 
 _configure_malloc()  # RUSHLIGHT_MALLOC=default leaves malloc as it is
 
-bool = bool_
+bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
