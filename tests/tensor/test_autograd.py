@@ -166,6 +166,35 @@ def test_retain_graph() -> None:
     assert np.allclose(x.grad, 4 * x.detach())
 
 
+@pytest.mark.parametrize(
+    ("f", "again"),
+    [
+        (lambda x: x.T, True),
+        (lambda x: x[1:], True),
+        (lambda x: -(x + 1).sum(0), True),
+        (lambda x: x.exp(), False),
+        (lambda x: rl.nn.functional.dropout(x, 0.5), False),
+    ],
+)
+def test_what_saved_no_array_may_serve_two_passes(f: Any, again: bool) -> None:
+    x = leaf(3, 4)
+    y = f(x)
+    (y * 2).sum().backward()
+    if again:
+        (y * 3).sum().backward()
+    else:
+        with pytest.raises(RuntimeError, match="a second time"):
+            (y * 3).sum().backward()
+
+
+def test_negation_keeps_nothing() -> None:
+    x = leaf(3) * 1
+    y = -x
+    with rl.no_grad():
+        x.zero_()
+    y.sum().backward()
+
+
 def test_gradients_accumulate_into_memory_of_their_own() -> None:
     x, g = leaf(3), rl.ones(3, dtype=rl.float64)
     (x + 0).backward(g)

@@ -25,15 +25,17 @@ Result = tuple[tuple[Any, ...], Saved]
 def unary(
     name: str, f: Formula, df: Formula, *, of: str = "x", casts: str = "float", **traits: Any
 ) -> Op:
-    """Define y = f(x) with gradient df(g, x), or df(g, y) for `of="y"`."""
-    by_output = of == "y"
+    """Define y = f(x) with gradient df(g, x), df(g, y) for `of="y"` or df(g) for `of=""`."""
+    by_input, by_output = of == "x", of == "y"
 
     def forward(x: Any) -> Result:
         y = f(x)
-        return (y,), Saved((None,), (y,)) if by_output else Saved((x,))
+        return (y,), Saved((x if by_input else None,), (y,) if by_output else ())
 
     def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-        return (df(grads[0], (saved.outputs if by_output else saved.inputs)[0]),)
+        if by_input:
+            return (df(grads[0], saved.inputs[0]),)
+        return (df(grads[0], saved.outputs[0]) if by_output else df(grads[0]),)
 
     return define(name, forward, backward, casts=casts, **traits)
 
@@ -275,7 +277,7 @@ def _square(x: Any) -> Any:
     return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
 
 
-neg = unary("neg", np.negative, lambda g, y: -g, of="", casts="promote")
+neg = unary("neg", np.negative, lambda g: -g, of="", casts="promote")
 exp = unary("exp", np.exp, lambda g, y: g * y, of="y")
 exp2 = unary("exp2", np.exp2, lambda g, y: g * y * math.log(2), of="y")
 expm1 = unary("expm1", np.expm1, lambda g, y: g * (y + 1.0), of="y")

@@ -97,7 +97,7 @@ def run_backward(
                         continue
                     needs = [e is not None and (e[0] in live or e[:2] in keys) for e in node.edges]
                 results = node.gradients(grads, needs, create_graph)
-                if not retain_graph:
+                if not retain_graph and not node.light():
                     node.saved = None
                 fresh = node.op.fresh
                 for edge, grad, need in zip(node.edges, results, needs, strict=True):

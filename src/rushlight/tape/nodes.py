@@ -121,6 +121,12 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self.op.name.title().replace('_', '')}Backward>"
 
+    def light(self) -> bool:
+        """Tell whether nothing was saved but shapes, so that it may run again, as in torch."""
+        if self.guards or self.saved is None or self.saved.cache is not None:
+            return False
+        return not _holds_arrays(self.saved.constants)
+
     def check(self) -> Saved:
         """Return what was saved, or say why it is no longer what forward saw."""
         saved = self.saved
@@ -157,6 +163,12 @@ class Node:
         )
         outputs = tuple(_at(array, (self, i, ())) for i, array in enumerate(saved.outputs))
         return Saved(inputs, outputs, saved.constants)
+
+
+def _holds_arrays(constants: Any) -> bool:
+    if constants.__class__ is tuple:
+        return any(_holds_arrays(part) for part in constants)
+    return constants.__class__ is list or is_array(constants)
 
 
 def _at(array: Any, edge: Edge | None) -> Any:
