@@ -67,7 +67,6 @@ from rushlight.functional.composed import nan_to_num as nan_to_num
 from rushlight.functional.composed import negative as negative
 from rushlight.functional.composed import subtract as subtract
 from rushlight.functional.composed import true_divide as true_divide
-from rushlight.functional.composed import xlogy as xlogy
 from rushlight.functional.conv import conv1d as conv1d
 from rushlight.functional.conv import conv2d as conv2d
 from rushlight.functional.conv import conv3d as conv3d
@@ -149,6 +148,7 @@ from rushlight.functional.elementwise import tan as tan
 from rushlight.functional.elementwise import tanh as tanh
 from rushlight.functional.elementwise import trunc as trunc
 from rushlight.functional.elementwise import where as where
+from rushlight.functional.elementwise import xlogy as xlogy
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )

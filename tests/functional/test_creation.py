@@ -19,7 +19,7 @@ DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float3
 
 
 def dtype(lib: Any, name: str) -> Any:
-    return getattr(lib, name if lib is torch or name != "bool" else "bool_")
+    return getattr(lib, name)
 
 
 SAME = [

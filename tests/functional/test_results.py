@@ -38,6 +38,28 @@ def test_writes_reach_what_they_reach_in_torch(f: Any) -> None:
     np.testing.assert_array_equal(*found)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda t, x, y: 1.0 / x.relu(),
+        lambda t, x, y: t.maximum(x, y).log(),
+        lambda t, x, y: t.minimum(x, y).abs().sqrt(),
+    ],
+)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_infinite_gradients_stay_where_they_belong(f: Any, create_graph: bool) -> None:
+    found = []
+    for t in (rl, torch):
+        x = t.tensor([-1.0, 0.0, 2.0, 0.0], requires_grad=True)
+        y = t.tensor([0.0, -1.0, 2.0, 0.0], requires_grad=True)
+        grads = t.autograd.grad(
+            f(t, x, y).sum(), [x, y], create_graph=create_graph, allow_unused=True
+        )
+        found.append([None if g is None else g.detach().numpy() for g in grads])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_options_from_numpy_keep_the_dtype() -> None:
     x = rl.ones(2)
     half = np.float64(0.5)

@@ -35,3 +35,9 @@ def test_nan_stays_and_passes_its_gradient():
     y = relu_forward(x)
     np.testing.assert_array_equal(y, [np.nan, 0.0, 0.0, np.inf] * 600)
     np.testing.assert_array_equal(relu_grad(np.ones_like(x), y), [1.0, 0.0, 0.0, 1.0] * 600)
+
+
+def test_infinite_gradients_do_not_pass_where_nothing_does():
+    y = np.array([0.0, 0.0, 0.0, 2.0, 2.0], np.float32)
+    g = np.array([np.inf, np.nan, -np.inf, np.inf, 3.0], np.float32)
+    np.testing.assert_array_equal(relu_grad(g, y), [0.0, 0.0, 0.0, np.inf, 3.0])

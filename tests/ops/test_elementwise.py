@@ -176,6 +176,11 @@ def hard(name: str, values: Any = HARD) -> Sample:
 
 A, B, C = normal(4, 3), normal(4, 3, seed=1), uniform(4, 3, low=0.5, high=2.0, seed=2)
 
+
+def xlogy(torch: Any, x: Any, y: Any) -> Any:
+    return torch.xlogy(x, y)
+
+
 SAMPLES |= {
     "add": [*pairs("add", A, B), hard("add")],
     "sub": [*pairs("sub", A, B), hard("sub")],
@@ -184,6 +189,14 @@ SAMPLES |= {
     "maximum": [*pairs("maximum", A, B, 0.1, smooth=False), hard("maximum")],
     "minimum": [*pairs("minimum", A, B, 0.1, smooth=False), hard("minimum")],
     "atan2": [*pairs("atan2", A, B), hard("atan2", HARD[[1, 2, 3, 4, 5]])],
+    "xlogy": [
+        *pairs("xlogy", A, C),
+        hard("xlogy", HARD[[1, 2, 4, 5, 7]]),
+        Sample(
+            (np.zeros(5), np.array([0.0, 2.0, np.inf, np.nan, -1.0])), {}, xlogy, gradient=False
+        ),
+        Sample((WHOLE, np.array(2.0)), {}, xlogy, gradient=False),
+    ],
     "logaddexp": [
         *pairs("logaddexp", A, B),
         hard("logaddexp", HARD[[1, 2, 3, 4, 5, 7]]),
@@ -270,7 +283,7 @@ ERRORS: dict[str, list[Error]] = {
     name: [Error((np.ones((2, 3)), np.ones(2)), {}, ShapeError, rf"^{name}: got shapes \(2, 3\)")]
     for name in (
         *("add", "sub", "mul", "div", "pow", "maximum", "minimum"),
-        *("atan2", "remainder", "fmod", "logaddexp"),
+        *("atan2", "remainder", "fmod", "logaddexp", "xlogy"),
     )
 }
 for _op in ("floor_divide", "trunc_divide", "remainder", "fmod"):

@@ -38,7 +38,6 @@ __all__ = [
     "negative",
     "subtract",
     "true_divide",
-    "xlogy",
 ]
 
 absolute = abs
@@ -83,12 +82,6 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """Return ln(x / (1 - x)), with x limited to [eps, 1 - eps] if eps is given."""
     x = input if eps is None else clamp(input, eps, 1.0 - eps)
     return log(x / (1.0 - x))
-
-
-def xlogy(input: Any, other: Any) -> Tensor:
-    """Return a ln b, and 0 where a is 0 (b not nan)."""
-    zero = (input == 0) & ((other <= 0) | (other == np.inf))
-    return where(zero, 0.0, input * log(where(zero, 1.0, other)))
 
 
 def nan_to_num(

@@ -69,6 +69,7 @@ __all__ = [
     "tanh",
     "trunc",
     "where",
+    "xlogy",
 ]
 
 # ---- one argument
@@ -335,6 +336,11 @@ def atan2(input: Tensor, other: Any) -> Tensor:
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """Return ln(e^a + e^b) without overflow, elementwise."""
     return apply(ew.logaddexp, (input, other), {})
+
+
+def xlogy(input: Any, other: Any) -> Tensor:
+    """Return a ln b, and 0 where a is 0 (b not nan), elementwise."""
+    return apply(ew.xlogy, (input, other), {})
 
 
 def remainder(input: Tensor, other: Any) -> Tensor:

@@ -188,14 +188,14 @@ pow = binary("pow", _pow, _pow_base, _pow_exponent, keep="aby")
 maximum = binary(
     "maximum",
     np.maximum,
-    lambda g, a, b, y: g * _share(a, b),
-    lambda g, a, b, y: g * _share(b, a),
+    lambda g, a, b, y: _share(g, a, b),
+    lambda g, a, b, y: _share(g, b, a),
 )
 minimum = binary(
     "minimum",
     np.minimum,
-    lambda g, a, b, y: g * _share(b, a),
-    lambda g, a, b, y: g * _share(a, b),
+    lambda g, a, b, y: _share(g, b, a),
+    lambda g, a, b, y: _share(g, a, b),
 )
 atan2 = binary(
     "atan2",
@@ -263,12 +263,30 @@ def _inverse(square: Any) -> Any:
     return where(0.0, 1.0 / square, condition=mask(square == 0))
 
 
-def _share(a: Any, b: Any) -> Any:
-    """0 where a loses, 1/2 where both are equal, else (one of them nan, too) 1; floating."""
+def _share(g: Any, a: Any, b: Any) -> Any:
+    """0 where a loses, g / 2 where both are equal, else (one of them nan, too) g."""
     a, b = mask(a), mask(b)
-    dtype = a.dtype if hasattr(a, "dtype") else b.dtype
-    return (1.0 - (a < b) - 0.5 * (a == b)).astype(dtype)
+    return where(0.0, where(g * 0.5, g, condition=a == b), condition=a < b)
 
+
+def _xlogy(a: Any, b: Any) -> Any:
+    zero = (a == 0) & (b == b)
+    return np.where(zero, a * 0, a * _log(b))
+
+
+def _xlogy_grad(g: Any, a: Any, b: Any, y: Any) -> Any:
+    flat = mask(a == 0) & mask(b <= 0)
+    return where(0.0, g * _log(b), condition=flat)
+
+
+def _log(x: Any) -> Any:
+    """ln x; of a Python number as one, which does not widen the dtype."""
+    if not isinstance(x, (int, float)):
+        return log(x)
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+
+
+xlogy = binary("xlogy", _xlogy, _xlogy_grad, lambda g, a, b, y: g * (a / b), casts="float")
 
 # ---- smooth functions of one argument
 
@@ -382,7 +400,7 @@ def _relu_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) 
 def _relu_graph_backward(
     saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]
 ) -> Sequence[Any]:
-    return (grads[0] * mask(saved.outputs[0] != 0),)  # y != 0 is y > 0, or y is nan
+    return (where(0.0, grads[0], condition=mask(saved.outputs[0] == 0)),)
 
 
 relu = define(
