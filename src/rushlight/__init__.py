@@ -60,7 +60,6 @@ from rushlight.functional.composed import clamp_min as clamp_min
 from rushlight.functional.composed import clip as clip
 from rushlight.functional.composed import divide as divide
 from rushlight.functional.composed import frac as frac
-from rushlight.functional.composed import hypot as hypot
 from rushlight.functional.composed import logit as logit
 from rushlight.functional.composed import multiply as multiply
 from rushlight.functional.composed import nan_to_num as nan_to_num
@@ -120,6 +119,7 @@ from rushlight.functional.elementwise import expm1 as expm1
 from rushlight.functional.elementwise import floor as floor
 from rushlight.functional.elementwise import floor_divide as floor_divide
 from rushlight.functional.elementwise import fmod as fmod
+from rushlight.functional.elementwise import hypot as hypot
 from rushlight.functional.elementwise import lerp as lerp
 from rushlight.functional.elementwise import log as log
 from rushlight.functional.elementwise import log10 as log10

@@ -44,6 +44,7 @@ def test_writes_reach_what_they_reach_in_torch(f: Any) -> None:
         lambda t, x, y: 1.0 / x.relu(),
         lambda t, x, y: t.maximum(x, y).log(),
         lambda t, x, y: t.minimum(x, y).abs().sqrt(),
+        lambda t, x, y: 1.0 / (x - 2.0).max() + 1.0 / (y + 1.0).min(),
     ],
 )
 @pytest.mark.parametrize("create_graph", [False, True])

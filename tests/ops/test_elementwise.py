@@ -189,6 +189,10 @@ SAMPLES |= {
     "maximum": [*pairs("maximum", A, B, 0.1, smooth=False), hard("maximum")],
     "minimum": [*pairs("minimum", A, B, 0.1, smooth=False), hard("minimum")],
     "atan2": [*pairs("atan2", A, B), hard("atan2", HARD[[1, 2, 3, 4, 5]])],
+    "hypot": [
+        *pairs("hypot", A, B),
+        Sample((A * 1e200, B * 1e200), {}, lambda t, x, y: t.hypot(x, y), gradient=False),
+    ],
     "xlogy": [
         *pairs("xlogy", A, C),
         hard("xlogy", HARD[[1, 2, 4, 5, 7]]),
@@ -283,7 +287,7 @@ ERRORS: dict[str, list[Error]] = {
     name: [Error((np.ones((2, 3)), np.ones(2)), {}, ShapeError, rf"^{name}: got shapes \(2, 3\)")]
     for name in (
         *("add", "sub", "mul", "div", "pow", "maximum", "minimum"),
-        *("atan2", "remainder", "fmod", "logaddexp", "xlogy"),
+        *("atan2", "remainder", "fmod", "logaddexp", "xlogy", "hypot"),
     )
 }
 for _op in ("floor_divide", "trunc_divide", "remainder", "fmod"):

@@ -149,6 +149,18 @@ SAMPLES: dict[str, list[Sample]] = {
         *over(amins, TIES, ((0,), (1,), (0, 1)), gradient=False),
         *over(amins, WHOLE, ((1,),)),
     ],
+    **{
+        name: [
+            Sample((x,), {"dims": tuple(range(x.ndim)), "keepdim": False}, f, **traits)
+            for x, traits in (
+                (X, {"smooth": False}),
+                (np.array(1.5), {"smooth": False}),
+                (TIES, {"gradient": False}),
+                (np.array([1.0, np.nan, 3.0, np.nan]), {"gradient": False}),
+            )
+        ]
+        for name, f in (("max", lambda torch, x: x.max()), ("min", lambda torch, x: x.min()))
+    },
     "median": [
         Sample((x,), {"dims": tuple(range(x.ndim)), "keepdim": False}, medians, **traits)
         for x, traits in (
@@ -193,7 +205,7 @@ SAMPLES: dict[str, list[Sample]] = {
 
 ERRORS: dict[str, list[Error]] = {
     name: [Error((np.zeros((2, 0)),), {"dims": (1,), "keepdim": False}, ShapeError, "sizes > 0")]
-    for name in ("amax", "amin")
+    for name in ("amax", "amin", "max", "min")
 }
 
 

@@ -170,6 +170,7 @@ def test_retain_graph() -> None:
     ("f", "again"),
     [
         (lambda x: x.T, True),
+        (lambda x: rl.cat([x, x]), True),
         (lambda x: x[1:], True),
         (lambda x: -(x + 1).sum(0), True),
         (lambda x: x.exp(), False),

@@ -13,7 +13,6 @@ from rushlight.functional.elementwise import (
     log,
     mul,
     neg,
-    sqrt,
     sub,
     trunc,
     where,
@@ -31,7 +30,6 @@ __all__ = [
     "clip",
     "divide",
     "frac",
-    "hypot",
     "logit",
     "multiply",
     "nan_to_num",
@@ -71,11 +69,6 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 def frac(input: Tensor) -> Tensor:
     """Return the fraction of x, with its sign."""
     return input - trunc(input)
-
-
-def hypot(input: Tensor, other: Tensor) -> Tensor:
-    """Return sqrt(a^2 + b^2)."""
-    return sqrt(input * input + other * other)
 
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:

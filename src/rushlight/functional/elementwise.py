@@ -41,6 +41,7 @@ __all__ = [
     "floor",
     "floor_divide",
     "fmod",
+    "hypot",
     "lerp",
     "log",
     "log1p",
@@ -336,6 +337,11 @@ def atan2(input: Tensor, other: Any) -> Tensor:
 def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     """Return ln(e^a + e^b) without overflow, elementwise."""
     return apply(ew.logaddexp, (input, other), {})
+
+
+def hypot(input: Tensor, other: Tensor) -> Tensor:
+    """Return sqrt(a^2 + b^2) without overflow, elementwise."""
+    return apply(ew.hypot, (input, other), {})
 
 
 def xlogy(input: Any, other: Any) -> Tensor:

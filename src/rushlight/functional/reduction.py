@@ -210,13 +210,13 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
         >>> rl.max(rl.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
         tensor([1, 0])
     """
-    return _max_or_min(input, dim, keepdim, other, ix.max_dim, reduce.amax, ew.maximum)
+    return _max_or_min(input, dim, keepdim, other, ix.max_dim, reduce.max_all, ew.maximum)
 
 
 @numpy_names
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """Return the minimum: of all, of one dim with its places, or of two tensors elementwise."""
-    return _max_or_min(input, dim, keepdim, other, ix.min_dim, reduce.amin, ew.minimum)
+    return _max_or_min(input, dim, keepdim, other, ix.min_dim, reduce.min_all, ew.minimum)
 
 
 def _max_or_min(

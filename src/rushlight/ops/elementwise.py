@@ -204,6 +204,14 @@ atan2 = binary(
     lambda g, a, b, y: -g * a * _inverse(a * a + b * b),
     casts="float",
 )
+hypot = binary(
+    "hypot",
+    np.hypot,
+    lambda g, a, b, y: g * (a / y),
+    lambda g, a, b, y: g * (b / y),
+    keep="aby",
+    casts="float",
+)
 logaddexp = binary(
     "logaddexp",
     np.logaddexp,

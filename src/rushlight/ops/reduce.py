@@ -138,7 +138,9 @@ std = define("std", _std_forward, _std_backward)
 # ---- extremes, which share the gradient among ties; `max` and `min` of one dim pick the first
 
 
-def _extreme(name: str, f: Any, nans_tie: bool = False) -> Any:
+def _extreme(name: str, f: Any, masked: bool = False) -> Any:
+    """Define an extreme; `masked`: nan ties with nan, and what loses gets 0 of infinity, too."""
+
     def forward(x: Any, dims: Dims, keepdim: bool) -> Result:
         if any(x.shape[d] == 0 for d in dims):
             raise ShapeError(
@@ -150,9 +152,12 @@ def _extreme(name: str, f: Any, nans_tie: bool = False) -> Any:
     def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
         x, y, dims = ew.mask(saved.inputs[0]), ew.mask(saved.outputs[0]), saved.constants
         y = y.reshape(kept(x.shape, dims))
-        hit = (x == y) | ((x != x) & (y != y)) if nans_tie else x == y
-        share = hit / _add(hit, axis=dims, keepdims=True)  # nan where y is nan
-        return (spread(grads[0], x.shape, dims) * share.astype(x.dtype),)
+        hit = (x == y) | ((x != x) & (y != y)) if masked else x == y
+        count = _add(hit, axis=dims, keepdims=True).astype(x.dtype)
+        if masked:
+            return (ew.where(spread(grads[0], x.shape, dims) / count, 0.0, condition=hit),)
+        share = hit / count  # nan where y is nan
+        return (spread(grads[0], x.shape, dims) * share,)
 
     return define(name, forward, backward)
 
@@ -169,7 +174,9 @@ def _median(x: Any, axis: Dims, keepdims: bool) -> Any:
 
 amax = _extreme("amax", np.amax)
 amin = _extreme("amin", np.amin)
-median = _extreme("median", _median, nans_tie=True)
+max_all = _extreme("max", np.amax, masked=True)
+min_all = _extreme("min", np.amin, masked=True)
+median = _extreme("median", _median, masked=True)
 
 
 # ---- product: the derivative of each factor is the product of the others

@@ -132,7 +132,7 @@ def _cat_forward(*xs: Any, dim: int) -> Result:
                     expected=f"shapes that are equal except in dim {dim}",
                 )
             )
-    ends = list(accumulate(x.shape[dim] for x in xs))
+    ends = tuple(accumulate(x.shape[dim] for x in xs))
     return (np.concatenate(xs, axis=dim),), Saved((None,) * len(xs), constants=(dim, ends))
 
 
