@@ -1,4 +1,7 @@
-"""Linear kernels: y = x w^T + b over the last axis, any number of leading axes."""
+"""Linear kernels: y = x w^T + b over the last axis, any number of leading axes.
+
+All products are of two matrices at most, where np.dot costs a microsecond or two less than matmul.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def _rows(x: Array) -> Array:
 
 def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
     """x (..., K), w (F, K), b (F,) -> (..., F)"""
-    y = np.matmul(x if x.ndim < 3 else _rows(x), w.T)
+    y = np.dot(x if x.ndim < 3 else _rows(x), w.T)
     if b is not None:
         y += b
     return y if x.ndim < 3 else y.reshape((*x.shape[:-1], w.shape[0]))
@@ -27,10 +30,10 @@ def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
 def linear_input_grad(g: Array, w: Array) -> Array:
     """g (..., F), w (F, K) -> (..., K)"""
     if g.ndim < 3:
-        return np.matmul(g, w)
-    return np.matmul(_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
+        return np.dot(g, w)
+    return np.dot(_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
 
 
 def linear_weight_grad(x: Array, g: Array) -> Array:
     """x (..., K), g (..., F) -> (F, K)"""
-    return np.matmul(_rows(g).T, _rows(x))
+    return np.dot(_rows(g).T, _rows(x))
