@@ -355,10 +355,15 @@ def _sign(x: Any) -> Any:
 
 abs = unary("abs", np.abs, lambda g, x: g * sign(x), casts="promote")
 sign: Op = step("sign", _sign)
-floor = step("floor", np.floor)
-ceil = step("ceil", np.ceil)
-round = step("round", np.round)
-trunc = step("trunc", np.trunc)
+def _to_whole(f: Formula) -> Formula:
+    """Return f for floats; integers are whole already (NumPy before 2.1 would make them floats)."""
+    return lambda x: f(x) if x.dtype.kind == "f" else x.copy()
+
+
+floor = step("floor", _to_whole(np.floor))
+ceil = step("ceil", _to_whole(np.ceil))
+round = step("round", _to_whole(np.rint))
+trunc = step("trunc", _to_whole(np.trunc))
 
 
 def _clamp_forward(x: Any, low: float | None, high: float | None) -> Result:
