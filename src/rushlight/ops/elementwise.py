@@ -355,6 +355,8 @@ def _sign(x: Any) -> Any:
 
 abs = unary("abs", np.abs, lambda g, x: g * sign(x), casts="promote")
 sign: Op = step("sign", _sign)
+
+
 def _to_whole(f: Formula) -> Formula:
     """Return f for floats; integers are whole already (NumPy before 2.1 would make them floats)."""
     return lambda x: f(x) if x.dtype.kind == "f" else x.copy()
