@@ -6,14 +6,12 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, NoReturn, Self
 
-import numpy as np
-
 from rushlight.arrays import is_float
 from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, explain
 from rushlight.nn.hooks import CallHooks, add, call_with_hooks
 from rushlight.nn.state import Hook, Stateful
-from rushlight.tape import state
+from rushlight.tape import quietly, state
 from rushlight.tensor import Tensor
 from rushlight.tensor.convert import conversion
 from rushlight.tensor.tensor import Handle
@@ -64,7 +62,7 @@ class Module(Stateful):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
             if not state.quiet:
-                return self._call_quietly(args, kwargs)
+                return quietly(Module.__call__, self, *args, **kwargs)
             if self._call_hooks is None:
                 return self.forward(*args, **kwargs)
             return call_with_hooks(self, self._call_hooks, args, kwargs)
@@ -72,17 +70,6 @@ class Module(Stateful):
             with contextlib.suppress(Exception):  # the user's error comes first
                 self._note(error)
             raise
-
-    def _call_quietly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Turn NumPy's warnings off once for all ops of the outermost module."""
-        try:
-            state.quiet = True
-            with np.errstate(all="ignore"):
-                if self._call_hooks is None:
-                    return self.forward(*args, **kwargs)
-                return call_with_hooks(self, self._call_hooks, args, kwargs)
-        finally:
-            state.quiet = False
 
     def _note(self, error: Any) -> None:
         """Note on an error which module raised it, and on the way out the path to that module."""

@@ -1,7 +1,7 @@
 """The tape: runs ops, records them as nodes, and walks the nodes backward."""
 
 from rushlight.tape.backward import accumulate, run_backward
-from rushlight.tape.nodes import Edge, Node, TensorBase, apply, cell, quiet, record, state, wrap
+from rushlight.tape.nodes import Edge, Node, TensorBase, apply, cell, quietly, record, state, wrap
 
 __all__ = [
     "Edge",
@@ -10,7 +10,7 @@ __all__ = [
     "accumulate",
     "apply",
     "cell",
-    "quiet",
+    "quietly",
     "record",
     "run_backward",
     "state",

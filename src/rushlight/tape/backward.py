@@ -12,7 +12,7 @@ from typing import Any
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.ops.reduce import sum_to
-from rushlight.tape.nodes import Node, TensorBase, cell, quiet, state, wrap
+from rushlight.tape.nodes import Node, TensorBase, cell, quietly, state, wrap
 
 __all__ = ["accumulate", "run_backward"]
 
@@ -70,6 +70,22 @@ def run_backward(
     With `wanted`, return the gradients of those tensors and leave every `.grad` alone; without,
     accumulate into the `.grad` of all leaves.
     """
+    recording = state.recording
+    try:
+        state.recording = create_graph
+        return quietly(_walk, roots, seeds, wanted, retain_graph, create_graph)
+    finally:
+        state.recording = recording
+
+
+def _walk(
+    roots: Sequence[TensorBase],
+    seeds: Sequence[Any],
+    wanted: Sequence[TensorBase] | None,
+    retain_graph: bool,
+    create_graph: bool,
+) -> list[Any]:
+    """Do what `run_backward` says, in a state where warnings and recording are switched."""
     pending: Pending = {}
     for root, seed in zip(roots, seeds, strict=True):
         _give(pending, *_owner(root), seed, False, create_graph)
@@ -78,44 +94,38 @@ def run_backward(
     live = None if wanted is None else _leading_to(keys, order)
     kept: dict[tuple[Any, int], Any] = {}
 
-    recording = state.recording
-    try:
-        state.recording = create_graph
-        with quiet():
-            for node in order:
-                slot = pending.pop(node, None)
-                if slot is None:
-                    continue
-                grads = tuple(slot[::2])
-                if node.hooks is not None or node.retains is not None:
-                    grads = _run_hooks(node, grads, create_graph)
-                if live is None:
-                    needs = [edge is not None for edge in node.edges]
-                else:
-                    kept |= {(node, i): g for i, g in enumerate(grads) if (node, i) in keys}
-                    if node not in live:
-                        continue
-                    needs = [e is not None and (e[0] in live or e[:2] in keys) for e in node.edges]
-                results = node.gradients(grads, needs, create_graph)
-                if not retain_graph and not node.light():
-                    node.saved = None
-                fresh = node.op.fresh
-                for edge, grad, need in zip(node.edges, results, needs, strict=True):
-                    if need and grad is not None:
-                        target, index, shape = edge  # type: ignore[misc]
-                        if grad.shape == shape:
-                            _give(pending, target, index, grad, fresh, create_graph)
-                        else:  # the argument was broadcast
-                            _give(pending, target, index, sum_to(grad, shape), True, create_graph)
-            for leaf, (value, owned) in pending.items():
-                if leaf._hooks:
-                    value, owned = _call_hooks(leaf._hooks, value, create_graph), False
-                if wanted is None:
-                    accumulate(leaf, value, owned, create_graph)
-                elif (leaf, 0) in keys:
-                    kept[leaf, 0] = value
-    finally:
-        state.recording = recording
+    for node in order:
+        slot = pending.pop(node, None)
+        if slot is None:
+            continue
+        grads = tuple(slot[::2])
+        if node.hooks is not None or node.retains is not None:
+            grads = _run_hooks(node, grads, create_graph)
+        if live is None:
+            needs = [edge is not None for edge in node.edges]
+        else:
+            kept |= {(node, i): g for i, g in enumerate(grads) if (node, i) in keys}
+            if node not in live:
+                continue
+            needs = [e is not None and (e[0] in live or e[:2] in keys) for e in node.edges]
+        results = node.gradients(grads, needs, create_graph)
+        if not retain_graph and not node.light():
+            node.saved = None
+        fresh = node.op.fresh
+        for edge, grad, need in zip(node.edges, results, needs, strict=True):
+            if need and grad is not None:
+                target, index, shape = edge  # type: ignore[misc]
+                if grad.shape == shape:
+                    _give(pending, target, index, grad, fresh, create_graph)
+                else:  # the argument was broadcast
+                    _give(pending, target, index, sum_to(grad, shape), True, create_graph)
+    for leaf, (value, owned) in pending.items():
+        if leaf._hooks:
+            value, owned = _call_hooks(leaf._hooks, value, create_graph), False
+        if wanted is None:
+            accumulate(leaf, value, owned, create_graph)
+        elif (leaf, 0) in keys:
+            kept[leaf, 0] = value
     return [kept.get(_owner(tensor)) for tensor in wanted or ()]
 
 

@@ -7,8 +7,7 @@ whose array no backward wants is not kept alive. `backward.py` walks the nodes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +21,7 @@ from rushlight.ops.contract import Op, Saved
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["Edge", "Node", "TensorBase", "apply", "cell", "quiet", "record", "state", "wrap"]
+__all__ = ["Edge", "Node", "TensorBase", "apply", "cell", "quietly", "record", "state", "wrap"]
 
 
 class _State(threading.local):
@@ -36,18 +35,15 @@ state = _State()
 _sequence = count()
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Turn NumPy's floating-point warnings off once for many ops."""
-    if state.quiet:
-        yield
-        return
+def quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call a function with NumPy's floating-point warnings turned off once for all of its ops."""
+    before = state.quiet
     try:
         state.quiet = True
         with np.errstate(all="ignore"):
-            yield
+            return function(*args, **kwargs)
     finally:
-        state.quiet = False
+        state.quiet = before
 
 
 class TensorBase:
