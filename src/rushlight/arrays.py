@@ -28,6 +28,7 @@ __all__ = [
     "is_array",
     "is_channels_last",
     "is_float",
+    "last_rows",
     "like_layout",
     "namespace",
     "promote",
@@ -171,6 +172,11 @@ def channels_last_empty(shape: Sequence[int], like: Array, dtype: DType | None =
     n, c, *spatial = shape
     flat = namespace(like).empty((n, *spatial, c), dtype=like.dtype if dtype is None else dtype)
     return np.moveaxis(flat, -1, 1)
+
+
+def last_rows(x: Array) -> Array:
+    """(..., K) -> (M, K), one row for each position of the leading axes."""
+    return x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
 
 
 def channel_rows(x: Array) -> Array:

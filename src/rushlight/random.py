@@ -15,7 +15,14 @@ import numpy as np
 from rushlight.arrays import Array, DType
 from rushlight.errors import explain
 
-__all__ = ["Generator", "default_generator", "get_rng_state", "manual_seed", "set_rng_state"]
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "manual_seed",
+    "set_rng_state",
+    "source_of",
+]
 
 
 class Generator:
@@ -143,6 +150,11 @@ class Generator:
 
 
 default_generator = Generator()
+
+
+def source_of(generator: Generator | None) -> Generator:
+    """Return the generator given, or the default one for None."""
+    return default_generator if generator is None else generator
 
 
 def manual_seed(seed: int) -> Generator:

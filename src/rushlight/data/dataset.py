@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
-from rushlight.random import Generator, default_generator
+from rushlight.random import Generator, source_of
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = [
@@ -310,7 +310,7 @@ def random_split(
                     fix="let one length be what remains",
                 )
             )
-    order = (default_generator if generator is None else generator).permutation(size).tolist()
+    order = source_of(generator).permutation(size).tolist()
     ends = itertools.accumulate(sizes)
     return [
         Subset(dataset, order[end - length : end]) for end, length in zip(ends, sizes, strict=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dims import per_dim
+from rushlight.functional.dims import Ints, per_dim
 from rushlight.ops.conv import conv
 from rushlight.tape import apply
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = ["conv1d", "conv2d", "conv3d"]
-
-Ints: TypeAlias = int | Sequence[int]
 
 
 @lru_cache(maxsize=1024)

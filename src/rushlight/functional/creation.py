@@ -10,7 +10,7 @@ import numpy as np
 from rushlight.arrays import Array, as_dtype, get_default_dtype, is_array, is_float
 from rushlight.errors import DeviceError, DtypeError, ShapeError, explain
 from rushlight.functional.dims import varargs
-from rushlight.random import Generator, default_generator
+from rushlight.random import Generator, source_of
 from rushlight.tape import TensorBase, wrap
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ def _random(draw: Any, dtype: Any, generator: Generator | None) -> Array:
     found = _dtype(dtype)
     if not is_float(found):
         raise DtypeError(explain("random", got=found.name, expected="a floating dtype"))
-    values: Array = draw(default_generator if generator is None else generator, found)
+    values: Array = draw(source_of(generator), found)
     return np.asarray(values).astype(found, copy=False)
 
 
@@ -437,7 +437,7 @@ def randint(
     """Draw integers from {low, ..., high - 1}; `randint(high, size)` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
-    source = default_generator if generator is None else generator
+    source = source_of(generator)
     values = source.integers(low, high, _shape((size,)))
     return _finish(
         values.astype(np.int64 if dtype is None else as_dtype(dtype)), device, requires_grad
@@ -449,7 +449,7 @@ def randperm(
 ) -> Tensor:
     """Return 0 to n - 1 in random order."""
     check_device(device)
-    source = default_generator if generator is None else generator
+    source = source_of(generator)
     return wrap(source.permutation(n).astype(np.int64 if dtype is None else as_dtype(dtype)))
 
 
@@ -469,7 +469,7 @@ def normal(
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Draw 0 or 1 with the probabilities in `input`."""
-    source = default_generator if generator is None else generator
+    source = source_of(generator)
     p = input._array
     if not is_float(p.dtype) or not ((p >= 0) & (p <= 1)).all():
         raise RuntimeError(
@@ -501,7 +501,7 @@ def multinomial(
         raise RuntimeError(
             explain("multinomial", got="too few weights > 0", expected=f"{num_samples} or more")
         )
-    source = default_generator if generator is None else generator
+    source = source_of(generator)
     float64 = np.dtype(np.float64)
     if replacement:
         ends = (weights / total).cumsum(-1)

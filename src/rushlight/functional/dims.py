@@ -5,11 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from operator import index
-from typing import Any, SupportsIndex, TypeVar
+from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 from rushlight.errors import explain
 
-__all__ = ["numpy_names", "one_dim", "per_dim", "some_dims", "varargs"]
+__all__ = ["Ints", "Sizes", "numpy_names", "one_dim", "per_dim", "some_dims", "varargs"]
+
+
+Ints: TypeAlias = int | Sequence[int]  # an option of the last dims: one for all, or one each
+Sizes: TypeAlias = int | Sequence[int | None]  # None keeps a dim as it is
 
 
 def one_dim(dim: int, ndim: int, where: str) -> int:

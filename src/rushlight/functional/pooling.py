@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dims import per_dim
+from rushlight.functional.dims import Ints, Sizes, per_dim
 from rushlight.ops import pool as ops
 from rushlight.ops.contract import Op
 from rushlight.tape import apply
@@ -29,9 +28,6 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
 ]
-
-Ints: TypeAlias = int | Sequence[int]
-Sizes: TypeAlias = int | Sequence[int | None]
 
 
 # ---- arguments

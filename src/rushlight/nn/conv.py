@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import sqrt
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from rushlight.errors import explain
 from rushlight.functional.conv import conv1d, conv2d, conv3d
 from rushlight.functional.creation import empty
-from rushlight.functional.dims import per_dim
+from rushlight.functional.dims import Ints, per_dim
 from rushlight.functional.padding import pad
 from rushlight.nn import init
 from rushlight.nn.module import Module
@@ -18,7 +18,6 @@ from rushlight.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
-Ints: TypeAlias = int | Sequence[int]
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 

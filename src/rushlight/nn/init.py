@@ -16,7 +16,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.autograd import no_grad
 from rushlight.errors import explain
-from rushlight.random import Generator, default_generator
+from rushlight.random import Generator, source_of
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -88,10 +88,6 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
     return into * prod(window), out * prod(window)
 
 
-def _source(generator: Generator | None) -> Generator:
-    return default_generator if generator is None else generator
-
-
 def _fill(tensor: Tensor, values: Any) -> Tensor:
     with no_grad():
         return tensor.copy_(values)
@@ -138,7 +134,7 @@ def trunc_normal_(
         warnings.warn(
             "trunc_normal_: the mean is more than 2 std from [a, b]", UserWarning, stacklevel=2
         )
-    draw = _truncated(tensor.numel(), mean, std, a, b, _source(generator))
+    draw = _truncated(tensor.numel(), mean, std, a, b, source_of(generator))
     return _fill(tensor, np.clip(draw.reshape(tensor.shape).astype(tensor.dtype), a, b))
 
 
@@ -295,7 +291,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor
     rows = tensor.shape[0]
     cols = tensor.numel() // rows
-    draw = _source(generator).normal((max(rows, cols), min(rows, cols)))
+    draw = source_of(generator).normal((max(rows, cols), min(rows, cols)))
     q, r = np.linalg.qr(draw)
     q *= np.sign(np.diagonal(r))  # else the signs are LAPACK's, and the distribution not uniform
     return _fill(tensor, gain * (q.T if rows < cols else q).reshape(tensor.shape))
@@ -313,7 +309,7 @@ def sparse_(
     if tensor.ndim != 2:
         raise ValueError(explain("sparse_", got=f"a tensor {tensor.shape}", expected="2 dims"))
     rows, cols = tensor.shape
-    source = _source(generator)
+    source = source_of(generator)
     values = source.normal(tensor.shape, 0.0, std)
     for col in range(cols):
         values[source.permutation(rows)[: ceil(sparsity * rows)], col] = 0.0

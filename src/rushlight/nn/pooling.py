@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from rushlight.functional import pooling as F
+from rushlight.functional.dims import Ints, Sizes
 from rushlight.nn.module import Module
 from rushlight.tensor import Tensor
 
@@ -23,9 +24,6 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
 ]
-
-Ints: TypeAlias = int | Sequence[int]
-Sizes: TypeAlias = int | Sequence[int | None]
 
 
 def _single(value: Ints) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.picking import index_parts
-from rushlight.random import Generator, default_generator
+from rushlight.random import Generator, default_generator, source_of
 from rushlight.tape import TensorBase, cell, state
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ class InPlace(TensorBase):
         """Fill from the uniform distribution on [a, b)."""
         if not a <= b:
             raise RuntimeError(explain("uniform_", got=f"[{a}, {b})", expected="a <= b"))
-        return self._fill("uniform", _source(generator).uniform(self._array.shape, a, b))
+        return self._fill("uniform", source_of(generator).uniform(self._array.shape, a, b))
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
@@ -287,11 +287,11 @@ class InPlace(TensorBase):
         """Fill from the normal distribution."""
         if std < 0:
             raise RuntimeError(explain("normal_", got=f"std={std}", expected="std >= 0"))
-        return self._fill("normal", _source(generator).normal(self._array.shape, mean, std))
+        return self._fill("normal", source_of(generator).normal(self._array.shape, mean, std))
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Generator | None = None) -> Self:
         """Fill with 1 at probability p (a number or a tensor), else 0."""
-        source = _source(generator)
+        source = source_of(generator)
         if isinstance(p, TensorBase):
             draw = source.random(self._array.shape, np.dtype(np.float64))
             return self._fill("bernoulli", draw < p._array)
@@ -321,7 +321,3 @@ class InPlace(TensorBase):
         except ValueError:
             raise _misfit("x[index] = value", target[place], _value(value)) from None
         cell(self)[0] += 1
-
-
-def _source(generator: Generator | None) -> Generator:
-    return default_generator if generator is None else generator

@@ -5,23 +5,16 @@ All products are of two matrices at most, where np.dot costs a microsecond or tw
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, last_rows
 
 __all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]
 
 
-def _rows(x: Array) -> Array:
-    """(..., K) -> (M, K)"""
-    return x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
-
-
 def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
     """x (..., K), w (F, K), b (F,) -> (..., F)"""
-    y = np.dot(x if x.ndim < 3 else _rows(x), w.T)
+    y = np.dot(x if x.ndim < 3 else last_rows(x), w.T)
     if b is not None:
         y += b
     return y if x.ndim < 3 else y.reshape((*x.shape[:-1], w.shape[0]))
@@ -31,9 +24,9 @@ def linear_input_grad(g: Array, w: Array) -> Array:
     """g (..., F), w (F, K) -> (..., K)"""
     if g.ndim < 3:
         return np.dot(g, w)
-    return np.dot(_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
+    return np.dot(last_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
 
 
 def linear_weight_grad(x: Array, g: Array) -> Array:
     """x (..., K), g (..., F) -> (F, K)"""
-    return np.dot(_rows(g).T, _rows(x))
+    return np.dot(last_rows(g).T, last_rows(x))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array, channel_rows, from_channel_rows
+from rushlight.arrays import Array, channel_rows, from_channel_rows, last_rows
 
 __all__ = [
     "batch_norm_eval",
@@ -41,7 +40,7 @@ def column_sum(x: Array) -> Array:
 
     Long columns are summed in blocks and the blocks in float64, so the error does not grow with M.
     """
-    rows = x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    rows = last_rows(x)
     m, dtype = rows.shape[0], rows.dtype
     total: Array
     if dtype.kind != "f" or dtype.itemsize < 4:
