@@ -181,7 +181,7 @@ def _seeds(outputs: Sequence[Any], gradients: Sequence[Any], create_graph: bool)
                         fix="reduce it with sum() or mean(), or pass gradient=",
                     )
                 )
-            gradient = wrap(np.ones_like(output._array))
+            gradient = wrap(np.ones(output._array.shape, output._array.dtype))
         elif not isinstance(gradient, TensorBase):
             got = f"a gradient of type {type(gradient).__name__}"
             raise TypeError(explain("backward", got=got, expected="a Tensor or None"))

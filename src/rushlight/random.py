@@ -6,7 +6,7 @@ default one. Streams are not torch's: the same seed gives other numbers than tor
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -138,15 +138,21 @@ class Generator:
         ten times as long.
         """
         size = prod(shape)
-        threshold = round(p * 65536.0)
-        if abs(threshold - p * 65536.0) <= 6.5536 * min(p, 1.0 - p):
-            words = self._bits.random_raw(-(-size // 4)).view(np.uint16)
-            if threshold == 65536:
-                return np.ones(shape, np.bool_)
-        else:
-            threshold = round(p * 2.0**32)
-            words = self._bits.random_raw(-(-size // 2)).view(np.uint32)
+        bits, threshold = _threshold(p)
+        words = self._bits.random_raw(-(-size * bits // 64))
+        words = words.view(np.uint16 if bits == 16 else np.uint32)
+        if threshold >> bits:  # a word cannot be compared with more than it holds
+            return np.ones(shape, np.bool_)
         return (words[:size] < threshold).reshape(shape)
+
+
+@lru_cache(maxsize=64)
+def _threshold(p: float) -> tuple[int, int]:
+    """Return how many bits a word needs and below what number it says True with probability p."""
+    threshold = round(p * 65536.0)
+    if abs(threshold - p * 65536.0) <= 6.5536 * min(p, 1.0 - p):
+        return 16, threshold
+    return 32, round(p * 2.0**32)
 
 
 default_generator = Generator()

@@ -24,8 +24,12 @@ def check_probability(p: float) -> None:
         )
 
 
+def draw_factor(like: Any, p: float) -> dict[str, Any]:
+    """Draw the option of the op dropout: factors in the memory order of the array `like`."""
+    return {"factor": _draw(like, p)}
+
+
 def _draw(like: Any, p: float) -> Any:
-    """Draw the factors of a dropout in the memory order of `like`."""
     if like.flags.c_contiguous:
         return ops.factor_of(default_generator.bernoulli(like.shape, 1.0 - p), p, like.dtype)
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
@@ -50,7 +54,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     check_probability(p)
     if not training or p == 0.0 or not input._array.size:
         return input
-    return apply(ops.dropout, (input,), {"factor": _draw(input._array, p)})
+    return apply(ops.dropout, (input,), draw_factor(input._array, p))
 
 
 def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:

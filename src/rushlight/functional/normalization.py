@@ -68,20 +68,31 @@ def batch_norm(
             "; call eval() to use the running statistics, or drop the last batch of one sample"
         )
     results: Any = apply(norm.batch_norm_train, (input, weight, bias), {"eps": eps})
-    y: Tensor = results[0]
-    mean, var = results[1]._array, results[2]._array
-    if running_mean is not None:
-        _move("running_mean", running_mean, mean, momentum, x.size)
-    if running_var is not None:
-        n = x.size // max(x.shape[1], 1)
-        _move("running_var", running_var, var, momentum, x.size, n / max(n - 1, 1))
+    y, mean, var = results
+    follow_batch(running_mean, running_var, mean._array, var._array, momentum, x)
     return y
 
 
-def _move(
-    name: str, running: Tensor, value: Any, momentum: float, count: int, factor: float = 1.0
+def follow_batch(
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    mean: Any,
+    var: Any,
+    momentum: float,
+    x: Any,
 ) -> None:
-    """Set running = (1 - momentum) running + momentum factor value; nothing for an empty batch."""
+    """Set running = (1 - momentum) running + momentum batch, the variance of the batch unbiased;
+    nothing for an empty batch."""
+    n = x.shape[0] if x.ndim == 2 else x.size // max(x.shape[1], 1)
+    if not n:
+        return
+    if running_mean is not None:
+        _move("running_mean", running_mean, mean, momentum, momentum)
+    if running_var is not None:
+        _move("running_var", running_var, var, momentum, momentum * n / max(n - 1, 1))
+
+
+def _move(name: str, running: Tensor, value: Any, momentum: float, share: float) -> None:
     array = running._array
     if array.shape != value.shape:
         raise ShapeError(
@@ -92,10 +103,9 @@ def _move(
                 fix="set num_features to the input's size in dim 1",
             )
         )
-    if count:
-        array *= 1.0 - momentum
-        array += value * (momentum * factor)
-        cell(running)[0] += 1
+    array *= 1.0 - momentum
+    array += value * share
+    (running._version or cell(running))[0] += 1
 
 
 def _normalized(normalized_shape: Sequence[int]) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from rushlight import functional as F
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, steady
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -48,6 +48,8 @@ class ReLU(Module):
         super().__init__()
         self.inplace = inplace
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input)
 
@@ -77,6 +79,8 @@ class LeakyReLU(Module):
         super().__init__()
         self.negative_slope = negative_slope
         self.inplace = inplace
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope)
@@ -109,6 +113,8 @@ class ELU(Module):
         self.alpha = alpha
         self.inplace = inplace
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.elu(input, self.alpha)
 
@@ -138,6 +144,8 @@ class Softplus(Module):
         super().__init__()
         self.beta = beta
         self.threshold = threshold
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta, self.threshold)
@@ -169,6 +177,8 @@ class GELU(Module):
         super().__init__()
         self.approximate = approximate
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.gelu(input, self.approximate)
 
@@ -197,6 +207,8 @@ class SiLU(Module):
         super().__init__()
         self.inplace = inplace
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input)
 
@@ -218,6 +230,8 @@ class Sigmoid(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
     """
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
@@ -236,6 +250,8 @@ class LogSigmoid(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
     """
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
@@ -253,6 +269,8 @@ class Tanh(Module):
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
     """
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
@@ -297,6 +315,8 @@ class Softmax(_Softmax):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
     """
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self._dim(input))
 
@@ -317,6 +337,8 @@ class LogSoftmax(_Softmax):
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
     """
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self._dim(input))

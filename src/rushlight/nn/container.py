@@ -9,6 +9,8 @@ from typing import Any, Self, TypeVar
 from rushlight.errors import explain
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import Parameter
+from rushlight.nn.registry import edits
+from rushlight.nn.rows import Rows
 from rushlight.tensor import Tensor
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
@@ -30,6 +32,7 @@ class _Numbered(Module):
     def _put(self, modules: Iterable[Module]) -> None:
         """Replace the content; positions become the names."""
         found = list(modules)
+        edits.count += 1
         self._modules.clear()
         for i, module in enumerate(found):
             self.register_module(str(i), module)
@@ -124,9 +127,17 @@ class Sequential(_Numbered):
             return type(self)(dict(list(self._modules.items())[index]))
         return super().__getitem__(index)
 
+    def _layers(self) -> list[Any]:
+        if type(self) is not Sequential or self._call_hooks is not None or "forward" in vars(self):
+            return [self]
+        return [layer for module in self for layer in module._layers()]
+
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]
+        rows: Rows | None = self.__dict__.get("_rows")
+        if rows is None:
+            rows = self.__dict__["_rows"] = Rows()
+        for part in rows.of(self._modules):
+            input = part(input)
         return input
 
     def insert(self, index: int, module: Module) -> Self:

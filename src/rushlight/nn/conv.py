@@ -12,7 +12,7 @@ from rushlight.functional.creation import empty
 from rushlight.functional.dims import Ints, per_dim
 from rushlight.functional.padding import pad
 from rushlight.nn import init
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
@@ -97,6 +97,8 @@ class _ConvNd(Module):
         return type(self)._function(
             input, weight, bias, self.stride, padding, self.dilation, self.groups
         )
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from rushlight.functional.dropout import (
     check_probability,
+    draw_factor,
     dropout,
     dropout1d,
     dropout2d,
     dropout3d,
 )
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, Relinked
 from rushlight.tensor import Tensor
 
 __all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
@@ -52,6 +56,9 @@ class Dropout(_Dropout):
     Source: https://arxiv.org/abs/1207.0580,
         https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
+
+    def _relink(self, options: dict[str, Any]) -> Relinked:
+        return {}, partial(draw_factor, p=self.p), None
 
     def forward(self, input: Tensor) -> Tensor:
         return dropout(input, self.p, self.training)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rushlight.errors import explain
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, steady
 from rushlight.tensor import Tensor
 
 __all__ = ["Flatten", "Unflatten"]
@@ -33,6 +33,8 @@ class Flatten(Module):
         super().__init__()
         self.start_dim = start_dim
         self.end_dim = end_dim
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
@@ -71,6 +73,8 @@ class Unflatten(Module):
             )
         self.dim = dim
         self.unflattened_size = unflattened_size
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)

@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.functional.creation import empty
 from rushlight.functional.linear import linear
 from rushlight.nn import init
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
@@ -34,6 +34,8 @@ class Identity(Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
+
+    _relink = steady
 
     def forward(self, input: Any) -> Any:
         return input
@@ -96,6 +98,8 @@ class Linear(Module):
         if self.bias is not None:
             bound = 1 / sqrt(self.in_features) if self.in_features > 0 else 0.0
             init.uniform_(self.bias, -bound, bound)
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return linear(input, self.weight, self.bias)

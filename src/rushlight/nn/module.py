@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeAlias
 
 from rushlight.arrays import is_float
 from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, explain
 from rushlight.nn.hooks import CallHooks, add, call_with_hooks
+from rushlight.nn.registry import edits
 from rushlight.nn.state import Hook, Stateful
 from rushlight.tape import quietly, state
 from rushlight.tensor import Tensor
 from rushlight.tensor.convert import conversion
 from rushlight.tensor.tensor import Handle
 
-__all__ = ["Module"]
+__all__ = ["Module", "steady"]
+
+
+Relinked: TypeAlias = tuple[
+    dict[str, Any],
+    Callable[[Any], dict[str, Any]] | None,
+    Callable[[Any, tuple[Any, ...]], None] | None,
+]
 
 
 def _forward_unimplemented(self: Module, *args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError(
         f'Module [{type(self).__name__}] is missing the required "forward" function'
     )
+
+
+def steady(self: Module, options: dict[str, Any]) -> Relinked:
+    """Link a layer whose forward is one op, with options that hold for inputs of the same shape."""
+    return options, None, None
 
 
 class Module(Stateful):
@@ -57,15 +70,27 @@ class Module(Stateful):
     _call_hooks: CallHooks | None = None
     forward: Callable[..., Any] = _forward_unimplemented
 
+    def _relink(self, options: dict[str, Any]) -> Relinked | None:
+        """Say how the layer is linked with others (`tape.Link`): its options, prepare and follow.
+
+        Asked after a forward that was one call of an op, with these options. None: it is not
+        linked, so forward is called each time.
+        """
+        return None
+
+    def _layers(self) -> list[Any]:
+        """Return the layers that a Sequential runs in the place of this module: itself."""
+        return [self]
+
     # ---- the call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if not state.quiet:
-                return quietly(Module.__call__, self, *args, **kwargs)
             if self._call_hooks is None:
-                return self.forward(*args, **kwargs)
-            return call_with_hooks(self, self._call_hooks, args, kwargs)
+                if state.quiet:
+                    return self.forward(*args, **kwargs)
+                return quietly(self.forward, *args, **kwargs)
+            return quietly(call_with_hooks, self, self._call_hooks, args, kwargs)
         except Exception as error:
             with contextlib.suppress(Exception):  # the user's error comes first
                 self._note(error)
@@ -162,6 +187,7 @@ class Module(Stateful):
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = fn(buffer)
+        edits.count += 1
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

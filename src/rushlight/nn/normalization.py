@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.creation import ones, zeros
-from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
+from rushlight.functional.normalization import batch_norm, follow_batch, layer_norm, rms_norm
 from rushlight.nn import init
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, Relinked, steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
@@ -79,15 +79,8 @@ class _BatchNorm(Module):
         shape = input.shape
         if len(shape) not in self._dims or shape[1] != self.num_features:
             self._refuse(shape)
-        # straight from the dicts: this runs in each step of small nets
-        parameters, buffers = self._parameters, self._buffers
-        mean, var = buffers["running_mean"], buffers["running_var"]
-        batches = buffers["num_batches_tracked"]
-        momentum = self.momentum
-        if self.training and not self.track_running_stats:
-            mean = var = batches = None
-        if momentum is None:  # the average over all batches so far
-            momentum = 0.0 if batches is None else 1.0 / (float(batches._array) + 1.0)
+        mean, var, batches = self._statistics()
+        parameters = self._parameters
         y = batch_norm(
             input,
             mean,
@@ -95,12 +88,43 @@ class _BatchNorm(Module):
             parameters["weight"],
             parameters["bias"],
             self.training or (mean is None and var is None),
-            momentum,
+            self._share(batches),
             self.eps,
         )
         if self.training and batches is not None:
             batches._array += 1
         return y
+
+    def _statistics(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return the running statistics and the count of batches, or None where not in use."""
+        if self.training and not self.track_running_stats:
+            return None, None, None
+        buffers = self._buffers
+        return buffers["running_mean"], buffers["running_var"], buffers["num_batches_tracked"]
+
+    def _share(self, batches: Tensor | None) -> float:
+        """Return the momentum, by default that of the average over all batches so far."""
+        if self.momentum is not None:
+            return self.momentum
+        return 0.0 if batches is None else 1.0 / (float(batches._array) + 1.0)
+
+    def _relink(self, options: dict[str, Any]) -> Relinked:
+        if "mean" in options:
+            return {}, self._given, None
+        return options, None, self._follow
+
+    def _given(self, x: Any) -> dict[str, Any]:
+        """Return the options of the op in evaluation."""
+        mean, var, _ = self._statistics()
+        assert mean is not None and var is not None
+        return {"mean": mean._array, "var": var._array, "eps": self.eps}
+
+    def _follow(self, x: Any, outputs: tuple[Any, ...]) -> None:
+        """Move the running statistics towards those of a batch."""
+        mean, var, batches = self._statistics()
+        follow_batch(mean, var, outputs[1], outputs[2], self._share(batches), x)
+        if self.training and batches is not None:
+            batches._array += 1
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
         fits = len(shape) in self._dims
@@ -297,6 +321,8 @@ class LayerNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
@@ -358,6 +384,8 @@ class RMSNorm(Module):
         """Set weight 1."""
         if self.weight is not None:
             init.ones_(self.weight)
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return rms_norm(input, self.normalized_shape, self.weight, self.eps)

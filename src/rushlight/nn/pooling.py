@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rushlight.functional import pooling as F
 from rushlight.functional.dims import Ints, Sizes
-from rushlight.nn.module import Module
+from rushlight.nn.module import Module, steady
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -50,6 +50,8 @@ class _MaxPoolNd(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Any:
         return type(self)._function(
             input,
@@ -88,6 +90,8 @@ class _AvgPoolNd(Module):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return type(self)._function(
             input,
@@ -110,6 +114,8 @@ class _AdaptiveAvgPoolNd(Module):
         super().__init__()
         self.output_size = output_size
 
+    _relink = steady
+
     def forward(self, input: Tensor) -> Tensor:
         return type(self)._function(input, self.output_size)
 
@@ -124,6 +130,8 @@ class _AdaptiveMaxPoolNd(Module):
         super().__init__()
         self.output_size = output_size
         self.return_indices = return_indices
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Any:
         return type(self)._function(input, self.output_size, self.return_indices)
@@ -265,6 +273,8 @@ class AvgPool1d(_AvgPoolNd):
         self.kernel_size = _single(self.kernel_size)
         self.stride = _single(self.stride)
         self.padding = _single(self.padding)
+
+    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool1d(

@@ -13,7 +13,16 @@ from rushlight.tensor import Tensor
 if TYPE_CHECKING:
     from rushlight.nn.module import Module
 
-__all__ = ["Registry"]
+__all__ = ["Registry", "edits"]
+
+
+class _Edits:
+    """How often any module was changed: what was derived from modules holds while it stands."""
+
+    count = 0
+
+
+edits = _Edits()
 
 
 class Registry:
@@ -58,6 +67,7 @@ class Registry:
 
     def __setattr__(self, name: str, value: Any) -> None:
         members = self.__dict__
+        edits.count += 1
         if isinstance(value, Parameter):
             self._ready("parameters")
             self._forget(name, "_parameters")
@@ -90,6 +100,7 @@ class Registry:
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        edits.count += 1
         for kind in ("_parameters", "_buffers", "_modules"):
             if name in self.__dict__.get(kind, ()):
                 del self.__dict__[kind][name]
@@ -138,6 +149,7 @@ class Registry:
     # ---- registration by name
 
     def _check_name(self, what: str, name: Any, kind: str) -> None:
+        edits.count += 1
         if kind not in self.__dict__:
             self._ready(what)
         if not isinstance(name, str):

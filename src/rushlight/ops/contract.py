@@ -26,9 +26,12 @@ class Saved:
         constants: what no gradient flows through: masks, indices, shapes, options.
         cache: intermediates that backward may read for speed. Absent (None) when a graph of the
             backward pass is made, as they depend on the inputs.
+
+    Attributes:
+        spent: set by the pass when nobody will ask again, so backward may drop what it has read.
     """
 
-    __slots__ = ("cache", "constants", "inputs", "outputs")
+    __slots__ = ("cache", "constants", "inputs", "outputs", "spent")
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Saved:
         self.outputs = outputs
         self.constants = constants
         self.cache = cache
+        self.spent = False
 
 
 Forward = Callable[..., tuple[tuple[Any, ...], Saved]]
@@ -61,6 +65,8 @@ class Op:
         view: the output may share storage with the first argument.
         fresh: every gradient that backward returns is newly allocated and held by nobody else.
         smooth: the second derivative exists and is tested by gradgradcheck.
+        run: forward without its checks, for arguments whose shapes and dtypes passed them before;
+            forward itself where there is nothing to leave out.
     """
 
     __slots__ = (
@@ -70,6 +76,7 @@ class Op:
         "fresh",
         "graph_backward",
         "name",
+        "run",
         "smooth",
         "view",
     )
@@ -85,9 +92,11 @@ class Op:
         view: bool = False,
         fresh: bool = False,
         smooth: bool = True,
+        run: Forward | None = None,
     ) -> None:
         self.name = name
         self.forward = forward
+        self.run = run or forward
         self.backward = backward
         self.graph_backward = graph_backward or backward
         self.casts = casts

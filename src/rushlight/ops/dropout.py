@@ -28,6 +28,10 @@ def _dropout_forward(x: Any, factor: Any) -> Result:
         raise ShapeError(
             explain("dropout", got=f"mask {factor.shape}", expected=f"{x.shape}, or 1 in its place")
         )
+    return _dropout_run(x, factor)
+
+
+def _dropout_run(x: Any, factor: Any) -> Result:
     y = np.empty_like(x)  # in the memory order of x, whatever that of the mask
     np.multiply(x, factor, out=y)
     return (y,), Saved((None,), constants=factor)
@@ -43,7 +47,9 @@ def factor_of(keep: Any, p: float, dtype: Any) -> Any:
     One product with floats in either direction takes half as long as with booleans and a scale.
     """
     _check_float(dtype)
-    return np.multiply(keep, 0.0 if p == 1.0 else 1.0 / (1.0 - p), dtype=dtype)
+    factor = keep.astype(dtype)
+    factor *= 0.0 if p == 1.0 else 1.0 / (1.0 - p)
+    return factor
 
 
-dropout = define("dropout", _dropout_forward, _dropout_backward, fresh=True)
+dropout = define("dropout", _dropout_forward, _dropout_backward, fresh=True, run=_dropout_run)

@@ -87,6 +87,10 @@ _weight_grad = kernel("linear_weight_grad")
 _column_sum = kernel("column_sum")
 
 
+def _linear_run(x: Any, w: Any, b: Any) -> Result:
+    return (_linear(x, w, b),), Saved((x, w, None))
+
+
 def _linear_forward(x: Any, w: Any, b: Any) -> Result:
     if x.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         _same_dtype("linear", x, w, b)
@@ -99,7 +103,7 @@ def _linear_forward(x: Any, w: Any, b: Any) -> Result:
                 fix="flatten the input or set in_features to its last size",
             )
         )
-    return (_linear(x, w, b),), Saved((x, w, None))
+    return _linear_run(x, w, b)
 
 
 def _linear_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -131,6 +135,7 @@ linear = define(
     _linear_backward,
     graph_backward=_linear_graph_backward,
     fresh=True,
+    run=_linear_run,
 )
 
 

@@ -74,6 +74,10 @@ def _check_channels(x: Any, **others: Any) -> None:
 def _train_forward(x: Any, w: Any, b: Any, eps: float) -> Result:
     _check_channels(x, weight=w, bias=b)
     _check_float("batch_norm", x, w, b)
+    return _train_run(x, w, b, eps)
+
+
+def _train_run(x: Any, w: Any, b: Any, eps: float) -> Result:
     y, mean, var, cache = _train(x, w, b, eps)
     return (y, mean, var), Saved((x, w, None), constants=eps, cache=cache)
 
@@ -121,6 +125,7 @@ batch_norm_train = define(
     _train_backward,
     graph_backward=_train_graph_backward,
     fresh=True,
+    run=_train_run,
 )
 
 
@@ -130,6 +135,10 @@ batch_norm_train = define(
 def _eval_forward(x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float) -> Result:
     _check_channels(x, weight=w, bias=b, running_mean=mean, running_var=var)
     _check_float("batch_norm", x, w, b)
+    return _eval_run(x, w, b, mean, var, eps)
+
+
+def _eval_run(x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float) -> Result:
     mean = mean.astype(x.dtype)  # a copy: running averages change in place
     y, rstd = _eval(x, mean, var.astype(x.dtype, copy=False), w, b, eps)
     return (y,), Saved((x, w, None), constants=(mean, rstd))
@@ -162,6 +171,7 @@ batch_norm_eval = define(
     _eval_backward,
     graph_backward=_eval_graph_backward,
     fresh=True,
+    run=_eval_run,
 )
 
 

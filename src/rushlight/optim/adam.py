@@ -143,12 +143,13 @@ class Adam(Optimizer):
         if group["amsgrad"]:
             square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
 
-        # where eps sits: added to the root of the corrected average, as in torch
+        # eps is added to the root of the corrected average, as in torch: the root's correction is
+        # taken out of the denominator, which saves a pass
+        root = (1 - beta2**step) ** 0.5
         np.sqrt(square, out=work)
-        work /= (1 - beta2**step) ** 0.5
-        work += group["eps"]
+        work += group["eps"] * root
         np.divide(mean, work, out=work)
-        work *= lr / (1 - beta1**step)
+        work *= lr * root / (1 - beta1**step)
         parameter -= work
 
 

@@ -121,10 +121,12 @@ class Run:
     __slots__ = (
         "blocks",
         "dicts",
+        "entries",
         "first",
         "inbox",
         "names",
         "params",
+        "places",
         "shapes",
         "states",
         "tensors",
@@ -146,6 +148,14 @@ class Run:
         self.dicts = dicts
         self.tensors = tensors or {name: [d[name] for d in dicts] for name in states}
         self.shapes = [view.shape for view in weights.views]
+        # what `holds` compares, in rows: it runs at every step
+        columns = [self.tensors[name] for name in states]
+        self.entries = [t for row in zip(*columns, strict=True) for t in row]
+        held = [(params, weights), *((self.tensors[name], strip) for name, strip in states.items())]
+        self.places = (
+            [tensor for tensors, _ in held for tensor in tensors],
+            [view for _, strip in held for view in strip.views],
+        )
         self.inbox: Strip | None = None
         if len(params) > 1:
             self.inbox = _strip(self.shapes, weights.flat.dtype, ALIGN)
@@ -169,17 +179,13 @@ class Run:
 
     def holds(self, state: Any) -> bool:
         """Tell whether every tensor is where, and what, this run was made for."""
-        if not all(map(is_, [p._array for p in self.params], self.weights.views)):
+        tensors, views = self.places
+        if not all(map(is_, [t._array for t in tensors], views)):
             return False
-        if not self.states:
-            return True
         if not all(map(is_, map(state.get, self.params), self.dicts)):
             return False
-        return all(
-            all(map(is_, [d.get(name) for d in self.dicts], tensors))
-            and all(map(is_, [t._array for t in tensors], self.states[name].views))
-            for name, tensors in self.tensors.items()
-        )
+        found = [d.get(name) for d in self.dicts for name in self.states]
+        return all(map(is_, found, self.entries))
 
     def counts(self) -> list[float]:
         """Return how many steps each parameter has taken."""

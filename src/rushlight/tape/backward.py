@@ -27,7 +27,7 @@ def _give(
     added in place."""
     slot = pending.get(target)
     if slot is None:
-        slot = pending[target] = [None, False] * (target.outputs if type(target) is Node else 1)
+        slot = pending[target] = [None, False] * (target.outputs if target.__class__ is Node else 1)
     at = 2 * index
     value = slot[at]
     if value is None:
@@ -108,6 +108,8 @@ def _walk(
             if node not in live:
                 continue
             needs = [e is not None and (e[0] in live or e[:2] in keys) for e in node.edges]
+        if not retain_graph and node.saved is not None:
+            node.saved.spent = True
         results = node.gradients(grads, needs, create_graph)
         if not retain_graph and not node.light():
             node.saved = None
@@ -115,10 +117,12 @@ def _walk(
         for edge, grad, need in zip(node.edges, results, needs, strict=True):
             if need and grad is not None:
                 target, index, shape = edge  # type: ignore[misc]
-                if grad.shape == shape:
-                    _give(pending, target, index, grad, fresh, create_graph)
-                else:  # the argument was broadcast
+                if grad.shape != shape:  # the argument was broadcast
                     _give(pending, target, index, sum_to(grad, shape), True, create_graph)
+                elif target in pending or target.__class__ is Node:
+                    _give(pending, target, index, grad, fresh, create_graph)
+                else:
+                    pending[target] = [grad, fresh]
     for leaf, (value, owned) in pending.items():
         if leaf._hooks:
             value, owned = _call_hooks(leaf._hooks, value, create_graph), False

@@ -29,6 +29,7 @@ class _State(threading.local):
 
     recording = True
     quiet = False  # NumPy's warnings are off already: np.errstate costs as much as a small op
+    trace: list[tuple[Op, tuple[Any, ...], dict[str, Any], Any]] | None = None  # the calls made
 
 
 state = _State()
@@ -37,13 +38,14 @@ _sequence = count()
 
 def quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a function with NumPy's floating-point warnings turned off once for all of its ops."""
-    before = state.quiet
+    if state.quiet:
+        return function(*args, **kwargs)
     try:
         state.quiet = True
         with np.errstate(all="ignore"):
             return function(*args, **kwargs)
     finally:
-        state.quiet = before
+        state.quiet = False
 
 
 class TensorBase:
@@ -88,6 +90,12 @@ def cell(tensor: TensorBase) -> list[int]:
     if found is None:
         found = tensor._version = [0]
     return found
+
+
+def edge_to(tensor: TensorBase) -> Edge:
+    """Return where the gradient of a tensor goes."""
+    producer = tensor._node
+    return tensor if producer is None else producer, tensor._index, tensor._array.shape
 
 
 class Node:
@@ -207,6 +215,8 @@ def apply(
         _check_kinds(op, arrays)
         raise
     tensors = (wrap(outputs[0]),) if len(outputs) == 1 else tuple([wrap(y) for y in outputs])
+    if state.trace is not None:
+        state.trace.append((op, args, options, tensors[0]))
     if op.view:
         _share_version(args[0], tensors)
     if state.recording:
@@ -248,8 +258,7 @@ def record(
         edge = None
         if isinstance(arg, TensorBase):
             if arg._requires_grad:
-                producer = arg._node
-                edge = (arg if producer is None else producer, arg._index, arg._array.shape)
+                edge = edge_to(arg)
             if i < len(kept) and kept[i] is not None:
                 version = arg._version or cell(arg)
                 guards.append((version, version[0]))

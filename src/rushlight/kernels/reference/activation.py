@@ -10,13 +10,15 @@ __all__ = ["relu_forward", "relu_grad"]
 
 _BLOCK = 8192  # elements: NumPy's vector loop of maximum wants an array, not a scalar, beside x
 _SMALL = 1024  # elements below which the calls cost more than the loop
-_BITS = {2: np.int16, 4: np.int32, 8: np.int64}
+_BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _ZEROS = {np.dtype(t): np.zeros(_BLOCK, t) for t in (np.float32, np.float64)}
 
 
 def relu_forward(x: Array) -> Array:
     """max(x, 0), in the memory order of x; NaN stays NaN"""
     zeros = _ZEROS.get(x.dtype) if x.size > _SMALL else None
+    if zeros is not None and x.size <= _BLOCK and x.flags.c_contiguous:
+        return np.maximum(x, zeros[: x.size].reshape(x.shape))
     flat = None if zeros is None else _flat(x)
     if zeros is None or flat is None:
         return np.asarray(np.maximum(x, 0))

@@ -42,13 +42,12 @@ def column_sum(x: Array) -> Array:
     """
     rows = last_rows(x)
     m, dtype = rows.shape[0], rows.dtype
+    if m <= _BLOCK and dtype.char in "fd":
+        return np.dot(_ones(m, dtype), rows)
     total: Array
     if dtype.kind != "f" or dtype.itemsize < 4:
         total = np.add.reduce(rows, axis=0, dtype=np.float64 if dtype.kind == "f" else dtype)
         return total.astype(dtype, copy=False)
-    if m <= _BLOCK:
-        total = np.dot(_ones(m, dtype), rows)
-        return total
     whole = m - m % _BLOCK
     parts = np.matmul(_ones(_BLOCK, dtype), rows[:whole].reshape(-1, _BLOCK, rows.shape[1]))
     total = np.add.reduce(parts, axis=0, dtype=np.float64)

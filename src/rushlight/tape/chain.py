@@ -1,0 +1,222 @@
+"""Chains: ops in a row, each fed by the one before, run as one call and recorded as one node.
+
+For small arrays the tape costs as much as the arithmetic. A chain runs the same ops on the same
+arrays in the same order, so its results are those of the single calls to the last bit; what it
+leaves out is what one call after another would repeat: checks that these shapes have passed, a
+tensor and a node for each intermediate result, and a step of the walk for each node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rushlight.ops.contract import Op, Saved
+from rushlight.tape.nodes import Node, cell, edge_to, state, wrap
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = ["Chain", "Link", "Place"]
+
+Place: TypeAlias = tuple[dict[Any, Any], Any]  # where an argument is found at each call: dict, key
+Prepare: TypeAlias = Callable[[Any], dict[str, Any]]
+Follow: TypeAlias = Callable[[Any, tuple[Any, ...]], None]
+
+
+class Link:
+    """One op of a chain.
+
+    Args:
+        op: takes the result of the link before as its first argument; its first output goes on.
+        places: where its other arguments (tensors or None) are found.
+        options: its options, which hold for every input of this shape.
+        prepare: draws options that are new in each call, from the input's array.
+        follow: is called with the input's array and the outputs, to keep running statistics.
+    """
+
+    __slots__ = ("follow", "op", "options", "places", "prepare")
+
+    def __init__(
+        self,
+        op: Op,
+        places: Sequence[Place],
+        options: dict[str, Any],
+        prepare: Prepare | None = None,
+        follow: Follow | None = None,
+    ) -> None:
+        self.op, self.places, self.options = op, places, options
+        self.prepare, self.follow = prepare, follow
+
+
+class Chain:
+    """Links that have run one by one on an input of some shape, strides and dtype.
+
+    Calling it with another input of that kind gives the same as the single calls would. The last
+    op is no view: the output is nobody else's memory.
+    """
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self.places = [place for link in links for place in link.places]
+        self.kinds = self._kinds([found[name] for found, name in self.places])
+        ends = list(accumulate([len(link.places) for link in links], initial=1))
+        self.steps = list(zip([link.op.run for link in links], links, ends, ends[1:], strict=False))
+        self.routes: dict[tuple[bool, ...], list[Any]] = {}
+        self.guarded: list[int] | None = None  # of the arguments, those that a backward reads
+        self.owned = all(link.op.fresh or not link.places for link in links)
+        self.input_owned = False
+        for link in reversed(links):
+            self.input_owned = link.op.fresh or (link.op.view and self.input_owned)
+
+    @staticmethod
+    def _kinds(params: list[Any]) -> list[Any]:
+        return [None if p is None else (p._array.shape, p._array.dtype) for p in params]
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        """Run all links, or return None if a parameter's shape or dtype is another than before."""
+        params = [found[name] for found, name in self.places]
+        if self._kinds(params) != self.kinds:
+            return None
+        args = [x, *params]
+        arrays = [None if arg is None else arg._array for arg in args]
+        y, kept = arrays[0], []
+        for run, link, low, high in self.steps:
+            options = link.options if link.prepare is None else link.prepare(y)
+            outputs, saved = run(y, *arrays[low:high], **options)
+            if link.follow is not None:
+                link.follow(y, outputs)
+            kept.append((saved, len(outputs), options))
+            y = outputs[0]
+        out = wrap(y)
+        if state.recording:
+            for arg in args:
+                if arg is not None and arg._requires_grad:
+                    self._record(args, arrays, kept, out)
+                    break
+        return out
+
+    def _record(self, args: list[Any], arrays: list[Any], kept: list[Any], out: Any) -> None:
+        """Put the call on the tape, with guards on what the single ops would guard."""
+        if self.guarded is None:
+            self.guarded = self._read_by_backward(kept)
+        owned = self.owned and (self.input_owned or not args[0]._requires_grad)
+        call = Call(self, args, arrays, kept)
+        node = Node(_owning if owned else _borrowing, Saved(constants=call), 1)
+        node.edges = [
+            edge_to(arg) if arg is not None and arg._requires_grad else None for arg in args
+        ]
+        cells = [cell(out if i < 0 else args[i]) for i in self.guarded]
+        node.guards = [(version, version[0]) for version in cells]
+        out._requires_grad = True
+        out._node = node
+
+    def _read_by_backward(self, kept: list[Any]) -> list[int]:
+        """Return which arguments (and -1, the output) the single ops have saved."""
+        found = set()
+        first = True  # the link sees the memory of x: nothing but views came before
+        for (saved, _, _), (_, link, low, _) in zip(kept, self.steps, strict=True):
+            for i, array in enumerate(saved.inputs):
+                if array is not None and (i or first):
+                    found.add(low + i - 1 if i else 0)
+            first = first and link.op.view
+        if any(array is not None for array in kept[-1][0].outputs):
+            found.add(-1)
+        return sorted(found)
+
+    def route(self, needs: Sequence[bool]) -> list[Any]:
+        """Return for each link, last first, (its place, link, low, high, the gradients it owes)."""
+        steps = [(i, link, low, high) for i, (_, link, low, high) in enumerate(self.steps)]
+        first = 0 if needs[0] else next(i for i, _, low, high in steps if any(needs[low:high]))
+        return [
+            (i, link, low, high, (i > first or needs[0], *needs[low:high]))
+            for i, link, low, high in reversed(steps[first:])
+        ]
+
+
+class Call:
+    """What one call of a chain leaves for its backward."""
+
+    __slots__ = ("args", "arrays", "chain", "kept", "versions")
+
+    def __init__(self, chain: Chain, args: list[Any], arrays: list[Any], kept: list[Any]) -> None:
+        self.chain, self.args, self.arrays, self.kept = chain, args, arrays, kept
+        self.versions = [
+            arg._version[0] if arg is not None and arg._version is not None else 0 for arg in args
+        ]
+
+    def tensors(self) -> list[Any]:
+        """Return the arguments, for a graph of the backward: none may have changed since."""
+        for arg, array, seen in zip(self.args, self.arrays, self.versions, strict=True):
+            if arg is not None and (arg._array is not array or (cell(arg)[0] != seen)):
+                raise RuntimeError(
+                    "chain: an argument was modified or replaced between forward and backward, so "
+                    "the gradient's graph cannot reach it; do so after the last backward"
+                )
+        return self.args
+
+
+def _backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+    call = saved.constants
+    chain, kept = call.chain, call.kept
+    key = tuple(needs)
+    route = chain.routes.get(key)
+    if route is None:
+        route = chain.routes[key] = chain.route(needs)
+    results: list[Any] = [None] * len(key)
+    gradient = grads
+    for i, link, low, high, owed in route:
+        of_link, outputs, _ = kept[i]
+        if saved.spent:
+            kept[i] = None  # what a link saved is freed as soon as it was read
+        if outputs > 1:
+            gradient = (gradient[0], *[None] * (outputs - 1))
+        found = link.op.backward(of_link, gradient, owed)
+        if high > low:
+            results[low:high] = found[1:]
+        gradient = found[:1]
+    if needs[0]:
+        results[0] = gradient[0]
+    return results
+
+
+def _graph_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
+    """Run the links again on tensors, then their backward on what these give."""
+    call = saved.constants
+    args = call.tensors()
+    replayed, y = [], args[0]
+    for (of_link, outputs, options), step in zip(call.kept, call.chain.steps, strict=True):
+        _, link, low, high = step
+        inputs = (y, *args[low:high])
+        made = link.op(*inputs, **options)
+        results = made if outputs > 1 else (made,)
+        kept = Saved(
+            _where(of_link.inputs, inputs), _where(of_link.outputs, results), of_link.constants
+        )
+        replayed.append((kept, outputs))
+        y = results[0]
+    found: list[Any] = [None] * len(needs)
+    gradient = grads[0]
+    for i, link, low, high, owed in call.chain.route(needs):
+        kept, outputs = replayed[i]
+        given = (gradient, *[None] * (outputs - 1))
+        gradient, *found[low:high] = link.op.graph_backward(kept, given, owed)
+    if needs[0]:
+        found[0] = gradient
+    return found
+
+
+def _where(kept: Sequence[Any], tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """Return those tensors whose arrays an op has kept."""
+    pairs = zip(kept, tensors, strict=False)
+    return tuple([None if array is None else tensor for array, tensor in pairs])
+
+
+def _no_forward(*arrays: Any, **options: Any) -> Any:
+    raise NotImplementedError("a chain is run by Chain")
+
+
+_owning, _borrowing = (
+    Op("chain", _no_forward, _backward, graph_backward=_graph_backward, fresh=fresh)
+    for fresh in (True, False)
+)

@@ -1,0 +1,309 @@
+"""A Sequential runs its layers as one chain of ops: the same bits, and nobody can tell."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.nn.modules import ModuleSample, collect
+
+import rushlight as rl
+from rushlight import nn
+from rushlight.nn import rows
+
+
+def _linked(sample: ModuleSample) -> bool:
+    arrays = sample.inputs
+    return (
+        arrays is not None
+        and len(arrays) == 1
+        and isinstance(arrays[0], np.ndarray)
+        and arrays[0].dtype.kind == "f"
+        and rows.linkable(sample.make())
+        and not getattr(sample.make(), "return_indices", False)
+    )
+
+
+SAMPLES = [sample for sample in collect() if _linked(sample)]
+NAMES = [f"{type(sample.make()).__name__}-{i}" for i, sample in enumerate(SAMPLES)]
+
+
+def test_most_layers_can_be_linked() -> None:
+    kinds = {type(sample.make()) for sample in SAMPLES}
+    assert {nn.Linear, nn.BatchNorm2d, nn.Conv2d, nn.MaxPool2d, nn.Dropout, nn.ReLU} <= kinds
+    assert len(kinds) > 25
+
+
+def _net(sample: ModuleSample) -> nn.Sequential:
+    rl.manual_seed(0)
+    net = nn.Sequential(nn.Tanh(), sample.make(), nn.Dropout(0.3), nn.Sigmoid())
+    return net.double()
+
+
+def _run(net: Any, x: Any, training: bool, one_by_one: bool, order: int = 1) -> list[Any]:
+    """Run forward and backward three times; return all that came out, as arrays."""
+    net.train(training)
+    found: list[Any] = []
+    for seed in range(3):
+        rl.manual_seed(seed)
+        net.zero_grad()
+        leaf = rl.tensor(x, requires_grad=True)
+        y = leaf
+        if one_by_one:
+            for layer in net:
+                y = layer(y)
+        else:
+            y = net(leaf)
+        weight = rl.tensor(np.random.default_rng(seed).standard_normal(y.shape))
+        wanted = [leaf, *net.parameters()]
+        loss = (y * y * weight).sum()
+        grads = rl.autograd.grad(loss, wanted, create_graph=order == 2, allow_unused=True)
+        found += [y, *grads, *net.buffers()]
+        if order == 2:
+            total = sum((g * g).sum() for g in grads if g is not None and g.requires_grad)
+            if isinstance(total, rl.Tensor):
+                found += rl.autograd.grad(total, wanted, allow_unused=True)
+    return [None if t is None else t.detach().numpy().copy() for t in found]
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_equal_to_one_by_one_to_the_bit(sample: ModuleSample, training: bool) -> None:
+    single, net = _net(sample), _net(sample)
+    x = np.asarray(sample.inputs[0], np.float64)  # type: ignore[index]
+    expected = _run(single, x, training, one_by_one=True)
+    got = _run(net, x, training, one_by_one=False)
+    for a, b in zip(got, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=NAMES)
+def test_second_order_as_one_by_one(sample: ModuleSample) -> None:
+    single, net = _net(sample), _net(sample)
+    x = np.asarray(sample.inputs[0], np.float64)  # type: ignore[index]
+    expected = _run(single, x, True, one_by_one=True, order=2)
+    got = _run(net, x, True, one_by_one=False, order=2)
+    for a, b in zip(got, expected, strict=True):
+        if b is None:
+            assert a is None
+        else:
+            np.testing.assert_allclose(a, b, 1e-9, 1e-12)
+
+
+def _mlp() -> nn.Sequential:
+    rl.manual_seed(0)
+    inner = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5))
+    return nn.Sequential(inner, nn.ReLU(), nn.Dropout(0.5), nn.Linear(5, 2))
+
+
+def _chained(y: Any) -> bool:
+    return y.grad_fn is not None and y.grad_fn.op.name == "chain"
+
+
+def test_second_call_of_a_shape_is_one_node_nested_rows_included() -> None:
+    net, x = _mlp(), rl.randn(3, 4)
+    assert not _chained(net(x))
+    assert _chained(net(x))
+    assert not _chained(net(rl.randn(2, 4)))
+    assert _chained(net(rl.randn(2, 4)))
+    assert _chained(net(x))
+
+
+def test_modes_and_attributes_are_followed() -> None:
+    net, x = _mlp(), rl.randn(6, 4)
+    for _ in range(2):
+        net(x)
+    net.eval()
+    for _ in range(3):
+        assert bool((net(x) == net(x)).all())
+    net.train()
+    net[2].p = 1.0
+    for _ in range(3):
+        assert bool((net(x) == net[3].bias).all())
+    net[0][1].momentum = 0.0
+    before = net[0][1].running_mean.clone()
+    for _ in range(3):
+        net(x)
+    assert bool((net[0][1].running_mean == before).all())
+    net.append(nn.Linear(2, 7))
+    assert net(x).shape == net(x).shape == (6, 7)
+    del net[4]
+    assert net(x).shape == (6, 2)
+    net[3] = nn.Linear(5, 9)
+    assert net(x).shape == (6, 9)
+
+
+def test_parameters_are_looked_up_at_each_call() -> None:
+    net, x = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1)), rl.ones(1, 2)
+    for _ in range(2):
+        net(x)
+    net[0].weight = nn.Parameter(rl.zeros(2, 2))
+    net[0].bias.data = rl.zeros(2)
+    assert net(x).item() == net[2].bias.item()
+    net[2].weight.data = rl.zeros(3, 2)
+    net[2].bias.data = rl.ones(3)
+    assert net(x).tolist() == [[1.0, 1.0, 1.0]]
+    net.double()
+    with pytest.raises(RuntimeError):
+        net(x)
+    assert net(x.double()).dtype == rl.float64
+
+
+def test_hooks_are_called() -> None:
+    net, x, seen = _mlp(), rl.randn(3, 4), []
+    for _ in range(2):
+        net(x)
+    handle = net[1].register_forward_hook(lambda m, i, o: seen.append(o.shape))
+    net(x)
+    net(x)
+    assert seen == [(3, 5)] * 2
+    handle.remove()
+    inner = net[0].register_forward_pre_hook(lambda m, i: seen.append("inner"))
+    net(x)
+    assert seen[-1] == "inner"
+    inner.remove()
+
+
+def test_another_forward_is_called() -> None:
+    class Twice(nn.ReLU):
+        def forward(self, input: Any) -> Any:
+            return super().forward(input) * 2.0
+
+    class Own(nn.Sequential):
+        def forward(self, input: Any) -> Any:
+            return super().forward(input) + 1.0
+
+    net = nn.Sequential(nn.Identity(), Twice(), Own(nn.Identity(), nn.ReLU(), nn.ReLU()))
+    for _ in range(3):
+        assert net(rl.tensor([1.0, -1.0])).tolist() == [3.0, 1.0]
+    plain = nn.ReLU()
+    plain.forward = lambda x: x - 1.0  # type: ignore[method-assign,assignment]
+    net = nn.Sequential(nn.ReLU(), plain)
+    for _ in range(3):
+        assert net(rl.tensor([1.0])).tolist() == [0.0]
+
+
+def test_frozen_parameters_and_inputs_that_need_a_gradient() -> None:
+    net, x = _mlp().eval(), rl.randn(3, 4, requires_grad=True)
+    net[0][0].requires_grad_(False)
+    net[3].bias.requires_grad_(False)
+    for _ in range(2):
+        net.zero_grad()
+        x.grad = None
+        net(x).sum().backward()
+        assert x.grad is not None
+        assert net[0][0].weight.grad is None
+        assert net[3].bias.grad is None
+        assert net[3].weight.grad is not None
+    net.requires_grad_(False)
+    assert not net(x.detach()).requires_grad
+    with rl.no_grad():
+        assert not net(x).requires_grad
+
+
+def test_writes_between_forward_and_backward() -> None:
+    net, x = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1)), rl.ones(1, 2)
+    net(x)
+    y = net(x)
+    with rl.no_grad():
+        net[0].bias += 1.0  # no backward reads it
+    y.sum().backward()
+    y = net(x)
+    with rl.no_grad():
+        net[2].weight += 1.0
+    with pytest.raises(RuntimeError, match="modified in place"):
+        y.sum().backward()
+    y = net(x)
+    with rl.no_grad():
+        net[0].bias += 1.0
+    with pytest.raises(RuntimeError, match="modified or replaced"):
+        rl.autograd.grad(y.sum(), net[0].weight, create_graph=True)
+    ends = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid())
+    ends(x)
+    y = ends(x)
+    y.detach().zero_()
+    with pytest.raises(RuntimeError, match="modified in place"):
+        y.sum().backward()
+
+
+def test_a_view_of_the_input_is_guarded() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Tanh())
+    x = rl.ones(2, 2, 2)
+    net(x)
+    y = net(x)
+    x.zero_()
+    with pytest.raises(RuntimeError, match="modified in place"):
+        y.sum().backward()
+
+
+def test_second_pass_needs_retain_graph() -> None:
+    net, x = _mlp(), rl.randn(3, 4)
+    net(x)
+    loss = net(x).sum()
+    loss.backward(retain_graph=True)
+    first = net[0][0].weight.grad.clone()
+    loss.backward()
+    assert bool((net[0][0].weight.grad == first * 2).all())
+    with pytest.raises(RuntimeError, match="second time"):
+        loss.backward()
+
+
+def test_what_was_saved_is_freed_by_the_pass() -> None:
+    net, x = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1)), rl.ones(1, 2)
+    net(x)
+    y = net(x)
+    saved = weakref.ref(y.grad_fn.saved.constants.kept[1][0].outputs[0])
+    y.sum().backward()
+    gc.collect()
+    assert saved() is None
+
+
+def test_copies_and_pickles() -> None:
+    net, x = _mlp().eval(), rl.randn(3, 4)
+    for _ in range(2):
+        expected = net(x)
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net)), copy.copy(net)):
+        for _ in range(2):
+            assert bool((other(x) == expected).all())
+    other = copy.deepcopy(net)
+    other[3].bias.data = rl.zeros(2)
+    for _ in range(2):
+        assert not bool((other(x) == expected).all())
+        assert bool((net(x) == expected).all())
+
+
+def test_many_shapes_do_not_pile_up() -> None:
+    net = nn.Sequential(nn.Linear(1, 1), nn.ReLU()).eval()
+    for n in range(2 * rows.KINDS):
+        net(rl.ones(n, 1))
+    assert len(net._rows.parts[0].chains) <= rows.KINDS
+
+
+def test_other_inputs_go_one_by_one() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.ReLU())
+    for _ in range(3):
+        assert net(rl.tensor([-1, 1])).tolist() == [0, 1]
+        assert net(rl.tensor(-1.0)).item() == 0.0
+    with pytest.raises(RuntimeError, match=r"Sequential\[0\] Linear"):
+        try:
+            nn.Sequential(nn.Linear(2, 2), nn.ReLU())(rl.ones(1, 3))
+        except RuntimeError as error:
+            raise RuntimeError("\n".join(error.__notes__)) from error
+
+
+def test_channels_last_inputs_have_chains_of_their_own() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)).eval()
+    x = rl.randn(2, 3, 8, 8)
+    last = rl.randn(2, 8, 8, 3).permute(0, 3, 1, 2)
+    for _ in range(2):
+        net(x), net(last)
+    assert len(net._rows.parts[0].chains) == 2
+    y = last
+    for layer in net:
+        y = layer(y)
+    assert bool((net(last) == y).all())
