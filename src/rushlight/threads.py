@@ -1,4 +1,4 @@
-"""Threads: how many the BLAS of NumPy may use."""
+"""Threads: how many the BLAS of NumPy and the compiled kernels may use."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy  # noqa: F401  (its BLAS must be in memory before a limit can be set on it)
 
+from rushlight.compiled import native
 from rushlight.errors import MissingExtra, explain
 
 __all__ = ["blas_info", "get_num_threads", "set_num_threads"]
@@ -17,7 +18,7 @@ _VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def set_num_threads(n: int) -> None:
-    """Let matrix products use at most `n` threads, in the whole process.
+    """Let matrix products and compiled kernels use at most `n` threads, in the whole process.
 
     Args:
         n: number of threads, an int >= 1.
@@ -44,6 +45,8 @@ def set_num_threads(n: int) -> None:
     if pools is None:
         raise MissingExtra("threadpoolctl", "cli", "setting the number of threads")
     pools.threadpool_limits(limits=count, user_api="blas")
+    if native is not None:
+        native.set_threads(count)
 
 
 def get_num_threads() -> int:
@@ -59,6 +62,11 @@ def get_num_threads() -> int:
     found = [int(pool["num_threads"]) for pool in blas_info()]
     if found:
         return max(found)
+    return _default()
+
+
+def _default() -> int:
+    """Return what the environment says, or else the number of cores that the process may use."""
     for name in _VARIABLES:
         value = os.environ.get(name, "")
         if value.isdecimal() and int(value) > 0:
@@ -81,3 +89,7 @@ def _threadpoolctl() -> Any:
         return importlib.import_module("threadpoolctl")
     except ImportError:
         return None
+
+
+if native is not None:
+    native.set_threads(_default())

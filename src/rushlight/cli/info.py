@@ -12,6 +12,7 @@ from collections import Counter
 
 from rushlight import kernels
 from rushlight._version import __version__
+from rushlight.compiled import CHOICE, native
 from rushlight.data import MNIST, SampleDataWarning
 from rushlight.threads import blas_info, get_num_threads
 
@@ -60,7 +61,8 @@ def _extras() -> dict[str, list[str]]:
 def _kernels() -> str:
     sources = Counter(kernels.source(name) for name in kernels.names())
     shares = ", ".join(f"{count} from {source}" for source, count in sources.most_common())
-    return f"{shares} (RUSHLIGHT_KERNELS={kernels.CHOICE})"
+    built = "no compiled extension" if native is None else f"compiled for {native.level()}"
+    return f"{shares}; {built} (RUSHLIGHT_KERNELS={CHOICE})"
 
 
 def _blas() -> str:

@@ -1,0 +1,29 @@
+// A small pool of threads. Work is cut into tasks by its size alone, never by the number of threads,
+// so that results are the same bits for any number of them.
+//
+// OpenMP was not taken: its runtime differs from compiler to compiler, is missing on macOS, hangs in
+// children of fork(), and its threads spin beside those of the BLAS.
+#pragma once
+
+#include <type_traits>
+
+namespace rl {
+
+int threads();           // how many may work, the caller included
+void set_threads(int n);
+
+using Task = void (*)(void* context, long task);
+void run_tasks(long tasks, Task task, void* context);
+
+// Call f(i) for i in 0 ... tasks - 1, in any order, on several threads; one task runs right here.
+template <class F>
+void parallel(long tasks, F&& f) {
+    if (tasks <= 1 || threads() == 1) {
+        for (long i = 0; i < tasks; i++) f(i);
+        return;
+    }
+    using Body = std::remove_reference_t<F>;
+    run_tasks(tasks, [](void* context, long i) { (*static_cast<Body*>(context))(i); }, (void*)&f);
+}
+
+}  // namespace rl

@@ -1,0 +1,103 @@
+// The register tiles that all products are made of.
+//
+// A tile holds P rows times V vectors of sums in registers. Each step of a product loads V vectors
+// of one operand and broadcasts P numbers of the other: P * V multiply-adds for P + V loads. With
+// AVX-512's 32 registers 14 x 2 keeps 28 sums, two vectors and a broadcast in flight; with 16
+// registers 6 x 2 does. Rows that remain (P' < P) get a tile of their own, unrolled as well.
+#pragma once
+
+#include <utility>
+
+#include "simd.h"
+
+namespace rl::RL_LEVEL {
+
+inline constexpr int P_MAX = RL_BYTES == 64 ? 14 : 6;
+inline constexpr int V_MAX = 2;
+
+#define RL_UNROLL _Pragma("GCC unroll 16")
+
+// out[p] = bias + sum over taps and channels of rows[tap][p][c] * w[tap][c]; w is packed (taps,
+// channels, V * W). `lanes` counts the valid numbers of the last vector.
+template <class T, int P, int V>
+void rows_tile(const T* const* rows, long pitch, long taps, long channels, const T* w,
+               const T* bias, T* const* out, int lanes, bool relu) {
+    Vec<T> sum[P][V];
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++)
+            sum[p][v] = load(bias + v * W<T>);
+    for (long tap = 0; tap < taps; tap++, rows += pitch) {
+        const T* row[P];
+        RL_UNROLL for (int p = 0; p < P; p++) row[p] = rows[p];
+        for (long c = 0; c < channels; c++, w += V * W<T>) {
+            Vec<T> b[V];
+            RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
+            RL_UNROLL for (int p = 0; p < P; p++) {
+                Vec<T> a = broadcast(row[p][c]);
+                RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * b[v];
+            }
+        }
+    }
+    RL_UNROLL for (int p = 0; p < P; p++) {
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            Vec<T> y = relu ? max_nan(sum[p][v], Vec<T>{}) : sum[p][v];
+            if (v < V - 1 || lanes == W<T>) store(out[p] + v * W<T>, y);
+            else store_part(out[p] + v * W<T>, y, lanes);
+        }
+    }
+}
+
+// sums (P, V * W; rows `pitch` apart) += over cells m of a[m][p] * b[m]; b has rows `step` apart.
+template <class T, int P, int V>
+void cells_tile(const T* const* a, long from, long cells, const T* b, long step, T* sums,
+                long pitch) {
+    Vec<T> sum[P][V];
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
+    for (long m = 0; m < cells; m++, b += step) {
+        const T* row = a[m] + from;
+        Vec<T> g[V];
+        RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
+        RL_UNROLL for (int p = 0; p < P; p++) {
+            Vec<T> x = broadcast(row[p]);
+            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * g[v];
+        }
+    }
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
+}
+
+// Tables of the tiles by P - 1 and V - 1.
+template <class T>
+using RowsTile = decltype(&rows_tile<T, 1, 1>);
+template <class T>
+using CellsTile = decltype(&cells_tile<T, 1, 1>);
+
+template <class T, int V, int... P>
+RowsTile<T> pick_rows(int p, std::integer_sequence<int, P...>) {
+    static constexpr RowsTile<T> table[] = {&rows_tile<T, P + 1, V>...};
+    return table[p - 1];
+}
+template <class T, int V, int... P>
+CellsTile<T> pick_cells(int p, std::integer_sequence<int, P...>) {
+    static constexpr CellsTile<T> table[] = {&cells_tile<T, P + 1, V>...};
+    return table[p - 1];
+}
+template <class T>
+RowsTile<T> rows_tile_of(int p, int v) {
+    std::make_integer_sequence<int, P_MAX> all;
+    return v == 1 ? pick_rows<T, 1>(p, all) : pick_rows<T, 2>(p, all);
+}
+template <class T>
+CellsTile<T> cells_tile_of(int p, int v) {
+    std::make_integer_sequence<int, P_MAX> all;
+    return v == 1 ? pick_cells<T, 1>(p, all) : pick_cells<T, 2>(p, all);
+}
+
+// Cut n rows into the fewest tiles of nearly equal height: 16 rows as 8 + 8, not 14 + 2.
+inline long tile_height(long n) {
+    long tiles = (n + P_MAX - 1) / P_MAX;
+    return tiles ? (n + tiles - 1) / tiles : 1;
+}
+
+}  // namespace rl::RL_LEVEL

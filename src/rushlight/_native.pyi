@@ -1,0 +1,28 @@
+"""The compiled extension (`native/module.cpp`)."""
+
+from typing import Any
+
+def level() -> str: ...
+def choose_level(name: str, /) -> bool: ...
+def set_threads(n: int, /) -> None: ...
+def threads() -> int: ...
+
+class Conv:
+    def __init__(
+        self,
+        n: int,
+        groups: int,
+        channels: int,
+        features: int,
+        in_: Any,
+        out: Any,
+        x_strides: Any,
+        y_strides: Any,
+        step: Any,
+        offsets: Any,
+        weights: Any,
+        weight: Any,
+        /,
+    ) -> None: ...
+    def forward(self, x: Any, w: Any, b: Any, y: Any, relu: bool, /) -> None: ...
+    def weight(self, x: Any, g: Any, dw: Any, /) -> None: ...
