@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels.h"
+#include "conv.h"
 #include "threads.h"
 #include "tile.h"
 
@@ -238,11 +238,11 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
 }  // namespace
 
 template <class T>
-void fill_conv(Kernels<T>& k) {
-    k.conv = conv<T>;
-    k.conv_weight = conv_weight<T>;
+void fill_conv(ConvKernels<T>& k) {
+    k.forward = conv<T>;
+    k.weight = conv_weight<T>;
 }
-template void fill_conv(Kernels<float>&);
-template void fill_conv(Kernels<double>&);
+template void fill_conv(ConvKernels<float>&);
+template void fill_conv(ConvKernels<double>&);
 
 }  // namespace rl::RL_LEVEL

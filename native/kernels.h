@@ -1,30 +1,23 @@
-// What a level offers: one table of functions for each dtype. Arrays are dense as the comments say.
+// What a level offers: one table of functions for each dtype.
 #pragma once
 
-#include <vector>
+#include "conv.h"
+#include "linear.h"
+#include "norm.h"
+#include "optim.h"
+#include "pointwise.h"
+#include "pool.h"
 
 namespace rl {
 
-// A convolution in terms of sums over taps, in three spatial dims (1 where there are fewer). Output
-// cell o meets the input at o * step + offset[tap] in each dim; cells outside count as zeros. So a
-// forward pass, and each phase of an input gradient, are the same thing.
-struct Conv {
-    long n = 0, groups = 1;
-    long channels = 0, features = 0;  // of one group
-    long in[3], out[3];
-    long xs[4], ys[4];                // strides, in elements, of sample and dims; channels adjoin
-    long step[3];
-    std::vector<long> offset[3];      // by tap
-    std::vector<long> wt[3];          // where the weight of a tap is, in elements
-    long wf, wc, wg;                  // strides of the weight: feature, channel, group
-};
-
 template <class T>
 struct Kernels {
-    // y = conv(x, w) + b, b may be null; relu if asked
-    void (*conv)(const Conv&, const T* x, const T* w, const T* b, T* y, bool relu);
-    // dw (groups, taps, channels, features) of the conv that makes y from x, g in place of y
-    void (*conv_weight)(const Conv&, const T* x, const T* g, T* dw);
+    ConvKernels<T> conv;
+    LinearKernels<T> linear;
+    NormKernels<T> norm;
+    OptimKernels<T> optim;
+    PointwiseKernels<T> pointwise;
+    PoolKernels<T> pool;
 };
 
 struct Level {

@@ -4,13 +4,30 @@
 
 namespace rl::RL_LEVEL {
 
+#define RL_FAMILY(name, Name) \
+    template <class T>        \
+    void fill_##name(Name##Kernels<T>&);
+RL_FAMILY(conv, Conv)
+RL_FAMILY(linear, Linear)
+RL_FAMILY(norm, Norm)
+RL_FAMILY(optim, Optim)
+RL_FAMILY(pointwise, Pointwise)
+RL_FAMILY(pool, Pool)
+
 template <class T>
-void fill_conv(Kernels<T>&);
+void fill(Kernels<T>& k) {
+    fill_conv(k.conv);
+    fill_linear(k.linear);
+    fill_norm(k.norm);
+    fill_optim(k.optim);
+    fill_pointwise(k.pointwise);
+    fill_pool(k.pool);
+}
 
 Level make() {
     Level level;
-    fill_conv(level.f32);
-    fill_conv(level.f64);
+    fill(level.f32);
+    fill(level.f64);
     return level;
 }
 

@@ -1,0 +1,10 @@
+// Products of the linear layer.
+#pragma once
+
+namespace rl {
+
+template <class T>
+struct LinearKernels {
+};
+
+}  // namespace rl

@@ -1,0 +1,10 @@
+// Optimizer steps over flat arrays.
+#pragma once
+
+namespace rl {
+
+template <class T>
+struct OptimKernels {
+};
+
+}  // namespace rl

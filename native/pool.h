@@ -1,0 +1,10 @@
+// Pooling.
+#pragma once
+
+namespace rl {
+
+template <class T>
+struct PoolKernels {
+};
+
+}  // namespace rl
