@@ -1,0 +1,5 @@
+"""The compiled kernels of `native/pointwise.cpp`."""
+
+from __future__ import annotations
+
+__all__: list[str] = []
