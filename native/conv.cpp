@@ -15,7 +15,7 @@ namespace rl::RL_LEVEL {
 namespace {
 
 constexpr long TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
-constexpr long CHUNK = 224;      // most cells of a task's inner round: its rows stay in the cache
+constexpr long CHUNK = PITCH;    // most cells of a task's inner round: its rows stay in the cache
 constexpr long FEW = 8;          // channels below which windows are copied
 constexpr long PARTS = 16;       // most sums of a weight gradient that are added up at the end
 
@@ -28,7 +28,6 @@ class Cells {
     Cells(const Conv& s, const T* x, long group) : s(s), x(x + group * s.channels) {
         taps = 1;
         for (int d = 0; d < 3; d++) taps *= (long)s.offset[d].size();
-        inner = 1;
         zeros.assign(s.channels, T(0));
         for (long a : s.offset[0])
             for (long b : s.offset[1])
@@ -70,12 +69,26 @@ class Cells {
         }
     }
 
-    // Copy the windows of the cells that `rows` points to side by side: (count, taps, channels).
-    void copy(long count, const T* const* rows, long pitch, T* windows) const {
-        for (long t = 0; t < taps; t++)
-            for (long i = 0; i < count; i++)
-                for (long c = 0; c < s.channels; c++)
-                    windows[(i * taps + t) * s.channels + c] = rows[t * pitch + i][c];
+    // Copy the windows of `count` cells from cell m on, by columns: windows[tap, channel][cell].
+    void copy(long m, long count, T* windows) const {
+        long o[4];
+        split(m, o);
+        for (long done = 0; done < count;) {  // as far as a line of the output goes
+            long length = std::min(count - done, s.out[2] - o[3]);
+            T* column = windows + done;
+            for (long a : s.offset[0])
+                for (long b : s.offset[1]) {
+                    long i = o[1] * s.step[0] + a, j = o[2] * s.step[1] + b;
+                    bool in = has(0, i) && has(1, j);
+                    const T* line = x + o[0] * s.xs[0] + i * s.xs[1] + j * s.xs[2];
+                    for (long c : s.offset[2])
+                        for (long k = 0; k < s.channels; k++, column += PITCH)
+                            copy_line(in ? line + k : nullptr, o[3] * s.step[2] + c, length, column);
+                }
+            done += length;
+            o[3] += length - 1;
+            next(o);
+        }
     }
 
     // Write where the output cells lie.
@@ -93,6 +106,20 @@ class Cells {
     bool few;
 
   private:
+    // Copy every step-th cell of a line from cell `at` on; zeros outside, or without a line.
+    void copy_line(const T* line, long at, long length, T* to) const {
+        long step = s.step[2], pitch = s.xs[3] * step;
+        long first = at >= 0 ? 0 : std::min(length, (-at + step - 1) / step);
+        long last = line ? std::clamp((s.in[2] - at + step - 1) / step, first, length) : first;
+        std::fill(to, to + first, T(0));
+        if (line) {
+            const T* from = line + at * s.xs[3];
+            if (pitch == 1) std::copy(from + first, from + last, to + first);
+            else for (long i = first; i < last; i++) to[i] = from[i * pitch];
+        }
+        std::fill(to + last, to + length, T(0));
+    }
+
     bool has(int d, long i) const { return i >= 0 && i < s.in[d]; }
     void split(long m, long o[4]) const {
         for (int d = 2; d >= 0; d--) {
@@ -113,7 +140,6 @@ class Cells {
 
     const Conv& s;
     const T* x;
-    long inner;
     long lowest[3], highest[3];
     std::vector<long> shift;
     std::vector<T> zeros;
@@ -154,17 +180,12 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
         long tasks = (cells + size - 1) / size;
         parallel(tasks, [&](long task) {
             long m = task * size, count = std::min(size, cells - m);
-            long taps = walk.few ? 1 : walk.taps, channels = walk.few ? depth : s.channels;
-            std::vector<const T*> rows(walk.taps * count);
+            std::vector<const T*> rows(walk.few ? 0 : walk.taps * count);
             std::vector<T*> out(count);
-            std::vector<T> windows;
-            walk.point(m, count, rows.data(), count);
+            std::vector<T> windows(walk.few ? depth * PITCH : 0);
             walk.point_out(m, count, target, out.data());
-            if (walk.few) {
-                windows.resize(count * depth);
-                walk.copy(count, rows.data(), count, windows.data());
-                for (long i = 0; i < count; i++) rows[i] = windows.data() + i * depth;
-            }
+            if (walk.few) walk.copy(m, count, windows.data());
+            else walk.point(m, count, rows.data(), count);
             long height = tile_height(count);
             for (long f = 0; f < padded; f += V_MAX * W<T>) {
                 int v = padded - f > W<T> ? 2 : 1;
@@ -173,9 +194,13 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
                 for (long i = 0; i < count; i++) at[i] = out[i] + f;
                 for (long i = 0; i < count; i += height) {
                     int p = (int)std::min(height, count - i);
-                    rows_tile_of<T>(p, v)(rows.data() + i, count, taps, channels,
-                                          packed.data() + f * depth, bias.data() + f, at.data() + i,
-                                          lanes, relu);
+                    const T *weight = packed.data() + f * depth, *start = bias.data() + f;
+                    if (walk.few)
+                        rows_tile_by_column_of<T>(p, v)(windows.data() + i, depth, weight, start,
+                                                        at.data() + i, lanes, relu);
+                    else
+                        rows_tile_of<T>(p, v)(rows.data() + i, count, walk.taps, s.channels, weight,
+                                              start, at.data() + i, lanes, relu);
                 }
             }
         });
@@ -195,32 +220,31 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
         parallel(parts, [&](long part) {
             T* sum = sums.data() + part * size;
             long end = std::min(cells, (part + 1) * share);
-            std::vector<const T*> rows(walk.taps * CHUNK);
+            std::vector<const T*> rows(walk.few ? 0 : walk.taps * CHUNK);
             std::vector<const T*> grads(CHUNK);
-            std::vector<T> windows, block(CHUNK * padded, T(0));
-            if (walk.few) windows.resize(CHUNK * depth);
+            std::vector<T> windows(walk.few ? depth * PITCH : 0), block(CHUNK * padded, T(0));
             for (long m = part * share; m < end; m += CHUNK) {
                 long count = std::min(CHUNK, end - m);
-                walk.point(m, count, rows.data(), CHUNK);
+                if (walk.few) walk.copy(m, count, windows.data());
+                else walk.point(m, count, rows.data(), CHUNK);
                 walk.point_out(m, count, g + group * s.features, grads.data());
                 for (long i = 0; i < count; i++)
                     std::copy_n(grads[i], s.features, block.data() + i * padded);
-                long taps = walk.taps, channels = s.channels;
-                if (walk.few) {
-                    walk.copy(count, rows.data(), CHUNK, windows.data());
-                    for (long i = 0; i < count; i++) rows[i] = windows.data() + i * depth;
-                    taps = 1;
-                    channels = depth;
-                }
+                long taps = walk.few ? 1 : walk.taps, channels = walk.few ? depth : s.channels;
                 long height = tile_height(channels);
                 for (long f = 0; f < padded; f += V_MAX * W<T>) {
                     int v = padded - f > W<T> ? 2 : 1;
                     for (long t = 0; t < taps; t++)
                         for (long c = 0; c < channels; c += height) {
                             int p = (int)std::min(height, channels - c);
-                            cells_tile_of<T>(p, v)(rows.data() + t * CHUNK, c, count,
-                                                   block.data() + f, padded,
-                                                   sum + (t * channels + c) * padded + f, padded);
+                            const T* grad = block.data() + f;
+                            T* to = sum + (t * channels + c) * padded + f;
+                            if (walk.few)
+                                cells_tile_by_column_of<T>(p, v)(windows.data() + c * PITCH, count,
+                                                                 grad, padded, to, padded);
+                            else
+                                cells_tile_of<T>(p, v)(rows.data() + t * CHUNK, c, count, grad,
+                                                       padded, to, padded);
                         }
                 }
             }

@@ -17,6 +17,17 @@ inline constexpr int V_MAX = 2;
 
 #define RL_UNROLL _Pragma("GCC unroll 16")
 
+template <class T, int P, int V>
+inline void finish(const Vec<T> (&sum)[P][V], T* const* out, int lanes, bool relu) {
+    RL_UNROLL for (int p = 0; p < P; p++) {
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            Vec<T> y = relu ? max_nan(sum[p][v], Vec<T>{}) : sum[p][v];
+            if (v < V - 1 || lanes == W<T>) store(out[p] + v * W<T>, y);
+            else store_part(out[p] + v * W<T>, y, lanes);
+        }
+    }
+}
+
 // out[p] = bias + sum over taps and channels of rows[tap][p][c] * w[tap][c]; w is packed (taps,
 // channels, V * W). `lanes` counts the valid numbers of the last vector.
 template <class T, int P, int V>
@@ -38,13 +49,7 @@ void rows_tile(const T* const* rows, long pitch, long taps, long channels, const
             }
         }
     }
-    RL_UNROLL for (int p = 0; p < P; p++) {
-        RL_UNROLL for (int v = 0; v < V; v++) {
-            Vec<T> y = relu ? max_nan(sum[p][v], Vec<T>{}) : sum[p][v];
-            if (v < V - 1 || lanes == W<T>) store(out[p] + v * W<T>, y);
-            else store_part(out[p] + v * W<T>, y, lanes);
-        }
-    }
+    finish<T, P, V>(sum, out, lanes, relu);
 }
 
 // sums (P, V * W; rows `pitch` apart) += over cells m of a[m][p] * b[m]; b has rows `step` apart.
@@ -67,32 +72,60 @@ void cells_tile(const T* const* a, long from, long cells, const T* b, long step,
         RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
 }
 
-// Tables of the tiles by P - 1 and V - 1.
-template <class T>
-using RowsTile = decltype(&rows_tile<T, 1, 1>);
-template <class T>
-using CellsTile = decltype(&cells_tile<T, 1, 1>);
+// Both again for windows laid out by columns, `PITCH` numbers apart: windows[k][cell].
+inline constexpr long PITCH = 224;
 
-template <class T, int V, int... P>
-RowsTile<T> pick_rows(int p, std::integer_sequence<int, P...>) {
-    static constexpr RowsTile<T> table[] = {&rows_tile<T, P + 1, V>...};
-    return table[p - 1];
+template <class T, int P, int V>
+void rows_tile_by_column(const T* windows, long depth, const T* w, const T* bias, T* const* out,
+                         int lanes, bool relu) {
+    Vec<T> sum[P][V];
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(bias + v * W<T>);
+    for (long k = 0; k < depth; k++, windows += PITCH, w += V * W<T>) {
+        Vec<T> b[V];
+        RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
+        RL_UNROLL for (int p = 0; p < P; p++) {
+            Vec<T> a = broadcast(windows[p]);
+            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * b[v];
+        }
+    }
+    finish<T, P, V>(sum, out, lanes, relu);
 }
-template <class T, int V, int... P>
-CellsTile<T> pick_cells(int p, std::integer_sequence<int, P...>) {
-    static constexpr CellsTile<T> table[] = {&cells_tile<T, P + 1, V>...};
-    return table[p - 1];
+
+template <class T, int P, int V>
+void cells_tile_by_column(const T* windows, long cells, const T* b, long step, T* sums, long pitch) {
+    Vec<T> sum[P][V];
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
+    for (long m = 0; m < cells; m++, b += step) {
+        Vec<T> g[V];
+        RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
+        RL_UNROLL for (int p = 0; p < P; p++) {
+            Vec<T> x = broadcast(windows[p * PITCH + m]);
+            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * g[v];
+        }
+    }
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
 }
-template <class T>
-RowsTile<T> rows_tile_of(int p, int v) {
-    std::make_integer_sequence<int, P_MAX> all;
-    return v == 1 ? pick_rows<T, 1>(p, all) : pick_rows<T, 2>(p, all);
-}
-template <class T>
-CellsTile<T> cells_tile_of(int p, int v) {
-    std::make_integer_sequence<int, P_MAX> all;
-    return v == 1 ? pick_cells<T, 1>(p, all) : pick_cells<T, 2>(p, all);
-}
+
+// The tile of P rows and V vectors, from a table made for all of them.
+#define RL_TABLE(tile)                                                     \
+    template <class T, int V, int... P>                                    \
+    auto tile##_pick(int p, std::integer_sequence<int, P...>) {            \
+        static constexpr decltype(&tile<T, 1, 1>) table[] = {&tile<T, P + 1, V>...}; \
+        return table[p - 1];                                               \
+    }                                                                      \
+    template <class T>                                                     \
+    auto tile##_of(int p, int v) {                                         \
+        std::make_integer_sequence<int, P_MAX> all;                        \
+        return v == 1 ? tile##_pick<T, 1>(p, all) : tile##_pick<T, 2>(p, all); \
+    }
+RL_TABLE(rows_tile)
+RL_TABLE(cells_tile)
+RL_TABLE(rows_tile_by_column)
+RL_TABLE(cells_tile_by_column)
+#undef RL_TABLE
 
 // Cut n rows into the fewest tiles of nearly equal height: 16 rows as 8 + 8, not 14 + 2.
 inline long tile_height(long n) {
