@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "conv.h"
+#include "scratch.h"
 #include "threads.h"
 #include "tile.h"
 
@@ -15,9 +16,13 @@ namespace rl::RL_LEVEL {
 namespace {
 
 constexpr long TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
-constexpr long CHUNK = PITCH;    // most cells of a task's inner round: its rows stay in the cache
+constexpr long CHUNK = 224;      // most cells of a task of a forward pass
+constexpr long ROUND = 256;      // cells of a round of a weight gradient: they stay in the cache
 constexpr long FEW = 8;          // channels below which windows are copied
-constexpr long PARTS = 16;       // most sums of a weight gradient that are added up at the end
+constexpr long PARTS = 16;       // most shares of the cells of a weight gradient, and the most
+constexpr long SUMS = 1 << 19;   // numbers in all their sums
+
+enum Slot { PACKED, ROWS, WINDOWS, GRAD, STRIPS, SUMMED };
 
 long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
 
@@ -148,31 +153,67 @@ class Cells {
 long cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
 
 // Lay the weight of one group out as the tiles read it: (blocks, taps, channels, lanes of a block).
+// `row` says where in (taps, channels) each number of a feature belongs, by its place in memory; it
+// is empty if the numbers of a feature do not adjoin.
 template <class T>
-void pack(const Conv& s, const T* w, T* packed, long padded) {
-    std::fill(packed, packed + padded * s.channels * (long)(s.wt[0].size() * s.wt[1].size() * s.wt[2].size()), T(0));
+void pack(const Conv& s, const std::vector<long>& row, const T* w, T* packed, long padded) {
+    long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels;
     for (long f0 = 0; f0 < s.features; f0 += V_MAX * W<T>) {
         long width = std::min<long>(padded - f0, V_MAX * W<T>);
         long valid = std::min(s.features - f0, width);
+        const T* from = w + f0 * s.wf;
+        T* to = packed + f0 * depth;
+        if (valid < width) std::fill(to, to + depth * width, T(0));
+        long l = 0;
+        for (; !row.empty() && l + W<T> <= valid; l += W<T>) {
+            long m = 0;
+            for (; m + W<T> <= depth; m += W<T>) {
+                Vec<T> block[W<T>];
+                RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(from + (l + i) * s.wf + m);
+                transpose<T>(block);
+                RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + row[m + i] * width + l, block[i]);
+            }
+            for (; m < depth; m++)
+                for (int i = 0; i < W<T>; i++) to[row[m] * width + l + i] = from[(l + i) * s.wf + m];
+        }
         for (long a : s.wt[0])
             for (long b : s.wt[1])
                 for (long c : s.wt[2])
-                    for (long k = 0; k < s.channels; k++, packed += width)
-                        for (long l = 0; l < valid; l++)
-                            packed[l] = w[(f0 + l) * s.wf + k * s.wc + a + b + c];
+                    for (long k = 0; k < s.channels; k++, to += width) {
+                        const T* line = from + k * s.wc + a + b + c;
+                        if (s.wf == 1) std::copy(line + l, line + valid, to + l);
+                        else for (long i = l; i < valid; i++) to[i] = line[i * s.wf];
+                    }
     }
+}
+
+std::vector<long> rows_in_memory(const Conv& s) {
+    long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels, t = 0;
+    std::vector<long> row(depth, -1);
+    for (long a : s.wt[0])
+        for (long b : s.wt[1])
+            for (long c : s.wt[2]) {
+                for (long k = 0; k < s.channels; k++) {
+                    long m = k * s.wc + a + b + c;
+                    if (m < 0 || m >= depth || row[m] >= 0) return {};
+                    row[m] = t * s.channels + k;
+                }
+                t++;
+            }
+    return row;
 }
 
 template <class T>
 void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     long cells = cells_of(s), padded = round_up(s.features, W<T>);
     if (!cells || !s.features) return;
-    std::vector<T> packed, bias(padded);
+    std::vector<T> bias(padded);
+    std::vector<long> row = rows_in_memory(s);
     for (long group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
         long depth = walk.taps * s.channels;
-        packed.resize(padded * depth);
-        pack(s, w + group * s.wg, packed.data(), padded);
+        T* packed = scratch<T>(PACKED, padded * depth);
+        pack(s, row, w + group * s.wg, packed, padded);
         if (b) std::copy_n(b + group * s.features, s.features, bias.begin());
         T* target = y + group * s.features;
         long size = std::clamp(TASK / std::max(1L, depth * s.features), 1L, CHUNK);
@@ -180,80 +221,128 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
         long tasks = (cells + size - 1) / size;
         parallel(tasks, [&](long task) {
             long m = task * size, count = std::min(size, cells - m);
-            std::vector<const T*> rows(walk.few ? 0 : walk.taps * count);
-            std::vector<T*> out(count);
-            std::vector<T> windows(walk.few ? depth * PITCH : 0);
-            walk.point_out(m, count, target, out.data());
-            if (walk.few) walk.copy(m, count, windows.data());
-            else walk.point(m, count, rows.data(), count);
+            auto rows = scratch<const T*>(ROWS, walk.few ? 0 : walk.taps * count);
+            T* windows = scratch<T>(WINDOWS, walk.few ? depth * PITCH : 0);
+            T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
+            walk.point_out(m, count, target, out);
+            if (walk.few) walk.copy(m, count, windows);
+            else walk.point(m, count, rows, count);
             long height = tile_height(count);
             for (long f = 0; f < padded; f += V_MAX * W<T>) {
                 int v = padded - f > W<T> ? 2 : 1;
                 int lanes = (int)std::min<long>(W<T>, s.features - f - (v - 1) * W<T>);
-                std::vector<T*> at(count);
                 for (long i = 0; i < count; i++) at[i] = out[i] + f;
                 for (long i = 0; i < count; i += height) {
                     int p = (int)std::min(height, count - i);
-                    const T *weight = packed.data() + f * depth, *start = bias.data() + f;
+                    const T *weight = packed + f * depth, *start = bias.data() + f;
                     if (walk.few)
-                        rows_tile_by_column_of<T>(p, v)(windows.data() + i, depth, weight, start,
-                                                        at.data() + i, lanes, relu);
+                        rows_tile_by_column_of<T>(p, v)(windows + i, depth, weight, start, at + i,
+                                                        lanes, relu);
                     else
-                        rows_tile_of<T>(p, v)(rows.data() + i, count, walk.taps, s.channels, weight,
-                                              start, at.data() + i, lanes, relu);
+                        rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, weight, start,
+                                              at + i, lanes, relu);
                 }
             }
         });
     }
 }
 
+// Lay rows of features out as the tiles read them: (blocks, count, lanes of a block), zeros behind.
+// Rows, and blocks, at a distance of a power of two would fall on a few sets of the cache.
+template <class T>
+constexpr long PANEL = ROUND * V_MAX * W<T> + 2 * V_MAX * W<T>;
+
+template <class T>
+void panels(long features, long padded, long count, const T* const* rows, T* to) {
+    for (long i = 0; i < count; i++) {
+        T* panel = to;
+        for (long f = 0; f < padded; f += V_MAX * W<T>, panel += PANEL<T>) {
+            long width = std::min<long>(padded - f, V_MAX * W<T>);
+            T* line = panel + i * width;
+            if (f + width <= features) {
+                for (long l = 0; l < width; l += W<T>) store(line + l, load(rows[i] + f + l));
+            } else {
+                long valid = features - f;
+                std::copy_n(rows[i] + f, valid, line);
+                std::fill(line + valid, line + width, T(0));
+            }
+        }
+    }
+}
+
+// Each task sums a share of the cells into some rows (tap, channel) of dw. The shares are a fixed
+// number, whatever the number of threads, and are added up in order.
 template <class T>
 void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
     long cells = cells_of(s), padded = round_up(s.features, W<T>);
     for (long group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
-        long depth = walk.taps * s.channels, size = depth * padded;
-        // a fixed number of partial sums, whatever the number of threads
-        long parts = std::clamp(cells * depth * s.features / (4 * TASK), 1L, PARTS);
-        long share = (cells + parts - 1) / std::max(1L, parts);
-        std::vector<T> sums(parts * size, T(0));
-        parallel(parts, [&](long part) {
-            T* sum = sums.data() + part * size;
-            long end = std::min(cells, (part + 1) * share);
-            std::vector<const T*> rows(walk.few ? 0 : walk.taps * CHUNK);
-            std::vector<const T*> grads(CHUNK);
-            std::vector<T> windows(walk.few ? depth * PITCH : 0), block(CHUNK * padded, T(0));
-            for (long m = part * share; m < end; m += CHUNK) {
-                long count = std::min(CHUNK, end - m);
-                if (walk.few) walk.copy(m, count, windows.data());
-                else walk.point(m, count, rows.data(), CHUNK);
-                walk.point_out(m, count, g + group * s.features, grads.data());
-                for (long i = 0; i < count; i++)
-                    std::copy_n(grads[i], s.features, block.data() + i * padded);
-                long taps = walk.few ? 1 : walk.taps, channels = walk.few ? depth : s.channels;
-                long height = tile_height(channels);
-                for (long f = 0; f < padded; f += V_MAX * W<T>) {
-                    int v = padded - f > W<T> ? 2 : 1;
+        long taps = walk.few ? 1 : walk.taps, channels = walk.few ? walk.taps * s.channels : s.channels;
+        long depth = taps * channels, work = cells * depth * s.features;
+        const T* grads = g + group * s.features;
+        T* target = dw + group * depth * s.features;
+
+        long height = tile_height(channels), tiles = (channels + height - 1) / height;
+        long most = std::min({work / (4 * TASK), SUMS / (depth * padded), cells / (2 * ROUND)});
+        long shares = std::clamp(most, 1L, PARTS);
+        long share = (cells + shares - 1) / shares;
+        long blocks = shares > 1 ? 1 : std::clamp(work / (32 * TASK), 1L, tiles);
+        long per = (tiles + blocks - 1) / blocks * height;  // channels of a block
+        blocks = (channels + per - 1) / per;
+
+        // one share and whole vectors: the sums are dw itself
+        bool direct = shares == 1 && padded == s.features;
+        T* sums = direct ? target : scratch<T>(SUMMED, shares * depth * padded);
+
+        parallel(shares * blocks, [&](long task) {
+            long part = task / blocks, first = task % blocks * per;
+            long last = std::min(first + per, channels), end = std::min(cells, (part + 1) * share);
+            T* sum = sums + part * depth * padded;
+            auto rows = scratch<const T*>(ROWS, walk.few ? 0 : taps * ROUND);
+            T* windows = scratch<T>(WINDOWS, walk.few ? depth * PITCH : 0);
+            T* grad = scratch<T>(GRAD, (padded / (V_MAX * W<T>) + 1) * PANEL<T>);
+            const T* at[ROUND];
+            // many features: the channels of a tile are copied together, once for all of them
+            bool many = !walk.few && taps == 1 && padded > 4 * V_MAX * W<T>;
+            T* strips = scratch<T>(STRIPS, many ? ROUND * (last - first) : 0);
+            for (long m = part * share; m < end; m += ROUND) {
+                long count = std::min(ROUND, end - m);
+                bool more = m > part * share;
+                if (walk.few) walk.copy(m, count, windows);
+                else walk.point(m, count, rows, ROUND);
+                for (long c = first; many && c < last; c += height)
+                    for (long i = 0, p = std::min(height, last - c); i < count; i++)
+                        std::copy_n(rows[i] + c, p, strips + (c - first) * count + i * p);
+                walk.point_out(m, count, grads, at);
+                panels(s.features, padded, count, at, grad);
+                auto tile = [&](long t, long c, long f) {
+                    int v = padded - f > W<T> ? 2 : 1, p = (int)std::min(height, last - c);
+                    const T* panel = grad + f / (V_MAX * W<T>) * PANEL<T>;
+                    T* to = sum + (t * channels + c) * padded + f;
+                    if (walk.few)
+                        cells_tile_by_column_of<T>(p, v)(windows + c * PITCH, count, panel, to,
+                                                         padded, more);
+                    else if (many)
+                        cells_tile_by_row_of<T>(p, v)(strips + (c - first) * count, count, panel, to,
+                                                      padded, more);
+                    else
+                        cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, to, padded, more);
+                };
+                // panels that all stay in the cache: finish a row of dw, then the next
+                bool row_by_row = many && count * padded * (long)sizeof(T) <= 1 << 19;
+                for (long c = first; row_by_row && c < last; c += height)
+                    for (long f = 0; f < padded; f += V_MAX * W<T>) tile(0, c, f);
+                for (long f = 0; !row_by_row && f < padded; f += V_MAX * W<T>)
                     for (long t = 0; t < taps; t++)
-                        for (long c = 0; c < channels; c += height) {
-                            int p = (int)std::min(height, channels - c);
-                            const T* grad = block.data() + f;
-                            T* to = sum + (t * channels + c) * padded + f;
-                            if (walk.few)
-                                cells_tile_by_column_of<T>(p, v)(windows.data() + c * PITCH, count,
-                                                                 grad, padded, to, padded);
-                            else
-                                cells_tile_of<T>(p, v)(rows.data() + t * CHUNK, c, count, grad,
-                                                       padded, to, padded);
-                        }
-                }
+                        for (long c = first; c < last; c += height) tile(t, c, f);
             }
         });
-        T* target = dw + group * depth * s.features;
+        if (direct) continue;
         for (long k = 0; k < depth; k++)
             for (long f = 0; f < s.features; f++) {
                 T total = sums[k * padded + f];
-                for (long part = 1; part < parts; part++) total += sums[part * size + k * padded + f];
+                for (long part = 1; part < shares; part++)
+                    total += sums[(part * depth + k) * padded + f];
                 target[k * s.features + f] = total;
             }
     }

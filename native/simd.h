@@ -54,6 +54,25 @@ inline Vec<T> broadcast(T x) {
     return x - Vec<T>{};
 }
 
+// Transpose W vectors of W lanes: each round swaps blocks of s x s across the diagonal.
+template <class T>
+inline void transpose(Vec<T> (&row)[W<T>]) {
+    using Index = decltype(Vec<T>{} < Vec<T>{});
+    _Pragma("GCC unroll 8") for (int s = 1; s < W<T>; s *= 2) {
+        Index low, high;
+        for (int j = 0; j < W<T>; j++) {
+            low[j] = j & s ? W<T> + j - s : j;
+            high[j] = j & s ? W<T> + j : j + s;
+        }
+        _Pragma("GCC unroll 16") for (int i = 0; i < W<T>; i++) {
+            if (i & s) continue;
+            Vec<T> a = row[i], b = row[i + s];
+            row[i] = __builtin_shuffle(a, b, low);
+            row[i + s] = __builtin_shuffle(a, b, high);
+        }
+    }
+}
+
 // max(x, low) that keeps NaN, as torch's relu and max-pool do: a comparison with NaN is false.
 template <class V>
 inline V max_nan(V x, V low) {

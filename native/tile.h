@@ -28,43 +28,55 @@ inline void finish(const Vec<T> (&sum)[P][V], T* const* out, int lanes, bool rel
     }
 }
 
+// The inner loop of both: sum[p] += over `depth` numbers of a(p)[k * STEP] * w[k].
+template <class T, int P, int V, long STEP, class A>
+inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, long depth, const T* w) {
+    for (long k = 0; k < depth; k++, w += V * W<T>) {
+        Vec<T> b[V];
+        RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
+        RL_UNROLL for (int p = 0; p < P; p++) {
+            Vec<T> x = broadcast(a(p)[k * STEP]);
+            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * b[v];
+        }
+    }
+    return w;
+}
+
+template <class T, int P, int V>
+inline void begin(Vec<T> (&sum)[P][V], const T* bias) {
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(bias + v * W<T>);
+}
+
 // out[p] = bias + sum over taps and channels of rows[tap][p][c] * w[tap][c]; w is packed (taps,
 // channels, V * W). `lanes` counts the valid numbers of the last vector.
 template <class T, int P, int V>
 void rows_tile(const T* const* rows, long pitch, long taps, long channels, const T* w,
                const T* bias, T* const* out, int lanes, bool relu) {
     Vec<T> sum[P][V];
-    RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++)
-            sum[p][v] = load(bias + v * W<T>);
+    begin<T, P, V>(sum, bias);
     for (long tap = 0; tap < taps; tap++, rows += pitch) {
         const T* row[P];
         RL_UNROLL for (int p = 0; p < P; p++) row[p] = rows[p];
-        for (long c = 0; c < channels; c++, w += V * W<T>) {
-            Vec<T> b[V];
-            RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
-            RL_UNROLL for (int p = 0; p < P; p++) {
-                Vec<T> a = broadcast(row[p][c]);
-                RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * b[v];
-            }
-        }
+        w = rows_sum<T, P, V, 1>(sum, [&](int p) { return row[p]; }, channels, w);
     }
     finish<T, P, V>(sum, out, lanes, relu);
 }
 
-// sums (P, V * W; rows `pitch` apart) += over cells m of a[m][p] * b[m]; b has rows `step` apart.
-template <class T, int P, int V>
-void cells_tile(const T* const* a, long from, long cells, const T* b, long step, T* sums,
-                long pitch) {
+// sums (P, V * W; rows `pitch` apart) = sum over cells m of a(m, p) * b[m], and what was there if
+// `more`; b is packed (cells, V * W).
+template <class T, int P, int V, long STEP, class A>
+inline void cells_sum(A a, long cells, const T* b, T* sums, long pitch, bool more) {
     Vec<T> sum[P][V];
     RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
-    for (long m = 0; m < cells; m++, b += step) {
-        const T* row = a[m] + from;
+        RL_UNROLL for (int v = 0; v < V; v++)
+            sum[p][v] = more ? load(sums + p * pitch + v * W<T>) : Vec<T>{};
+    for (long m = 0; m < cells; m++, b += V * W<T>) {
+        const T* row = a(m);
         Vec<T> g[V];
         RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
         RL_UNROLL for (int p = 0; p < P; p++) {
-            Vec<T> x = broadcast(row[p]);
+            Vec<T> x = broadcast(row[p * STEP]);
             RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * g[v];
         }
     }
@@ -72,41 +84,33 @@ void cells_tile(const T* const* a, long from, long cells, const T* b, long step,
         RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
 }
 
+// a(m, p) is a[m][from + p].
+template <class T, int P, int V>
+void cells_tile(const T* const* a, long from, long cells, const T* b, T* sums, long pitch, bool more) {
+    cells_sum<T, P, V, 1>([=](long m) { return a[m] + from; }, cells, b, sums, pitch, more);
+}
+
+// a(m, p) is a[m * P + p].
+template <class T, int P, int V>
+void cells_tile_by_row(const T* a, long cells, const T* b, T* sums, long pitch, bool more) {
+    cells_sum<T, P, V, 1>([=](long m) { return a + m * P; }, cells, b, sums, pitch, more);
+}
+
 // Both again for windows laid out by columns, `PITCH` numbers apart: windows[k][cell].
-inline constexpr long PITCH = 224;
+inline constexpr long PITCH = 272;
 
 template <class T, int P, int V>
 void rows_tile_by_column(const T* windows, long depth, const T* w, const T* bias, T* const* out,
                          int lanes, bool relu) {
     Vec<T> sum[P][V];
-    RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(bias + v * W<T>);
-    for (long k = 0; k < depth; k++, windows += PITCH, w += V * W<T>) {
-        Vec<T> b[V];
-        RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
-        RL_UNROLL for (int p = 0; p < P; p++) {
-            Vec<T> a = broadcast(windows[p]);
-            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * b[v];
-        }
-    }
+    begin<T, P, V>(sum, bias);
+    rows_sum<T, P, V, PITCH>(sum, [=](int p) { return windows + p; }, depth, w);
     finish<T, P, V>(sum, out, lanes, relu);
 }
 
 template <class T, int P, int V>
-void cells_tile_by_column(const T* windows, long cells, const T* b, long step, T* sums, long pitch) {
-    Vec<T> sum[P][V];
-    RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
-    for (long m = 0; m < cells; m++, b += step) {
-        Vec<T> g[V];
-        RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
-        RL_UNROLL for (int p = 0; p < P; p++) {
-            Vec<T> x = broadcast(windows[p * PITCH + m]);
-            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * g[v];
-        }
-    }
-    RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
+void cells_tile_by_column(const T* windows, long cells, const T* b, T* sums, long pitch, bool more) {
+    cells_sum<T, P, V, PITCH>([=](long m) { return windows + m; }, cells, b, sums, pitch, more);
 }
 
 // The tile of P rows and V vectors, from a table made for all of them.
@@ -123,6 +127,7 @@ void cells_tile_by_column(const T* windows, long cells, const T* b, long step, T
     }
 RL_TABLE(rows_tile)
 RL_TABLE(cells_tile)
+RL_TABLE(cells_tile_by_row)
 RL_TABLE(rows_tile_by_column)
 RL_TABLE(cells_tile_by_column)
 #undef RL_TABLE
