@@ -171,7 +171,7 @@ def channels_last_empty(shape: Sequence[int], like: Array, dtype: DType | None =
     """Allocate a logical (N, C, *spatial) array whose memory is (N, *spatial, C)."""
     n, c, *spatial = shape
     flat = namespace(like).empty((n, *spatial, c), dtype=like.dtype if dtype is None else dtype)
-    return np.moveaxis(flat, -1, 1)
+    return flat.transpose(0, len(shape) - 1, *range(1, len(shape) - 1))
 
 
 def last_rows(x: Array) -> Array:

@@ -41,62 +41,83 @@ def _three(values: Any, fill: Any) -> list[Any]:
     return [fill] * (3 - len(values)) + [*values]
 
 
-def _strides(x: Array) -> Ints:
-    n, _, *rest = (s // x.itemsize for s in x.strides)
+def _strides(bytes_: Ints, itemsize: int) -> Ints:
+    n, _, *rest = (s // itemsize for s in bytes_)
     return (n, *_three(rest, 0))
 
 
-@lru_cache(maxsize=512)
-def _window(
-    n: int,
-    channels: int,
-    features: int,
-    groups: int,
-    sizes: tuple[Ints, Ints],
-    strides: tuple[Ints, Ints],
-    step: Ints,
-    offsets: tuple[Ints, ...],
-    weights: tuple[Ints, ...],
-    weight: Ints,
-) -> Any:
-    """Make (once for each set of arguments) what the C++ runs."""
-    return native.Conv(
-        *(n, groups, channels, features),
-        *(_three(size, 1) for size in sizes),
-        *strides,
-        _three(step, 1),
-        _three(offsets, (0,)),
-        _three(weights, (0,)),
-        weight,
-    )
-
-
-def _out_size(x: Array, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Ints:
-    return tuple(
-        [
-            (size + lo + hi - d * (k - 1) - 1) // s + 1
-            for size, k, s, (lo, hi), d in zip(
-                x.shape[2:], kernel, stride, padding, dilation, strict=True
-            )
-        ]
-    )
-
-
-def _offsets(kernel: Ints, padding: Pairs, dilation: Ints) -> tuple[Ints, ...]:
-    """Return the input cell of each tap for output cell 0."""
-    return tuple(
-        [
-            tuple([t * d - lo for t in range(k)])
-            for k, (lo, _), d in zip(kernel, padding, dilation, strict=True)
-        ]
-    )
-
-
-def _cells(kernel: Ints) -> tuple[Ints, ...]:
+def _cells(kernel: Ints) -> list[list[int]]:
     """Return where each tap lies in a C-ordered kernel, for each dim."""
-    return tuple(
-        [tuple([t * prod(kernel[i + 1 :]) for t in range(k)]) for i, k in enumerate(kernel)]
+    return [[t * prod(kernel[i + 1 :]) for t in range(k)] for i, k in enumerate(kernel)]
+
+
+# What the C++ runs is made once for each set of arguments: shapes (with those of the memory) and
+# options. The caches are small, as a net has few layers.
+
+
+@lru_cache(maxsize=512)
+def _forward_window(
+    x: Ints, x_strides: Ints, w: Ints, y: Ints, y_strides: Ints, itemsize: int, *options: Any
+) -> Any:
+    stride, padding, dilation, groups = options
+    kernel, (total, channels) = w[2:], w[:2]
+    taps, features = prod(kernel), total // groups
+    offsets = [
+        [t * d - lo for t in range(k)]
+        for k, (lo, _), d in zip(kernel, padding, dilation, strict=True)
+    ]
+    return native.Conv(
+        *(x[0], groups, channels, features),
+        *(_three(x[2:], 1), _three(y[2:], 1)),
+        *(_strides(x_strides, itemsize), _strides(y_strides, itemsize)),
+        _three(stride, 1),
+        _three(offsets, [0]),
+        _three(_cells(kernel), [0]),
+        [channels * taps, taps, features * channels * taps],
     )
+
+
+@lru_cache(maxsize=512)
+def _phases(
+    g: Ints, g_strides: Ints, w: Ints, x: Ints, x_strides: Ints, itemsize: int, *options: Any
+) -> list[tuple[Any, Any]]:
+    """Return for each phase of the stride which input cells it holds and what gives their gradient.
+
+    Input cells of one phase p = phase (mod stride) meet the same taps: input cell p + s j meets
+    output cell j + (p + lo - t d) / s by tap t, where s divides that. None: they meet no tap.
+    """
+    stride, padding, dilation, groups = options
+    kernel, (total, channels) = w[2:], w[:2]
+    features, taps = total // groups, prod(kernel)
+    found: list[tuple[Any, Any]] = []
+    for phase in product(*map(range, stride)):
+        cells: Any = (..., *(slice(p, None, s) for p, s in zip(phase, stride, strict=True)))
+        sides = list(zip(phase, kernel, stride, padding, dilation, strict=True))
+        met = [[t for t in range(k) if (p + lo - t * d) % s == 0] for p, k, s, (lo, _), d in sides]
+        size = [-(-(n - p) // s) for n, p, s in zip(x[2:], phase, stride, strict=True)]
+        if min(size) < 1:
+            continue
+        if not all(met):
+            found.append((cells, None))
+            continue
+        offsets = [
+            [(p + lo - t * d) // s for t in dim]
+            for dim, (p, _, s, (lo, _), d) in zip(met, sides, strict=True)
+        ]
+        steps = (*x_strides[:2], *(a * s for a, s in zip(x_strides[2:], stride, strict=True)))
+        window = native.Conv(
+            *(g[0], groups, features, channels),
+            *(_three(g[2:], 1), _three(size, 1)),
+            *(_strides(g_strides, itemsize), _strides(steps, itemsize)),
+            [1, 1, 1],
+            _three(offsets, [0]),
+            _three(
+                [[at[t] for t in dim] for at, dim in zip(_cells(kernel), met, strict=True)], [0]
+            ),
+            [taps, channels * taps, features * channels * taps],
+        )
+        found.append((cells, window))
+    return found
 
 
 def conv_forward(
@@ -105,21 +126,17 @@ def conv_forward(
     """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O)"""
     if not _takes(x, w.ndim):
         return reference.conv_forward(x, w, b, stride, padding, dilation, groups)
-    kernel, (total, channels) = w.shape[2:], w.shape[:2]
-    out = _out_size(x, kernel, stride, padding, dilation)
-    x, w = _last(x), np.ascontiguousarray(w)
-    y = channels_last_empty((x.shape[0], total, *out), x)
-    if y.size:
-        taps, features = prod(kernel), total // groups
-        window = _window(
-            *(x.shape[0], channels, features, groups),
-            (x.shape[2:], out),
-            (_strides(x), _strides(y)),
-            stride,
-            _offsets(kernel, padding, dilation),
-            _cells(kernel),
-            (channels * taps, taps, features * channels * taps),
+    out = [
+        (size + lo + hi - d * (k - 1) - 1) // s + 1
+        for size, k, s, (lo, hi), d in zip(
+            x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
         )
+    ]
+    x, w = _last(x), np.ascontiguousarray(w)
+    y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
+    if y.size:
+        shapes = x.shape, x.strides, w.shape, y.shape, y.strides, x.itemsize
+        window = _forward_window(*shapes, stride, padding, dilation, groups)
         window.forward(x, w, b, y, False)
     return y
 
@@ -130,20 +147,10 @@ def conv_weight_grad(
     """x (N, G*C, *S), g (N, G*F, *O) -> w_shape (G*F, C, *kernel)"""
     if not _takes(x, len(w_shape)) or not g.size:
         return reference.conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups)
-    (total, channels), kernel = w_shape[:2], w_shape[2:]
     x, g = _last(x), _last(g)
-    features = total // groups
-    dw = np.empty((groups, *kernel, channels, features), x.dtype)
-    window = _window(
-        *(x.shape[0], channels, features, groups),
-        (x.shape[2:], g.shape[2:]),
-        (_strides(x), _strides(g)),
-        stride,
-        _offsets(kernel, padding, dilation),
-        _cells(kernel),
-        (0, 0, 0),
-    )
-    window.weight(x, g, dw)
+    dw = np.empty((groups, *w_shape[2:], w_shape[1], w_shape[0] // groups), x.dtype)
+    shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
+    _forward_window(*shapes, stride, padding, dilation, groups).weight(x, g, dw)
     # (G, *kernel, C, F) -> (G, F, C, *kernel) -> (G*F, C, *kernel)
     order = (0, dw.ndim - 1, dw.ndim - 2, *range(1, dw.ndim - 2))
     return np.ascontiguousarray(dw.transpose(order)).reshape(w_shape)
@@ -155,39 +162,12 @@ def conv_input_grad(
     """g (N, G*F, *O), w (G*F, C, *kernel) -> x_shape (N, G*C, *S); transposed convolution too."""
     if not _takes(g, w.ndim):
         return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups)
-    kernel, (total, channels) = w.shape[2:], w.shape[:2]
-    features, taps = total // groups, prod(kernel)
     g, w = _last(g), np.ascontiguousarray(w)
     dx = channels_last_empty(x_shape, g)
-    cells = _cells(kernel)
-    # Input cells of one phase p = phase (mod stride) meet the same taps: input cell p + s j meets
-    # output cell j + (p + lo - t d) / s by tap t, where s divides that.
-    for phase in product(*map(range, stride)):
-        here: Any = (..., *(slice(p, None, s) for p, s in zip(phase, stride, strict=True)))
-        part = dx[here]
-        if not part.size:
-            continue
-        met = [
-            [t for t in range(k) if (p + lo - t * d) % s == 0]
-            for p, k, s, (lo, _), d in zip(phase, kernel, stride, padding, dilation, strict=True)
-        ]
-        if not all(met):
-            part[...] = 0
-            continue
-        offsets = tuple(
-            [
-                tuple([(p + lo - t * d) // s for t in dim])
-                for dim, p, s, (lo, _), d in zip(met, phase, stride, padding, dilation, strict=True)
-            ]
-        )
-        window = _window(
-            *(g.shape[0], features, channels, groups),
-            (g.shape[2:], part.shape[2:]),
-            (_strides(g), _strides(part)),
-            (1,) * len(stride),
-            offsets,
-            tuple([tuple([at[t] for t in dim]) for at, dim in zip(cells, met, strict=True)]),
-            (taps, channels * taps, features * channels * taps),
-        )
-        window.forward(g, w, None, part, False)
+    shapes = g.shape, g.strides, w.shape, tuple(x_shape), dx.strides, g.itemsize
+    for cells, window in _phases(*shapes, stride, padding, dilation, groups):
+        if window is None:
+            dx[cells] = 0
+        else:
+            window.forward(g, w, None, dx[cells], False)
     return dx
