@@ -11,6 +11,7 @@
 #include "scratch.h"
 #include "threads.h"
 #include "tile.h"
+#include "winograd.h"
 
 namespace rl::RL_LEVEL {
 namespace {
@@ -207,6 +208,7 @@ template <class T>
 void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     long cells = cells_of(s), padded = round_up(s.features, W<T>);
     if (!cells || !s.features) return;
+    if (winograd_fits(s)) return winograd(s, x, w, b, y, relu);
     std::vector<T> bias(padded);
     std::vector<long> row = rows_in_memory(s);
     for (long group = 0; group < s.groups; group++) {
@@ -274,6 +276,7 @@ void panels(long features, long padded, long count, const T* const* rows, T* to)
 // number, whatever the number of threads, and are added up in order.
 template <class T>
 void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
+    if (winograd_fits(s)) return winograd_weight(s, x, g, dw);
     long cells = cells_of(s), padded = round_up(s.features, W<T>);
     for (long group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
@@ -326,7 +329,8 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                         cells_tile_by_row_of<T>(p, v)(strips + (c - first) * count, count, panel, to,
                                                       padded, more);
                     else
-                        cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, to, padded, more);
+                        cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, v * W<T>, to, padded,
+                                               more);
                 };
                 // panels that all stay in the cache: finish a row of dw, then the next
                 bool row_by_row = many && count * padded * (long)sizeof(T) <= 1 << 19;

@@ -64,14 +64,14 @@ void rows_tile(const T* const* rows, long pitch, long taps, long channels, const
 }
 
 // sums (P, V * W; rows `pitch` apart) = sum over cells m of a(m, p) * b[m], and what was there if
-// `more`; b is packed (cells, V * W).
+// `more`; b has rows `step` apart.
 template <class T, int P, int V, long STEP, class A>
-inline void cells_sum(A a, long cells, const T* b, T* sums, long pitch, bool more) {
+inline void cells_sum(A a, long cells, const T* b, long step, T* sums, long pitch, bool more) {
     Vec<T> sum[P][V];
     RL_UNROLL for (int p = 0; p < P; p++)
         RL_UNROLL for (int v = 0; v < V; v++)
             sum[p][v] = more ? load(sums + p * pitch + v * W<T>) : Vec<T>{};
-    for (long m = 0; m < cells; m++, b += V * W<T>) {
+    for (long m = 0; m < cells; m++, b += step) {
         const T* row = a(m);
         Vec<T> g[V];
         RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
@@ -86,14 +86,15 @@ inline void cells_sum(A a, long cells, const T* b, T* sums, long pitch, bool mor
 
 // a(m, p) is a[m][from + p].
 template <class T, int P, int V>
-void cells_tile(const T* const* a, long from, long cells, const T* b, T* sums, long pitch, bool more) {
-    cells_sum<T, P, V, 1>([=](long m) { return a[m] + from; }, cells, b, sums, pitch, more);
+void cells_tile(const T* const* a, long from, long cells, const T* b, long step, T* sums,
+                long pitch, bool more) {
+    cells_sum<T, P, V, 1>([=](long m) { return a[m] + from; }, cells, b, step, sums, pitch, more);
 }
 
 // a(m, p) is a[m * P + p].
 template <class T, int P, int V>
 void cells_tile_by_row(const T* a, long cells, const T* b, T* sums, long pitch, bool more) {
-    cells_sum<T, P, V, 1>([=](long m) { return a + m * P; }, cells, b, sums, pitch, more);
+    cells_sum<T, P, V, 1>([=](long m) { return a + m * P; }, cells, b, V * W<T>, sums, pitch, more);
 }
 
 // Both again for windows laid out by columns, `PITCH` numbers apart: windows[k][cell].
@@ -110,7 +111,7 @@ void rows_tile_by_column(const T* windows, long depth, const T* w, const T* bias
 
 template <class T, int P, int V>
 void cells_tile_by_column(const T* windows, long cells, const T* b, T* sums, long pitch, bool more) {
-    cells_sum<T, P, V, PITCH>([=](long m) { return windows + m; }, cells, b, sums, pitch, more);
+    cells_sum<T, P, V, PITCH>([=](long m) { return windows + m; }, cells, b, V * W<T>, sums, pitch, more);
 }
 
 // The tile of P rows and V vectors, from a table made for all of them.
