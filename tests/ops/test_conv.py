@@ -63,6 +63,15 @@ def _forward(x, w, bias, geometry):
     return Sample((normal(*x), normal(*w, seed=1), b), options, _torch(options))
 
 
+def _with_relu(sample):
+    return Sample(
+        sample.args,
+        {**sample.options, "relu": True},
+        lambda torch, *args: sample.torch(torch, *args).relu(),
+        smooth=False,
+    )
+
+
 def _out(x, w, options):
     return (
         x[0],
@@ -92,7 +101,10 @@ def _gradient(x, w, geometry, by):
 
 
 SAMPLES = {
-    "conv": [_forward(x, w, i % 3 != 2, geometry) for i, (x, w, geometry) in enumerate(CASES)],
+    "conv": [
+        *(_forward(x, w, i % 3 != 2, geometry) for i, (x, w, geometry) in enumerate(CASES)),
+        *(_with_relu(_forward(x, w, True, geometry)) for x, w, geometry in CASES[:5]),
+    ],
     "conv_transpose": [_gradient(x, w, geometry, "input") for x, w, geometry in CASES],
     "conv_weight": [_gradient(x, w, geometry, "weight") for x, w, geometry in CASES],
 }

@@ -15,12 +15,19 @@ def product(a: tuple[int, ...], b: tuple[int, ...]) -> Sample:
     return Sample((normal(*a), normal(*b, seed=1)), {}, lambda torch, a, b: a @ b)
 
 
-def affine(x: tuple[int, ...], features: int, bias: bool = True) -> Sample:
+def affine(x: tuple[int, ...], features: int, bias: bool = True, relu: bool = False) -> Sample:
     args = (
         normal(*x),
         normal(features, x[-1], seed=1),
         normal(features, seed=2) if bias else None,
     )
+    if relu:
+        return Sample(
+            args,
+            {"relu": True},
+            lambda torch, *args: torch.nn.functional.linear(*args).relu(),
+            smooth=False,
+        )
     return Sample(args, {}, lambda torch, *args: torch.nn.functional.linear(*args))
 
 
@@ -67,6 +74,9 @@ SAMPLES: dict[str, list[Sample]] = {
         affine((2, 2, 2, 3), 1),
         affine((0, 3), 4),
         affine((2, 0, 3), 4),
+        affine((5, 3), 4, relu=True),
+        affine((3,), 4, bias=False, relu=True),
+        affine((2, 5, 3), 4, relu=True),
     ],
     "einsum": [
         summed(equation)

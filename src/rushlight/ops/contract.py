@@ -65,6 +65,7 @@ class Op:
         view: the output may share storage with the first argument.
         fresh: every gradient that backward returns is newly allocated and held by nobody else.
         smooth: the second derivative exists and is tested by gradgradcheck.
+        takes_relu: forward has an option `relu` that applies relu to its first output on the way.
         run: forward without its checks, for arguments whose shapes and dtypes passed them before;
             forward itself where there is nothing to leave out.
     """
@@ -78,6 +79,7 @@ class Op:
         "name",
         "run",
         "smooth",
+        "takes_relu",
         "view",
     )
 
@@ -92,6 +94,7 @@ class Op:
         view: bool = False,
         fresh: bool = False,
         smooth: bool = True,
+        takes_relu: bool = False,
         run: Forward | None = None,
     ) -> None:
         self.name = name
@@ -103,6 +106,7 @@ class Op:
         self.view = view
         self.fresh = fresh
         self.smooth = smooth
+        self.takes_relu = takes_relu
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the output (a tuple if there are several), as Tensors if any argument is one."""

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
+from rushlight.ops.elementwise import through_relu
 from rushlight.ops.reduce import sum as reduce_sum
 
 __all__ = ["conv", "conv_transpose", "conv_weight"]
@@ -136,7 +137,14 @@ def _check(
 
 
 def _conv_forward(
-    x: Any, w: Any, b: Any, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+    x: Any,
+    w: Any,
+    b: Any,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    relu: bool = False,
 ) -> Result:
     if x.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         raise _dtypes(f"conv{w.ndim - 2}d", x, w, b)
@@ -149,8 +157,22 @@ def _conv_forward(
         raise ShapeError(
             explain(f"conv{w.ndim - 2}d", got=f"bias {b.shape}", expected=f"({w.shape[0]},)")
         )
-    y = _forward(x, w, b, stride, padding, dilation, groups)
-    return (y,), Saved((x, w, None), constants=(stride, padding, dilation, groups))
+    return _conv_run(x, w, b, stride, padding, dilation, groups, relu)
+
+
+def _conv_run(
+    x: Any,
+    w: Any,
+    b: Any,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    relu: bool = False,
+) -> Result:
+    y = _forward(x, w, b, stride, padding, dilation, groups, relu)
+    kept = (y,) if relu else ()
+    return (y,), Saved((x, w, None), kept, (stride, padding, dilation, groups))
 
 
 def _options(saved: Saved) -> dict[str, Any]:
@@ -158,7 +180,7 @@ def _options(saved: Saved) -> dict[str, Any]:
 
 
 def _conv_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, _), g = saved.inputs, grads[0]
+    (x, w, _), g = saved.inputs, through_relu(saved, grads[0])
     return (
         _input_grad(g, w, x.shape, *saved.constants) if needs[0] else None,
         _weight_grad(x, g, w.shape, *saved.constants) if needs[1] else None,
@@ -167,7 +189,8 @@ def _conv_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequenc
 
 
 def _conv_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, _), g, options = saved.inputs, grads[0], _options(saved)
+    (x, w, _), options = saved.inputs, _options(saved)
+    g = through_relu(saved, grads[0])
     return (
         conv_transpose(g, w, x_shape=x.shape, **options) if needs[0] else None,
         conv_weight(x, g, w_shape=w.shape, **options) if needs[1] else None,
@@ -212,7 +235,13 @@ def _weight_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 
 
 conv = define(
-    "conv", _conv_forward, _conv_backward, graph_backward=_conv_graph_backward, fresh=True
+    "conv",
+    _conv_forward,
+    _conv_backward,
+    graph_backward=_conv_graph_backward,
+    fresh=True,
+    takes_relu=True,
+    run=_conv_run,
 )
 conv_transpose = define("conv_transpose", _transpose_forward, _transpose_backward, fresh=True)
 conv_weight = define("conv_weight", _weight_forward, _weight_backward, fresh=True)

@@ -408,21 +408,26 @@ def _relu_forward(x: Any) -> Result:
     return (y,), Saved((None,), (y,))
 
 
+def relu_gradient(g: Any, y: Any) -> Any:
+    """Return g where y = relu(x) is not 0, and else 0; of arrays or Tensors."""
+    if isinstance(g, np.ndarray):
+        return _relu_grad(g, y)
+    return where(0.0, g, condition=mask(y == 0))
+
+
+def through_relu(saved: Saved, g: Any) -> Any:
+    """Return the gradient before the relu that an op's option `relu` applied to its output."""
+    return relu_gradient(g, saved.outputs[0]) if saved.outputs else g
+
+
 def _relu_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-    return (_relu_grad(grads[0], saved.outputs[0]),)
-
-
-def _relu_graph_backward(
-    saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]
-) -> Sequence[Any]:
-    return (where(0.0, grads[0], condition=mask(saved.outputs[0] == 0)),)
+    return (relu_gradient(grads[0], saved.outputs[0]),)
 
 
 relu = define(
     "relu",
     _relu_forward,
     _relu_backward,
-    graph_backward=_relu_graph_backward,
     casts="promote",
     fresh=True,
 )

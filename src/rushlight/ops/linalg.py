@@ -11,6 +11,7 @@ import numpy as np
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
+from rushlight.ops.elementwise import through_relu
 from rushlight.ops.reduce import sum_to
 from rushlight.ops.shape import expand, permute, reshape
 
@@ -79,7 +80,8 @@ def _matmul_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 matmul = define("matmul", _matmul_forward, _matmul_backward, fresh=True)
 
 
-# ---- linear: y = x w^T + b
+# ---- linear: y = x w^T + b, or relu of it
+
 
 _linear = kernel("linear_forward")
 _input_grad = kernel("linear_input_grad")
@@ -87,11 +89,12 @@ _weight_grad = kernel("linear_weight_grad")
 _column_sum = kernel("column_sum")
 
 
-def _linear_run(x: Any, w: Any, b: Any) -> Result:
-    return (_linear(x, w, b),), Saved((x, w, None))
+def _linear_run(x: Any, w: Any, b: Any, relu: bool = False) -> Result:
+    y = _linear(x, w, b, relu)
+    return (y,), Saved((x, w, None), (y,) if relu else ())
 
 
-def _linear_forward(x: Any, w: Any, b: Any) -> Result:
+def _linear_forward(x: Any, w: Any, b: Any, relu: bool = False) -> Result:
     if x.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         _same_dtype("linear", x, w, b)
     if x.ndim == 0 or x.shape[-1] != w.shape[-1] or w.ndim != 2:
@@ -103,11 +106,11 @@ def _linear_forward(x: Any, w: Any, b: Any) -> Result:
                 fix="flatten the input or set in_features to its last size",
             )
         )
-    return _linear_run(x, w, b)
+    return _linear_run(x, w, b, relu)
 
 
 def _linear_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, _), g = saved.inputs, grads[0]
+    (x, w, _), g = saved.inputs, through_relu(saved, grads[0])
     if g.ndim == 1:
         x, g = x[None], g[None]
     gx = _input_grad(g, w) if needs[0] else None
@@ -119,7 +122,7 @@ def _linear_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 
 
 def _linear_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, _), g = saved.inputs, grads[0]
+    (x, w, _), g = saved.inputs, through_relu(saved, grads[0])
     count = prod(x.shape[:-1])
     rows, cols = reshape(g, shape=(count, w.shape[0])), reshape(x, shape=(count, w.shape[1]))
     return (
@@ -135,6 +138,7 @@ linear = define(
     _linear_backward,
     graph_backward=_linear_graph_backward,
     fresh=True,
+    takes_relu=True,
     run=_linear_run,
 )
 

@@ -50,6 +50,19 @@ class Link:
         self.prepare, self.follow = prepare, follow
 
 
+def _joined(links: Sequence[Link]) -> list[Link]:
+    """Let ops that can apply relu on the way do so where it follows."""
+    found: list[Link] = []
+    for link in links:
+        before = found[-1] if found else link
+        if link.op.name == "relu" and before.op.takes_relu and "relu" not in before.options:
+            options = {**before.options, "relu": True}
+            found[-1] = Link(before.op, before.places, options, before.prepare, before.follow)
+        else:
+            found.append(link)
+    return found
+
+
 class Chain:
     """Links that have run one by one on an input of some shape, strides and dtype.
 
@@ -58,6 +71,7 @@ class Chain:
     """
 
     def __init__(self, links: Sequence[Link]) -> None:
+        links = _joined(links)
         self.places = [place for link in links for place in link.places]
         self.kinds = self._kinds([found[name] for found, name in self.places])
         ends = list(accumulate([len(link.places) for link in links], initial=1))

@@ -121,11 +121,18 @@ def _phases(
 
 
 def conv_forward(
-    x: Array, w: Array, b: Array | None, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    relu: bool = False,
 ) -> Array:
-    """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O)"""
+    """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O), with relu if asked"""
     if not _takes(x, w.ndim):
-        return reference.conv_forward(x, w, b, stride, padding, dilation, groups)
+        return reference.conv_forward(x, w, b, stride, padding, dilation, groups, relu)
     out = [
         (size + lo + hi - d * (k - 1) - 1) // s + 1
         for size, k, s, (lo, hi), d in zip(
@@ -133,11 +140,12 @@ def conv_forward(
         )
     ]
     x, w = _last(x), np.ascontiguousarray(w)
+    b = None if b is None else np.ascontiguousarray(b)
     y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
     if y.size:
         shapes = x.shape, x.strides, w.shape, y.shape, y.strides, x.itemsize
         window = _forward_window(*shapes, stride, padding, dilation, groups)
-        window.forward(x, w, b, y, False)
+        window.forward(x, w, b, y, relu)
     return y
 
 

@@ -34,14 +34,14 @@ def _takes(m: int, k: int, f: int, *arrays: Array | None) -> bool:
     )
 
 
-def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
-    """x (..., K), w (F, K), b (F,) -> (..., F)"""
+def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> Array:
+    """x (..., K), w (F, K), b (F,) -> (..., F), with relu if asked"""
     f, k = w.shape
     m = x.size // (k or 1)
     if not _takes(m, k, f, x, w, b):
-        return reference.linear_forward(x, w, b)
+        return reference.linear_forward(x, w, b, relu)
     y = np.empty((*x.shape[:-1], f), x.dtype)
-    _product(m, k, f, k, 1).forward(x, w, b, y, False)
+    _product(m, k, f, k, 1).forward(x, w, b, y, relu)
     return y
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from rushlight.arrays import Array, channels_last_empty
+from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["conv_bias_grad", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -38,9 +39,18 @@ SCATTER_RATIO = 4
 
 
 def conv_forward(
-    x: Array, w: Array, b: Array | None, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    relu: bool = False,
 ) -> Array:
-    """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O)"""
+    """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O), with relu if asked"""
+    if relu:
+        return relu_forward(conv_forward(x, w, b, stride, padding, dilation, groups))
     if x.dtype == np.float16:  # BLAS has no half precision
         wide = None if b is None else b.astype(np.float32)
         args = (stride, padding, dilation, groups)

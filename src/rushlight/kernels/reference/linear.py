@@ -8,15 +8,18 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.arrays import Array, last_rows
+from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]
 
 
-def linear_forward(x: Array, w: Array, b: Array | None) -> Array:
-    """x (..., K), w (F, K), b (F,) -> (..., F)"""
+def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> Array:
+    """x (..., K), w (F, K), b (F,) -> (..., F), with relu if asked"""
     y = np.dot(x if x.ndim < 3 else last_rows(x), w.T)
     if b is not None:
         y += b
+    if relu:
+        y = relu_forward(y)
     return y if x.ndim < 3 else y.reshape((*x.shape[:-1], w.shape[0]))
 
 
