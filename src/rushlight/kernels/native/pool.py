@@ -8,7 +8,6 @@ put in its terms. An array whose channels do not come last is one of many sample
 from __future__ import annotations
 
 from functools import lru_cache
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -72,7 +71,7 @@ def _pool(shape: Ints, last: bool, lines: list[Line], step: Ints, override: int 
         divisors = tuple([(override if d == 2 else 1,) * len(x) for d, x in enumerate(divisors)])
     fill = [1] * empty
     return native.Pool(
-        samples, channels, fill + size, fill + [*step], firsts, counts, divisors, whole
+        samples, channels, [*fill, *size], [*fill, *step], firsts, counts, divisors, whole
     )
 
 
