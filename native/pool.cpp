@@ -1,14 +1,407 @@
-// Pooling.
+// Pooling of channels-last arrays in up to three dims.
+//
+// The cells of a window are a list of distances from its first cell; few lists serve all windows,
+// as only those at the border, or of uneven adaptive windows, differ. Channels are taken in pieces
+// of vectors, and each piece of a row of windows at once, so that what neighbours share stays near.
+// Planes (arrays of one channel) are turned into channels, as many as a vector has lanes.
 #include "pool.h"
+
+#include <algorithm>
+#include <memory>
+#include <type_traits>
 
 #include "simd.h"
 #include "threads.h"
 
 namespace rl::RL_LEVEL {
+namespace {
+
+constexpr long TASK = 1 << 16;  // cells of windows, times channels, of a task
+constexpr long RUN = 64;        // numbers added up in a row: sums of sums lose fewer bits
+
+template <class T, int L>
+struct LanesOf {
+    typedef T type __attribute__((vector_size(L * sizeof(T))));
+};
+template <class T, int L>
+using Lanes = typename LanesOf<T, L>::type;
+
+// Integers as wide as T: what comparisons of its vectors give.
+template <class T>
+using Int = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+
+template <int L, class T>
+Lanes<T, L> get(const T* p) {
+    Lanes<T, L> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+}
+template <class T, class V>
+void put(T* p, V v) {
+    std::memcpy(p, &v, sizeof v);
+}
+
+// Call f<L, V>(c) for the channels from c on in pieces of V vectors of L lanes, the widest first.
+template <class T, int L, class F>
+void narrow_pieces(long c, long channels, F&& f) {
+    if (channels - c >= L) {
+        f.template operator()<L, 1>(c);
+        c += L;
+    }
+    if constexpr (L > 1) narrow_pieces<T, L / 2>(c, channels, f);
+}
+template <class T, class F>
+void pieces(long channels, F&& f) {
+    long c = 0;
+    for (; channels - c >= 4 * W<T>; c += 4 * W<T>) f.template operator()<W<T>, 4>(c);
+    for (; channels - c >= W<T>; c += W<T>) f.template operator()<W<T>, 1>(c);
+    if (c < channels) narrow_pieces<T, W<T> / 2>(c, channels, f);
+}
+
+struct Window {
+    long out, first;   // its output cell and its first input cell, in the sample
+    const long* taps;  // its cells, as distances from the first
+    long count;
+};
+
+class Windows {
+  public:
+    explicit Windows(const Pool& s) : s(s) {
+        std::vector<long> counts[3];
+        for (int d = 0; d < 3; d++) {
+            for (long count : s.count[d]) {
+                auto found = std::find(counts[d].begin(), counts[d].end(), count);
+                kind[d].push_back(found - counts[d].begin());
+                if (found == counts[d].end()) counts[d].push_back(count);
+            }
+            kinds[d] = counts[d].size();
+        }
+        for (long a : counts[0])
+            for (long b : counts[1])
+                for (long c : counts[2]) {
+                    auto& taps = lists.emplace_back();
+                    for (long i = 0; i < a; i++)
+                        for (long j = 0; j < b; j++)
+                            for (long k = 0; k < c; k++)
+                                taps.push_back(cell(i * s.step[0], j * s.step[1], k * s.step[2]));
+                    most = std::max(most, a * b * c);
+                }
+        lines = s.first[1].size();
+        columns = s.first[2].size();
+        rows = s.first[0].size() * lines;
+        cells = s.size[0] * s.size[1] * s.size[2];
+    }
+
+    // Call f(window) for the windows of a row, the last one first.
+    template <class F>
+    void row(long row, F&& f) const {
+        long d = row / lines, h = row % lines, corner = lowest(row) * s.size[2];
+        const std::vector<long>* near = &lists[(kind[0][d] * kinds[1] + kind[1][h]) * kinds[2]];
+        for (long w = columns - 1; w >= 0; w--) {
+            const std::vector<long>& taps = near[kind[2][w]];
+            f(Window{row * columns + w, corner + s.first[2][w], taps.data(), (long)taps.size()});
+        }
+    }
+
+    // The first row of the input that a row of windows looks at.
+    long lowest(long row) const {
+        return s.first[0][row / lines] * s.size[1] + s.first[1][row % lines];
+    }
+
+    long outs() const { return rows * columns; }
+
+    long rows, columns, cells;  // of a sample: rows of windows, windows of a row, input cells
+    long most = 1;              // cells of a window
+
+  private:
+    long cell(long d, long h, long w) const { return (d * s.size[1] + h) * s.size[2] + w; }
+
+    const Pool& s;
+    long lines;
+    std::vector<long> kind[3];  // of windows of equal count, by output cell
+    long kinds[3];
+    std::vector<std::vector<long>> lists;  // of taps, by kind
+};
+
+// ---- planes to channels and back
+
+// Transpose W vectors: each round interleaves the first half with the second.
+template <class U>
+void turn(Vec<U> (&r)[W<U>]) {
+    Vec<Int<U>> low, high;
+    for (int i = 0; i < W<U>; i++) {
+        low[i] = i / 2 + i % 2 * W<U>;
+        high[i] = low[i] + W<U> / 2;
+    }
+    for (int round = 1; round < W<U>; round *= 2) {
+        Vec<U> next[W<U>];
+        for (int i = 0; i < W<U> / 2; i++) {
+            next[2 * i] = __builtin_shuffle(r[i], r[i + W<U> / 2], low);
+            next[2 * i + 1] = __builtin_shuffle(r[i], r[i + W<U> / 2], high);
+        }
+        std::copy(next, next + W<U>, r);
+    }
+}
+
+// planes (R, cells) -> lanes (cells, R); where there are fewer planes the last one is repeated.
+template <int R, class U>
+void to_lanes(const U* planes, long count, long cells, U* lanes) {
+    const U* plane[R];
+    for (long r = 0; r < R; r++) plane[r] = planes + std::min(r, count - 1) * cells;
+    long c = 0;
+    for (; c + W<U> <= cells; c += W<U>)
+        for (int r = 0; r < R; r += W<U>) {
+            Vec<U> tile[W<U>];
+            for (int i = 0; i < W<U>; i++) tile[i] = load(plane[r + i] + c);
+            turn<U>(tile);
+            for (int i = 0; i < W<U>; i++) store(lanes + (c + i) * R + r, tile[i]);
+        }
+    for (; c < cells; c++)
+        for (int r = 0; r < R; r++) lanes[c * R + r] = plane[r][c];
+}
+
+// The inverse.
+template <int R, class U>
+void to_planes(const U* lanes, long count, long cells, U* planes) {
+    long c = 0;
+    for (; c + W<U> <= cells; c += W<U>)
+        for (int r = 0; r < std::min<long>(R, count); r += W<U>) {
+            Vec<U> tile[W<U>];
+            for (int i = 0; i < W<U>; i++) tile[i] = load(lanes + (c + i) * R + r);
+            turn<U>(tile);
+            for (int i = 0; i < std::min<long>(W<U>, count - r); i++)
+                store(planes + (r + i) * cells + c, tile[i]);
+        }
+    for (; c < cells; c++)
+        for (int r = 0; r < std::min<long>(R, count); r++) planes[r * cells + c] = lanes[c * R + r];
+}
+
+// ---- what all kernels have in common
+
+template <class U>
+struct Block {
+    U* data;
+    long cells;  // of a sample
+};
+
+// The work of a task: rows of windows in one sample.
+struct Part {
+    long from, to, channels;
+};
+
+// Call body(part, in..., out) with pointers to the arrays of a sample. `apart`: rows of windows do
+// not write to the same cells of `out`, so that tasks may share a sample.
+template <class T, class U, class Body, class... In>
+void run(const Pool& s, const Windows& windows, bool apart, Body&& body, Block<U> out,
+         Block<const In>... in) {
+    if (s.channels > 1) {
+        long row = windows.columns * windows.most * s.channels;
+        long size = apart ? std::clamp(TASK / row, 1L, windows.rows) : windows.rows;
+        long parts = (windows.rows + size - 1) / size, units = s.samples * parts;
+        long group = std::max(1L, TASK / (size * row));
+        parallel((units + group - 1) / group, [&](long task) {
+            for (long unit = task * group; unit < std::min(units, (task + 1) * group); unit++) {
+                long from = unit % parts * size, sample = unit / parts * s.channels;
+                body(Part{from, std::min(windows.rows, from + size), s.channels},
+                     in.data + sample * in.cells..., out.data + sample * out.cells);
+            }
+        });
+        return;
+    }
+    constexpr int R = W<T>;
+    parallel((s.samples + R - 1) / R, [&](long task) {
+        long sample = task * R, count = std::min<long>(R, s.samples - sample);
+        auto lanes = [&]<class I>(Block<const I> a) {
+            std::unique_ptr<I[]> turned(new I[a.cells * R]);
+            to_lanes<R>(a.data + sample * a.cells, count, a.cells, turned.get());
+            return turned;
+        };
+        std::unique_ptr<U[]> result(new U[out.cells * R]);
+        body(Part{0, windows.rows, R}, lanes(in).get()..., result.get());
+        to_planes<R>(result.get(), count, out.cells, out.data + sample * out.cells);
+    });
+}
+
+// Call op<L, V>(window, c) for the windows of a part and pieces of channels, the last window first.
+template <class T, class Before, class Op>
+void each_window(const Windows& windows, const Part& part, Before&& before, Op&& op) {
+    for (long row = part.to - 1; row >= part.from; row--) {
+        before(row);
+        pieces<T>(part.channels, [&]<int L, int V>(long c) {
+            windows.row(row, [&](const Window& w) { op.template operator()<L, V>(w, c); });
+        });
+    }
+}
+
+template <class T, class Op>
+void each_window(const Windows& windows, const Part& part, Op&& op) {
+    each_window<T>(windows, part, [](long) {}, op);
+}
+
+// The same where op adds to dx (which is cleared just before) if windows may share cells. Windows
+// go backwards because then sums are added up in the order of the reference.
+template <bool WHOLE, class T, class Op>
+void each_share(const Pool& s, const Windows& windows, const Part& part, T* dx, Op&& op) {
+    long pitch = s.size[2] * part.channels, clean = s.size[0] * s.size[1];
+    auto clear = [&](long row) {
+        if (WHOLE || row >= clean) return;
+        std::fill(dx + row * pitch, dx + clean * pitch, T(0));
+        clean = row;
+    };
+    each_window<T>(windows, part, [&](long row) { clear(windows.lowest(row)); }, op);
+    clear(0);
+}
+
+template <bool WHOLE, class T, class V>
+void give(T* cell, V v) {
+    put(cell, WHOLE ? v : get<sizeof(V) / sizeof(T)>(cell) + v);
+}
+
+// ---- maximum
+
+template <class T>
+void max_forward(const Pool& s, const T* x, T* y) {
+    Windows windows(s);
+    auto body = [&](const Part& part, const T* x, T* y) {
+        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
+            const T* cells = x + w.first * part.channels + c;
+            Lanes<T, L> best[V];
+            for (int v = 0; v < V; v++) best[v] = -__builtin_inf() - Lanes<T, L>{};
+            for (long t = 0; t < w.count; t++)
+                for (int v = 0; v < V; v++) {
+                    auto a = get<L>(cells + w.taps[t] * part.channels + v * L);
+                    best[v] = ((a > best[v]) | (a != a)) ? a : best[v];
+                }
+            for (int v = 0; v < V; v++) put(y + w.out * part.channels + c + v * L, best[v]);
+        });
+    };
+    run<T, T>(s, windows, true, body, {y, windows.outs()}, Block<const T>{x, windows.cells});
+}
+
+// Which tap of a window holds its maximum y: the first of equals, the last of NaNs; -1 if none.
+template <int L, class T>
+Lanes<Int<T>, L> winner(const Window& w, const T* cells, long channels, Lanes<T, L> y, bool nan) {
+    Lanes<Int<T>, L> found = ~Lanes<Int<T>, L>{}, tap = Int<T>(w.count - 1) - Lanes<Int<T>, L>{};
+    for (long t = w.count - 1; t >= 0; t--, tap -= 1)
+        found = get<L>(cells + w.taps[t] * channels) == y ? tap : found;
+    if (nan)
+        for (long t = 0; t < w.count; t++) {
+            auto a = get<L>(cells + w.taps[t] * channels);
+            found = a != a ? Int<T>(t) - Lanes<Int<T>, L>{} : found;
+        }
+    return found;
+}
+
+template <class T>
+bool has_nan(const T* p, long n) {
+    int found = 0;
+    for (long i = 0; i < n; i++) found |= p[i] != p[i];
+    return found;
+}
+
+template <class T>
+void max_indices(const Pool& s, const T* x, const T* y, int64_t* index) {
+    Windows windows(s);
+    auto body = [&](const Part& part, const T* x, const T* y, int64_t* index) {
+        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
+            for (int v = 0; v < V; v++, c += L) {
+                const T* cells = x + w.first * part.channels + c;
+                long at = w.out * part.channels + c;
+                auto tap = winner<L>(w, cells, part.channels, get<L>(y + at), true);
+                for (int l = 0; l < L; l++)
+                    index[at + l] = w.first + (tap[l] < 0 ? 0 : w.taps[tap[l]]);
+            }
+        });
+    };
+    run<T, int64_t>(s, windows, true, body, {index, windows.outs()},
+                    Block<const T>{x, windows.cells}, Block<const T>{y, windows.outs()});
+}
+
+template <bool WHOLE, class T>
+void max_grad(const Pool& s, const T* g, const T* x, const T* y, T* dx) {
+    Windows windows(s);
+    auto body = [&](const Part& part, const T* g, const T* x, const T* y, T* dx) {
+        long begin = part.from * windows.columns, end = part.to * windows.columns;
+        bool nan = has_nan(y + begin * part.channels, (end - begin) * part.channels);
+        each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, long c) {
+            for (int v = 0; v < V; v++, c += L) {
+                long from = w.first * part.channels + c, at = w.out * part.channels + c;
+                auto won = winner<L>(w, x + from, part.channels, get<L>(y + at), nan);
+                auto share = get<L>(g + at);
+                Lanes<Int<T>, L> tap{};
+                for (long t = 0; t < w.count; t++, tap += 1)
+                    give<WHOLE>(dx + from + w.taps[t] * part.channels,
+                                won == tap ? share : Lanes<T, L>{});
+            }
+        });
+    };
+    run<T, T>(s, windows, WHOLE, body, {dx, windows.cells}, Block<const T>{g, windows.outs()},
+              Block<const T>{x, windows.cells}, Block<const T>{y, windows.outs()});
+}
+
+// ---- average
+
+template <class T>
+std::vector<T> divisors(const Pool& s) {
+    std::vector<T> products;
+    for (double a : s.divisor[0])
+        for (double b : s.divisor[1])
+            for (double c : s.divisor[2]) products.push_back(T(a * b * c));
+    return products;
+}
+
+template <class T>
+void avg_forward(const Pool& s, const T* x, T* y) {
+    Windows windows(s);
+    std::vector<T> divisor = divisors<T>(s);
+    auto body = [&](const Part& part, const T* x, T* y) {
+        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
+            const T* cells = x + w.first * part.channels + c;
+            Lanes<T, L> total[V] = {};
+            for (long t = 0; t < w.count;) {
+                Lanes<T, L> sum[V] = {};
+                for (long end = std::min(w.count, t + RUN); t < end; t++)
+                    for (int v = 0; v < V; v++)
+                        sum[v] += get<L>(cells + w.taps[t] * part.channels + v * L);
+                for (int v = 0; v < V; v++) total[v] += sum[v];
+            }
+            for (int v = 0; v < V; v++)
+                put(y + w.out * part.channels + c + v * L, total[v] / divisor[w.out]);
+        });
+    };
+    run<T, T>(s, windows, true, body, {y, windows.outs()}, Block<const T>{x, windows.cells});
+}
+
+template <bool WHOLE, class T>
+void avg_grad(const Pool& s, const T* g, T* dx) {
+    Windows windows(s);
+    std::vector<T> divisor = divisors<T>(s);
+    auto body = [&](const Part& part, const T* g, T* dx) {
+        each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, long c) {
+            Lanes<T, L> share[V];
+            for (int v = 0; v < V; v++)
+                share[v] = get<L>(g + w.out * part.channels + c + v * L) / divisor[w.out];
+            for (long t = 0; t < w.count; t++)
+                for (int v = 0; v < V; v++)
+                    give<WHOLE>(dx + (w.first + w.taps[t]) * part.channels + c + v * L, share[v]);
+        });
+    };
+    run<T, T>(s, windows, WHOLE, body, {dx, windows.cells}, Block<const T>{g, windows.outs()});
+}
+
+}  // namespace
 
 template <class T>
 void fill_pool(PoolKernels<T>& k) {
-    (void)k;
+    k.max_forward = max_forward<T>;
+    k.max_indices = max_indices<T>;
+    k.max_grad = [](const Pool& s, const T* g, const T* x, const T* y, T* dx) {
+        (s.whole ? max_grad<true, T> : max_grad<false, T>)(s, g, x, y, dx);
+    };
+    k.avg_forward = avg_forward<T>;
+    k.avg_grad = [](const Pool& s, const T* g, T* dx) {
+        (s.whole ? avg_grad<true, T> : avg_grad<false, T>)(s, g, dx);
+    };
 }
 template void fill_pool(PoolKernels<float>&);
 template void fill_pool(PoolKernels<double>&);
