@@ -12,9 +12,9 @@ from typing import Any
 
 from rushlight.errors import explain
 
-__all__ = ["CHOICE", "native"]
+__all__ = ["CHOICE", "missing", "native"]
 
-CHOICE = os.environ.get("RUSHLIGHT_KERNELS", "auto")
+CHOICE = os.environ.get("RUSHLIGHT_KERNELS") or "auto"
 if CHOICE not in ("numpy", "native", "auto"):
     raise ValueError(
         explain(
@@ -26,10 +26,14 @@ if CHOICE not in ("numpy", "native", "auto"):
     )
 
 native: Any = None
+missing = "RUSHLIGHT_KERNELS=numpy"  # why there is none
 if CHOICE != "numpy":
     try:
         native = importlib.import_module("rushlight._native")
+        missing = ""
     except ImportError as error:
+        built = not isinstance(error, ModuleNotFoundError)
+        missing = str(error) if built else "it was not built: there was no C++ compiler"
         if CHOICE == "native":
             raise ImportError(
                 explain(
