@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import rushlight as rl
-from rushlight import threads
+from rushlight import compiled, threads
 from rushlight.errors import MissingExtra
 
 
@@ -42,7 +42,7 @@ def test_without_threadpoolctl_setting_names_the_extra_and_asking_still_works(mo
     monkeypatch.setattr(importlib, "import_module", without)
     with pytest.raises(MissingExtra, match=r"rushlight\[cli\]"):
         rl.set_num_threads(1)
-    for name in threads._VARIABLES:
+    for name in compiled._VARIABLES:
         monkeypatch.delenv(name, raising=False)
     assert rl.get_num_threads() >= 1
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")

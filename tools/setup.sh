@@ -31,3 +31,5 @@ fi
 
 [ -x .venv/bin/pip ] || "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$extra]"
+.venv/bin/python -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("rushlight._native"))' ||
+    echo "setup: no C++ compiler worked here, so the native kernels were left out; everything runs on NumPy" >&2

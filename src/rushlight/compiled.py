@@ -12,9 +12,9 @@ from typing import Any
 
 from rushlight.errors import explain
 
-__all__ = ["CHOICE", "native"]
+__all__ = ["CHOICE", "default_threads", "missing", "native"]
 
-CHOICE = os.environ.get("RUSHLIGHT_KERNELS", "auto")
+CHOICE = os.environ.get("RUSHLIGHT_KERNELS") or "auto"
 if CHOICE not in ("numpy", "native", "auto"):
     raise ValueError(
         explain(
@@ -25,11 +25,30 @@ if CHOICE not in ("numpy", "native", "auto"):
         )
     )
 
+_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def default_threads() -> int:
+    """Return what the environment says, or else the number of cores that the process may use."""
+    for name in _VARIABLES:
+        value = os.environ.get(name, "")
+        if value.isdecimal() and int(value) > 0:
+            return int(value)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 native: Any = None
+missing = "RUSHLIGHT_KERNELS=numpy"  # why there is none
 if CHOICE != "numpy":
     try:
         native = importlib.import_module("rushlight._native")
+        native.set_threads(default_threads())
+        missing = ""
     except ImportError as error:
+        built = not isinstance(error, ModuleNotFoundError)
+        missing = str(error) if built else "it was not built: there was no C++ compiler"
         if CHOICE == "native":
             raise ImportError(
                 explain(

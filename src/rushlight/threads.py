@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import importlib
 import operator
-import os
 from typing import Any
 
 import numpy  # noqa: F401  (its BLAS must be in memory before a limit can be set on it)
 
-from rushlight.compiled import native
+from rushlight.compiled import default_threads, native
 from rushlight.errors import MissingExtra, explain
 
 __all__ = ["blas_info", "get_num_threads", "set_num_threads"]
-
-_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 def set_num_threads(n: int) -> None:
@@ -62,18 +59,7 @@ def get_num_threads() -> int:
     found = [int(pool["num_threads"]) for pool in blas_info()]
     if found:
         return max(found)
-    return _default()
-
-
-def _default() -> int:
-    """Return what the environment says, or else the number of cores that the process may use."""
-    for name in _VARIABLES:
-        value = os.environ.get(name, "")
-        if value.isdecimal() and int(value) > 0:
-            return int(value)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return default_threads()
 
 
 def blas_info() -> list[dict[str, Any]]:
@@ -89,7 +75,3 @@ def _threadpoolctl() -> Any:
         return importlib.import_module("threadpoolctl")
     except ImportError:
         return None
-
-
-if native is not None:
-    native.set_threads(_default())

@@ -4,6 +4,7 @@ import errno
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 
 import rushlight as rl
-from rushlight import nn
+from rushlight import kernels, nn
+from rushlight.compiled import CHOICE, missing, native
 from rushlight.train import History
 
 pytest.importorskip("typer")
@@ -57,7 +59,14 @@ def test_info_names_versions_kernels_threads_and_data(capsys):
         *found
     }
     assert np.__version__ in found["numpy"]
-    assert "RUSHLIGHT_KERNELS" in found["kernels"]
+    assert "from numpy" in found["kernels"]
+    if native is None:
+        assert missing in found["kernels"]
+    else:
+        assert f"RUSHLIGHT_KERNELS={CHOICE}" in found["kernels"]
+        rows = found[f"native {native.level()}"], found["left to numpy"]
+        for name in kernels.names():
+            assert sum(name in re.split(", | +", row) for row in rows) == 1
 
 
 def test_help_is_printed_where_a_command_is_missing(capsys):

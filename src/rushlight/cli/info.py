@@ -8,11 +8,10 @@ import platform
 import re
 import sys
 import warnings
-from collections import Counter
 
 from rushlight import kernels
 from rushlight._version import __version__
-from rushlight.compiled import CHOICE, native
+from rushlight.compiled import CHOICE, missing, native
 from rushlight.data import MNIST, SampleDataWarning
 from rushlight.threads import blas_info, get_num_threads
 
@@ -28,7 +27,7 @@ def describe() -> str:
         ("numpy", importlib.metadata.version("numpy")),
         ("scipy", importlib.metadata.version("scipy")),
         *((f"extra {extra}", ", ".join(map(_found, names))) for extra, names in _extras().items()),
-        ("kernels", _kernels()),
+        *_kernels(),
         ("BLAS", _blas()),
         ("threads", str(get_num_threads())),
         ("MNIST", _mnist()),
@@ -58,11 +57,19 @@ def _extras() -> dict[str, list[str]]:
     return extras
 
 
-def _kernels() -> str:
-    sources = Counter(kernels.source(name) for name in kernels.names())
-    shares = ", ".join(f"{count} from {source}" for source, count in sources.most_common())
-    built = "no compiled extension" if native is None else f"compiled for {native.level()}"
-    return f"{shares}; {built} (RUSHLIGHT_KERNELS={CHOICE})"
+def _kernels() -> list[tuple[str, str]]:
+    """Say what runs: the compiled kernels with their level, and what is left to NumPy."""
+    if native is None:
+        return [("kernels", f"all {len(kernels.names())} from numpy; no compiled ones ({missing})")]
+    found: dict[str, list[str]] = {"native": [], "numpy": []}
+    for name in kernels.names():
+        found[kernels.source(name)].append(name)
+    counts = ", ".join(f"{len(names)} from {source}" for source, names in found.items())
+    return [
+        ("kernels", f"{counts} (RUSHLIGHT_KERNELS={CHOICE})"),
+        (f"native {native.level()}", ", ".join(found["native"]) or "-"),
+        ("left to numpy", ", ".join(found["numpy"]) or "-"),
+    ]
 
 
 def _blas() -> str:

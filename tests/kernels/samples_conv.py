@@ -1,0 +1,130 @@
+"""Samples of convolution: sizes around the vectors and tiles, every option, values that are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tests.kernels.native import Sample, normal
+
+# (N, G*C, *S), G*F, kernel, stride, padding, dilation, groups
+NONE1, NONE2, SAME2 = ((0, 0),), ((0, 0),) * 2, ((1, 1),) * 2
+SMALL: list[tuple[Any, ...]] = [
+    ((1, 1, 1), 1, (1,), (1,), NONE1, (1,), 1),
+    ((2, 3, 9), 4, (3,), (1,), ((1, 1),), (1,), 1),
+    ((3, 7, 31), 13, (5,), (3,), ((2, 0),), (2,), 1),
+    ((1, 513, 5), 3, (3,), (1,), ((1, 1),), (1,), 1),
+    ((1, 3, 5), 513, (3,), (1,), ((1, 1),), (1,), 1),
+    ((2, 1, 4, 4), 1, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((2, 1, 1, 1), 17, (1, 1), (1, 1), NONE2, (1, 1), 1),
+    ((2, 3, 1, 1), 5, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((3, 7, 5, 11), 5, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((2, 8, 7, 13), 16, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((1, 16, 3, 15), 31, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((1, 9, 2, 29), 33, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((1, 513, 3, 2), 7, (1, 1), (1, 1), NONE2, (1, 1), 1),
+    ((1, 5, 2, 3), 513, (2, 2), (1, 1), NONE2, (1, 1), 1),
+    ((2, 3, 9, 11), 4, (2, 2), (3, 4), ((0, 0), (1, 1)), (1, 1), 1),
+    ((2, 3, 9, 8), 2, (3, 2), (1, 1), ((2, 2), (1, 1)), (2, 3), 1),
+    ((2, 3, 9, 9), 2, (3, 3), (2, 3), ((2, 2), (2, 2)), (2, 2), 1),
+    ((2, 3, 5, 5), 2, (2, 4), (1, 1), ((0, 1), (1, 2)), (1, 1), 1),
+    ((1, 2, 3, 3), 2, (2, 2), (1, 1), ((3, 3), (4, 4)), (1, 1), 1),
+    ((2, 3, 8, 9), 4, (3, 3), (1, 1), ((-1, 0), (1, -2)), (1, 1), 1),
+    ((2, 3, 8, 9), 4, (3, 3), (2, 2), ((-2, 3), (-1, -1)), (1, 1), 1),
+    ((2, 3, 7, 7), 4, (2, 2), (5, 5), NONE2, (1, 1), 1),
+    ((2, 6, 5, 5), 4, (3, 3), (1, 1), SAME2, (1, 1), 2),
+    ((2, 34, 3, 3), 34, (3, 3), (1, 1), SAME2, (1, 1), 2),
+    ((2, 5, 6, 6), 5, (3, 3), (1, 1), SAME2, (1, 1), 5),
+    ((1, 67, 4, 5), 67, (3, 3), (2, 2), SAME2, (1, 1), 67),
+    ((2, 3, 6, 6), 6, (3, 3), (1, 1), SAME2, (1, 1), 3),
+    ((2, 4, 5, 6), 6, (1, 1), (2, 2), NONE2, (1, 1), 2),
+    ((2, 3, 4, 4), 4, (4, 4), (1, 1), NONE2, (1, 1), 1),
+    ((0, 3, 5, 5), 4, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((2, 2, 4, 5, 4), 3, (2, 3, 2), (1, 2, 1), ((1, 1), (1, 1), (0, 0)), (1, 1, 2), 1),
+    ((1, 4, 4, 4, 4), 2, (3, 3, 3), (2, 1, 1), ((1, 1),) * 3, (1, 1, 1), 2),
+    ((1, 17, 2, 3, 5), 9, (1, 2, 3), (1, 1, 1), ((0, 1), (1, 0), (-1, 2)), (1, 1, 1), 1),
+]
+LARGE: list[tuple[Any, ...]] = [
+    ((8, 16, 14, 14), 32, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((16, 1, 28, 28), 16, (3, 3), (2, 2), SAME2, (1, 1), 1),
+    ((5, 37, 13, 11), 41, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((2, 513, 7, 7), 33, (1, 1), (1, 1), NONE2, (1, 1), 1),
+    ((4, 64, 15, 15), 64, (3, 3), (1, 1), SAME2, (1, 1), 64),
+    ((3, 24, 300), 24, (5,), (1,), ((2, 2),), (1,), 3),
+    ((2, 6, 9, 11, 10), 18, (3, 3, 3), (1, 1, 1), ((1, 1),) * 3, (1, 1, 1), 1),
+]
+SAMPLES: dict[str, list[Sample]] = {
+    "conv_forward": [],
+    "conv_input_grad": [],
+    "conv_weight_grad": [],
+}
+
+
+def out_size(
+    size: tuple[int, ...], kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> tuple[int, ...]:
+    return tuple(
+        (n + lo + hi - d * (k - 1) - 1) // s + 1
+        for n, k, s, (lo, hi), d in zip(size, kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def calls(case: tuple[Any, ...], large: bool = False) -> dict[str, list[Sample]]:
+    """The samples of one case, by kernel."""
+    shape, features, kernel, stride, padding, dilation, groups = case
+    geometry = (stride, padding, dilation, groups)
+    out = (shape[0], features, *out_size(shape[2:], kernel, stride, padding, dilation))
+    x, g = normal(*shape), normal(*out, seed=1)
+    w, b = normal(features, shape[1] // groups, *kernel, seed=2), normal(features, seed=3)
+    return {
+        "conv_forward": [
+            Sample((x, w, b, *geometry), large=large),
+            Sample((x, w, None, *geometry), large=large),
+        ],
+        "conv_input_grad": [Sample((g, w, x.shape, *geometry), large=large)],
+        "conv_weight_grad": [Sample((x, g, w.shape, *geometry), large=large)],
+    }
+
+
+for _large, _cases in ((False, SMALL), (True, LARGE)):
+    for _case in _cases:
+        for _name, _samples in calls(_case, _large).items():
+            SAMPLES[_name] += _samples
+
+
+def _with(a: Any, *values: float) -> Any:
+    """A copy with some cells, each in another sample and place, of other values."""
+    a = a.copy()
+    for i, value in enumerate(values):
+        a[(i % len(a), *(n // 2 for n in a.shape[1:]))] = value
+    return a
+
+
+def _specials() -> None:
+    """NaN and infinities stay in the cells whose windows see them, also beside remainders."""
+    for groups in (1, 3):
+        x, w, g = normal(3, 6, 7, 7), normal(9, 6 // groups, 3, 3), normal(3, 9, 7, 7)
+        values = (np.nan, np.inf, -np.inf)
+        same = ((1, 1), SAME2, (1, 1), groups)
+        SAMPLES["conv_forward"] += [
+            Sample((_with(x, *values), w, normal(9), *same)),
+            Sample((x, _with(w, *values), normal(9), *same)),
+            Sample((x, w, _with(normal(9), *values), *same)),
+        ]
+        SAMPLES["conv_input_grad"] += [
+            Sample((_with(g, *values), w, x.shape, *same)),
+            Sample((g, _with(w, *values), x.shape, *same)),
+        ]
+        SAMPLES["conv_weight_grad"] += [
+            Sample((_with(x, np.nan), g, w.shape, *same)),
+            Sample((_with(x, np.inf), g, w.shape, *same)),
+            Sample((x, _with(g, -np.inf), w.shape, *same)),
+        ]
+
+
+_specials()
+
+# Rows that output_padding adds to a transposed convolution: no window sees them.
+SAMPLES["conv_input_grad"] += [
+    Sample((normal(2, 4, 3, 3), normal(4, 2, 2, 2), (2, 2, 10, 9), (3, 3), NONE2, (1, 1), 1))
+]

@@ -1,0 +1,220 @@
+"""Every compiled kernel against its reference, on every level of instructions that runs here."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.kernels.native import LAYOUTS, Sample, difference, levels
+from tests.kernels.samples_conv import calls
+
+from rushlight.compiled import native
+from rushlight.kernels.reference import REFERENCE, conv
+
+if native is None:
+    pytest.skip("there is no compiled extension here", allow_module_level=True)
+
+from rushlight.kernels.native import NATIVE
+
+SAMPLES: dict[str, list[Sample]] = {}
+for _path in sorted(Path(__file__).parent.glob("samples_*.py")):
+    SAMPLES |= importlib.import_module(f"tests.kernels.{_path.stem}").SAMPLES
+
+# Layouts that a kernel does not take yet: a bias that is not contiguous, strides between elements.
+DEFECTS = {
+    "conv_forward": {"sliced", "inner", "backwards", "spread", "field"},
+    "conv_input_grad": {"field"},
+    "conv_weight_grad": {"field"},
+}
+
+LIMITS = {"float32": 1e-5, "float64": 1e-12}
+LEVELS = levels()
+every_kernel = pytest.mark.parametrize("name", sorted(NATIVE.keys() & SAMPLES.keys()))
+every_level = pytest.mark.parametrize("level", LEVELS)
+every_dtype = pytest.mark.parametrize("dtype", LIMITS)
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    best, count = native.level(), native.threads()
+    # the reference's other way to the input gradient does not know negative padding
+    monkeypatch.setattr(conv, "SCATTER_RATIO", 1 << 30)
+    with np.errstate(all="ignore"):  # as the tape runs kernels: inf and nan are values
+        yield
+    native.choose_level(best)
+    native.set_threads(count)
+
+
+@contextmanager
+def said(name: str, i: int, sample: Sample, layout: str = "C") -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        shapes = [np.shape(a) if isinstance(a, np.ndarray) else a for a in sample.args]
+        error.add_note(f"sample {i} of {name}: {shapes} {sample.options}, arrays {layout}")
+        raise
+
+
+def run(table: dict[str, Any], name: str, sample: Sample) -> list[Any]:
+    """Call a kernel; return its results and then its arguments, which it may have written."""
+    result = table[name](*sample.args, **sample.options)
+    results = result if isinstance(result, (tuple, list)) else [result]
+    return [*results, *sample.args]
+
+
+def laid(sample: Sample, layout: str) -> Sample:
+    """Return the sample with its arrays laid out otherwise."""
+    args = [
+        LAYOUTS[layout](a) if isinstance(a, np.ndarray) and i not in sample.fixed else a
+        for i, a in enumerate(sample.args)
+    ]
+    return sample._replace(args=tuple(args))
+
+
+def plain(sample: Sample) -> Sample:
+    return sample._replace(args=tuple(copy.deepcopy(a) for a in sample.args))
+
+
+def check(found: list[Any], expected: list[Any], limit: float) -> None:
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        if isinstance(b, (np.ndarray, np.generic)):
+            assert difference(a, b) <= limit
+        else:
+            assert a == b or (a is None and b is None)
+
+
+def bits(results: list[Any]) -> list[Any]:
+    return [a.tobytes() if isinstance(a, np.ndarray) else a for a in results]
+
+
+def test_every_kernel_has_a_reference_and_samples() -> None:
+    assert NATIVE.keys() <= REFERENCE.keys()
+    assert NATIVE.keys() <= SAMPLES.keys()
+
+
+def test_the_best_level_is_taken() -> None:
+    assert native.level() == LEVELS[0]
+    assert LEVELS[-1] == "baseline"
+    assert not native.choose_level("no such level")
+    assert native.level() == LEVELS[0]
+
+
+@every_dtype
+@every_level
+@every_kernel
+def test_equals_the_reference(name: str, level: str, dtype: str) -> None:
+    native.choose_level(level)
+    for i, sample in enumerate(SAMPLES[name]):
+        sample = sample.cast(dtype)
+        with said(name, i, sample):
+            check(run(NATIVE, name, plain(sample)), run(REFERENCE, name, sample), LIMITS[dtype])
+
+
+@every_dtype
+@every_kernel
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_memory_layout_gives_the_same(
+    name: str, layout: str, dtype: str, request: pytest.FixtureRequest
+) -> None:
+    if layout in DEFECTS.get(name, ()):
+        request.applymarker(pytest.mark.xfail(strict=True))
+    for i, sample in enumerate(SAMPLES[name]):
+        if sample.large:
+            continue
+        other = laid(sample.cast(dtype), layout)
+        same = other._replace(args=tuple(copy_plain(a) for a in other.args))
+        with said(name, i, sample, layout):
+            # sums of equal terms: all roundings go one way
+            limit = LIMITS[dtype] * (10 if layout == "spread" else 1)
+            check(run(NATIVE, name, other), run(REFERENCE, name, same), limit)
+
+
+def copy_plain(a: Any) -> Any:
+    return np.array(a, order="C") if isinstance(a, np.ndarray) else a
+
+
+@every_kernel
+def test_arguments_may_be_read_only(name: str) -> None:
+    """Results are fresh, too: they share no memory with the arguments."""
+    for i, sample in enumerate(SAMPLES[name]):
+        if sample.fixed:
+            continue
+        sample = plain(sample)
+        arrays = [a for a in sample.args if isinstance(a, np.ndarray)]
+        for a in arrays:
+            a.flags.writeable = False
+        with said(name, i, sample):
+            results = run(NATIVE, name, sample)[: -len(sample.args)]
+            for result in results:
+                if isinstance(result, np.ndarray):
+                    assert result.flags.writeable
+                    assert not any(np.shares_memory(result, a) for a in arrays)
+
+
+@every_dtype
+@every_level
+@every_kernel
+def test_any_number_of_threads_gives_the_same_bits(name: str, level: str, dtype: str) -> None:
+    native.choose_level(level)
+    for i, sample in enumerate(SAMPLES[name]):
+        sample = sample.cast(dtype)
+        found = []
+        for count in (1, 2, 3, 2):
+            native.set_threads(count)
+            found.append(bits(run(NATIVE, name, plain(sample))))
+        with said(name, i, sample):
+            assert found.count(found[0]) == len(found)
+
+
+@every_kernel
+def test_some_sample_is_enough_for_several_threads(name: str) -> None:
+    assert any(sample.large for sample in SAMPLES[name])
+
+
+sizes = st.sampled_from([1, 2, 3, 5, 7, 8, 13, 16, 17, 29, 33])
+widths = st.sampled_from([1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 65])
+
+
+@st.composite
+def convolutions(draw: Any) -> Any:
+    """A case as in samples_conv.py."""
+    dims = draw(st.integers(1, 3))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+
+    def each(strategy: Any) -> Any:
+        return tuple(draw(strategy) for _ in range(dims))
+
+    few = st.integers(1, 3)
+    kernel, stride, dilation = each(few), each(few), each(few)
+    padding = each(st.tuples(st.integers(-2, 3), st.integers(-2, 3)))
+    size = tuple(
+        max(1 + max(0, -lo) + max(0, -hi), d * (k - 1) + 1 - lo - hi)
+        + draw(sizes if dims < 3 else few)
+        for k, d, (lo, hi) in zip(kernel, dilation, padding, strict=True)
+    )
+    shape = (draw(st.integers(0, 3)), groups * draw(widths), *size)
+    return (shape, groups * draw(widths), kernel, stride, padding, dilation, groups)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(convolutions(), st.sampled_from(LEVELS), st.sampled_from([*LAYOUTS]))
+def test_any_convolution(case: Any, level: str, layout: str) -> None:
+    before = native.level()
+    try:
+        native.choose_level(level)
+        for name, samples in calls(case).items():
+            for sample in samples if layout not in DEFECTS.get(name, ()) else ():
+                other = laid(sample, layout)
+                same = other._replace(args=tuple(copy_plain(a) for a in other.args))
+                check(run(NATIVE, name, other), run(REFERENCE, name, same), 1e-12)
+    finally:
+        native.choose_level(before)
