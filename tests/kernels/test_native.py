@@ -28,13 +28,6 @@ SAMPLES: dict[str, list[Sample]] = {}
 for _path in sorted(Path(__file__).parent.glob("samples_*.py")):
     SAMPLES |= importlib.import_module(f"tests.kernels.{_path.stem}").SAMPLES
 
-# Layouts that a kernel does not take yet: a bias that is not contiguous, strides between elements.
-DEFECTS = {
-    "conv_forward": {"sliced", "inner", "backwards", "spread", "field"},
-    "conv_input_grad": {"field"},
-    "conv_weight_grad": {"field"},
-}
-
 LIMITS = {"float32": 1e-5, "float64": 1e-12}
 LEVELS = levels()
 every_kernel = pytest.mark.parametrize("name", sorted(NATIVE.keys() & SAMPLES.keys()))
@@ -122,11 +115,7 @@ def test_equals_the_reference(name: str, level: str, dtype: str) -> None:
 @every_dtype
 @every_kernel
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_any_memory_layout_gives_the_same(
-    name: str, layout: str, dtype: str, request: pytest.FixtureRequest
-) -> None:
-    if layout in DEFECTS.get(name, ()):
-        request.applymarker(pytest.mark.xfail(strict=True))
+def test_any_memory_layout_gives_the_same(name: str, layout: str, dtype: str) -> None:
     for i, sample in enumerate(SAMPLES[name]):
         if sample.large:
             continue
@@ -212,7 +201,7 @@ def test_any_convolution(case: Any, level: str, layout: str) -> None:
     try:
         native.choose_level(level)
         for name, samples in calls(case).items():
-            for sample in samples if layout not in DEFECTS.get(name, ()) else ():
+            for sample in samples:
                 other = laid(sample, layout)
                 same = other._replace(args=tuple(copy_plain(a) for a in other.args))
                 check(run(NATIVE, name, other), run(REFERENCE, name, same), 1e-12)

@@ -147,10 +147,19 @@ def _gather(shape, out):
     return Sample((normal(*shape),), {"indices": index}, call)
 
 
+def _with_relu(sample):
+    return sample._replace(
+        options={**sample.options, "relu": True},
+        torch=lambda torch, x: sample.torch(torch, x.relu()),
+        smooth=False,
+    )
+
+
 SAMPLES = {
     "max_pool": [
         *(_max(*args, **options) for args, options in MAX_CASES),
         _max((2, 2, 4, 4), 2, x=np.full((2, 2, 4, 4), -np.inf))._replace(gradient=False),
+        *(_with_relu(_max(*args, **options)) for args, options in MAX_CASES[:4]),
     ],
     "max_pool_with_indices": [_max(*args, indices=True, **options) for args, options in MAX_CASES],
     "avg_pool": [_avg(*args, **options) for args, options in AVG_CASES],

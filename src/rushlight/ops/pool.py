@@ -17,7 +17,7 @@ from rushlight.arrays import channels_last_empty, is_channels_last
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
-from rushlight.ops.elementwise import mask
+from rushlight.ops.elementwise import mask, relu_gradient
 
 __all__ = [
     "adaptive_avg_pool",
@@ -35,6 +35,7 @@ Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 Ints: TypeAlias = tuple[int, ...]
 
+_relu = kernel("relu_forward")
 _max_forward = kernel("max_pool_forward")
 _max_grad = kernel("max_pool_grad")
 _max_indices = kernel("max_pool_indices")
@@ -90,21 +91,44 @@ def _float(where: str, x: Any) -> None:
 
 
 def _max_pool_forward(
-    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out_size: Ints
+    x: Any,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    out_size: Ints,
+    relu: bool = False,
 ) -> Result:
     _check("max_pool", x, len(kernel))
+    return _max_pool_run(x, kernel, stride, padding, dilation, out_size, relu)
+
+
+def _max_pool_run(
+    x: Any,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    out_size: Ints,
+    relu: bool = False,
+) -> Result:
     y = _max_forward(x, kernel, stride, padding, dilation, out_size)
-    return (y,), Saved((x,), (y,), constants=(kernel, stride, padding, dilation))
+    if relu:  # as relu before the maximum would give; backward needs no winners where y is 0
+        y = _relu(y)
+    return (y,), Saved((x,), (y,), ((kernel, stride, padding, dilation), relu))
 
 
 def _max_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    return (_max_grad(grads[0], saved.inputs[0], saved.outputs[0], *saved.constants),)
+    (x,), (y,), (windows, relu) = saved.inputs, saved.outputs, saved.constants
+    g = relu_gradient(grads[0], y) if relu else grads[0]
+    return (_max_grad(g, x, y, *windows),)
 
 
 def _max_pool_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    x, y = mask(saved.inputs[0]), mask(saved.outputs[0])
-    indices = _max_indices(x, y, *saved.constants)
-    return (max_pool_scatter(grads[0], indices=indices, x_shape=x.shape),)
+    (windows, relu), x, y = saved.constants, mask(saved.inputs[0]), mask(saved.outputs[0])
+    g = relu_gradient(grads[0], y) if relu else grads[0]
+    indices = _max_indices(x, y, *windows)
+    return (max_pool_scatter(g, indices=indices, x_shape=x.shape),)
 
 
 max_pool = define(
@@ -113,6 +137,8 @@ max_pool = define(
     _max_pool_backward,
     graph_backward=_max_pool_graph_backward,
     fresh=True,
+    takes_relu=True,
+    run=_max_pool_run,
 )
 
 

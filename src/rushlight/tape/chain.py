@@ -55,12 +55,22 @@ def _joined(links: Sequence[Link]) -> list[Link]:
     found: list[Link] = []
     for link in links:
         before = found[-1] if found else link
+        if link.op.name == "max_pool" and before.op.name == "relu":
+            found[-1] = _with_relu(link)  # the maximum first: then relu has less to do
+        else:
+            found.append(link)
+    links, found = found, []
+    for link in links:
+        before = found[-1] if found else link
         if link.op.name == "relu" and before.op.takes_relu and "relu" not in before.options:
-            options = {**before.options, "relu": True}
-            found[-1] = Link(before.op, before.places, options, before.prepare, before.follow)
+            found[-1] = _with_relu(before)
         else:
             found.append(link)
     return found
+
+
+def _with_relu(link: Link) -> Link:
+    return Link(link.op, link.places, {**link.options, "relu": True}, link.prepare, link.follow)
 
 
 class Chain:

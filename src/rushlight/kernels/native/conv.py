@@ -30,7 +30,8 @@ def _takes(x: Array, w_ndim: int) -> bool:
 def _last(x: Array) -> Array:
     """Return x with adjacent channels, a copy only if it must be."""
     if x.strides[1] == x.itemsize or x.shape[1] == 1:
-        return x
+        if not any([s % x.itemsize for s in x.strides]):  # as in a field of records
+            return x
     out = channels_last_empty(x.shape, x)
     np.copyto(out, x)
     return out
