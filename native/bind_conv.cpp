@@ -6,7 +6,7 @@ namespace {
 struct Window : rl::Conv {
     using Ints = std::vector<long>;
     Window(long n, long groups, long channels, long features, Ints in, Ints out, Ints xs, Ints ys,
-           Ints step, std::vector<Ints> offsets, std::vector<Ints> wts, Ints w) {
+           Ints step, std::vector<Ints> offsets, std::vector<Ints> wts, Ints w, long xc) {
         this->n = n;
         this->groups = groups;
         this->channels = channels;
@@ -25,6 +25,7 @@ struct Window : rl::Conv {
         wf = w[0];
         wc = w[1];
         wg = w[2];
+        this->xc = xc;
     }
 };
 
@@ -32,9 +33,10 @@ struct Window : rl::Conv {
 
 void bind_conv(nb::module_& m) {
     using Ints = Window::Ints;
+    m.attr("FEW_CHANNELS") = rl::FEW_CHANNELS;
     nb::class_<Window>(m, "Conv")
         .def(nb::init<long, long, long, long, Ints, Ints, Ints, Ints, Ints, std::vector<Ints>,
-                      std::vector<Ints>, Ints>())
+                      std::vector<Ints>, Ints, long>())
         .def(
             "forward",
             [](const Window& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {

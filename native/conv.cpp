@@ -19,7 +19,6 @@ namespace {
 constexpr long TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
 constexpr long CHUNK = 224;      // most cells of a task of a forward pass
 constexpr long ROUND = 256;      // cells of a round of a weight gradient: they stay in the cache
-constexpr long FEW = 8;          // channels below which windows are copied
 constexpr long PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr long SUMS = 1 << 19;   // numbers in all their sums
 
@@ -31,7 +30,7 @@ long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
 template <class T>
 class Cells {
   public:
-    Cells(const Conv& s, const T* x, long group) : s(s), x(x + group * s.channels) {
+    Cells(const Conv& s, const T* x, long group) : s(s), x(x + group * s.channels * s.xc) {
         taps = 1;
         for (int d = 0; d < 3; d++) taps *= (long)s.offset[d].size();
         zeros.assign(s.channels, T(0));
@@ -44,7 +43,7 @@ class Cells {
             lowest[d] = *low;
             highest[d] = *high;
         }
-        few = taps > 1 && s.channels < FEW;
+        few = taps > 1 && s.channels < FEW_CHANNELS;
     }
 
     // Write the pointers of `count` cells from cell m on: rows[tap * pitch + i].
@@ -89,7 +88,7 @@ class Cells {
                     const T* line = x + o[0] * s.xs[0] + i * s.xs[1] + j * s.xs[2];
                     for (long c : s.offset[2])
                         for (long k = 0; k < s.channels; k++, column += PITCH)
-                            copy_line(in ? line + k : nullptr, o[3] * s.step[2] + c, length, column);
+                            copy_line(in ? line + k * s.xc : nullptr, o[3] * s.step[2] + c, length, column);
                 }
             done += length;
             o[3] += length - 1;
@@ -293,6 +292,10 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
         long per = (tiles + blocks - 1) / blocks * height;  // channels of a block
         blocks = (channels + per - 1) / per;
 
+        // one block of features whose rows lie at one distance: they are read where they are
+        bool straight = padded == s.features && padded <= V_MAX * W<T> &&
+                        s.ys[2] == s.ys[3] * s.out[2] && s.ys[1] == s.ys[2] * s.out[1] &&
+                        s.ys[0] == s.ys[1] * s.out[0];
         // one share and whole vectors: the sums are dw itself
         bool direct = shares == 1 && padded == s.features;
         T* sums = direct ? target : scratch<T>(SUMMED, shares * depth * padded);
@@ -316,21 +319,24 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 for (long c = first; many && c < last; c += height)
                     for (long i = 0, p = std::min(height, last - c); i < count; i++)
                         std::copy_n(rows[i] + c, p, strips + (c - first) * count + i * p);
-                walk.point_out(m, count, grads, at);
-                panels(s.features, padded, count, at, grad);
+                if (!straight) {
+                    walk.point_out(m, count, grads, at);
+                    panels(s.features, padded, count, at, grad);
+                }
                 auto tile = [&](long t, long c, long f) {
                     int v = padded - f > W<T> ? 2 : 1, p = (int)std::min(height, last - c);
-                    const T* panel = grad + f / (V_MAX * W<T>) * PANEL<T>;
+                    const T* panel = straight ? grads + m * s.ys[3]
+                                              : grad + f / (V_MAX * W<T>) * PANEL<T>;
+                    long step = straight ? s.ys[3] : v * W<T>;
                     T* to = sum + (t * channels + c) * padded + f;
                     if (walk.few)
-                        cells_tile_by_column_of<T>(p, v)(windows + c * PITCH, count, panel, to,
+                        cells_tile_by_column_of<T>(p, v)(windows + c * PITCH, count, panel, step, to,
                                                          padded, more);
                     else if (many)
                         cells_tile_by_row_of<T>(p, v)(strips + (c - first) * count, count, panel, to,
                                                       padded, more);
                     else
-                        cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, v * W<T>, to, padded,
-                                               more);
+                        cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, step, to, padded, more);
                 };
                 // panels that all stay in the cache: finish a row of dw, then the next
                 bool row_by_row = many && count * padded * (long)sizeof(T) <= 1 << 19;

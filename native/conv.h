@@ -12,12 +12,16 @@ struct Conv {
     long n = 0, groups = 1;
     long channels = 0, features = 0;  // of one group
     long in[3], out[3];
-    long xs[4], ys[4];                // strides, in elements, of sample and dims; channels adjoin
+    long xs[4], ys[4];                // strides, in elements, of sample and dims
+    long xc = 1;                      // stride of x's channels; they adjoin unless they are few
     long step[3];
     std::vector<long> offset[3];      // by tap
     std::vector<long> wt[3];          // where the weight of a tap is, in elements
     long wf, wc, wg;                  // strides of the weight: feature, channel, group
 };
+
+// Channels below which windows are copied, so that any stride of theirs will do.
+inline constexpr long FEW_CHANNELS = 8;
 
 template <class T>
 struct ConvKernels {

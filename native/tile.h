@@ -110,8 +110,9 @@ void rows_tile_by_column(const T* windows, long depth, const T* w, const T* bias
 }
 
 template <class T, int P, int V>
-void cells_tile_by_column(const T* windows, long cells, const T* b, T* sums, long pitch, bool more) {
-    cells_sum<T, P, V, PITCH>([=](long m) { return windows + m; }, cells, b, V * W<T>, sums, pitch, more);
+void cells_tile_by_column(const T* windows, long cells, const T* b, long step, T* sums, long pitch,
+                          bool more) {
+    cells_sum<T, P, V, PITCH>([=](long m) { return windows + m; }, cells, b, step, sums, pitch, more);
 }
 
 // The tile of P rows and V vectors, from a table made for all of them.

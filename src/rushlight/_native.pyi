@@ -7,6 +7,8 @@ def choose_level(name: str, /) -> bool: ...
 def set_threads(n: int, /) -> None: ...
 def threads() -> int: ...
 
+FEW_CHANNELS: int
+
 class Conv:
     def __init__(
         self,
@@ -22,6 +24,7 @@ class Conv:
         offsets: Any,
         weights: Any,
         weight: Any,
+        x_channel: int,
         /,
     ) -> None: ...
     def forward(self, x: Any, w: Any, b: Any, y: Any, relu: bool, /) -> None: ...

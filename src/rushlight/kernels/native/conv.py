@@ -19,6 +19,8 @@ from rushlight.kernels.reference import conv as reference
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
 
+LEAST = 4  # channels of a result (of one group) below which most lanes of a vector stand idle
+
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
@@ -27,9 +29,10 @@ def _takes(x: Array, w_ndim: int) -> bool:
     return x.dtype.char in "fd" and 3 <= w_ndim <= 5 and x.size > 0
 
 
-def _last(x: Array) -> Array:
-    """Return x with adjacent channels, a copy only if it must be."""
-    if x.strides[1] == x.itemsize or x.shape[1] == 1:
+def _last(x: Array, groups: int = 1, w: Ints = ()) -> Array:
+    """Return x with adjacent channels (or few ones, for a kernel w), a copy only if it must be."""
+    few = w and x.shape[1] // groups < native.FEW_CHANNELS and prod(w[2:]) > 1
+    if few or x.strides[1] == x.itemsize or x.shape[1] == 1:
         if not any([s % x.itemsize for s in x.strides]):  # as in a field of records
             return x
     out = channels_last_empty(x.shape, x)
@@ -75,6 +78,7 @@ def _forward_window(
         _three(offsets, [0]),
         _three(_cells(kernel), [0]),
         [channels * taps, taps, features * channels * taps],
+        x_strides[1] // itemsize if channels > 1 or groups > 1 else 1,
     )
 
 
@@ -116,6 +120,7 @@ def _phases(
                 [[at[t] for t in dim] for at, dim in zip(_cells(kernel), met, strict=True)], [0]
             ),
             [taps, channels * taps, features * channels * taps],
+            1,
         )
         found.append((cells, window))
     return found
@@ -132,7 +137,7 @@ def conv_forward(
     relu: bool = False,
 ) -> Array:
     """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O), with relu if asked"""
-    if not _takes(x, w.ndim):
+    if not _takes(x, w.ndim) or w.shape[0] // groups < LEAST:
         return reference.conv_forward(x, w, b, stride, padding, dilation, groups, relu)
     out = [
         (size + lo + hi - d * (k - 1) - 1) // s + 1
@@ -140,7 +145,7 @@ def conv_forward(
             x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
         )
     ]
-    x, w = _last(x), np.ascontiguousarray(w)
+    x, w = _last(x, groups, w.shape), np.ascontiguousarray(w)
     b = None if b is None else np.ascontiguousarray(b)
     y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
     if y.size:
@@ -156,7 +161,7 @@ def conv_weight_grad(
     """x (N, G*C, *S), g (N, G*F, *O) -> w_shape (G*F, C, *kernel)"""
     if not _takes(x, len(w_shape)) or not g.size:
         return reference.conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups)
-    x, g = _last(x), _last(g)
+    x, g = _last(x, groups, w_shape), _last(g)
     dw = np.empty((groups, *w_shape[2:], w_shape[1], w_shape[0] // groups), x.dtype)
     shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
     _forward_window(*shapes, stride, padding, dilation, groups).weight(x, g, dw)
@@ -169,7 +174,7 @@ def conv_input_grad(
     g: Array, w: Array, x_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """g (N, G*F, *O), w (G*F, C, *kernel) -> x_shape (N, G*C, *S); transposed convolution too."""
-    if not _takes(g, w.ndim):
+    if not _takes(g, w.ndim) or w.shape[1] < LEAST:
         return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups)
     g, w = _last(g), np.ascontiguousarray(w)
     dx = channels_last_empty(x_shape, g)

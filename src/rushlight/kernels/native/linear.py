@@ -22,7 +22,7 @@ _ONE, _ZERO = [1, 1, 1], [(0,), (0,), (0,)]
 def _product(m: int, k: int, f: int, wf: int, wc: int) -> Any:
     """Return what takes (m, k) to (m, f) by a weight whose number (f, k) lies at f wf + k wc."""
     strides = [k, 0, 0, 0], [f, 0, 0, 0]
-    return native.Conv(m, 1, k, f, _ONE, _ONE, *strides, _ONE, _ZERO, _ZERO, [wf, wc, 0])
+    return native.Conv(m, 1, k, f, _ONE, _ONE, *strides, _ONE, _ZERO, _ZERO, [wf, wc, 0], 1)
 
 
 def _takes(m: int, k: int, f: int, *arrays: Array | None) -> bool:
