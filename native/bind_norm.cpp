@@ -1,6 +1,101 @@
 // Normalization and sums over rows, for Python.
 #include "bind.h"
 
+namespace {
+
+// C-ordered; nanobind copies one that is not.
+using Dense = nb::ndarray<nb::ro, nb::c_contig>;
+using MaybeDense = std::optional<Dense>;
+using MaybeOut = std::optional<Out>;
+
+// The numbers of an array, which must have the dtype that the kernels were chosen by.
+template <class T, class Array>
+auto* at(const Array& array) {
+    if (array.dtype() != nb::dtype<T>()) throw nb::type_error("expected arrays of one dtype");
+    using Number = std::conditional_t<std::is_same_v<Array, Out>, T, const T>;
+    return static_cast<Number*>(array.data());
+}
+template <class T, class Array>
+auto* at(const std::optional<Array>& array) {
+    return array ? at<T>(*array) : nullptr;
+}
+
+// Call f with the kernels of x's dtype and the numbers of rows and channels of x (M, C).
+template <class F>
+void on_rows(const Dense& x, F&& f) {
+    for_dtype(x, [&]<class T>(T) {
+        nb::gil_scoped_release free;
+        f(T(), rl::level().of<T>().norm, (long)x.shape(0), (long)x.shape(1));
+    });
+}
+
+}  // namespace
+
 void bind_norm(nb::module_& m) {
-    (void)m;
+    auto some = nb::arg();
+    auto none = nb::arg().none();
+    m.def("column_sum", [](const Dense& x, const Out& total) {
+        on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
+            k.column_sum(m, c, at<T>(x), at<T>(total));
+        });
+    });
+    m.def(
+        "batch_norm_train",
+        [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
+           const Out& mean, const Out& var, const Out& kept) {
+            on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
+                k.train(m, c, eps, at<T>(x), at<T>(w), at<T>(b), at<T>(y), at<T>(mean),
+                        at<T>(var), at<T>(kept));
+            });
+        },
+        some, none, none, some, some, some, some, some);
+    m.def(
+        "batch_norm_grad",
+        [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
+           const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
+            on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
+                k.train_grad(m, c, at<T>(g), at<T>(x), at<T>(kept), at<T>(w), at<T>(dx),
+                             at<T>(dw), at<T>(db));
+            });
+        },
+        some, some, some, none, none, none, none);
+    m.def(
+        "batch_norm_eval",
+        [](const Dense& x, const Dense& mean, const Dense& var, const MaybeDense& w,
+           const MaybeDense& b, double eps, const Out& y, const Out& rstd) {
+            on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
+                k.eval(m, c, eps, at<T>(x), at<T>(mean), at<T>(var), at<T>(w), at<T>(b),
+                       at<T>(y), at<T>(rstd));
+            });
+        },
+        some, some, some, none, none, some, some, some);
+    m.def(
+        "batch_norm_eval_grad",
+        [](const Dense& g, const Dense& x, const Dense& mean, const Dense& rstd,
+           const MaybeDense& w, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
+            on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
+                k.eval_grad(m, c, at<T>(g), at<T>(x), at<T>(mean), at<T>(rstd), at<T>(w),
+                            at<T>(dx), at<T>(dw), at<T>(db));
+            });
+        },
+        some, some, some, some, none, none, none, none);
+    m.def(
+        "layer_norm",
+        [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
+           const Out& kept) {
+            on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
+                k.layer(m, c, eps, at<T>(x), at<T>(w), at<T>(b), at<T>(y), at<T>(kept));
+            });
+        },
+        some, none, none, some, some, some);
+    m.def(
+        "layer_norm_grad",
+        [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
+           const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
+            on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
+                k.layer_grad(m, c, at<T>(g), at<T>(x), at<T>(kept), at<T>(w), at<T>(dx),
+                             at<T>(dw), at<T>(db));
+            });
+        },
+        some, some, some, none, none, none, none);
 }

@@ -1,10 +1,28 @@
-// Normalization and sums over rows.
+// Normalization and sums over rows (M, C) of adjoining channels. Pointers marked "or null" are to
+// what may be missing (weights, biases) or is not wanted (gradients).
 #pragma once
 
 namespace rl {
 
 template <class T>
 struct NormKernels {
+    // total (c) = sum of the rows
+    void (*column_sum)(long m, long c, const T* x, T* total);
+    // y = (x - mean) / sqrt(var + eps) * w + b by the rows' own statistics; kept (2, c): mean, rstd
+    void (*train)(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* mean,
+                  T* var, T* kept);
+    // its gradients; w, dx, dw, db or null
+    void (*train_grad)(long m, long c, const T* g, const T* x, const T* kept, const T* w, T* dx,
+                       T* dw, T* db);
+    // the same by given statistics; rstd (c) comes out
+    void (*eval)(long m, long c, double eps, const T* x, const T* mean, const T* var, const T* w,
+                 const T* b, T* y, T* rstd);
+    void (*eval_grad)(long m, long c, const T* g, const T* x, const T* mean, const T* rstd,
+                      const T* w, T* dx, T* dw, T* db);
+    // each row by its own statistics; kept (2, m): mean, rstd
+    void (*layer)(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* kept);
+    void (*layer_grad)(long m, long c, const T* g, const T* x, const T* kept, const T* w, T* dx,
+                       T* dw, T* db);
 };
 
 }  // namespace rl

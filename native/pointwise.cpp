@@ -1,14 +1,203 @@
-// Elementwise kernels: activations, softmax, dropout.
+// Elementwise kernels: activations, softmax and cross-entropy.
 #include "pointwise.h"
 
-#include "simd.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "exp.h"
+#include "lanes.h"
 #include "threads.h"
 
 namespace rl::RL_LEVEL {
+namespace {
+
+constexpr long TASK = 1 << 15;  // numbers of a task: some microseconds
+
+// ---- activations
+
+// y = f(a, b) for n numbers
+template <class T, class F>
+void map(long n, const T* a, const T* b, T* y, F&& f) {
+    parallel((n + TASK - 1) / TASK, [&](long task) {
+        long i = task * TASK, end = std::min(n, i + TASK);
+        for (; i + W<T> <= end; i += W<T>) store(y + i, f(load(a + i), load(b + i)));
+        for (; i < end; i++) y[i] = f(broadcast(a[i]), broadcast(b[i]))[0];
+    });
+}
+
+template <class T>
+void relu(long n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return max_nan(x, Vec<T>{}); });
+}
+
+template <class T>
+void relu_grad(long n, const T* g, const T* y, T* dx) {
+    map(n, g, y, dx, [](Vec<T> g, Vec<T> y) { return y == Vec<T>{} ? Vec<T>{} : g; });
+}
+
+template <class T>
+void sigmoid(long n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
+        Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
+        return (x < T(0) ? e : one) / (one + e);
+    });
+}
+
+// ---- softmax: rows by vectors, the last one filled up with what changes nothing
+
+template <class T>
+constexpr T NEVER = -std::numeric_limits<T>::infinity();  // its exp is 0, and no maximum is below
+
+// The first `lanes` numbers at p, then `fill`.
+template <class T>
+Vec<T> take(const T* p, int lanes, T fill) {
+    if (lanes == W<T>) return load(p);
+    T all[W<T>];
+    std::fill(all, all + W<T>, fill);
+    std::copy_n(p, lanes, all);
+    return load(all);
+}
+
+template <class T>
+void give(T* p, Vec<T> v, int lanes) {
+    if (lanes == W<T>) store(p, v);
+    else store_part(p, v, lanes);
+}
+
+// Call f(i, lanes) for the vectors of a row.
+template <class T, class F>
+void vectors(long n, F&& f) {
+    long i = 0;
+    for (; i + W<T> <= n; i += W<T>) f(i, W<T>);
+    if (i < n) f(i, (int)(n - i));
+}
+
+// The sum of the vectors f(i, lanes) of a row.
+template <class T, class F>
+double total_of(long n, F&& f) {
+    double total = 0;
+    for (long from = 0; from < n; from += SPAN * W<T>) {
+        Vec<T> sum{};
+        vectors<T>(std::min(n - from, SPAN * W<T>), [&](long i, int lanes) {
+            sum += f(from + i, lanes);
+        });
+        total += fold<T>(sum, [](auto a, auto b) { return a + b; });
+    }
+    return total;
+}
+
+template <class T>
+T top_of(long n, const T* x) {
+    auto higher = [](Vec<T> a, Vec<T> b) { return a > b ? a : b; };
+    Vec<T> top = take(x, (int)std::min<long>(n, W<T>), NEVER<T>);
+    vectors<T>(n, [&](long i, int lanes) { top = higher(take(x + i, lanes, NEVER<T>), top); });
+    return fold<T>(top, higher);
+}
+
+// e = exp(x - top) if it is wanted; returns its sum
+template <class T>
+double exponentials(long n, const T* x, T top, T* e) {
+    return total_of<T>(n, [&](long i, int lanes) {
+        Vec<T> v = exp<T>(take(x + i, lanes, NEVER<T>) - top);
+        if (e) give(e + i, v, lanes);
+        return v;
+    });
+}
+
+// Call f(row) for all rows, by tasks of several.
+template <class F>
+void each_row(long m, long c, F&& f) {
+    long size = std::max(1L, TASK / 4 / c);  // an exp costs some sums
+    parallel((m + size - 1) / size, [&](long task) {
+        for (long i = task * size; i < std::min(m, (task + 1) * size); i++) f(i);
+    });
+}
+
+template <class T>
+void softmax(long m, long c, const T* x, T* y) {
+    each_row(m, c, [&](long row) {
+        const T* from = x + row * c;
+        T* to = y + row * c;
+        T factor = (T)(1 / exponentials(c, from, top_of(c, from), to));
+        each<T>(c, [&]<class V>(V, long j) { put(to + j, V(get<V>(to + j) * factor)); });
+    });
+}
+
+template <class T>
+void softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
+    each_row(m, c, [&](long row) {
+        const T *grad = g + row * c, *out = y + row * c;
+        T* to = dx + row * c;
+        T along = (T)total_of<T>(c, [&](long j, int lanes) {
+            return take(grad + j, lanes, T(0)) * take(out + j, lanes, T(0));
+        });
+        each<T>(c, [&]<class V>(V, long j) {
+            put(to + j, V((get<V>(grad + j) - along) * get<V>(out + j)));
+        });
+    });
+}
+
+template <class T>
+void log_softmax(long m, long c, const T* x, T* y) {
+    each_row(m, c, [&](long row) {
+        const T* from = x + row * c;
+        T* to = y + row * c;
+        T top = top_of(c, from);
+        T shift = (T)std::log(exponentials<T>(c, from, top, nullptr));
+        each<T>(c, [&]<class V>(V, long j) { put(to + j, V((get<V>(from + j) - top) - shift)); });
+    });
+}
+
+template <class T>
+void log_softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
+    each_row(m, c, [&](long row) {
+        const T *grad = g + row * c, *out = y + row * c;
+        T* to = dx + row * c;
+        T total = (T)total_of<T>(c, [&](long j, int lanes) { return take(grad + j, lanes, T(0)); });
+        vectors<T>(c, [&](long j, int lanes) {
+            Vec<T> p = exp<T>(take(out + j, lanes, NEVER<T>));
+            give(to + j, take(grad + j, lanes, T(0)) - p * total, lanes);
+        });
+    });
+}
+
+template <class T>
+void cross_entropy(long m, long c, const T* x, const int64_t* places, T* loss, T* e, T* total) {
+    each_row(m, c, [&](long row) {
+        const T* from = x + row * c;
+        T top = top_of(c, from);
+        double sum = exponentials(c, from, top, e + row * c);
+        total[row] = (T)sum;
+        loss[row] = (T)(std::log(sum) - (x[places[row]] - top));
+    });
+}
+
+template <class T>
+void cross_entropy_grad(long m, long c, const T* e, const T* total, const int64_t* places,
+                        const T* scales, double scale, T* dx) {
+    each_row(m, c, [&](long row) {
+        const T* from = e + row * c;
+        T* to = dx + row * c;
+        T own = scales ? scales[row] : (T)scale, factor = own / total[row];
+        each<T>(c, [&]<class V>(V, long j) { put(to + j, V(get<V>(from + j) * factor)); });
+        dx[places[row]] -= own;
+    });
+}
+
+}  // namespace
 
 template <class T>
 void fill_pointwise(PointwiseKernels<T>& k) {
-    (void)k;
+    k.relu = relu<T>;
+    k.relu_grad = relu_grad<T>;
+    k.sigmoid = sigmoid<T>;
+    k.softmax = softmax<T>;
+    k.softmax_grad = softmax_grad<T>;
+    k.log_softmax = log_softmax<T>;
+    k.log_softmax_grad = log_softmax_grad<T>;
+    k.cross_entropy = cross_entropy<T>;
+    k.cross_entropy_grad = cross_entropy_grad<T>;
 }
 template void fill_pointwise(PointwiseKernels<float>&);
 template void fill_pointwise(PointwiseKernels<double>&);

@@ -1,10 +1,26 @@
-// Elementwise kernels: activations, softmax, dropout.
+// Elementwise kernels over n adjoining numbers, and softmax over rows (M, C).
 #pragma once
+
+#include <cstdint>
 
 namespace rl {
 
 template <class T>
 struct PointwiseKernels {
+    void (*relu)(long n, const T* x, T* y);                    // max(x, 0); NaN stays
+    void (*relu_grad)(long n, const T* g, const T* y, T* dx);  // g, or 0 where y = relu(x) is 0
+    void (*sigmoid)(long n, const T* x, T* y);
+    void (*softmax)(long m, long c, const T* x, T* y);
+    void (*softmax_grad)(long m, long c, const T* g, const T* y, T* dx);
+    void (*log_softmax)(long m, long c, const T* x, T* y);
+    void (*log_softmax_grad)(long m, long c, const T* g, const T* y, T* dx);
+    // loss (m) = -log_softmax(x) at the flat places (m);
+    // e (m, c) = exp(x - max), total (m) its sums
+    void (*cross_entropy)(long m, long c, const T* x, const int64_t* places, T* loss, T* e,
+                          T* total);
+    // dx = scale (softmax - 1 at the places); scales (m), or null for one scale
+    void (*cross_entropy_grad)(long m, long c, const T* e, const T* total, const int64_t* places,
+                               const T* scales, double scale, T* dx);
 };
 
 }  // namespace rl

@@ -15,6 +15,7 @@ import numpy as np
 
 from rushlight.arrays import channel_rows, from_channel_rows
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.losses import check_floats, check_pair, reduction_factor
@@ -227,6 +228,8 @@ nll_loss = define(
 
 # ---- cross-entropy of class indices: log-softmax and nll in one
 
+_cross, _cross_grad = kernel("cross_entropy_forward"), kernel("cross_entropy_grad")
+
 
 def _cross_forward(
     x: Any,
@@ -244,14 +247,11 @@ def _cross_forward(
     weight = _class_weight("cross_entropy", weight, classes, x.dtype)
     per_row = _row_weights(places, kept, weight, classes, x.dtype)
 
-    z = np.subtract(rows, np.maximum.reduce(rows, axis=1, keepdims=True), order="C")
-    e = np.exp(z)
-    total = np.dot(e, np.ones(classes, e.dtype))  # (M,)
-    log_total = np.log(total)
-    loss = log_total - z.take(places)
+    loss, (e, total) = _cross(rows, places)
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
     if label_smoothing:
+        z, log_total = rows - np.maximum.reduce(rows, axis=1, keepdims=True), np.log(total)
         if weight is None:
             smooth = log_total * classes - np.add.reduce(z, axis=1)
         else:
@@ -284,8 +284,7 @@ def _cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
         dx -= mix
         dx *= _column(scale)
     else:
-        dx = e * (scale / total)[:, None]
-        dx.reshape(-1)[places] -= scale
+        dx = _cross_grad(saved.cache, places, scale)
     return (_unrows(dx, x.shape),)
 
 

@@ -1,5 +1,131 @@
-"""The compiled kernels of `native/pointwise.cpp`."""
+"""Activations, softmax and cross-entropy by the compiled kernels (`native/pointwise.cpp`)."""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.compiled import native
+from rushlight.kernels.reference import activation as reference
+from rushlight.kernels.reference import softmax as softmax_reference
+
+__all__ = [
+    "cross_entropy_forward",
+    "cross_entropy_grad",
+    "log_softmax_forward",
+    "log_softmax_grad",
+    "relu_forward",
+    "relu_grad",
+    "sigmoid_forward",
+    "softmax_forward",
+    "softmax_grad",
+]
+
+
+def _takes(x: Array, y: Array) -> bool:
+    """Tell whether x lies as densely as y, a new array in its memory order."""
+    return x.strides == y.strides and x.dtype.char in "fd" and x.flags.aligned
+
+
+def relu_forward(x: Array) -> Array:
+    """max(x, 0), in the memory order of x; NaN stays NaN"""
+    y = np.empty_like(x)
+    if not _takes(x, y):
+        return reference.relu_forward(x)
+    native.relu(x, y)
+    return y
+
+
+def relu_grad(g: Array, y: Array) -> Array:
+    """g where y > 0 or y is NaN, else 0, also for infinite g"""
+    dx = np.empty_like(y)
+    if not _takes(y, dx) or not _takes(g, dx) or g.dtype != y.dtype or g.shape != y.shape:
+        return reference.relu_grad(g, y)
+    native.relu_grad(g, y, dx)
+    return dx
+
+
+def sigmoid_forward(x: Array) -> Array:
+    """1 / (1 + exp(-x))"""
+    y = np.empty_like(x)
+    if not _takes(x, y):
+        return softmax_reference.sigmoid_forward(x)
+    native.sigmoid(x, y)
+    return y
+
+
+# ---- softmax: along the axis whose elements adjoin in memory
+
+
+def _takes_axis(x: Array, y: Array, dim: int) -> bool:
+    return _takes(x, y) and x.size > 0 and x.strides[dim] == x.itemsize and x.shape[dim] > 1
+
+
+def softmax_forward(x: Array, dim: int) -> Array:
+    """exp(x) / sum(exp(x)) along one axis"""
+    y = np.empty_like(x)
+    if not _takes_axis(x, y, dim):
+        return softmax_reference.softmax_forward(x, dim)
+    native.softmax(x, y, x.shape[dim])
+    return y
+
+
+def log_softmax_forward(x: Array, dim: int) -> Array:
+    """log(softmax(x)) along one axis"""
+    y = np.empty_like(x)
+    if not _takes_axis(x, y, dim):
+        return softmax_reference.log_softmax_forward(x, dim)
+    native.log_softmax(x, y, x.shape[dim])
+    return y
+
+
+def _takes_pair(g: Array, y: Array, dx: Array, dim: int) -> bool:
+    return _takes_axis(y, dx, dim) and _takes(g, dx) and g.dtype == y.dtype and g.shape == y.shape
+
+
+def softmax_grad(g: Array, y: Array, dim: int) -> Array:
+    """y (g - sum(g y)) for y = softmax(x)"""
+    dx = np.empty_like(y)
+    if not _takes_pair(g, y, dx, dim):
+        return softmax_reference.softmax_grad(g, y, dim)
+    native.softmax_grad(g, y, dx, y.shape[dim])
+    return dx
+
+
+def log_softmax_grad(g: Array, y: Array, dim: int) -> Array:
+    """g - exp(y) sum(g) for y = log_softmax(x)"""
+    dx = np.empty_like(y)
+    if not _takes_pair(g, y, dx, dim):
+        return softmax_reference.log_softmax_grad(g, y, dim)
+    native.log_softmax_grad(g, y, dx, y.shape[dim])
+    return dx
+
+
+# ---- cross-entropy
+
+
+def cross_entropy_forward(rows: Array, places: Array) -> tuple[Array, tuple[Array, Array]]:
+    """rows (M, C) of scores, flat places (M,) of the target classes -> losses (M,)
+
+    Returns:
+        the losses, and (e (M, C) = exp(rows - maximum), its sums (M,)) for the gradient.
+    """
+    e = np.empty(rows.shape, rows.dtype)
+    if not rows.size or not _takes(rows, e):
+        return softmax_reference.cross_entropy_forward(rows, places)
+    loss, total = np.empty(e.shape[0], e.dtype), np.empty(e.shape[0], e.dtype)
+    native.cross_entropy(rows, places, loss, e, total)
+    return loss, (e, total)
+
+
+def cross_entropy_grad(cache: tuple[Array, Array], places: Array, scale: Array) -> Array:
+    """Return the gradient (M, C) for the losses' gradient `scale`: (M,), or a scalar for all."""
+    e, total = cache
+    if e.dtype.char not in "fd" or not e.size or scale.dtype != e.dtype:
+        return softmax_reference.cross_entropy_grad(cache, places, scale)
+    dx = np.empty(e.shape, e.dtype)
+    if scale.ndim:
+        native.cross_entropy_grad(e, total, places, np.ascontiguousarray(scale), 0.0, dx)
+    else:
+        native.cross_entropy_grad(e, total, places, None, float(scale), dx)
+    return dx

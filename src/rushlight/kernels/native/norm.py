@@ -1,5 +1,162 @@
-"""The compiled kernels of `native/norm.cpp`."""
+"""Normalization and sums by the compiled kernels (`native/norm.cpp`).
+
+For the gradient the compiled forms keep the rows of the input and two numbers for each channel (or
+row), mean and 1 / std, instead of deviations of the input's size.
+"""
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array, channel_rows, from_channel_rows, last_rows
+from rushlight.compiled import native
+from rushlight.kernels.reference import conv as conv_reference
+from rushlight.kernels.reference import norm as reference
+
+__all__ = [
+    "batch_norm_eval",
+    "batch_norm_eval_grad",
+    "batch_norm_grad",
+    "batch_norm_train",
+    "channel_sum",
+    "column_sum",
+    "conv_bias_grad",
+    "layer_norm_forward",
+    "layer_norm_grad",
+]
+
+Grads = tuple[Array | None, Array | None, Array | None]
+
+
+def _takes(x: Array) -> bool:
+    return x.dtype.char in "fd" and x.size > 0
+
+
+def _aligned(rows: Array) -> Array:
+    return rows if rows.flags.aligned else rows.copy()
+
+
+def column_sum(x: Array) -> Array:
+    """(..., C) -> (C,)"""
+    if not _takes(x):
+        return reference.column_sum(x)
+    total = np.empty(x.shape[-1], x.dtype)
+    native.column_sum(_aligned(last_rows(x)), total)
+    return total
+
+
+def channel_sum(x: Array) -> Array:
+    """(N, C, *S) -> (C,)"""
+    return column_sum(channel_rows(x))
+
+
+def conv_bias_grad(g: Array) -> Array:
+    """g (N, F, *O) -> (F,)"""
+    rows = np.moveaxis(g, 1, -1)
+    if not rows.flags.c_contiguous:  # its sums run along the planes
+        return conv_reference.conv_bias_grad(g)
+    return column_sum(rows)
+
+
+# ---- batch norm
+
+
+def batch_norm_train(
+    x: Array, w: Array | None, b: Array | None, eps: float
+) -> tuple[Array, Array, Array, tuple[Array, Array]]:
+    """Normalize by the batch's own statistics.
+
+    Returns:
+        y, mean (C,), biased variance (C,), and (rows of x (M, C), mean and 1 / std (2, C)) for the
+        gradient.
+    """
+    if not _takes(x):
+        return reference.batch_norm_train(x, w, b, eps)
+    rows = _aligned(channel_rows(x))
+    dtype, c = x.dtype, x.shape[1]
+    y, kept = np.empty(rows.shape, dtype), np.empty((2, c), dtype)
+    mean, var = np.empty(c, dtype), np.empty(c, dtype)
+    native.batch_norm_train(rows, w, b, eps, y, mean, var, kept)
+    return from_channel_rows(y, x.shape), mean, var, (rows, kept)
+
+
+def batch_norm_grad(
+    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+) -> Grads:
+    """Return the gradients by x, w and b of `batch_norm_train`, those that are needed."""
+    if not _takes(g):
+        return reference.batch_norm_grad(g, cache, w, needs)
+    rows = _aligned(channel_rows(g))
+    dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
+    native.batch_norm_grad(rows, *cache, w, dx, dw, db)
+    return None if dx is None else from_channel_rows(dx, g.shape), dw, db
+
+
+def _wanted(shape: tuple[int, ...], c: int, dtype: Any, needs: Sequence[bool]) -> Grads:
+    """Allocate the gradients by the rows, by w and by b that are needed."""
+    return (
+        np.empty(shape, dtype) if needs[0] else None,
+        np.empty(c, dtype) if needs[1] else None,
+        np.empty(c, dtype) if needs[2] else None,
+    )
+
+
+def batch_norm_eval(
+    x: Array, mean: Array, var: Array, w: Array | None, b: Array | None, eps: float
+) -> tuple[Array, Array]:
+    """Normalize by given statistics; returns y and 1 / std."""
+    if not _takes(x):
+        return reference.batch_norm_eval(x, mean, var, w, b, eps)
+    rows = _aligned(channel_rows(x))
+    y, rstd = np.empty(rows.shape, x.dtype), np.empty(x.shape[1], x.dtype)
+    native.batch_norm_eval(rows, mean, var, w, b, eps, y, rstd)
+    return from_channel_rows(y, x.shape), rstd
+
+
+def batch_norm_eval_grad(
+    g: Array, x: Array, mean: Array, rstd: Array, w: Array | None, needs: Sequence[bool]
+) -> Grads:
+    """Return the gradients by x, w and b of `batch_norm_eval`, those that are needed."""
+    if not _takes(g):
+        return reference.batch_norm_eval_grad(g, x, mean, rstd, w, needs)
+    rows = _aligned(channel_rows(g))
+    dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
+    # only the gradient by w reads x
+    given = _aligned(channel_rows(x)) if needs[1] else rows
+    native.batch_norm_eval_grad(rows, given, mean, rstd, w, dx, dw, db)
+    return None if dx is None else from_channel_rows(dx, g.shape), dw, db
+
+
+# ---- layer norm
+
+
+def layer_norm_forward(
+    x: Array, size: int, w: Array | None, b: Array | None, eps: float
+) -> tuple[Array, tuple[Array, Array]]:
+    """Normalize the last `size` elements together; w and b are flat (size,).
+
+    Returns:
+        y, and (rows of x (M, size), mean and 1 / std (2, M)) for the gradient.
+    """
+    if not _takes(x):
+        return reference.layer_norm_forward(x, size, w, b, eps)
+    rows = _aligned(x.reshape(-1, size))
+    y, kept = np.empty(rows.shape, x.dtype), np.empty((2, rows.shape[0]), x.dtype)
+    native.layer_norm(rows, w, b, eps, y, kept)
+    return y.reshape(x.shape), (rows, kept)
+
+
+def layer_norm_grad(
+    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+) -> Grads:
+    """Return the gradients by x, w and b (flat) of `layer_norm_forward`."""
+    if not _takes(g):
+        return reference.layer_norm_grad(g, cache, w, needs)
+    shape = cache[0].shape
+    rows = _aligned(g.reshape(shape))
+    dx, dw, db = _wanted(shape, shape[1], g.dtype, needs)
+    native.layer_norm_grad(rows, *cache, w, dx, dw, db)
+    return None if dx is None else dx.reshape(g.shape), dw, db
