@@ -45,3 +45,33 @@ class Pool:
     def max_grad(self, g: Any, x: Any, dx: Any, /) -> None: ...
     def avg_forward(self, x: Any, y: Any, /) -> None: ...
     def avg_grad(self, g: Any, dx: Any, /) -> None: ...
+
+def adam_step(
+    parameter: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    largest: Any,
+    step: float,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    decoupled: bool,
+    maximize: bool,
+    /,
+) -> bool: ...
+def sgd_step(
+    parameter: Any,
+    gradient: Any,
+    buffer: Any,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+    /,
+) -> bool: ...
