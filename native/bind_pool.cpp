@@ -41,15 +41,15 @@ void bind_pool(nb::module_& m) {
                  run(x, [&]<class T>(auto& k) { k.max_forward(s, data<T>(x), data<T>(y)); });
              })
         .def("max_indices",
-             [](const Windows& s, const In& x, const In& y, const Out& index) {
+             [](const Windows& s, const In& x, const Out& index) {
                  run(x, [&]<class T>(auto& k) {
-                     k.max_indices(s, data<T>(x), data<T>(y), data<int64_t>(index));
+                     k.max_indices(s, data<T>(x), data<int64_t>(index));
                  });
              })
         .def("max_grad",
-             [](const Windows& s, const In& g, const In& x, const In& y, const Out& dx) {
+             [](const Windows& s, const In& g, const In& x, const Out& dx) {
                  run(x, [&]<class T>(auto& k) {
-                     k.max_grad(s, data<T>(g), data<T>(x), data<T>(y), data<T>(dx));
+                     k.max_grad(s, data<T>(g), data<T>(x), data<T>(dx));
                  });
              })
         .def("avg_forward",

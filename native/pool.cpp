@@ -257,6 +257,14 @@ void give(T* cell, V v) {
     put(cell, WHOLE ? v : get<sizeof(V) / sizeof(T)>(cell) + v);
 }
 
+// Call f(count) with a count that the compiler knows if it is one of the usual ones.
+template <class F>
+void counted(long count, F&& f) {
+    if (count == 4) f(std::integral_constant<long, 4>{});
+    else if (count == 9) f(std::integral_constant<long, 9>{});
+    else f(count);
+}
+
 // ---- maximum
 
 template <class T>
@@ -267,76 +275,71 @@ void max_forward(const Pool& s, const T* x, T* y) {
             const T* cells = x + w.first * part.channels + c;
             Lanes<T, L> best[V];
             for (int v = 0; v < V; v++) best[v] = -__builtin_inf() - Lanes<T, L>{};
-            for (long t = 0; t < w.count; t++)
-                for (int v = 0; v < V; v++) {
-                    auto a = get<L>(cells + w.taps[t] * part.channels + v * L);
-                    best[v] = ((a > best[v]) | (a != a)) ? a : best[v];
-                }
+            counted(w.count, [&](auto count) {
+                for (long t = 0; t < count; t++)
+                    for (int v = 0; v < V; v++) {
+                        auto a = get<L>(cells + w.taps[t] * part.channels + v * L);
+                        best[v] = ((a > best[v]) | (a != a)) ? a : best[v];
+                    }
+            });
             for (int v = 0; v < V; v++) put(y + w.out * part.channels + c + v * L, best[v]);
         });
     };
     run<T, T>(s, windows, true, body, {y, windows.outs()}, Block<const T>{x, windows.cells});
 }
 
-// Which tap of a window holds its maximum y: the first of equals, the last of NaNs; -1 if none.
+// Which tap of a window holds its maximum: the first of equals, the last of NaNs.
 template <int L, class T>
-Lanes<Int<T>, L> winner(const Window& w, const T* cells, long channels, Lanes<T, L> y, bool nan) {
-    Lanes<Int<T>, L> found = ~Lanes<Int<T>, L>{}, tap = Int<T>(w.count - 1) - Lanes<Int<T>, L>{};
-    for (long t = w.count - 1; t >= 0; t--, tap -= 1)
-        found = get<L>(cells + w.taps[t] * channels) == y ? tap : found;
-    if (nan)
-        for (long t = 0; t < w.count; t++) {
-            auto a = get<L>(cells + w.taps[t] * channels);
-            found = a != a ? Int<T>(t) - Lanes<Int<T>, L>{} : found;
-        }
+Lanes<Int<T>, L> winner(const T* cells, const long* taps, auto count, long channels) {
+    Lanes<Int<T>, L> found{}, tap{};
+    Lanes<T, L> best = -__builtin_inf() - Lanes<T, L>{};
+    for (long t = 0; t < count; t++, tap += 1) {
+        auto a = get<L>(cells + taps[t] * channels);
+        auto higher = (a > best) | (a != a);
+        best = higher ? a : best;
+        found = higher ? tap : found;
+    }
     return found;
 }
 
 template <class T>
-bool has_nan(const T* p, long n) {
-    int found = 0;
-    for (long i = 0; i < n; i++) found |= p[i] != p[i];
-    return found;
-}
-
-template <class T>
-void max_indices(const Pool& s, const T* x, const T* y, int64_t* index) {
+void max_indices(const Pool& s, const T* x, int64_t* index) {
     Windows windows(s);
-    auto body = [&](const Part& part, const T* x, const T* y, int64_t* index) {
+    auto body = [&](const Part& part, const T* x, int64_t* index) {
         each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
             for (int v = 0; v < V; v++, c += L) {
                 const T* cells = x + w.first * part.channels + c;
                 long at = w.out * part.channels + c;
-                auto tap = winner<L>(w, cells, part.channels, get<L>(y + at), true);
+                auto tap = winner<L>(cells, w.taps, w.count, part.channels);
                 for (int l = 0; l < L; l++)
-                    index[at + l] = w.first + (tap[l] < 0 ? 0 : w.taps[tap[l]]);
+                    index[at + l] = w.first + (w.count ? w.taps[tap[l]] : 0);
             }
         });
     };
     run<T, int64_t>(s, windows, true, body, {index, windows.outs()},
-                    Block<const T>{x, windows.cells}, Block<const T>{y, windows.outs()});
+                    Block<const T>{x, windows.cells});
 }
 
 template <bool WHOLE, class T>
-void max_grad(const Pool& s, const T* g, const T* x, const T* y, T* dx) {
+void max_grad(const Pool& s, const T* g, const T* x, T* dx) {
     Windows windows(s);
-    auto body = [&](const Part& part, const T* g, const T* x, const T* y, T* dx) {
-        long begin = part.from * windows.columns, end = part.to * windows.columns;
-        bool nan = has_nan(y + begin * part.channels, (end - begin) * part.channels);
+    auto body = [&](const Part& part, const T* g, const T* x, T* dx) {
         each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, long c) {
             for (int v = 0; v < V; v++, c += L) {
                 long from = w.first * part.channels + c, at = w.out * part.channels + c;
-                auto won = winner<L>(w, x + from, part.channels, get<L>(y + at), nan);
                 auto share = get<L>(g + at);
-                Lanes<Int<T>, L> tap{};
-                for (long t = 0; t < w.count; t++, tap += 1)
-                    give<WHOLE>(dx + from + w.taps[t] * part.channels,
-                                won == tap ? share : Lanes<T, L>{});
+                counted(w.count, [&](auto count) {
+                    auto won = winner<L>(x + from, w.taps, count, part.channels);
+                    Lanes<Int<T>, L> tap{};
+                    for (long t = 0; t < count; t++, tap += 1)
+                        give<WHOLE>(dx + from + w.taps[t] * part.channels,
+                                    won == tap ? share : Lanes<T, L>{});
+                });
             }
         });
     };
     run<T, T>(s, windows, WHOLE, body, {dx, windows.cells}, Block<const T>{g, windows.outs()},
-              Block<const T>{x, windows.cells}, Block<const T>{y, windows.outs()});
+              Block<const T>{x, windows.cells});
 }
 
 // ---- average
@@ -395,8 +398,8 @@ template <class T>
 void fill_pool(PoolKernels<T>& k) {
     k.max_forward = max_forward<T>;
     k.max_indices = max_indices<T>;
-    k.max_grad = [](const Pool& s, const T* g, const T* x, const T* y, T* dx) {
-        (s.whole ? max_grad<true, T> : max_grad<false, T>)(s, g, x, y, dx);
+    k.max_grad = [](const Pool& s, const T* g, const T* x, T* dx) {
+        (s.whole ? max_grad<true, T> : max_grad<false, T>)(s, g, x, dx);
     };
     k.avg_forward = avg_forward<T>;
     k.avg_grad = [](const Pool& s, const T* g, T* dx) {

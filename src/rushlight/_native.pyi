@@ -44,8 +44,8 @@ class Pool:
         /,
     ) -> None: ...
     def max_forward(self, x: Any, y: Any, /) -> None: ...
-    def max_indices(self, x: Any, y: Any, index: Any, /) -> None: ...
-    def max_grad(self, g: Any, x: Any, y: Any, dx: Any, /) -> None: ...
+    def max_indices(self, x: Any, index: Any, /) -> None: ...
+    def max_grad(self, g: Any, x: Any, dx: Any, /) -> None: ...
     def avg_forward(self, x: Any, y: Any, /) -> None: ...
     def avg_grad(self, g: Any, dx: Any, /) -> None: ...
 def column_sum(x: Any, total: Any, /) -> None: ...
@@ -72,3 +72,33 @@ def cross_entropy(x: Any, places: Any, loss: Any, e: Any, total: Any, /) -> None
 def cross_entropy_grad(
     e: Any, total: Any, places: Any, scales: Any, scale: float, dx: Any, /
 ) -> None: ...
+
+def adam_step(
+    parameter: Any,
+    gradient: Any,
+    mean: Any,
+    square: Any,
+    largest: Any,
+    step: float,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    decoupled: bool,
+    maximize: bool,
+    /,
+) -> bool: ...
+def sgd_step(
+    parameter: Any,
+    gradient: Any,
+    buffer: Any,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+    /,
+) -> bool: ...

@@ -9,12 +9,15 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
+from rushlight.kernels import kernel
 from rushlight.optim.optimizer import Optimizer, check_options, number
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
 
 __all__ = ["Adam", "AdamW"]
+
+_adam_step = kernel("adam_step")
 
 
 class Adam(Optimizer):
@@ -123,34 +126,22 @@ class Adam(Optimizer):
     ) -> None:
         """Take one step in place."""
         beta1, beta2 = group["betas"]
-        decay = group["weight_decay"]
-        mean, square, step = state["exp_avg"], state["exp_avg_sq"], state["step"]
-        work, total = scratch
-        if group["maximize"]:
-            gradient = np.negative(gradient, out=total)
-        if decay != 0 and group["decoupled_weight_decay"]:
-            parameter *= 1 - lr * decay
-        elif decay != 0:
-            np.multiply(parameter, decay, out=work)
-            gradient = np.add(gradient, work, out=total)
-
-        mean *= beta1
-        mean += np.multiply(gradient, 1 - beta1, out=work)
-        square *= beta2
-        np.multiply(gradient, gradient, out=work)
-        work *= 1 - beta2
-        square += work
-        if group["amsgrad"]:
-            square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
-
-        # eps is added to the root of the corrected average, as in torch: the root's correction is
-        # taken out of the denominator, which saves a pass
-        root = (1 - beta2**step) ** 0.5
-        np.sqrt(square, out=work)
-        work += group["eps"] * root
-        np.divide(mean, work, out=work)
-        work *= lr * root / (1 - beta1**step)
-        parameter -= work
+        _adam_step(
+            parameter,
+            gradient,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if group["amsgrad"] else None,
+            state["step"],
+            lr,
+            beta1,
+            beta2,
+            group["eps"],
+            group["weight_decay"],
+            group["decoupled_weight_decay"],
+            group["maximize"],
+            scratch,
+        )
 
 
 class AdamW(Adam):

@@ -9,12 +9,15 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
+from rushlight.kernels import kernel
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
 
 __all__ = ["SGD"]
+
+_sgd_step = kernel("sgd_step")
 
 
 class SGD(Optimizer):
@@ -110,26 +113,17 @@ class SGD(Optimizer):
         scratch: Sequence[Array],
     ) -> None:
         """Take one step in place."""
-        momentum, dampening = group["momentum"], group["dampening"]
-        product, total = scratch
-        if group["maximize"]:
-            gradient = np.negative(gradient, out=total)
-        if group["weight_decay"] != 0:
-            np.multiply(parameter, group["weight_decay"], out=product)
-            gradient = np.add(gradient, product, out=total)
-        if momentum != 0:
-            buffer = state["momentum_buffer"]
-            if first:
-                buffer[...] = gradient
-            else:
-                buffer *= momentum
-                if dampening:
-                    buffer += np.multiply(gradient, 1 - dampening, out=product)
-                else:
-                    buffer += gradient
-            if group["nesterov"]:
-                np.multiply(buffer, momentum, out=product)
-                gradient = np.add(gradient, product, out=total)
-            else:
-                gradient = buffer
-        parameter -= np.multiply(gradient, lr, out=product)
+        momentum = group["momentum"]
+        _sgd_step(
+            parameter,
+            gradient,
+            state["momentum_buffer"] if momentum != 0 else None,
+            lr,
+            momentum,
+            group["dampening"],
+            group["weight_decay"],
+            group["nesterov"],
+            group["maximize"],
+            first,
+            scratch,
+        )

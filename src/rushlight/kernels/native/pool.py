@@ -118,7 +118,7 @@ def _laid(x: Array, last: bool) -> Array:
     return out
 
 
-# ---- maximum
+# ---- maximum; which cell it is, is found anew: that costs less than to read y as well
 
 
 def max_pool_forward(
@@ -144,7 +144,7 @@ def max_pool_indices(
     last = is_channels_last(x)
     index = _empty(y.shape, y, last, np.dtype(np.int64))
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
-    windows.max_indices(_laid(x, last), _laid(y, last), index)
+    windows.max_indices(_laid(x, last), index)
     return index
 
 
@@ -158,7 +158,7 @@ def max_pool_grad(
     last = is_channels_last(x)
     dx = _empty(x.shape, x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
-    windows.max_grad(_laid(g, last), _laid(x, last), _laid(y, last), dx)
+    windows.max_grad(_laid(g, last), _laid(x, last), dx)
     return dx
 
 
@@ -172,7 +172,7 @@ def adaptive_max_forward(x: Array, out_size: Ints) -> tuple[Array, Array]:
     index = _empty(y.shape, x, last, np.dtype(np.int64))
     windows = _adaptive(x.shape, last, out_size)
     windows.max_forward(x, y)
-    windows.max_indices(x, y, index)
+    windows.max_indices(x, index)
     return y, index
 
 

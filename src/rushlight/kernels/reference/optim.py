@@ -1,0 +1,93 @@
+"""Optimizer steps: elementwise, in place, with two arrays of scratch for intermediate results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rushlight.arrays import Array
+
+__all__ = ["adam_step", "sgd_step"]
+
+
+def adam_step(
+    parameter: Array,
+    gradient: Array,
+    mean: Array,
+    square: Array,
+    largest: Array | None,
+    step: float,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decay: float,
+    decoupled: bool,
+    maximize: bool,
+    scratch: Sequence[Array],
+) -> None:
+    """Take Adam's step number `step`; with `largest` (of the squares so far) it is AMSGrad's."""
+    work, total = scratch
+    if maximize:
+        gradient = np.negative(gradient, out=total)
+    if decay != 0 and decoupled:
+        parameter *= 1 - lr * decay
+    elif decay != 0:
+        np.multiply(parameter, decay, out=work)
+        gradient = np.add(gradient, work, out=total)
+
+    mean *= beta1
+    mean += np.multiply(gradient, 1 - beta1, out=work)
+    square *= beta2
+    np.multiply(gradient, gradient, out=work)
+    work *= 1 - beta2
+    square += work
+    if largest is not None:
+        square = np.maximum(largest, square, out=largest)
+
+    # eps is added to the root of the corrected average, as in torch: the root's correction is
+    # taken out of the denominator, which saves a pass
+    root = (1 - beta2**step) ** 0.5
+    np.sqrt(square, out=work)
+    work += eps * root
+    np.divide(mean, work, out=work)
+    work *= lr * root / (1 - beta1**step)
+    parameter -= work
+
+
+def sgd_step(
+    parameter: Array,
+    gradient: Array,
+    buffer: Array | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+    scratch: Sequence[Array],
+) -> None:
+    """Take a step of gradient descent; with a momentum buffer, which the first step fills."""
+    product, total = scratch
+    if maximize:
+        gradient = np.negative(gradient, out=total)
+    if decay != 0:
+        np.multiply(parameter, decay, out=product)
+        gradient = np.add(gradient, product, out=total)
+    if buffer is not None:
+        if first:
+            buffer[...] = gradient
+        else:
+            buffer *= momentum
+            if dampening:
+                buffer += np.multiply(gradient, 1 - dampening, out=product)
+            else:
+                buffer += gradient
+        if nesterov:
+            np.multiply(buffer, momentum, out=product)
+            gradient = np.add(gradient, product, out=total)
+        else:
+            gradient = buffer
+    parameter -= np.multiply(gradient, lr, out=product)
