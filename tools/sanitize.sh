@@ -26,4 +26,4 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LD_PRELOAD="$(library libasan.so) $(library libubsan.so) $(library libstdc++.so)"
 export PYTHONPATH="$PWD/$folder/package" RUSHLIGHT_KERNELS=native
 "$python" -c 'import rushlight._native as native; print(native.__file__)'
-exec "$python" -m pytest -p no:cacheprovider "$@"
+exec "$python" -m pytest -p no:cacheprovider --capture=sys "$@"

@@ -1,4 +1,4 @@
-"""Samples of convolution: sizes around the vectors and tiles, every option, values that are none."""
+"""Samples of convolution: sizes around vectors and tiles, every option, values that are none."""
 
 from __future__ import annotations
 
