@@ -32,9 +32,9 @@ def _takes(x: Array, w_ndim: int) -> bool:
 def _last(x: Array, groups: int = 1, w: Ints = ()) -> Array:
     """Return x with adjacent channels (or few ones, for a kernel w), a copy only if it must be."""
     few = w and x.shape[1] // groups < native.FEW_CHANNELS and prod(w[2:]) > 1
-    if few or x.strides[1] == x.itemsize or x.shape[1] == 1:
-        if not any([s % x.itemsize for s in x.strides]):  # as in a field of records
-            return x
+    odd = [s % x.itemsize for s in x.strides]  # as in a field of records
+    if (few or x.strides[1] == x.itemsize or x.shape[1] == 1) and not any(odd):
+        return x
     out = channels_last_empty(x.shape, x)
     np.copyto(out, x)
     return out

@@ -27,11 +27,10 @@ def _product(m: int, k: int, f: int, wf: int, wc: int) -> Any:
 
 def _takes(m: int, k: int, f: int, *arrays: Array | None) -> bool:
     """Tell whether this is a product of dense floats that is large enough, and no mere column."""
-    return (
-        m >= ROWS
-        and m * k * f >= WORK
-        and all([a is None or (a.dtype.char in "fd" and a.flags.c_contiguous) for a in arrays])
-    )
+    if m < ROWS or m * k * f < WORK:
+        return False
+    dense = [a is None or (a.dtype.char in "fd" and a.flags.c_contiguous) for a in arrays]
+    return all(dense)
 
 
 def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> Array:
