@@ -3,6 +3,22 @@
 
 namespace {
 
+std::vector<long> rows_in_memory(const rl::Conv& s) {
+    long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels, t = 0;
+    std::vector<long> row(depth, -1);
+    for (long a : s.wt[0])
+        for (long b : s.wt[1])
+            for (long c : s.wt[2]) {
+                for (long k = 0; k < s.channels; k++) {
+                    long m = k * s.wc + a + b + c;
+                    if (m < 0 || m >= depth || row[m] >= 0) return {};
+                    row[m] = t * s.channels + k;
+                }
+                t++;
+            }
+    return row;
+}
+
 struct Window : rl::Conv {
     using Ints = std::vector<long>;
     Window(long n, long groups, long channels, long features, Ints in, Ints out, Ints xs, Ints ys,
@@ -26,6 +42,7 @@ struct Window : rl::Conv {
         wc = w[1];
         wg = w[2];
         this->xc = xc;
+        row = rows_in_memory(*this);
     }
 };
 

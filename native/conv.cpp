@@ -22,7 +22,7 @@ constexpr long ROUND = 256;      // cells of a round of a weight gradient: they 
 constexpr long PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr long SUMS = 1 << 19;   // numbers in all their sums
 
-enum Slot { PACKED, ROWS, WINDOWS, GRAD, STRIPS, SUMMED };
+enum Slot { PACKED, BIAS, ROWS, WINDOWS, GRAD, STRIPS, SUMMED };
 
 long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
 
@@ -153,10 +153,9 @@ class Cells {
 long cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
 
 // Lay the weight of one group out as the tiles read it: (blocks, taps, channels, lanes of a block).
-// `row` says where in (taps, channels) each number of a feature belongs, by its place in memory; it
-// is empty if the numbers of a feature do not adjoin.
 template <class T>
-void pack(const Conv& s, const std::vector<long>& row, const T* w, T* packed, long padded) {
+void pack(const Conv& s, const T* w, T* packed, long padded) {
+    const auto& row = s.row;
     long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels;
     for (long f0 = 0; f0 < s.features; f0 += V_MAX * W<T>) {
         long width = std::min<long>(padded - f0, V_MAX * W<T>);
@@ -187,35 +186,24 @@ void pack(const Conv& s, const std::vector<long>& row, const T* w, T* packed, lo
     }
 }
 
-std::vector<long> rows_in_memory(const Conv& s) {
-    long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels, t = 0;
-    std::vector<long> row(depth, -1);
-    for (long a : s.wt[0])
-        for (long b : s.wt[1])
-            for (long c : s.wt[2]) {
-                for (long k = 0; k < s.channels; k++) {
-                    long m = k * s.wc + a + b + c;
-                    if (m < 0 || m >= depth || row[m] >= 0) return {};
-                    row[m] = t * s.channels + k;
-                }
-                t++;
-            }
-    return row;
-}
-
 template <class T>
 void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     long cells = cells_of(s), padded = round_up(s.features, W<T>);
     if (!cells || !s.features) return;
     if (winograd_fits(s)) return winograd(s, x, w, b, y, relu);
-    std::vector<T> bias(padded);
-    std::vector<long> row = rows_in_memory(s);
+    const T* bias = b;
+    if (!b || padded != s.features) {
+        T* filled = scratch<T>(BIAS, padded * s.groups);
+        std::fill(filled, filled + padded * s.groups, T(0));
+        for (long group = 0; b && group < s.groups; group++)
+            std::copy_n(b + group * s.features, s.features, filled + group * padded);
+        bias = filled;
+    }
     for (long group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
         long depth = walk.taps * s.channels;
         T* packed = scratch<T>(PACKED, padded * depth);
-        pack(s, row, w + group * s.wg, packed, padded);
-        if (b) std::copy_n(b + group * s.features, s.features, bias.begin());
+        pack(s, w + group * s.wg, packed, padded);
         T* target = y + group * s.features;
         long size = std::clamp(TASK / std::max(1L, depth * s.features), 1L, CHUNK);
         size = round_up(size, P_MAX);
@@ -235,7 +223,7 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
                 for (long i = 0; i < count; i++) at[i] = out[i] + f;
                 for (long i = 0; i < count; i += height) {
                     int p = (int)std::min(height, count - i);
-                    const T *weight = packed + f * depth, *start = bias.data() + f;
+                    const T *weight = packed + f * depth, *start = bias + group * padded + f;
                     if (walk.few)
                         rows_tile_by_column_of<T>(p, v)(windows + i, depth, weight, start, at + i,
                                                         lanes, relu);

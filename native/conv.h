@@ -18,6 +18,9 @@ struct Conv {
     std::vector<long> offset[3];      // by tap
     std::vector<long> wt[3];          // where the weight of a tap is, in elements
     long wf, wc, wg;                  // strides of the weight: feature, channel, group
+    // Where in (taps, channels) each number of a feature's weight belongs, by its place in memory;
+    // empty if these numbers do not adjoin.
+    std::vector<long> row;
 };
 
 // Channels below which windows are copied, so that any stride of theirs will do.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conv.h"
+#include "dropout.h"
 #include "linear.h"
 #include "norm.h"
 #include "optim.h"
@@ -13,6 +14,7 @@ namespace rl {
 template <class T>
 struct Kernels {
     ConvKernels<T> conv;
+    DropoutKernels<T> dropout;
     LinearKernels<T> linear;
     NormKernels<T> norm;
     OptimKernels<T> optim;

@@ -8,6 +8,7 @@ namespace rl::RL_LEVEL {
     template <class T>        \
     void fill_##name(Name##Kernels<T>&);
 RL_FAMILY(conv, Conv)
+RL_FAMILY(dropout, Dropout)
 RL_FAMILY(linear, Linear)
 RL_FAMILY(norm, Norm)
 RL_FAMILY(optim, Optim)
@@ -17,6 +18,7 @@ RL_FAMILY(pool, Pool)
 template <class T>
 void fill(Kernels<T>& k) {
     fill_conv(k.conv);
+    fill_dropout(k.dropout);
     fill_linear(k.linear);
     fill_norm(k.norm);
     fill_optim(k.optim);

@@ -3,6 +3,7 @@
 #include "threads.h"
 
 void bind_conv(nb::module_&);
+void bind_dropout(nb::module_&);
 void bind_linear(nb::module_&);
 void bind_norm(nb::module_&);
 void bind_optim(nb::module_&);
@@ -16,6 +17,7 @@ NB_MODULE(_native, m) {
     m.def("set_threads", &rl::set_threads);
     m.def("threads", &rl::threads);
     bind_conv(m);
+    bind_dropout(m);
     bind_linear(m);
     bind_norm(m);
     bind_optim(m);

@@ -137,13 +137,16 @@ class Generator:
         themselves (then to 1e-5 in absolute terms), else of 32 bits. Drawing floats takes five to
         ten times as long.
         """
-        size = prod(shape)
+        words, threshold = self.words(prod(shape), p)
+        if threshold >> (8 * words.itemsize):  # NumPy compares with what a word can hold
+            return np.ones(shape, np.bool_)
+        return (words < threshold).reshape(shape)
+
+    def words(self, size: int, p: float) -> tuple[Array, int]:
+        """Draw unsigned words and say below what number each is with probability `p`."""
         bits, threshold = _threshold(p)
         words = self._bits.random_raw(-(-size * bits // 64))
-        words = words.view(np.uint16 if bits == 16 else np.uint32)
-        if threshold >> bits:  # a word cannot be compared with more than it holds
-            return np.ones(shape, np.bool_)
-        return (words[:size] < threshold).reshape(shape)
+        return words.view(np.uint16 if bits == 16 else np.uint32)[:size], threshold
 
 
 @lru_cache(maxsize=64)

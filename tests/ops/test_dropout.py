@@ -15,7 +15,8 @@ KEEP = uniform(3, 4, seed=1) < 0.6
 
 
 def _factor(keep: Any, p: float) -> Any:
-    return factor_of(keep, p, X.dtype)
+    words = np.where(keep, 0, 40_000).astype(np.uint16).ravel()
+    return factor_of(words, 30_000, p, keep.shape, X.dtype)
 
 
 def _torch(torch: Any, x: Any) -> Any:
@@ -33,11 +34,7 @@ SAMPLES = {
         Sample((X,), {"factor": _factor(np.ones((3, 4), bool), 0.0)}, lambda torch, x: x * 1.0),
         Sample(
             (normal(2, 3, 2, 2),),
-            {
-                "factor": factor_of(
-                    np.array([[1, 0, 1], [0, 1, 1]], bool).reshape(2, 3, 1, 1), 0.5, X.dtype
-                )
-            },
+            {"factor": _factor(np.array([[1, 0, 1], [0, 1, 1]], bool).reshape(2, 3, 1, 1), 0.5)},
             lambda torch, x: (
                 x * torch.tensor([[2.0, 0, 2], [0, 2, 2]], dtype=x.dtype).reshape(2, 3, 1, 1)
             ),

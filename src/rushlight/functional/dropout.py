@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
@@ -26,16 +27,15 @@ def check_probability(p: float) -> None:
 
 def draw_factor(like: Any, p: float) -> dict[str, Any]:
     """Draw the option of the op dropout: factors in the memory order of the array `like`."""
-    return {"factor": _draw(like, p)}
-
-
-def _draw(like: Any, p: float) -> Any:
     if like.flags.c_contiguous:
-        return ops.factor_of(default_generator.bernoulli(like.shape, 1.0 - p), p, like.dtype)
+        return {"factor": _draw(like.shape, p, like.dtype)}
     order = sorted(range(like.ndim), key=lambda axis: -abs(like.strides[axis]))
-    keep = default_generator.bernoulli(tuple([like.shape[axis] for axis in order]), 1.0 - p)
-    back = sorted(range(like.ndim), key=order.__getitem__)
-    return ops.factor_of(keep.transpose(back), p, like.dtype)
+    factor = _draw(tuple([like.shape[axis] for axis in order]), p, like.dtype)
+    return {"factor": factor.transpose(sorted(range(like.ndim), key=order.__getitem__))}
+
+
+def _draw(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
+    return ops.factor_of(*default_generator.words(prod(shape), 1.0 - p), p, shape, dtype)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -63,8 +63,8 @@ def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:
     if not training or p == 0.0 or not input._array.size:
         return input
     n, c, *rest = input._array.shape
-    keep = default_generator.bernoulli((n, c), 1.0 - p).reshape(n, c, *(1 for _ in rest))
-    return apply(ops.dropout, (input,), {"factor": ops.factor_of(keep, p, input._array.dtype)})
+    factor = _draw((n, c, *(1 for _ in rest)), p, input._array.dtype)
+    return apply(ops.dropout, (input,), {"factor": factor})
 
 
 def dropout1d(

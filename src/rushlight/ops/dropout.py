@@ -9,7 +9,10 @@ import numpy as np
 
 from rushlight.arrays import is_float
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
+
+_factor = kernel("dropout_factor")
 
 Result = tuple[tuple[Any, ...], Saved]
 
@@ -41,15 +44,14 @@ def _dropout_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool
     return (dropout(grads[0], factor=saved.constants),)
 
 
-def factor_of(keep: Any, p: float, dtype: Any) -> Any:
-    """Return the mask as factors 0 and 1 / (1 - p), for a `keep` that is True at 1 - p.
+def factor_of(words: Any, threshold: int, p: float, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return the mask as factors 0 and 1 / (1 - p), for words that are below the threshold where
+    an element stays.
 
     One product with floats in either direction takes half as long as with booleans and a scale.
     """
     _check_float(dtype)
-    factor = keep.astype(dtype)
-    factor *= 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    return factor
+    return _factor(words, threshold, 0.0 if p == 1.0 else 1.0 / (1.0 - p), shape, dtype)
 
 
 dropout = define("dropout", _dropout_forward, _dropout_backward, fresh=True, run=_dropout_run)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rushlight.kernels.reference import activation, conv, linear, norm, optim, pool, softmax
+from rushlight.kernels.reference import (
+    activation,
+    conv,
+    dropout,
+    linear,
+    norm,
+    optim,
+    pool,
+    softmax,
+)
 
 __all__ = ["REFERENCE"]
 
 REFERENCE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, linear, conv, pool, norm, optim, softmax)
+    for module in (activation, linear, conv, dropout, pool, norm, optim, softmax)
     for function in (getattr(module, name) for name in module.__all__)
 }

@@ -1,0 +1,32 @@
+// Dropout: what random words say about each element.
+#include "dropout.h"
+
+#include <algorithm>
+
+#include "simd.h"
+#include "threads.h"
+
+namespace rl::RL_LEVEL {
+namespace {
+
+constexpr long BLOCK = 1 << 16;  // elements of a task
+
+template <class T, class Word>
+void factor(const Word* words, uint32_t threshold, T scale, T* factor, long n) {
+    parallel((n + BLOCK - 1) / BLOCK, [=](long task) {
+        long end = std::min(n, (task + 1) * BLOCK);
+        for (long i = task * BLOCK; i < end; i++) factor[i] = words[i] < threshold ? scale : T(0);
+    });
+}
+
+}  // namespace
+
+template <class T>
+void fill_dropout(DropoutKernels<T>& k) {
+    k.factor16 = factor<T, uint16_t>;
+    k.factor32 = factor<T, uint32_t>;
+}
+template void fill_dropout(DropoutKernels<float>&);
+template void fill_dropout(DropoutKernels<double>&);
+
+}  // namespace rl::RL_LEVEL
