@@ -27,15 +27,13 @@ BATCH, PEAK = 128, 4e-3
 
 
 def digits(train: bool) -> tuple[Any, Any]:
-    """Return images scaled to about -1 ... 1, and labels."""
+    """Return standardized images and labels."""
     from rushlight.data import MNIST
 
     found = MNIST(train=train, download=False)
     if found.source == "sample":
         raise SystemExit("the whole of MNIST is wanted: name its folder by RUSHLIGHT_DATA")
-    images, labels = found[np.arange(len(found))]
-    images = np.asarray(images, np.float32).reshape(-1, 1, 28, 28)
-    return (images - images.mean()) / images.std(), np.asarray(labels, np.int64).ravel()
+    return found.arrays()
 
 
 def rate(done: float) -> float:
