@@ -1,10 +1,13 @@
-"""Rushlight beside PyTorch: five nets, training step and inference, interleaved in one run.
+"""Rushlight beside PyTorch and others: training step and inference, interleaved in one run.
 
-    python benchmarks/speed.py [--threads 1 2] [--rounds 5] [--seconds 0.5] [--workloads cnn ...]
+    python benchmarks/speed.py [--threads 1 2] [--workloads cnn ...] [--peers rushlight torch ...]
+    python benchmarks/speed.py --write docs/speed.md
 
-Every library has a process of its own; they take turns, round by round, so that a drift of the
-machine's speed meets all of them. Printed are the medians in milliseconds and torch's time (the
-better of its two memory formats) by Rushlight's: above 1, Rushlight is faster.
+Every peer (see `peers.py`) has a process of its own; they take turns, round by round, so that a
+drift of the machine's speed meets all of them. Printed are the medians in milliseconds; the time of
+torch (the better of its two memory formats) by Rushlight's: above 1, Rushlight is faster; and the
+share of the machine's limit: the larger of FLOPs / rate of sgemm and bytes / rate of copying, by
+Rushlight's time. `cost` in `workloads.py` says what is counted.
 """
 
 from __future__ import annotations
@@ -17,38 +20,41 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from workloads import NAMES
+from peers import PEERS, default_peers
+from workloads import NAMES, cost
 
-LIBRARIES = ("rushlight", "torch", "torch-channels-last")
 HERE = Path(__file__).parent
+TORCH = ("torch", "torch-channels-last")
+WHATS = {"step": "training step", "batch": "inference of the batch", "one": "of one sample"}
 
 
 class Worker:
-    """A library in a process of its own."""
+    """A peer in a process of its own."""
 
-    def __init__(self, library: str, threads: int) -> None:
+    def __init__(self, peer: str, threads: int) -> None:
         n = str(threads)
         env = os.environ | {"OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n, "MKL_NUM_THREADS": n}
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), library, n],
+            [sys.executable, str(HERE / "worker.py"), peer, n],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=env,
+            env=env | PEERS[peer].env,
         )
 
-    def run(self, workload: str, what: str, seconds: float) -> list[float]:
-        """Return the milliseconds of each call in about `seconds`."""
+    def ask(self, **job: Any) -> Any:
+        """Hand a job over and return the answer."""
         assert self.process.stdin is not None and self.process.stdout is not None
-        job = {"workload": workload, "what": what, "seconds": seconds}
         print(json.dumps(job), file=self.process.stdin, flush=True)
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit("a worker ended early; see its message above")
-        times: list[float] = json.loads(line)
-        return times
+        return json.loads(line)
 
     def stop(self) -> None:
         """End the process."""
@@ -57,27 +63,154 @@ class Worker:
         self.process.wait()
 
 
-def measure(threads: int, workloads: list[str], rounds: int, seconds: float) -> list[list[str]]:
-    """Return the rows of the table for one number of threads."""
-    workers = {library: Worker(library, threads) for library in LIBRARIES}
-    rows = []
+@contextmanager
+def workers_of(peers: list[str], threads: int) -> Iterator[dict[str, Worker]]:
+    """Start a worker for each peer and end them all."""
+    workers = {peer: Worker(peer, threads) for peer in peers}
+    try:
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.stop()
+
+
+def take_turns(
+    workers: dict[str, Worker], workload: str, what: str, rounds: int, seconds: float
+) -> dict[str, float]:
+    """Return the median milliseconds of each peer that does this."""
+    able = [peer for peer in workers if what in PEERS[peer].does]
+    times: dict[str, list[float]] = {peer: [] for peer in able}
+    for i in range(rounds):
+        for peer in able:
+            job = {"workload": workload, "what": what, "seconds": seconds / rounds}
+            times[peer].append(statistics.median(workers[peer].ask(**job, warm=i == 0)))
+            time.sleep(0.1)  # let spinning threads of this peer fall asleep
+    return {peer: statistics.median(t) for peer, t in times.items()}
+
+
+class Figures(NamedTuple):
+    """What was measured of one workload: milliseconds of each peer, and of the machine's limit."""
+
+    workload: str
+    what: str
+    times: dict[str, float]
+    limit: float
+
+    @property
+    def ours(self) -> float | None:
+        return self.times.get("rushlight", self.times.get("rushlight-numpy"))
+
+    @property
+    def ratio(self) -> float | None:
+        """Torch's time, the better of its formats, by Rushlight's."""
+        found = [self.times[peer] for peer in TORCH if peer in self.times]
+        return min(found) / self.ours if found and self.ours else None
+
+    def cells(self, peers: list[str]) -> list[str]:
+        """Return the row of the table."""
+        times = [f"{self.times[p]:.3f}" if p in self.times else "-" for p in peers]
+        ratio = "-" if self.ratio is None else f"{self.ratio:.2f}"
+        share = f"{self.limit / self.ours:.0%}" if self.ours else "-"
+        return [self.workload, WHATS[self.what], *times, ratio, f"{self.limit:.3f}", share]
+
+
+def header(peers: list[str]) -> list[str]:
+    """Return the head of the table."""
+    return ["workload", "what", *peers, "torch / rushlight", "limit", "share of it"]
+
+
+def limits(worker: Worker, workloads: list[str], whats: list[str]) -> dict[tuple[str, str], float]:
+    """Return the least milliseconds that this machine could take, by its measured rates."""
+    import rushlight
+
+    sgemm = worker.ask(sgemm=True, seconds=0.5)
+    found = {}
     for workload in workloads:
-        for what in ("step", "batch", "one"):
-            times: dict[str, list[float]] = {library: [] for library in LIBRARIES}
-            for _ in range(rounds):
-                for library, worker in workers.items():
-                    times[library].append(
-                        statistics.median(worker.run(workload, what, seconds / rounds))
-                    )
-                    time.sleep(0.1)  # let spinning threads of this library fall asleep
-            middle = {library: statistics.median(t) for library, t in times.items()}
-            ratio = min(middle["torch"], middle["torch-channels-last"]) / middle["rushlight"]
-            row = [workload, what, str(threads), *(f"{middle[x]:.3f}" for x in LIBRARIES)]
-            rows.append([*row, f"{ratio:.2f}"])
-            print(" | ".join(rows[-1]), flush=True)
-    for worker in workers.values():
-        worker.stop()
+        for what in whats:
+            flops, moved = cost(workload, rushlight, what)
+            copied = worker.ask(copy=moved, seconds=0.1)
+            found[workload, what] = max(flops / sgemm, moved / copied) * 1e3
+    return found
+
+
+def measure(
+    threads: int, workloads: list[str], peers: list[str], rounds: int, seconds: float
+) -> list[Figures]:
+    """Measure everything with one number of threads, and print it as it comes."""
+    print(f"\nthreads: {threads}\n" + " | ".join(header(peers)))
+    rows = []
+    with workers_of(peers, threads) as workers:
+        least = limits(next(iter(workers.values())), workloads, list(WHATS))
+        for workload in workloads:
+            for what in WHATS:
+                times = take_turns(workers, workload, what, rounds, seconds)
+                rows.append(Figures(workload, what, times, least[workload, what]))
+                print(" | ".join(rows[-1].cells(peers)), flush=True)
     return rows
+
+
+def machine() -> str:
+    """Name the machine and what runs on it."""
+    model = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    from rushlight.compiled import native
+
+    level = "no compiled kernels" if native is None else f"compiled kernels for {native.level()}"
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
+        f"Python {platform.python_version()}; Rushlight with {level}"
+    )
+
+
+def versions(peers: list[str]) -> str:
+    """Return the versions of the libraries that took part."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    packages = ["rushlight", "numpy", *(p for peer in peers for p in PEERS[peer].needs)]
+    for package in dict.fromkeys(packages):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:  # a module of a package, or one that was not installed
+            continue
+    return ", ".join(found)
+
+
+def page(
+    results: dict[int, list[Figures]], peers: list[str], importing: tuple[float, float]
+) -> str:
+    """Return docs/speed.md."""
+    lines = [
+        "# Speed",
+        "",
+        "`python benchmarks/speed.py --write docs/speed.md` wrote this; run it on your machine.",
+        "",
+        f"Machine: {machine()}; {versions(peers)}.",
+        "",
+        f"`import numpy` takes {importing[0]:.3f} s, `import rushlight` {importing[1]:.3f} s more.",
+        "",
+        "Times are medians in milliseconds, from interleaved runs in separate processes. The ratio",
+        "is the time of torch (the better of eager and channels-last) by Rushlight's. The limit is",
+        "the larger of FLOPs by the measured rate of sgemm and bytes by the measured rate of",
+        "copying; `cost` in `benchmarks/workloads.py` says what is counted. A dash: not done.",
+    ]
+    for threads, rows in results.items():
+        head = header(peers)
+        lines += ["", f"## Threads: {threads}", ""]
+        lines += [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+        lines += [f"| {' | '.join(row.cells(peers))} |" for row in rows]
+    slower = [
+        f"{row.workload}, {WHATS[row.what]}, threads {threads}: {row.ratio:.2f}"
+        for threads, rows in results.items()
+        for row in rows
+        if row.ratio is not None and row.ratio < 1
+    ]
+    lines += ["", "## Where torch is the better choice", ""]
+    lines += [f"- {row}" for row in slower] or ["Nowhere in these tables."]
+    return "\n".join(lines) + "\n"
 
 
 def import_time(runs: int) -> tuple[float, float]:
@@ -100,19 +233,24 @@ def import_time(runs: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run and print the tables."""
+    """Run, print the tables, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--workloads", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=default_peers())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    numpy, beyond = import_time(9)
-    print(f"import numpy {numpy:.3f} s; import rushlight {beyond:.3f} s beyond it")
-    print("workload | what | threads | " + " | ".join(LIBRARIES) + " (ms) | torch / rushlight")
-    for threads in options.threads:
-        measure(threads, options.workloads, options.rounds, options.seconds)
+    print(machine())
+    importing = import_time(9)
+    print(f"import numpy {importing[0]:.3f} s; import rushlight {importing[1]:.3f} s beyond it")
+    results = {
+        threads: measure(threads, options.workloads, options.peers, options.rounds, options.seconds)
+        for threads in options.threads
+    }
+    if options.write:
+        options.write.write_text(page(results, options.peers, importing), encoding="utf-8")
 
 
 if __name__ == "__main__":

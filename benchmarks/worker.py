@@ -1,21 +1,21 @@
 """One process of the benchmark: reads commands from standard input, prints milliseconds.
 
-Started by `speed.py`, once for each library; it waits while the others run.
+Started by `speed.py` and `sweep.py`, once for each peer; it waits while the others run.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from workloads import build
+from peers import prepare
 
 
-def best_of(f: Callable[[], Any], seconds: float) -> list[float]:
+def times_of(f: Callable[[], Any], seconds: float) -> list[float]:
     """Call `f` for about `seconds` and return the milliseconds of each call."""
     times = []
     end = time.perf_counter() + seconds
@@ -26,30 +26,44 @@ def best_of(f: Callable[[], Any], seconds: float) -> list[float]:
     return times
 
 
+def sgemm_rate(seconds: float) -> float:
+    """Return the FLOP/s of NumPy's product of two float32 matrices of 1024 x 1024."""
+    import numpy as np
+
+    a = np.ones((1024, 1024), np.float32)
+    out = a @ a
+    return 2 * 1024**3 / (min(times_of(lambda: np.matmul(a, a, out=out), seconds)) / 1e3)
+
+
+def copy_rate(size: float, seconds: float) -> float:
+    """Return the bytes/s, read and written, of a copy that moves `size` bytes."""
+    import numpy as np
+
+    # where the data of a workload fit into a cache, they may move at its rate
+    a = np.ones(int(min(max(size / 2, 1 << 14), 1 << 27)), np.uint8)
+    b = a.copy()
+    return 2 * a.nbytes / (min(times_of(lambda: np.copyto(b, a), seconds)) / 1e3)
+
+
 def main() -> None:
-    """Serve `{"workload": ..., "what": ..., "seconds": ...}` lines until the input ends."""
-    library, threads = sys.argv[1], int(sys.argv[2])
-    torch = importlib.import_module("rushlight" if library == "rushlight" else "torch")
-    if library != "rushlight":
-        torch.set_num_threads(threads)
-    built: dict[str, Any] = {}
+    """Serve jobs, one JSON object a line, until the input ends."""
+    peer, threads = sys.argv[1], int(sys.argv[2])
+    warnings.simplefilter("ignore")
+    answers, sys.stdout = sys.stdout, sys.stderr  # libraries print, too
+    cache: dict[Any, Any] = {}
     for line in sys.stdin:
         job = json.loads(line)
-        name = job["workload"]
-        if name not in built:
-            built[name] = build(name, torch, channels_last=library == "torch-channels-last")
-            for _ in range(3):
-                built[name].step()
-        w = built[name]
-        if job["what"] == "step":
-            w.model.train()
-            times = best_of(w.step, job["seconds"])
+        if "sgemm" in job:
+            result: Any = sgemm_rate(job["seconds"])
+        elif "copy" in job:
+            result = copy_rate(job["copy"], job["seconds"])
         else:
-            w.model.eval()
-            x = w.batch if job["what"] == "batch" else w.one
-            w.infer(x)
-            times = best_of(lambda w=w, x=x: w.infer(x), job["seconds"])
-        print(json.dumps(times), flush=True)
+            f = prepare(peer, job["workload"], job["what"], threads, cache)
+            if job.get("warm"):
+                for _ in range(3):
+                    f()
+            result = times_of(f, job["seconds"])
+        print(json.dumps(result), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
-"""The five nets that Rushlight is measured on, written once for both libraries.
+"""The nets that Rushlight is measured on, written once for both libraries.
 
 `build(name, torch)` takes the library itself, torch or rushlight, so that both run the same lines.
+Besides the five nets there are families of small ones for the sweep: `width=256`, `batch=64`,
+`image=32`, `channels=16`. `cost(name, rushlight)` counts their work by formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, NamedTuple
 
-__all__ = ["NAMES", "Workload", "build"]
+__all__ = ["NAMES", "Workload", "build", "cost", "net"]
 
 
 class Workload(NamedTuple):
@@ -67,8 +70,11 @@ def _vgg(nn: Any) -> Any:
     )
 
 
-# name: (model, batch size, input shape, kind of target)
-_TABLE: dict[str, tuple[Callable[[Any], Any], int, tuple[int, ...], str]] = {
+Row = tuple[Callable[[Any], Any], int, tuple[int, ...], str]
+
+# name: (model, batch size, input shape, kind of target). An LSTM and a small Transformer belong
+# here as soon as rushlight.nn has their layers; `cost` then needs their formulas too.
+_TABLE: dict[str, Row] = {
     "small-mlp": (_small_mlp, 64, (8,), "two numbers"),
     "large-mlp": (_large_mlp, 256, (784,), "class"),
     "cnn": (_cnn, 64, (1, 28, 28), "class"),
@@ -78,9 +84,79 @@ _TABLE: dict[str, tuple[Callable[[Any], Any], int, tuple[int, ...], str]] = {
 NAMES = tuple(_TABLE)
 
 
-def build(name: str, torch: Any, *, channels_last: bool = False) -> Workload:
-    """Make a workload in `torch` (or rushlight), optionally in torch's channels-last format."""
-    make, size, shape, kind = _TABLE[name]
+def _swept(name: str) -> Row:
+    """Return the row of a net of the sweep, such as `width=256`."""
+    family, _, number = name.partition("=")
+    n = int(number)
+    if family == "width":
+        layers, size, shape = (("Linear", n, n), ("ReLU",), ("Linear", n, n)), 64, (n,)
+    elif family == "batch":
+        layers, size, shape = (("Linear", 256, 256), ("ReLU",), ("Linear", 256, 10)), n, (256,)
+    elif family == "image":
+        layers, size, shape = (("Conv2d", 3, 16, 3), ("ReLU",), ("MaxPool2d", 2)), 8, (3, n, n)
+    elif family == "channels":
+        layers, size, shape = (("Conv2d", n, n, 3), ("ReLU",)), 8, (n, 14, 14)
+    else:
+        raise KeyError(name)
+
+    def make(nn: Any) -> Any:
+        return nn.Sequential(*(getattr(nn, kind)(*arguments) for kind, *arguments in layers))
+
+    return make, size, shape, "zero"
+
+
+def net(name: str) -> Row:
+    """Return (model of a library, batch size, input shape, kind of target)."""
+    return _TABLE[name] if name in _TABLE else _swept(name)
+
+
+def cost(name: str, rushlight: Any, what: str) -> tuple[float, float]:
+    """Return the FLOPs and the bytes of float32 that a call must move at least, by formula.
+
+    A product of a layer counts two FLOPs for each weight and output cell that meet; inference does
+    it once, training three times (but for the input gradient of the first layer). Everything else
+    is counted as if it were fused into the products: inference reads their inputs and weights and
+    writes their outputs; training reads the inputs twice, writes their gradients, writes the
+    outputs and reads their gradients twice, and moves ten numbers for each parameter: read forward
+    and backward, gradient written, four read and three written by Adam.
+    """
+    make, size, shape, _ = net(name)
+    x = rushlight.zeros(1 if what == "one" else size, *shape)
+    model = make(rushlight.nn).eval()
+    flops = moved = 0.0
+    first = True
+    for layer in model:
+        y = layer(x)
+        kind = type(layer).__name__
+        if kind in ("Linear", "Conv2d"):
+            weight = layer.weight.shape
+            product = 2.0 * prod(weight) * prod(y.shape) / weight[0]
+            if what == "step":
+                flops += product * (2 if first else 3)
+                moved += prod(x.shape) * (2 if first else 3) + prod(y.shape) * 3
+            else:
+                flops += product
+                moved += prod(x.shape) + prod(y.shape)
+            first = False
+        x = y
+    parameters = sum(prod(p.shape) for p in model.parameters())
+    return flops, 4 * (moved + parameters * (10 if what == "step" else 1))
+
+
+def build(
+    name: str,
+    torch: Any,
+    *,
+    channels_last: bool = False,
+    wrap: Callable[[Any], Any] | None = None,
+    **adam: Any,
+) -> Workload:
+    """Make a workload in `torch` (or rushlight).
+
+    channels_last: in torch's format of that name. wrap: what the model is handed to before it is
+    used, such as torch.compile. adam: more options of the optimizer.
+    """
+    make, size, shape, kind = net(name)
     torch.manual_seed(0)
     model = make(torch.nn)
     x = torch.rand(size, *shape)
@@ -90,21 +166,24 @@ def build(name: str, torch: Any, *, channels_last: bool = False) -> Workload:
             x = x.to(memory_format=torch.channels_last)
     if kind == "class":
         target, loss_of = torch.randint(0, 10, (size,)), torch.nn.CrossEntropyLoss()
+    elif kind == "zero":
+        target, loss_of = torch.zeros(*model(x).shape), torch.nn.MSELoss()
     elif kind == "input":
         target, loss_of = x.flatten(1), torch.nn.MSELoss()
     else:
         target, loss_of = torch.rand(size, 2), torch.nn.MSELoss()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **adam)
+    used = model if wrap is None else wrap(model)
 
     def step() -> float:
         optimizer.zero_grad()
-        loss = loss_of(model(x), target)
+        loss = loss_of(used(x), target)
         loss.backward()
         optimizer.step()
         return float(loss.item())
 
     def infer(images: Any) -> Any:
         with torch.no_grad():
-            return model(images)
+            return used(images)
 
     return Workload(step, infer, x, x[:1], model)
