@@ -34,6 +34,12 @@ void on_rows(const Dense& x, F&& f) {
 void bind_norm(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
+    m.def("follow", [](const Out& running, const Dense& batch, double keep, double share) {
+        for_dtype(running, [&]<class T>(T) {
+            auto& k = rl::level().of<T>().norm;
+            k.follow((long)running.size(), keep, share, at<T>(batch), at<T>(running));
+        });
+    });
     m.def("column_sum", [](const Dense& x, const Out& total) {
         on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
             k.column_sum(m, c, at<T>(x), at<T>(total));

@@ -430,10 +430,17 @@ void layer_grad(long m, long c, const T* g, const T* x, const T* kept, const T* 
     write(all.data() + c, c, db);
 }
 
+template <class T>
+void follow(long c, double keep, double share, const T* batch, T* running) {
+    T k = T(keep), h = T(share);
+    for (long i = 0; i < c; i++) running[i] = running[i] * k + batch[i] * h;
+}
+
 }  // namespace
 
 template <class T>
 void fill_norm(NormKernels<T>& k) {
+    k.follow = follow<T>;
     k.column_sum = column_sum<T>;
     k.train = train<T>;
     k.train_grad = train_grad<T>;

@@ -8,6 +8,8 @@ template <class T>
 struct NormKernels {
     // total (c) = sum of the rows
     void (*column_sum)(long m, long c, const T* x, T* total);
+    // running = keep * running + share * batch, all (c)
+    void (*follow)(long c, double keep, double share, const T* batch, T* running);
     // y = (x - mean) / sqrt(var + eps) * w + b by the rows' own statistics; kept (2, c): mean, rstd
     void (*train)(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* mean,
                   T* var, T* kept);

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
+from rushlight.kernels import kernel
 from rushlight.ops import norm
 from rushlight.tape import apply, cell
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = ["batch_norm", "layer_norm", "rms_norm"]
+
+_follow = kernel("follow")
 
 
 def batch_norm(
@@ -87,12 +90,12 @@ def follow_batch(
     if not n:
         return
     if running_mean is not None:
-        _move("running_mean", running_mean, mean, momentum, momentum)
+        _move("running_mean", running_mean, mean, momentum, 1.0)
     if running_var is not None:
-        _move("running_var", running_var, var, momentum, momentum * n / max(n - 1, 1))
+        _move("running_var", running_var, var, momentum, n / max(n - 1, 1))
 
 
-def _move(name: str, running: Tensor, value: Any, momentum: float, share: float) -> None:
+def _move(name: str, running: Tensor, value: Any, momentum: float, factor: float) -> None:
     array = running._array
     if array.shape != value.shape:
         raise ShapeError(
@@ -103,8 +106,7 @@ def _move(name: str, running: Tensor, value: Any, momentum: float, share: float)
                 fix="set num_features to the input's size in dim 1",
             )
         )
-    array *= 1.0 - momentum
-    array += value * share
+    _follow(array, value, momentum, factor)
     (running._version or cell(running))[0] += 1
 
 

@@ -250,15 +250,17 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self._stepped = True
-        layouts = self._layouts
-        with np.errstate(all="ignore"):
-            for i, group in enumerate(self.param_groups):
-                if i == len(layouts) or not layouts[i].fits(group):
-                    layouts[i : i + 1] = [Layout(self, group)]
-                layouts[i].group = group
-                layouts[i].step()
-        del layouts[len(self.param_groups) :]
+        quietly(self._step)
         return loss
+
+    def _step(self) -> None:
+        layouts = self._layouts
+        for i, group in enumerate(self.param_groups):
+            if i == len(layouts) or not layouts[i].fits(group):
+                layouts[i : i + 1] = [Layout(self, group)]
+            layouts[i].group = group
+            layouts[i].step()
+        del layouts[len(self.param_groups) :]
 
     # ---- state dicts
 

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, get_default_dtype, is_array, is_float, promote
+from rushlight.arrays import (
+    WARNINGS_OFF,
+    Array,
+    get_default_dtype,
+    is_array,
+    is_float,
+    promote,
+    warning_switch,
+)
 from rushlight.errors import explain
 from rushlight.ops import shape
 from rushlight.ops.contract import Op, Saved
@@ -40,12 +48,13 @@ def quietly(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a function with NumPy's floating-point warnings turned off once for all of its ops."""
     if state.quiet:
         return function(*args, **kwargs)
+    before = warning_switch.set(WARNINGS_OFF)
     try:
         state.quiet = True
-        with np.errstate(all="ignore"):
-            return function(*args, **kwargs)
+        return function(*args, **kwargs)
     finally:
         state.quiet = False
+        warning_switch.reset(before)
 
 
 class TensorBase:
@@ -208,9 +217,8 @@ def apply(
     try:
         if state.quiet:
             outputs, saved = op.forward(*arrays, **options)
-        else:
-            with np.errstate(all="ignore"):  # as torch: inf and nan are values, not warnings
-                outputs, saved = op.forward(*arrays, **options)
+        else:  # as torch: inf and nan are values, not warnings
+            outputs, saved = quietly(op.forward, *arrays, **options)
     except AttributeError:
         _check_kinds(op, arrays)
         raise

@@ -24,6 +24,7 @@ __all__ = [
     "channel_sum",
     "column_sum",
     "conv_bias_grad",
+    "follow",
     "layer_norm_forward",
     "layer_norm_grad",
 ]
@@ -62,6 +63,15 @@ def conv_bias_grad(g: Array) -> Array:
 
 
 # ---- batch norm
+
+
+def follow(running: Array, batch: Array, momentum: float, factor: float) -> None:
+    """Set running = (1 - momentum) running + momentum factor batch, in place; both (C,)."""
+    plain = running.dtype.char in "fd" and running.flags.c_contiguous and running.flags.aligned
+    if plain and batch.dtype == running.dtype:
+        native.follow(running, batch, 1.0 - momentum, momentum * factor)
+    else:
+        reference.follow(running, batch, momentum, factor)
 
 
 def batch_norm_train(

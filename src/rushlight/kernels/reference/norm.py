@@ -21,6 +21,7 @@ __all__ = [
     "batch_norm_train",
     "channel_sum",
     "column_sum",
+    "follow",
     "layer_norm_forward",
     "layer_norm_grad",
 ]
@@ -62,6 +63,12 @@ def channel_sum(x: Array) -> Array:
 
 
 # ---- batch norm
+
+
+def follow(running: Array, batch: Array, momentum: float, factor: float) -> None:
+    """Set running = (1 - momentum) running + momentum factor batch, in place; both (C,)."""
+    running *= 1.0 - momentum
+    running += batch * (momentum * factor)
 
 
 def batch_norm_train(
