@@ -52,6 +52,11 @@ T fold(Vec<T> v, F&& f) {
 constexpr int CHAINS = 4;   // sums side by side, as each addition waits for the one before
 constexpr long SPAN = 256;  // vectors of a row that are summed in T before sums go on in double
 
+// Rows that take each step side by side, as a row alone would wait long for its sum: so many that
+// they stay in the cache.
+constexpr long GROUP = 32;
+inline long group_of(long c) { return std::clamp((1L << 12) / c, 1L, GROUP); }
+
 // out (S) = sums over a row; f(zero, i, sums) adds the terms of a vector or of a single number.
 template <class T, int S, class F>
 void row_sums(long n, double* out, F&& f) {

@@ -326,9 +326,6 @@ void eval_grad(long m, long c, const T* g, const T* x, const T* mean, const T* r
 
 // ---- layer norm
 
-constexpr long GROUP = 32;  // rows whose statistics are computed side by side, as each waits long
-constexpr long GROUPED = 1 << 12;  // numbers in such rows: they stay in the cache
-
 template <class T>
 long rows_of_task(long c) {
     return std::max<long>(1, TASK / (c * sizeof(T)));
@@ -336,7 +333,7 @@ long rows_of_task(long c) {
 
 template <class T>
 void layer(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* kept) {
-    long size = rows_of_task<T>(c), group = std::clamp(GROUPED / c, 1L, GROUP);
+    long size = rows_of_task<T>(c), group = group_of(c);
     double part = 1.0 / (double)c;
     T *mean = kept, *rstd = kept + m;
     parallel((m + size - 1) / size, [&](long task) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 #include "exp.h"
 #include "lanes.h"
@@ -49,15 +51,26 @@ void sigmoid(long n, const T* x, T* y) {
 template <class T>
 constexpr T NEVER = -std::numeric_limits<T>::infinity();  // its exp is 0, and no maximum is below
 
-// The first `lanes` numbers at p, then `fill`.
-template <class T>
-Vec<T> take(const T* p, int lanes, T fill) {
-    if (lanes == W<T>) return load(p);
-    T all[W<T>];
-    std::fill(all, all + W<T>, fill);
-    std::copy_n(p, lanes, all);
-    return load(all);
+template <class T, int... I>
+auto less(int n, std::integer_sequence<int, I...>) {
+    using Int = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+    return Vec<Int>{I...} < Int(n);
 }
+
+// A row of an array that goes on to `end`.
+template <class T>
+struct Row {
+    const T *p, *end;
+    Row(const T* array, long m, long c, long row) : p(array + row * c), end(array + m * c) {}
+
+    // The first `lanes` numbers from i on, then `fill`. To read on into the next row and choose is
+    // several times as fast as to read a part.
+    Vec<T> take(long i, int lanes, T fill) const {
+        if (lanes == W<T>) return load(p + i);
+        Vec<T> v = p + i + W<T> <= end ? load(p + i) : load_part(p + i, lanes);
+        return less<T>(lanes, std::make_integer_sequence<int, W<T>>()) ? v : broadcast(fill);
+    }
+};
 
 template <class T>
 void give(T* p, Vec<T> v, int lanes) {
@@ -88,21 +101,11 @@ double total_of(long n, F&& f) {
 }
 
 template <class T>
-T top_of(long n, const T* x) {
+T top_of(long n, Row<T> x) {
     auto higher = [](Vec<T> a, Vec<T> b) { return a > b ? a : b; };
-    Vec<T> top = take(x, (int)std::min<long>(n, W<T>), NEVER<T>);
-    vectors<T>(n, [&](long i, int lanes) { top = higher(take(x + i, lanes, NEVER<T>), top); });
+    Vec<T> top = broadcast(NEVER<T>);
+    vectors<T>(n, [&](long i, int lanes) { top = higher(x.take(i, lanes, NEVER<T>), top); });
     return fold<T>(top, higher);
-}
-
-// e = exp(x - top) if it is wanted; returns its sum
-template <class T>
-double exponentials(long n, const T* x, T top, T* e) {
-    return total_of<T>(n, [&](long i, int lanes) {
-        Vec<T> v = exp<T>(take(x + i, lanes, NEVER<T>) - top);
-        if (e) give(e + i, v, lanes);
-        return v;
-    });
 }
 
 // Call f(row) for all rows, by tasks of several.
@@ -114,12 +117,30 @@ void each_row(long m, long c, F&& f) {
     });
 }
 
+// Call f(row, top, sum) for all rows: the maximum, and the sum of e = exp(x - top); e or null.
+template <class T, class F>
+void each_sum(long m, long c, const T* x, T* e, F&& f) {
+    long group = group_of(c);
+    each_row((m + group - 1) / group, group * c, [&](long index) {
+        T top[GROUP], sum[GROUP];
+        long first = index * group, n = std::min(group, m - first);
+        for (long i = 0; i < n; i++) top[i] = top_of(c, Row<T>(x, m, c, first + i));
+        for (long i = 0; i < n; i++) {
+            Row<T> from(x, m, c, first + i);
+            sum[i] = (T)total_of<T>(c, [&](long j, int lanes) {
+                Vec<T> v = exp<T>(from.take(j, lanes, NEVER<T>) - top[i]);
+                if (e) give(e + (first + i) * c + j, v, lanes);
+                return v;
+            });
+        }
+        for (long i = 0; i < n; i++) f(first + i, top[i], sum[i]);
+    });
+}
+
 template <class T>
 void softmax(long m, long c, const T* x, T* y) {
-    each_row(m, c, [&](long row) {
-        const T* from = x + row * c;
-        T* to = y + row * c;
-        T factor = (T)(1 / exponentials(c, from, top_of(c, from), to));
+    each_sum(m, c, x, y, [&](long row, T, T sum) {
+        T *to = y + row * c, factor = 1 / sum;
         each<T>(c, [&]<class V>(V, long j) { put(to + j, V(get<V>(to + j) * factor)); });
     });
 }
@@ -127,24 +148,22 @@ void softmax(long m, long c, const T* x, T* y) {
 template <class T>
 void softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
     each_row(m, c, [&](long row) {
-        const T *grad = g + row * c, *out = y + row * c;
+        Row<T> grad(g, m, c, row), out(y, m, c, row);
         T* to = dx + row * c;
         T along = (T)total_of<T>(c, [&](long j, int lanes) {
-            return take(grad + j, lanes, T(0)) * take(out + j, lanes, T(0));
+            return grad.take(j, lanes, T(0)) * out.take(j, lanes, T(0));
         });
         each<T>(c, [&]<class V>(V, long j) {
-            put(to + j, V((get<V>(grad + j) - along) * get<V>(out + j)));
+            put(to + j, V((get<V>(grad.p + j) - along) * get<V>(out.p + j)));
         });
     });
 }
 
 template <class T>
 void log_softmax(long m, long c, const T* x, T* y) {
-    each_row(m, c, [&](long row) {
-        const T* from = x + row * c;
+    each_sum(m, c, x, (T*)nullptr, [&](long row, T top, T sum) {
+        const T *from = x + row * c, shift = std::log(sum);
         T* to = y + row * c;
-        T top = top_of(c, from);
-        T shift = (T)std::log(exponentials<T>(c, from, top, nullptr));
         each<T>(c, [&]<class V>(V, long j) { put(to + j, V((get<V>(from + j) - top) - shift)); });
     });
 }
@@ -152,24 +171,21 @@ void log_softmax(long m, long c, const T* x, T* y) {
 template <class T>
 void log_softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
     each_row(m, c, [&](long row) {
-        const T *grad = g + row * c, *out = y + row * c;
+        Row<T> grad(g, m, c, row), out(y, m, c, row);
         T* to = dx + row * c;
-        T total = (T)total_of<T>(c, [&](long j, int lanes) { return take(grad + j, lanes, T(0)); });
+        T total = (T)total_of<T>(c, [&](long j, int lanes) { return grad.take(j, lanes, T(0)); });
         vectors<T>(c, [&](long j, int lanes) {
-            Vec<T> p = exp<T>(take(out + j, lanes, NEVER<T>));
-            give(to + j, take(grad + j, lanes, T(0)) - p * total, lanes);
+            Vec<T> p = exp<T>(out.take(j, lanes, NEVER<T>));
+            give(to + j, grad.take(j, lanes, T(0)) - p * total, lanes);
         });
     });
 }
 
 template <class T>
 void cross_entropy(long m, long c, const T* x, const int64_t* places, T* loss, T* e, T* total) {
-    each_row(m, c, [&](long row) {
-        const T* from = x + row * c;
-        T top = top_of(c, from);
-        double sum = exponentials(c, from, top, e + row * c);
-        total[row] = (T)sum;
-        loss[row] = (T)(std::log(sum) - (x[places[row]] - top));
+    each_sum(m, c, x, e, [&](long row, T top, T sum) {
+        total[row] = sum;
+        loss[row] = std::log(sum) - (x[places[row]] - top);
     });
 }
 
