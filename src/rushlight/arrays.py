@@ -91,8 +91,6 @@ def as_dtype(dtype: Any) -> DType:
 class _SetErr:
     """NumPy's floating-point warnings through its public functions."""
 
-    off: Any = {"all": "ignore"}
-
     def set(self, how: Any) -> Any:
         return np.seterr(**how)
 
@@ -108,9 +106,9 @@ def _warning_switch() -> tuple[Any, Any]:
     try:
         from numpy._core import umath
 
-        return umath._extobj_contextvar, umath._make_extobj(all="ignore")  # type: ignore[attr-defined]
+        return umath._extobj_contextvar, umath._make_extobj(all="ignore")
     except (ImportError, AttributeError):
-        return _SetErr(), _SetErr.off
+        return _SetErr(), {"all": "ignore"}
 
 
 warning_switch, WARNINGS_OFF = _warning_switch()

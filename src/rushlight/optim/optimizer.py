@@ -12,7 +12,7 @@ from rushlight.arrays import Array
 from rushlight.autograd import enable_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.optim.flat import COUNTER, Layout
-from rushlight.tape import TensorBase, cell, wrap
+from rushlight.tape import TensorBase, cell, quietly, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
