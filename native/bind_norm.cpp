@@ -48,33 +48,34 @@ void bind_norm(nb::module_& m) {
     m.def(
         "batch_norm_train",
         [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
-           const Out& mean, const Out& var, const Out& kept) {
+           const Out& mean, const Out& var, const Out& kept, bool relu) {
             on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
                 k.train(m, c, eps, at<T>(x), at<T>(w), at<T>(b), at<T>(y), at<T>(mean),
-                        at<T>(var), at<T>(kept));
+                        at<T>(var), at<T>(kept), relu);
             });
         },
-        some, none, none, some, some, some, some, some);
+        some, none, none, some, some, some, some, some, some);
     m.def(
         "batch_norm_grad",
         [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
-           const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
+           const MaybeDense& y, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
             on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
-                k.train_grad(m, c, at<T>(g), at<T>(x), at<T>(kept), at<T>(w), at<T>(dx),
-                             at<T>(dw), at<T>(db));
+                k.train_grad(m, c, at<T>(g), at<T>(x), at<T>(kept), at<T>(w), at<T>(y),
+                             at<T>(dx), at<T>(dw), at<T>(db));
             });
         },
-        some, some, some, none, none, none, none);
+        some, some, some, none, none, none, none, none);
     m.def(
         "batch_norm_eval",
         [](const Dense& x, const Dense& mean, const Dense& var, const MaybeDense& w,
-           const MaybeDense& b, double eps, const Out& y, const Out& rstd) {
+           const MaybeDense& b, double eps, const Out& y, const Out& rstd,
+           bool relu) {
             on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
                 k.eval(m, c, eps, at<T>(x), at<T>(mean), at<T>(var), at<T>(w), at<T>(b),
-                       at<T>(y), at<T>(rstd));
+                       at<T>(y), at<T>(rstd), relu);
             });
         },
-        some, some, some, none, none, some, some, some);
+        some, some, some, none, none, some, some, some, some);
     m.def(
         "batch_norm_eval_grad",
         [](const Dense& g, const Dense& x, const Dense& mean, const Dense& rstd,

@@ -81,9 +81,21 @@ struct Rows {
     }
 };
 
+// Numbers, or those of a gradient that relu lets through: where its result y is not 0.
+template <class T>
+struct Source {
+    const T* g;
+    const T* y = nullptr;
+    Vec<T> vec(long i) const {
+        Vec<T> a = load(g + i);
+        return y ? (load(y + i) == 0 ? Vec<T>{} : a) : a;
+    }
+    T one(long i) const { return y && y[i] == 0 ? T(0) : g[i]; }
+};
+
 // out (S, c) = the sums over the rows of g and, for S = 2, of g * (x - mean); mean (width).
 template <class T, int S>
-void sums(const Rows<T>& s, const T* g, const T* x, const T* mean, double* out) {
+void sums(const Rows<T>& s, Source<T> g, const T* x, const T* mean, double* out) {
     std::vector<double> all(s.parts * S * s.width);
     s.each_block([&](long part, long from, long lanes, long row, long n, long) {
         T block[S][2 * STRIP];
@@ -94,7 +106,7 @@ void sums(const Rows<T>& s, const T* g, const T* x, const T* mean, double* out) 
                 RL_UNROLL for (int v = 0; v < V; v++) centre[v] = load(mean + from + at[v]);
             for (long i = 0, place = start; i < n; i++, place += s.width)
                 RL_UNROLL for (int v = 0; v < V; v++) {
-                    Vec<T> a = load(g + place + at[v]);
+                    Vec<T> a = g.vec(place + at[v]);
                     total[v] += a;
                     if constexpr (S == 2) along[v] += a * (load(x + place + at[v]) - centre[v]);
                 }
@@ -117,7 +129,7 @@ void sums(const Rows<T>& s, const T* g, const T* x, const T* mean, double* out) 
     long start = s.rows * s.width;
     for (long l = 0; l < s.tail; l += s.c)
         for (long j = 0; j < s.c; j++) {
-            T a = g[start + l + j];
+            T a = g.one(start + l + j);
             out[j] += a;
             if constexpr (S == 2) out[s.c + j] += a * (x[start + l + j] - mean[j]);
         }
@@ -193,7 +205,7 @@ void moments(const Rows<T>& s, const T* x, double* mean, double* square) {
 
 // y = f(a, b, p) lane by lane; p (P, width) are numbers by channel.
 template <int P, class T, class F>
-void map(const Rows<T>& s, const T* a, const T* b, const T* p, T* y, F&& f) {
+void map(const Rows<T>& s, Source<T> a, const T* b, const T* p, T* y, F&& f) {
     long size = std::max<long>(1, TASK / (s.width * sizeof(T)));
     parallel((s.rows + size - 1) / size, [&](long task) {
         long end = std::min(s.rows, (task + 1) * size);
@@ -204,22 +216,25 @@ void map(const Rows<T>& s, const T* a, const T* b, const T* p, T* y, F&& f) {
             for (long place = task * size * s.width; place < end * s.width; place += s.width)
                 RL_UNROLL for (int v = 0; v < V; v++) {
                     long i = place + at[v];
-                    store(y + i, f(load(a + i), load(b + i), q[v]));
+                    store(y + i, f(a.vec(i), load(b + i), q[v]));
                 }
         });
     });
     for (long l = 0, place = s.rows * s.width; l < s.tail; l++, place++) {
         T q[P];
         for (int k = 0; k < P; k++) q[k] = p[k * s.width + l];
-        y[place] = f(a[place], b[place], q);
+        y[place] = f(a.one(place), b[place], q);
     }
 }
 
 // y = (x - p0) p1 + p2: the mean is taken off first, as it may be large beside the deviations
 template <class T>
-void affine(const Rows<T>& s, const T* x, T* p, T* y) {
+void affine(const Rows<T>& s, const T* x, T* p, T* y, bool relu = false) {
     for (int k = 0; k < 3; k++) s.tile(p + k * s.width);
-    map<3>(s, x, x, p, y, [](auto x, auto, auto* p) { return (x - p[0]) * p[1] + p[2]; });
+    map<3>(s, Source<T>{x}, x, p, y, [relu](auto x, auto, auto* p) {
+        auto z = (x - p[0]) * p[1] + p[2];
+        return relu ? max_nan(z, decltype(z){}) : z;
+    });
 }
 
 template <class T>
@@ -235,7 +250,7 @@ T weight(const T* w, long j) {
 template <class T>
 void column_sum(long m, long c, const T* x, T* total) {
     std::vector<double> out(c);
-    sums<T, 1>(Rows<T>(m, c), x, nullptr, nullptr, out.data());
+    sums<T, 1>(Rows<T>(m, c), Source<T>{x}, nullptr, nullptr, out.data());
     write(out.data(), c, total);
 }
 
@@ -243,7 +258,7 @@ void column_sum(long m, long c, const T* x, T* total) {
 
 template <class T>
 void train(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* mean, T* var,
-           T* kept) {
+           T* kept, bool relu) {
     Rows<T> s(m, c);
     std::vector<double> found(2 * c);
     moments(s, x, found.data(), found.data() + c);
@@ -256,12 +271,12 @@ void train(long m, long c, double eps, const T* x, const T* w, const T* b, T* y,
         p[s.width + j] = kept[c + j] * weight(w, j);
         p[2 * s.width + j] = b ? b[j] : T(0);
     }
-    affine(s, x, p.data(), y);
+    affine(s, x, p.data(), y, relu);
 }
 
 // Sums of g and g * (x - mean), or of g alone if dx and dw are not wanted; db and dw from them.
 template <class T>
-std::vector<double> grad_sums(const Rows<T>& s, const T* g, const T* x, const T* mean,
+std::vector<double> grad_sums(const Rows<T>& s, Source<T> g, const T* x, const T* mean,
                               const T* rstd, bool along, T* dw, T* db) {
     std::vector<double> out(2 * s.c);
     if (along) {
@@ -278,9 +293,10 @@ std::vector<double> grad_sums(const Rows<T>& s, const T* g, const T* x, const T*
 }
 
 template <class T>
-void train_grad(long m, long c, const T* g, const T* x, const T* kept, const T* w, T* dx, T* dw,
-                T* db) {
+void train_grad(long m, long c, const T* grad, const T* x, const T* kept, const T* w, const T* y,
+                T* dx, T* dw, T* db) {
     Rows<T> s(m, c);
+    Source<T> g{grad, y};
     const T *mean = kept, *rstd = kept + c;
     auto out = grad_sums(s, g, x, mean, rstd, dx || dw, dw, db);
     if (!dx || !m) return;
@@ -301,7 +317,7 @@ void train_grad(long m, long c, const T* g, const T* x, const T* kept, const T* 
 
 template <class T>
 void eval(long m, long c, double eps, const T* x, const T* mean, const T* var, const T* w,
-          const T* b, T* y, T* rstd) {
+          const T* b, T* y, T* rstd, bool relu) {
     Rows<T> s(m, c);
     std::vector<T> p(3 * s.width);
     for (long j = 0; j < c; j++) {
@@ -310,14 +326,14 @@ void eval(long m, long c, double eps, const T* x, const T* mean, const T* var, c
         p[s.width + j] = rstd[j] * weight(w, j);
         p[2 * s.width + j] = b ? b[j] : T(0);
     }
-    affine(s, x, p.data(), y);
+    affine(s, x, p.data(), y, relu);
 }
 
 template <class T>
 void eval_grad(long m, long c, const T* g, const T* x, const T* mean, const T* rstd, const T* w,
                T* dx, T* dw, T* db) {
     Rows<T> s(m, c);
-    grad_sums(s, g, x, mean, rstd, dw != nullptr, dw, db);
+    grad_sums(s, Source<T>{g}, x, mean, rstd, dw != nullptr, dw, db);
     if (!dx) return;
     std::vector<T> p(3 * s.width);
     for (long j = 0; j < c; j++) p[s.width + j] = rstd[j] * weight(w, j);

@@ -6,6 +6,7 @@
 // registers 6 x 2 does. Rows that remain (P' < P) get a tile of their own, unrolled as well.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "simd.h"
@@ -28,6 +29,9 @@ inline void finish(const Vec<T> (&sum)[P][V], T* const* out, int lanes, bool rel
     }
 }
 
+// Sums of more numbers than this are sums of such sums: errors then grow with the root of the count.
+inline constexpr long DEEP = 256;
+
 // The inner loop of both: sum[p] += over `depth` numbers of a(p)[k * STEP] * w[k].
 template <class T, int P, int V, long STEP, class A>
 inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, long depth, const T* w) {
@@ -40,6 +44,16 @@ inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, long depth, const T* w) {
         }
     }
     return w;
+}
+
+// total += sum, and sum starts anew.
+template <class T, int P, int V>
+inline void settle(Vec<T> (&sum)[P][V], T (&total)[P][V][W<T>]) {
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            store(total[p][v], load(total[p][v]) + sum[p][v]);
+            sum[p][v] = Vec<T>{};
+        }
 }
 
 template <class T, int P, int V>
@@ -55,11 +69,27 @@ void rows_tile(const T* const* rows, long pitch, long taps, long channels, const
                const T* bias, T* const* out, int lanes, bool relu) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
+    bool deep = taps * channels > 2 * DEEP;
+    T total[P][V][W<T>];
+    if (deep) std::memset(total, 0, sizeof total);
+    long since = 0;
     for (long tap = 0; tap < taps; tap++, rows += pitch) {
         const T* row[P];
         RL_UNROLL for (int p = 0; p < P; p++) row[p] = rows[p];
-        w = rows_sum<T, P, V, 1>(sum, [&](int p) { return row[p]; }, channels, w);
+        for (long c = 0; c < channels;) {
+            long count = deep ? std::min(channels - c, DEEP) : channels;
+            w = rows_sum<T, P, V, 1>(sum, [&](int p) { return row[p] + c; }, count, w);
+            c += count;
+            since += count;
+            if (deep && since >= DEEP) {
+                settle<T, P, V>(sum, total);
+                since = 0;
+            }
+        }
     }
+    if (deep)
+        RL_UNROLL for (int p = 0; p < P; p++)
+            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += load(total[p][v]);
     finish<T, P, V>(sum, out, lanes, relu);
 }
 
@@ -70,7 +100,7 @@ inline void cells_sum(A a, long cells, const T* b, long step, T* sums, long pitc
     Vec<T> sum[P][V];
     RL_UNROLL for (int p = 0; p < P; p++)
         RL_UNROLL for (int v = 0; v < V; v++)
-            sum[p][v] = more ? load(sums + p * pitch + v * W<T>) : Vec<T>{};
+            sum[p][v] = Vec<T>{};
     for (long m = 0; m < cells; m++, b += step) {
         const T* row = a(m);
         Vec<T> g[V];
@@ -81,7 +111,10 @@ inline void cells_sum(A a, long cells, const T* b, long step, T* sums, long pitc
         }
     }
     RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            T* to = sums + p * pitch + v * W<T>;
+            store(to, more ? load(to) + sum[p][v] : sum[p][v]);
+        }
 }
 
 // a(m, p) is a[m][from + p].

@@ -51,11 +51,13 @@ class Pool:
 
 def column_sum(x: Any, total: Any, /) -> None: ...
 def batch_norm_train(
-    x: Any, w: Any, b: Any, eps: float, y: Any, mean: Any, var: Any, kept: Any, /
+    x: Any, w: Any, b: Any, eps: float, y: Any, mean: Any, var: Any, kept: Any, relu: bool, /
 ) -> None: ...
-def batch_norm_grad(g: Any, x: Any, kept: Any, w: Any, dx: Any, dw: Any, db: Any, /) -> None: ...
+def batch_norm_grad(
+    g: Any, x: Any, kept: Any, w: Any, y: Any, dx: Any, dw: Any, db: Any, /
+) -> None: ...
 def batch_norm_eval(
-    x: Any, mean: Any, var: Any, w: Any, b: Any, eps: float, y: Any, rstd: Any, /
+    x: Any, mean: Any, var: Any, w: Any, b: Any, eps: float, y: Any, rstd: Any, relu: bool, /
 ) -> None: ...
 def batch_norm_eval_grad(
     g: Any, x: Any, mean: Any, rstd: Any, w: Any, dx: Any, dw: Any, db: Any, /

@@ -52,6 +52,14 @@ def _eval(x, *, eps=EPS, **parameters):
     return Sample((x, *_parameters(c, **parameters)), {"mean": mean, "var": var, "eps": eps}, call)
 
 
+def _with_relu(sample):
+    def call(torch, *args):
+        result = sample.torch(torch, *args)
+        return (result[0].relu(), *result[1:]) if isinstance(result, tuple) else result.relu()
+
+    return sample._replace(options={**sample.options, "relu": True}, torch=call, smooth=False)
+
+
 def _layer(x, shape, *, eps=EPS, **parameters):
     def call(torch, x, w, b):
         return torch.nn.functional.layer_norm(x, shape, w, b, eps)
@@ -78,6 +86,7 @@ def _inputs():
 SAMPLES = {
     "batch_norm_train": [
         *[_train(x) for x in _inputs()],
+        *[_with_relu(_train(x)) for x in _inputs()],
         *[_train(x, weight=False, bias=False) for x in (normal(6, 4), normal(3, 2, 3))],
         _train(normal(6, 4), bias=False),
         _train(normal(6, 4), weight=False),
@@ -88,6 +97,7 @@ SAMPLES = {
     ],
     "batch_norm_eval": [
         *[_eval(x) for x in _inputs()],
+        *[_with_relu(_eval(x)) for x in _inputs()],
         *[_eval(x, weight=False, bias=False) for x in (normal(6, 4), normal(3, 2, 3))],
         _eval(normal(6, 4), bias=False),
         _eval(normal(6, 4), weight=False),

@@ -14,6 +14,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Saved, define
+from rushlight.ops.elementwise import through_relu
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import expand, reshape
 
@@ -71,15 +72,16 @@ def _check_channels(x: Any, **others: Any) -> None:
 # ---- batch norm by the batch's own statistics
 
 
-def _train_forward(x: Any, w: Any, b: Any, eps: float) -> Result:
+def _train_forward(x: Any, w: Any, b: Any, eps: float, relu: bool = False) -> Result:
     _check_channels(x, weight=w, bias=b)
     _check_float("batch_norm", x, w, b)
-    return _train_run(x, w, b, eps)
+    return _train_run(x, w, b, eps, relu)
 
 
-def _train_run(x: Any, w: Any, b: Any, eps: float) -> Result:
-    y, mean, var, cache = _train(x, w, b, eps)
-    return (y, mean, var), Saved((x, w, None), constants=eps, cache=cache)
+def _train_run(x: Any, w: Any, b: Any, eps: float, relu: bool = False) -> Result:
+    y, mean, var, cache = _train(x, w, b, eps, relu)
+    kept = (y, None, None) if relu else ()
+    return (y, mean, var), Saved((x, w, None), kept, constants=eps, cache=cache)
 
 
 def _train_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -93,6 +95,7 @@ def _train_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
 def _train_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, w, _ = saved.inputs
     g, g_mean, g_var = grads
+    g = None if g is None else through_relu(saved, g)
     dims = (0, *range(2, x.ndim))
     m = max(prod([x.shape[d] for d in dims]), 1)
     column = (-1, *[1] * (x.ndim - 2))  # (C,) -> (C, 1, ...)
@@ -125,6 +128,7 @@ batch_norm_train = define(
     _train_backward,
     graph_backward=_train_graph_backward,
     fresh=True,
+    takes_relu=True,
     run=_train_run,
 )
 
@@ -132,26 +136,30 @@ batch_norm_train = define(
 # ---- batch norm by given statistics
 
 
-def _eval_forward(x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float) -> Result:
+def _eval_forward(
+    x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float, relu: bool = False
+) -> Result:
     _check_channels(x, weight=w, bias=b, running_mean=mean, running_var=var)
     _check_float("batch_norm", x, w, b)
-    return _eval_run(x, w, b, mean, var, eps)
+    return _eval_run(x, w, b, mean, var, eps, relu)
 
 
-def _eval_run(x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float) -> Result:
+def _eval_run(
+    x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float, relu: bool = False
+) -> Result:
     mean = mean.astype(x.dtype)  # a copy: running averages change in place
-    y, rstd = _eval(x, mean, var.astype(x.dtype, copy=False), w, b, eps)
-    return (y,), Saved((x, w, None), constants=(mean, rstd))
+    y, rstd = _eval(x, mean, var.astype(x.dtype, copy=False), w, b, eps, relu)
+    return (y,), Saved((x, w, None), (y,) if relu else (), constants=(mean, rstd))
 
 
 def _eval_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, w, _ = saved.inputs
-    found: Sequence[Any] = _eval_grad(grads[0], x, *saved.constants, w, needs)
+    found: Sequence[Any] = _eval_grad(through_relu(saved, grads[0]), x, *saved.constants, w, needs)
     return found
 
 
 def _eval_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, _), g = saved.inputs, grads[0]
+    (x, w, _), g = saved.inputs, through_relu(saved, grads[0])
     dims = (0, *range(2, x.ndim))
     column = (-1, *[1] * (x.ndim - 2))
     mean, rstd = (value.reshape(column) for value in saved.constants)
@@ -171,6 +179,7 @@ batch_norm_eval = define(
     _eval_backward,
     graph_backward=_eval_graph_backward,
     fresh=True,
+    takes_relu=True,
     run=_eval_run,
 )
 

@@ -106,7 +106,9 @@ class Chain:
         arrays = [None if arg is None else arg._array for arg in args]
         y, kept = arrays[0], []
         for run, link, low, high in self.steps:
-            options = link.options if link.prepare is None else link.prepare(y)
+            options = link.options
+            if link.prepare is not None:
+                options = {**options, **link.prepare(y)}
             outputs, saved = run(y, *arrays[low:high], **options)
             if link.follow is not None:
                 link.follow(y, outputs)

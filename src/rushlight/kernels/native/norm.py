@@ -75,33 +75,34 @@ def follow(running: Array, batch: Array, momentum: float, factor: float) -> None
 
 
 def batch_norm_train(
-    x: Array, w: Array | None, b: Array | None, eps: float
-) -> tuple[Array, Array, Array, tuple[Array, Array]]:
-    """Normalize by the batch's own statistics.
+    x: Array, w: Array | None, b: Array | None, eps: float, relu: bool = False
+) -> tuple[Array, Array, Array, tuple[Array, ...]]:
+    """Normalize by the batch's own statistics, with relu if asked.
 
     Returns:
-        y, mean (C,), biased variance (C,), and (rows of x (M, C), mean and 1 / std (2, C)) for the
-        gradient.
+        y, mean (C,), biased variance (C,), and (rows of x (M, C), mean and 1 / std (2, C), rows of
+        y if relu was applied) for the gradient.
     """
     if not _takes(x):
-        return reference.batch_norm_train(x, w, b, eps)
+        return reference.batch_norm_train(x, w, b, eps, relu)
     rows = _aligned(channel_rows(x))
     dtype, c = x.dtype, x.shape[1]
     y, kept = np.empty(rows.shape, dtype), np.empty((2, c), dtype)
     mean, var = np.empty(c, dtype), np.empty(c, dtype)
-    native.batch_norm_train(rows, w, b, eps, y, mean, var, kept)
-    return from_channel_rows(y, x.shape), mean, var, (rows, kept)
+    native.batch_norm_train(rows, w, b, eps, y, mean, var, kept, relu)
+    return from_channel_rows(y, x.shape), mean, var, (rows, kept, y) if relu else (rows, kept)
 
 
 def batch_norm_grad(
-    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+    g: Array, cache: tuple[Array, ...], w: Array | None, needs: Sequence[bool]
 ) -> Grads:
     """Return the gradients by x, w and b of `batch_norm_train`, those that are needed."""
     if not _takes(g):
         return reference.batch_norm_grad(g, cache, w, needs)
     rows = _aligned(channel_rows(g))
     dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
-    native.batch_norm_grad(rows, *cache, w, dx, dw, db)
+    x, kept, *y = cache
+    native.batch_norm_grad(rows, x, kept, w, y[0] if y else None, dx, dw, db)
     return None if dx is None else from_channel_rows(dx, g.shape), dw, db
 
 
@@ -115,14 +116,20 @@ def _wanted(shape: tuple[int, ...], c: int, dtype: Any, needs: Sequence[bool]) -
 
 
 def batch_norm_eval(
-    x: Array, mean: Array, var: Array, w: Array | None, b: Array | None, eps: float
+    x: Array,
+    mean: Array,
+    var: Array,
+    w: Array | None,
+    b: Array | None,
+    eps: float,
+    relu: bool = False,
 ) -> tuple[Array, Array]:
-    """Normalize by given statistics; returns y and 1 / std."""
+    """Normalize by given statistics, with relu if asked; returns y and 1 / std."""
     if not _takes(x):
-        return reference.batch_norm_eval(x, mean, var, w, b, eps)
+        return reference.batch_norm_eval(x, mean, var, w, b, eps, relu)
     rows = _aligned(channel_rows(x))
     y, rstd = np.empty(rows.shape, x.dtype), np.empty(x.shape[1], x.dtype)
-    native.batch_norm_eval(rows, mean, var, w, b, eps, y, rstd)
+    native.batch_norm_eval(rows, mean, var, w, b, eps, y, rstd, relu)
     return from_channel_rows(y, x.shape), rstd
 
 

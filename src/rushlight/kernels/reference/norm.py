@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array, channel_rows, from_channel_rows, last_rows
+from rushlight.kernels.reference.activation import relu_forward, relu_grad
 
 __all__ = [
     "batch_norm_eval",
@@ -72,12 +73,13 @@ def follow(running: Array, batch: Array, momentum: float, factor: float) -> None
 
 
 def batch_norm_train(
-    x: Array, w: Array | None, b: Array | None, eps: float
-) -> tuple[Array, Array, Array, tuple[Array, Array]]:
-    """Normalize by the batch's own statistics.
+    x: Array, w: Array | None, b: Array | None, eps: float, relu: bool = False
+) -> tuple[Array, Array, Array, tuple[Array, ...]]:
+    """Normalize by the batch's own statistics, with relu if asked.
 
     Returns:
-        y, mean (C,), biased variance (C,), and (deviations (M, C), 1 / std (C,)) for the gradient.
+        y, mean (C,), biased variance (C,), and (deviations (M, C), 1 / std (C,), rows of y if relu
+        was applied) for the gradient.
     """
     rows = channel_rows(x)
     m = rows.shape[0] or 1
@@ -91,18 +93,23 @@ def batch_norm_train(
     y = centred * (rstd if w is None else rstd * w)
     if b is not None:
         y += b
-    return from_channel_rows(y, x.shape), mean, var, (centred, rstd)
+    if not relu:
+        return from_channel_rows(y, x.shape), mean, var, (centred, rstd)
+    y = relu_forward(y)
+    return from_channel_rows(y, x.shape), mean, var, (centred, rstd, y)
 
 
 def batch_norm_grad(
-    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+    g: Array, cache: tuple[Array, ...], w: Array | None, needs: Sequence[bool]
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Return the gradients by x, w and b of `batch_norm_train`, those that are needed.
 
     dx = rstd w (g - mean(g) - deviation rstd^2 mean(g deviation)), means over the rows.
     """
-    centred, rstd = cache
+    centred, rstd, *y = cache
     rows = channel_rows(g)
+    if y:
+        rows = relu_grad(rows, y[0])
     total = column_sum(rows)
     along = column_sum(rows * centred) if needs[0] or needs[1] else None  # for w and for x
     dx = dw = None
@@ -121,15 +128,25 @@ def batch_norm_grad(
 
 
 def batch_norm_eval(
-    x: Array, mean: Array, var: Array, w: Array | None, b: Array | None, eps: float
+    x: Array,
+    mean: Array,
+    var: Array,
+    w: Array | None,
+    b: Array | None,
+    eps: float,
+    relu: bool = False,
 ) -> tuple[Array, Array]:
-    """Normalize by given statistics, as one scale and one shift; returns y and 1 / std."""
+    """Normalize by given statistics, as one scale and one shift, with relu if asked.
+
+    Returns:
+        y and 1 / std.
+    """
     rstd = 1.0 / np.sqrt(var + eps)
     scale = rstd if w is None else rstd * w
     shift = -mean * scale if b is None else b - mean * scale
     y = channel_rows(x) * scale
     y += shift
-    return from_channel_rows(y, x.shape), rstd
+    return from_channel_rows(relu_forward(y) if relu else y, x.shape), rstd
 
 
 def batch_norm_eval_grad(
