@@ -38,7 +38,7 @@ def _takes(dtype: np.dtype[Any], x_shape: Ints, out: Ints) -> bool:
 # ---- windows
 
 
-def _line(size: int, out: int, k: int, s: int, p: int, d: int, include_pad: bool) -> Line:
+def _line(include_pad: bool, size: int, out: int, k: int, s: int, p: int, d: int) -> Line:
     first, count, divisor = [], [], []
     for o in range(out):
         start = o * s - p
@@ -87,8 +87,8 @@ def _windows(
     include_pad: bool = True,
     override: int | None = None,
 ) -> Any:
-    sides = zip(shape[2:], out, kernel, stride, padding, dilation, strict=True)
-    lines = [_line(*side, include_pad) for side in sides]
+    sides: Any = zip(shape[2:], out, kernel, stride, padding, dilation, strict=True)
+    lines = [_line(include_pad, *side) for side in sides]
     return _pool(shape, last, lines, dilation, override)
 
 
@@ -107,8 +107,14 @@ def _empty(shape: Ints, like: Array, last: bool, dtype: Any = None) -> Array:
     return np.empty(shape, like.dtype if dtype is None else dtype)
 
 
+def _own(x: Array) -> tuple[Array, bool]:
+    """Return x, a copy if its channels are not last nor its planes adjoin, and if they are last."""
+    last = is_channels_last(x)
+    return (x if last else np.ascontiguousarray(x)), last
+
+
 def _laid(x: Array, last: bool) -> Array:
-    """Return x in the memory order that was chosen, a copy only if it must be."""
+    """Return x in the memory order of another array, a copy only if it must be."""
     if not last:
         return np.ascontiguousarray(x)
     if is_channels_last(x):
@@ -127,10 +133,10 @@ def max_pool_forward(
     """x (N, C, *S) -> (N, C, *out_size); cells outside the input count as the lowest value."""
     if not _takes(x.dtype, x.shape, out_size):
         return reference.max_pool_forward(x, kernel, stride, padding, dilation, out_size)
-    last = is_channels_last(x)
+    x, last = _own(x)
     y = _empty((*x.shape[:2], *out_size), x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out_size)
-    windows.max_forward(_laid(x, last), y)
+    windows.max_forward(x, y)
     return y
 
 
@@ -141,10 +147,10 @@ def max_pool_indices(
     out = y.shape[2:]
     if not _takes(x.dtype, x.shape, out) or y.dtype != x.dtype:
         return reference.max_pool_indices(x, y, kernel, stride, padding, dilation)
-    last = is_channels_last(x)
+    x, last = _own(x)
     index = _empty(y.shape, y, last, np.dtype(np.int64))
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
-    windows.max_indices(_laid(x, last), index)
+    windows.max_indices(x, index)
     return index
 
 
@@ -155,10 +161,10 @@ def max_pool_grad(
     out = y.shape[2:]
     if not _takes(x.dtype, x.shape, out) or not g.dtype == y.dtype == x.dtype:
         return reference.max_pool_grad(g, x, y, kernel, stride, padding, dilation)
-    last = is_channels_last(x)
+    x, last = _own(x)
     dx = _empty(x.shape, x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
-    windows.max_grad(_laid(g, last), _laid(x, last), dx)
+    windows.max_grad(_laid(g, last), x, dx)
     return dx
 
 
@@ -166,8 +172,7 @@ def adaptive_max_forward(x: Array, out_size: Ints) -> tuple[Array, Array]:
     """x (N, C, *S) -> maxima (N, C, *out_size) and their flat cells, int64"""
     if not _takes(x.dtype, x.shape, out_size):
         return reference.adaptive_max_forward(x, out_size)
-    last = is_channels_last(x)
-    x = _laid(x, last)
+    x, last = _own(x)
     y = _empty((*x.shape[:2], *out_size), x, last)
     index = _empty(y.shape, x, last, np.dtype(np.int64))
     windows = _adaptive(x.shape, last, out_size)
@@ -192,10 +197,10 @@ def avg_pool_forward(
     rule = (count_include_pad, divisor_override)
     if not _takes(x.dtype, x.shape, out_size):
         return reference.avg_pool_forward(x, kernel, stride, padding, out_size, *rule)
-    last, ones = is_channels_last(x), (1,) * len(kernel)
+    (x, last), ones = _own(x), (1,) * len(kernel)
     y = _empty((*x.shape[:2], *out_size), x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, ones, out_size, *rule)
-    windows.avg_forward(_laid(x, last), y)
+    windows.avg_forward(x, y)
     return y
 
 
@@ -212,10 +217,10 @@ def avg_pool_grad(
     out, rule = g.shape[2:], (count_include_pad, divisor_override)
     if not _takes(g.dtype, x_shape, out):
         return reference.avg_pool_grad(g, x_shape, kernel, stride, padding, *rule)
-    last, ones = is_channels_last(g), (1,) * len(kernel)
+    (g, last), ones = _own(g), (1,) * len(kernel)
     dx = _empty(x_shape, g, last)
     windows = _windows(x_shape, last, kernel, stride, padding, ones, out, *rule)
-    windows.avg_grad(_laid(g, last), dx)
+    windows.avg_grad(g, dx)
     return dx
 
 
@@ -223,9 +228,9 @@ def adaptive_avg_forward(x: Array, out_size: Ints) -> Array:
     """x (N, C, *S) -> (N, C, *out_size)"""
     if not _takes(x.dtype, x.shape, out_size):
         return reference.adaptive_avg_forward(x, out_size)
-    last = is_channels_last(x)
+    x, last = _own(x)
     y = _empty((*x.shape[:2], *out_size), x, last)
-    _adaptive(x.shape, last, out_size).avg_forward(_laid(x, last), y)
+    _adaptive(x.shape, last, out_size).avg_forward(x, y)
     return y
 
 
@@ -233,7 +238,7 @@ def adaptive_avg_grad(g: Array, x_shape: Ints) -> Array:
     """g (N, C, *O) -> x_shape (N, C, *S)"""
     if not _takes(g.dtype, x_shape, g.shape[2:]):
         return reference.adaptive_avg_grad(g, x_shape)
-    last = is_channels_last(g)
+    g, last = _own(g)
     dx = _empty(x_shape, g, last)
-    _adaptive(x_shape, last, g.shape[2:]).avg_grad(_laid(g, last), dx)
+    _adaptive(x_shape, last, g.shape[2:]).avg_grad(g, dx)
     return dx
