@@ -14,7 +14,7 @@ import rushlight.functional
 
 OWN = {  # names that torch has elsewhere or not at all
     *("data", "check", "io", "train", "errors", "arrays", "kernels", "ops", "tape", "functional"),
-    *("memory", "threads", "cli", "annotations"),
+    *("memory", "threads", "compiled", "cli", "annotations"),
 }
 
 

@@ -17,6 +17,11 @@ mkdir $folder/package
 cp -r src/rushlight $folder/package/
 rm -f $folder/package/rushlight/_native*.so
 cp $folder/_native*.so $folder/package/rushlight/
+# an editable installation finds its package before any folder is asked
+cat >$folder/package/sitecustomize.py <<'END'
+import sys
+sys.meta_path[:] = [f for f in sys.meta_path if type(f).__name__ != "ScikitBuildRedirectingFinder"]
+END
 
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' $folder/CMakeCache.txt)
 library() { "$compiler" -print-file-name="$1"; }
@@ -25,5 +30,5 @@ export ASAN_OPTIONS=detect_leaks=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LD_PRELOAD="$(library libasan.so) $(library libubsan.so) $(library libstdc++.so)"
 export PYTHONPATH="$PWD/$folder/package" RUSHLIGHT_KERNELS=native
-"$python" -c 'import rushlight._native as native; print(native.__file__)'
+"$python" -c 'import rushlight._native as native; print(native.__file__); assert "sanitize" in native.__file__'
 exec "$python" -m pytest -p no:cacheprovider --capture=sys "$@"
