@@ -34,12 +34,26 @@ void on_rows(const Dense& x, F&& f) {
 void bind_norm(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
-    m.def("follow", [](const Out& running, const Dense& batch, double keep, double share) {
-        for_dtype(running, [&]<class T>(T) {
-            auto& k = rl::level().of<T>().norm;
-            k.follow((long)running.size(), keep, share, at<T>(batch), at<T>(running));
-        });
-    });
+    // False if it does not take these arrays: other dtypes, or running statistics out of order.
+    m.def(
+        "follow",
+        [](const MaybeOut& running_mean, const MaybeOut& running_var, const Dense& mean,
+           const Dense& var, double momentum, double factor) {
+            for (const MaybeOut* a : {&running_mean, &running_var})
+                if (*a && ((*a)->dtype() != mean.dtype() || ((*a)->size() > 1 && (*a)->stride(0) != 1)))
+                    return false;
+            if (mean.dtype() != nb::dtype<float>() && mean.dtype() != nb::dtype<double>()) return false;
+            for_dtype(mean, [&]<class T>(T) {
+                auto& k = rl::level().of<T>().norm;
+                long c = (long)mean.size();
+                if (running_mean)
+                    k.follow(c, 1 - momentum, momentum, at<T>(mean), at<T>(running_mean));
+                if (running_var)
+                    k.follow(c, 1 - momentum, momentum * factor, at<T>(var), at<T>(running_var));
+            });
+            return true;
+        },
+        none, none, some, some, some, some);
     m.def("column_sum", [](const Dense& x, const Out& total) {
         on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
             k.column_sum(m, c, at<T>(x), at<T>(total));

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -89,25 +89,27 @@ def follow_batch(
     n = x.shape[0] if x.ndim == 2 else x.size // max(x.shape[1], 1)
     if not n:
         return
-    if running_mean is not None:
-        _move("running_mean", running_mean, mean, momentum, 1.0)
-    if running_var is not None:
-        _move("running_var", running_var, var, momentum, n / max(n - 1, 1))
+    kept = []
+    for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+        if running is None:
+            kept.append(None)
+            continue
+        if running._array.shape != mean.shape:
+            _unequal(name, running._array, mean)
+        kept.append(running._array)
+        (running._version or cell(running))[0] += 1
+    _follow(*kept, mean, var, momentum, n / max(n - 1, 1))
 
 
-def _move(name: str, running: Tensor, value: Any, momentum: float, factor: float) -> None:
-    array = running._array
-    if array.shape != value.shape:
-        raise ShapeError(
-            explain(
-                "batch_norm",
-                got=f"{name} {array.shape} for {value.shape[0]} channels",
-                expected=f"{name} {value.shape}",
-                fix="set num_features to the input's size in dim 1",
-            )
+def _unequal(name: str, running: Any, value: Any) -> NoReturn:
+    raise ShapeError(
+        explain(
+            "batch_norm",
+            got=f"{name} {running.shape} for {value.shape[0]} channels",
+            expected=f"{name} {value.shape}",
+            fix="set num_features to the input's size in dim 1",
         )
-    _follow(array, value, momentum, factor)
-    (running._version or cell(running))[0] += 1
+    )
 
 
 def _normalized(normalized_shape: Sequence[int]) -> tuple[int, ...]:

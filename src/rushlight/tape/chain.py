@@ -132,7 +132,8 @@ class Chain:
         node.edges = [
             edge_to(arg) if arg is not None and arg._requires_grad else None for arg in args
         ]
-        cells = [cell(out if i < 0 else args[i]) for i in self.guarded]
+        read = [args[i] if i >= 0 else out for i in self.guarded]
+        cells = [arg._version or cell(arg) for arg in read]
         node.guards = [(version, version[0]) for version in cells]
         out._requires_grad = True
         out._node = node

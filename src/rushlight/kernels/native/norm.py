@@ -65,13 +65,20 @@ def conv_bias_grad(g: Array) -> Array:
 # ---- batch norm
 
 
-def follow(running: Array, batch: Array, momentum: float, factor: float) -> None:
-    """Set running = (1 - momentum) running + momentum factor batch, in place; both (C,)."""
-    plain = running.dtype.char in "fd" and running.flags.c_contiguous and running.flags.aligned
-    if plain and batch.dtype == running.dtype:
-        native.follow(running, batch, 1.0 - momentum, momentum * factor)
-    else:
-        reference.follow(running, batch, momentum, factor)
+def follow(
+    running_mean: Array | None,
+    running_var: Array | None,
+    mean: Array,
+    var: Array,
+    momentum: float,
+    factor: float,
+) -> None:
+    """Set running = (1 - momentum) running + momentum batch in place, the variance times `factor`.
+
+    All (C,); a running one may be None.
+    """
+    if not native.follow(running_mean, running_var, mean, var, momentum, factor):
+        reference.follow(running_mean, running_var, mean, var, momentum, factor)
 
 
 def batch_norm_train(

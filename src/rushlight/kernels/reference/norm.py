@@ -66,10 +66,25 @@ def channel_sum(x: Array) -> Array:
 # ---- batch norm
 
 
-def follow(running: Array, batch: Array, momentum: float, factor: float) -> None:
-    """Set running = (1 - momentum) running + momentum factor batch, in place; both (C,)."""
-    running *= 1.0 - momentum
-    running += batch * (momentum * factor)
+def follow(
+    running_mean: Array | None,
+    running_var: Array | None,
+    mean: Array,
+    var: Array,
+    momentum: float,
+    factor: float,
+) -> None:
+    """Set running = (1 - momentum) running + momentum batch in place, the variance times `factor`.
+
+    All (C,); a running one may be None.
+    """
+    for running, batch, share in (
+        (running_mean, mean, momentum),
+        (running_var, var, momentum * factor),
+    ):
+        if running is not None:
+            running *= 1.0 - momentum
+            running += batch * share
 
 
 def batch_norm_train(
