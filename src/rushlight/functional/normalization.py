@@ -89,7 +89,7 @@ def follow_batch(
     n = x.shape[0] if x.ndim == 2 else x.size // max(x.shape[1], 1)
     if not n:
         return
-    kept = []
+    kept: list[Any] = []
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
         if running is None:
             kept.append(None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array, channel_rows, from_channel_rows, last_rows
+from rushlight.arrays import Array, channel_rows, channels_to_last, from_channel_rows, last_rows
 from rushlight.compiled import native
 from rushlight.kernels.reference import conv as conv_reference
 from rushlight.kernels.reference import norm as reference
@@ -56,7 +56,7 @@ def channel_sum(x: Array) -> Array:
 
 def conv_bias_grad(g: Array) -> Array:
     """g (N, F, *O) -> (F,)"""
-    rows = np.moveaxis(g, 1, -1)
+    rows = channels_to_last(g)
     if not rows.flags.c_contiguous:  # its sums run along the planes
         return conv_reference.conv_bias_grad(g)
     return column_sum(rows)
