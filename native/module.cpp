@@ -11,6 +11,7 @@ void bind_pointwise(nb::module_&);
 void bind_pool(nb::module_&);
 
 NB_MODULE(_native, m) {
+    nb::set_leak_warnings(false);  // the descriptions that Python's caches hold live to the end
     rl::choose_level(nullptr);
     m.def("level", [] { return std::string(rl::level().name); });
     m.def("choose_level", [](const std::string& name) { return rl::choose_level(name.c_str()); });
