@@ -32,10 +32,10 @@ class _Numbered(Module):
     def _put(self, modules: Iterable[Module]) -> None:
         """Replace the content; positions become the names."""
         found = list(modules)
-        edits.count += 1
         self._modules.clear()
         for i, module in enumerate(found):
             self.register_module(str(i), module)
+        edits.bump()
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -113,6 +113,8 @@ class Sequential(_Numbered):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
     """
 
+    _in_row = True
+
     def __init__(self, *args: Any) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], dict):
@@ -127,16 +129,11 @@ class Sequential(_Numbered):
             return type(self)(dict(list(self._modules.items())[index]))
         return super().__getitem__(index)
 
-    def _layers(self) -> list[Any]:
-        if type(self) is not Sequential or self._call_hooks is not None or "forward" in vars(self):
-            return [self]
-        return [layer for module in self for layer in module._layers()]
-
     def forward(self, input: Any) -> Any:
         rows: Rows | None = self.__dict__.get("_rows")
         if rows is None:
             rows = self.__dict__["_rows"] = Rows()
-        for part in rows.of(self._modules):
+        for part in rows.of(self):
             input = part(input)
         return input
 

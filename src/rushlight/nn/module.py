@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, ClassVar, NoReturn, Self, TypeAlias
 
 from rushlight.arrays import is_float
 from rushlight.autograd import no_grad
@@ -68,6 +68,7 @@ class Module(Stateful):
     """
 
     _call_hooks: CallHooks | None = None
+    _in_row: ClassVar[bool] = False  # its layers stand for it in the row of a Sequential around it
     forward: Callable[..., Any] = _forward_unimplemented
 
     def _relink(self, options: dict[str, Any]) -> Relinked | None:
@@ -77,10 +78,6 @@ class Module(Stateful):
         linked, so forward is called each time.
         """
         return None
-
-    def _layers(self) -> list[Any]:
-        """Return the layers that a Sequential runs in the place of this module: itself."""
-        return [self]
 
     # ---- the call
 
@@ -187,7 +184,7 @@ class Module(Stateful):
         for name, buffer in self._buffers.items():
             if buffer is not None:
                 self._buffers[name] = fn(buffer)
-        edits.count += 1
+        edits.bump()
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

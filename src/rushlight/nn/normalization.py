@@ -12,6 +12,7 @@ from rushlight.functional.normalization import batch_norm, follow_batch, layer_n
 from rushlight.nn import init
 from rushlight.nn.module import Module, Relinked, steady
 from rushlight.nn.parameter import Parameter
+from rushlight.tape import state
 from rushlight.tensor import Tensor
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm"]
@@ -117,7 +118,12 @@ class _BatchNorm(Module):
         """Return the options of the op in evaluation."""
         mean, var, _ = self._statistics()
         assert mean is not None and var is not None
-        return {"mean": mean._array, "var": var._array, "eps": self.eps}
+        given = {"mean": mean._array, "var": var._array, "eps": self.eps}
+        if (
+            state.recording
+        ):  # a graph of the backward runs the op again, maybe after they have moved
+            given["mean"], given["var"] = mean._array.copy(), var._array.copy()
+        return given
 
     def _follow(self, x: Any, outputs: tuple[Any, ...]) -> None:
         """Move the running statistics towards those of a batch."""

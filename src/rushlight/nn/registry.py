@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import explain
@@ -17,9 +18,14 @@ __all__ = ["Registry", "edits"]
 
 
 class _Edits:
-    """How often any module was changed: what was derived from modules holds while it stands."""
+    """A number that is new after each change of any module's attributes."""
 
-    count = 0
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self.last = 0
+
+    def bump(self) -> None:
+        self.last = next(self._numbers)
 
 
 edits = _Edits()
@@ -66,8 +72,11 @@ class Registry:
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
+        self._assign(name, value)
+        edits.bump()
+
+    def _assign(self, name: str, value: Any) -> None:
         members = self.__dict__
-        edits.count += 1
         if isinstance(value, Parameter):
             self._ready("parameters")
             self._forget(name, "_parameters")
@@ -100,7 +109,10 @@ class Registry:
             object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        edits.count += 1
+        self._remove(name)
+        edits.bump()
+
+    def _remove(self, name: str) -> None:
         for kind in ("_parameters", "_buffers", "_modules"):
             if name in self.__dict__.get(kind, ()):
                 del self.__dict__[kind][name]
@@ -149,7 +161,6 @@ class Registry:
     # ---- registration by name
 
     def _check_name(self, what: str, name: Any, kind: str) -> None:
-        edits.count += 1
         if kind not in self.__dict__:
             self._ready(what)
         if not isinstance(name, str):
@@ -170,6 +181,7 @@ class Registry:
                 "compute the value in forward()"
             )
         self._parameters[name] = param
+        edits.bump()
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a buffer: state that is not trained; None reserves the name.
@@ -187,6 +199,7 @@ class Registry:
             self._non_persistent_buffers_set.discard(name)
         else:
             self._non_persistent_buffers_set.add(name)
+        edits.bump()
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a child module; None reserves the name."""
@@ -194,6 +207,7 @@ class Registry:
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
         self._check_name("module", name, "_modules")
         self._modules[name] = module
+        edits.bump()
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module; None reserves the name."""

@@ -1,7 +1,7 @@
 """The tape: runs ops, records them as nodes, and walks the nodes backward."""
 
 from rushlight.tape.backward import accumulate, run_backward
-from rushlight.tape.chain import Chain, Link
+from rushlight.tape.chain import Chain, Link, Place
 from rushlight.tape.nodes import Edge, Node, TensorBase, apply, cell, quietly, record, state, wrap
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Edge",
     "Link",
     "Node",
+    "Place",
     "TensorBase",
     "accumulate",
     "apply",

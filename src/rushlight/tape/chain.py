@@ -9,11 +9,12 @@ tensor and a node for each intermediate result, and a step of the walk for each 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from rushlight.ops.contract import Op, Saved
-from rushlight.tape.nodes import Node, cell, edge_to, state, wrap
+from rushlight.tape.nodes import Node, any_array, cell, edge_to, quietly, state, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -34,9 +35,10 @@ class Link:
         options: its options, which hold for every input of this shape.
         prepare: draws options that are new in each call, from the input's array.
         follow: is called with the input's array and the outputs, to keep running statistics.
+        watched: where tensors are found whose shape and dtype `prepare` and `follow` rely on.
     """
 
-    __slots__ = ("follow", "op", "options", "places", "prepare")
+    __slots__ = ("follow", "op", "options", "places", "prepare", "watched")
 
     def __init__(
         self,
@@ -45,18 +47,22 @@ class Link:
         options: dict[str, Any],
         prepare: Prepare | None = None,
         follow: Follow | None = None,
+        watched: Sequence[Place] = (),
     ) -> None:
         self.op, self.places, self.options = op, places, options
-        self.prepare, self.follow = prepare, follow
+        self.prepare, self.follow, self.watched = prepare, follow, watched
 
 
 def _joined(links: Sequence[Link]) -> list[Link]:
-    """Let ops that can apply relu on the way do so where it follows."""
+    """Let ops that can apply relu on the way do so where it follows.
+
+    Before a maximum relu moves behind it, where it has less to do; not the first of a row, as the
+    maximum then saves what relu got, not what it gave.
+    """
     found: list[Link] = []
     for link in links:
-        before = found[-1] if found else link
-        if link.op.name == "max_pool" and before.op.name == "relu":
-            found[-1] = _with_relu(link)  # the maximum first: then relu has less to do
+        if link.op.name == "max_pool" and len(found) > 1 and found[-1].op.name == "relu":
+            found[-1] = _with_relu(link)
         else:
             found.append(link)
     links, found = found, []
@@ -70,7 +76,8 @@ def _joined(links: Sequence[Link]) -> list[Link]:
 
 
 def _with_relu(link: Link) -> Link:
-    return Link(link.op, link.places, {**link.options, "relu": True}, link.prepare, link.follow)
+    options = {**link.options, "relu": True}
+    return Link(link.op, link.places, options, link.prepare, link.follow, link.watched)
 
 
 class Chain:
@@ -82,16 +89,28 @@ class Chain:
 
     def __init__(self, links: Sequence[Link]) -> None:
         links = _joined(links)
-        self.places = [place for link in links for place in link.places]
-        self.kinds = self._kinds([found[name] for found, name in self.places])
-        ends = list(accumulate([len(link.places) for link in links], initial=1))
-        self.steps = list(zip([link.op.run for link in links], links, ends, ends[1:], strict=False))
+        self.watched = [place for link in links for place in link.watched]
+        # The arguments of the last link come first: what is used twice then gets its gradients in
+        # the order in which single nodes would give them.
+        self.places = [place for link in reversed(links) for place in link.places]
+        self.kinds = self._kinds(self._found(self.places))
+        self.watched_kinds = self._kinds(self._found(self.watched))
+        self.steps = []
+        high = 1 + len(self.places)
+        for link in links:
+            low = high - len(link.places)
+            self.steps.append((link.op.run, link, low, high))
+            high = low
         self.routes: dict[tuple[bool, ...], list[Any]] = {}
-        self.guarded: list[int] | None = None  # of the arguments, those that a backward reads
+        self.guarded: Any = None  # of the arguments, those that a backward reads
         self.owned = all(link.op.fresh or not link.places for link in links)
         self.input_owned = False
         for link in reversed(links):
             self.input_owned = link.op.fresh or (link.op.view and self.input_owned)
+
+    @staticmethod
+    def _found(places: Sequence[Place]) -> list[Any]:
+        return [found.get(name) for found, name in places]
 
     @staticmethod
     def _kinds(params: list[Any]) -> list[Any]:
@@ -99,12 +118,19 @@ class Chain:
 
     def __call__(self, x: Tensor) -> Tensor | None:
         """Run all links, or return None if a parameter's shape or dtype is another than before."""
-        params = [found[name] for found, name in self.places]
+        if not state.quiet:
+            return quietly(self, x)
+        params = self._found(self.places)
         if self._kinds(params) != self.kinds:
             return None
+        if self.watched and self._kinds(self._found(self.watched)) != self.watched_kinds:
+            return None
         args = [x, *params]
+        recording = state.recording and True in [
+            arg is not None and arg._requires_grad for arg in args
+        ]
         arrays = [None if arg is None else arg._array for arg in args]
-        y, kept = arrays[0], []
+        y, kept, results = arrays[0], [], []
         for run, link, low, high in self.steps:
             options = link.options
             if link.prepare is not None:
@@ -112,23 +138,25 @@ class Chain:
             outputs, saved = run(y, *arrays[low:high], **options)
             if link.follow is not None:
                 link.follow(y, outputs)
-            kept.append((saved, len(outputs), options))
             y = outputs[0]
+            if recording:
+                kept.append((saved, len(outputs), options))
+                results.append(y)
         out = wrap(y)
-        if state.recording:
-            for arg in args:
-                if arg is not None and arg._requires_grad:
-                    self._record(args, arrays, kept, out)
-                    break
+        if recording:
+            if self.guarded is None:
+                self.guarded = self._read_by_backward(arrays[0], kept, results)
+            self._record(args, arrays, kept, out)
         return out
 
     def _record(self, args: list[Any], arrays: list[Any], kept: list[Any], out: Any) -> None:
         """Put the call on the tape, with guards on what the single ops would guard."""
-        if self.guarded is None:
-            self.guarded = self._read_by_backward(kept)
         owned = self.owned and (self.input_owned or not args[0]._requires_grad)
         call = Call(self, args, arrays, kept)
-        node = Node(_owning if owned else _borrowing, Saved(constants=call), 1)
+        # a call that kept nothing but shapes may be walked again, as single nodes may
+        light = True not in [any_array(saved) for saved, _, _ in kept]
+        saved = Saved(constants=call, cache=None if light else call)
+        node = Node(_owning if owned else _borrowing, saved, 1)
         node.edges = [
             edge_to(arg) if arg is not None and arg._requires_grad else None for arg in args
         ]
@@ -138,15 +166,15 @@ class Chain:
         out._requires_grad = True
         out._node = node
 
-    def _read_by_backward(self, kept: list[Any]) -> list[int]:
+    def _read_by_backward(self, x: Any, kept: list[Any], results: list[Any]) -> list[int]:
         """Return which arguments (and -1, the output) the single ops have saved."""
         found = set()
-        first = True  # the link sees the memory of x: nothing but views came before
-        for (saved, _, _), (_, link, low, _) in zip(kept, self.steps, strict=True):
+        shared = True  # the link sees the memory of x: nothing but views came before
+        for (saved, _, _), (_, link, low, _), y in zip(kept, self.steps, results, strict=True):
             for i, array in enumerate(saved.inputs):
-                if array is not None and (i or first):
+                if array is not None and (i or shared):
                     found.add(low + i - 1 if i else 0)
-            first = first and link.op.view
+            shared = shared and link.op.view and np.may_share_memory(x, y)
         if any(array is not None for array in kept[-1][0].outputs):
             found.add(-1)
         return sorted(found)
@@ -193,8 +221,13 @@ def _backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Se
     results: list[Any] = [None] * len(key)
     gradient = grads
     for i, link, low, high, owed in route:
+        if kept[i] is None:
+            raise RuntimeError(
+                "chain: a backward pass that failed has freed what this one needs; "
+                "run forward again"
+            )
         of_link, outputs, _ = kept[i]
-        if saved.spent:
+        if saved.spent and saved.cache is not None:
             kept[i] = None  # what a link saved is freed as soon as it was read
         if outputs > 1:
             gradient = (gradient[0], *[None] * (outputs - 1))

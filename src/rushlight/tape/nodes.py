@@ -178,6 +178,16 @@ class Node:
         return Saved(inputs, outputs, saved.constants)
 
 
+def any_array(saved: Saved) -> bool:
+    """Tell whether a call kept an array."""
+    arrays = (*saved.inputs, *saved.outputs)
+    return (
+        saved.cache is not None
+        or any(array is not None for array in arrays)
+        or _holds_arrays(saved.constants)
+    )
+
+
 def _holds_arrays(constants: Any) -> bool:
     if constants.__class__ is tuple:
         return any(_holds_arrays(part) for part in constants)
