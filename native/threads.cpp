@@ -31,18 +31,18 @@ inline void pause_cpu() {
 struct Job {
     Task task = nullptr;
     void* context = nullptr;
-    long tasks = 0;
-    std::atomic<long> next{0}, done{0};
+    Index tasks = 0;
+    std::atomic<Index> next{0}, done{0};
 };
 
 class Pool {
   public:
     ~Pool() { stop(); }
 
-    void run(long tasks, Task task, void* context, int helpers) {
+    void run(Index tasks, Task task, void* context, int helpers) {
         std::unique_lock busy(caller, std::try_to_lock);
         if (!busy) {  // a job inside a job, or from another Python thread: do it alone
-            for (long i = 0; i < tasks; i++) task(context, i);
+            for (Index i = 0; i < tasks; i++) task(context, i);
             return;
         }
         start(helpers);
@@ -77,7 +77,7 @@ class Pool {
 
   private:
     static void work(Job& job) {
-        long i;
+        Index i;
         while ((i = job.next.fetch_add(1)) < job.tasks) {
             job.task(job.context, i);
             job.done.fetch_add(1, std::memory_order_release);
@@ -88,12 +88,12 @@ class Pool {
         if ((int)members.size() == helpers) return;
         stop();
         for (int i = 0; i < helpers; i++) {
-            unsigned long seen = ticket.load();
+            std::size_t seen = ticket.load();
             members.emplace_back([this, seen] { live(seen); });
         }
     }
 
-    void live(unsigned long seen) {
+    void live(std::size_t seen) {
         for (;;) {
             for (int i = 0; i < SPINS && ticket.load(std::memory_order_acquire) == seen; i++) {
                 pause_cpu();
@@ -122,7 +122,7 @@ class Pool {
     std::mutex caller, mutex;
     std::condition_variable wake;
     std::vector<std::thread> members;
-    std::atomic<unsigned long> ticket{0};
+    std::atomic<std::size_t> ticket{0};
     std::atomic<int> sleeping{0}, users{0};
     Job* current = nullptr;
     bool stopping = false;
@@ -148,7 +148,7 @@ int threads() { return limit.load(std::memory_order_relaxed); }
 
 void set_threads(int n) { limit = n < 1 ? 1 : n; }
 
-void run_tasks(long tasks, Task task, void* context) {
+void run_tasks(Index tasks, Task task, void* context) {
     int n = threads();
     pool().run(tasks, task, context, n - 1);
 }
