@@ -112,7 +112,7 @@ each_array = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("name", calls())
+@pytest.mark.parametrize("name", [*calls()])
 def test_right_arguments_are_taken(name: str) -> None:
     function, args = calls()[name]
     assert function(*args) is None
