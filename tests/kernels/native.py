@@ -106,6 +106,10 @@ def misaligned(a: Any) -> Any:
     return out
 
 
+def misaligned_last(a: Any) -> Any:
+    return misaligned(a) if a.ndim < 3 else np.moveaxis(misaligned(np.moveaxis(a, 1, -1)), -1, 1)
+
+
 def field(a: Any) -> Any:
     """Strides that are no multiples of the item's size: a field of a packed record."""
     records = np.zeros(a.shape, np.dtype([("before", np.uint8), ("value", a.dtype)]))
@@ -130,6 +134,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "inner": inner,
     "backwards": backwards,
     "misaligned": misaligned,
+    "misaligned-channels-last": misaligned_last,
     "field": field,
     "spread": spread,
 }
