@@ -1,16 +1,19 @@
 // Convolution, for Python.
+#include <algorithm>
+
 #include "bind.h"
 
 namespace {
 
-std::vector<long> rows_in_memory(const rl::Conv& s) {
-    long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels, t = 0;
-    std::vector<long> row(depth, -1);
-    for (long a : s.wt[0])
-        for (long b : s.wt[1])
-            for (long c : s.wt[2]) {
-                for (long k = 0; k < s.channels; k++) {
-                    long m = k * s.wc + a + b + c;
+std::vector<Index> rows_in_memory(const rl::Conv& s) {
+    Index taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size();
+    Index depth = taps * s.channels, t = 0;
+    std::vector<Index> row(depth, -1);
+    for (Index a : s.wt[0])
+        for (Index b : s.wt[1])
+            for (Index c : s.wt[2]) {
+                for (Index k = 0; k < s.channels; k++) {
+                    Index m = k * s.wc + a + b + c;
                     if (m < 0 || m >= depth || row[m] >= 0) return {};
                     row[m] = t * s.channels + k;
                 }
@@ -20,9 +23,17 @@ std::vector<long> rows_in_memory(const rl::Conv& s) {
 }
 
 struct Window : rl::Conv {
-    using Ints = std::vector<long>;
-    Window(long n, long groups, long channels, long features, Ints in, Ints out, Ints xs, Ints ys,
-           Ints step, std::vector<Ints> offsets, std::vector<Ints> wts, Ints w, long xc) {
+    using Ints = std::vector<Index>;
+    using Lists = std::vector<Ints>;
+    // How many numbers there are; of the weight, at least.
+    Index inputs, outputs, weights, sums;
+
+    Window(Index n, Index groups, Index channels, Index features, Ints in, Ints out, Ints xs,
+           Ints ys, Ints step, Lists offsets, Lists wts, Ints w, Index xc) {
+        bool three = in.size() == 3 && out.size() == 3 && step.size() == 3 && w.size() == 3;
+        bool four = xs.size() == 4 && ys.size() == 4;
+        if (!three || !four || offsets.size() != 3 || wts.size() != 3)
+            throw nb::value_error("expected three dims");
         this->n = n;
         this->groups = groups;
         this->channels = channels;
@@ -43,6 +54,25 @@ struct Window : rl::Conv {
         wg = w[2];
         this->xc = xc;
         row = rows_in_memory(*this);
+        count();
+    }
+
+  private:
+    void count() {
+        inputs = n * groups * channels;
+        outputs = n * groups * features;
+        sums = groups * channels * features;
+        weights = 1 + (groups - 1) * wg + (features - 1) * wf + (channels - 1) * wc;
+        for (int d = 0; d < 3; d++) {
+            if (wt[d].empty() || wt[d].size() != offset[d].size())
+                throw nb::value_error("expected an offset and a weight for each tap");
+            auto [least, most] = std::minmax_element(wt[d].begin(), wt[d].end());
+            if (*least < 0) throw nb::value_error("expected weights behind the first");
+            inputs *= in[d];
+            outputs *= out[d];
+            sums *= (Index)wt[d].size();
+            weights += *most;
+        }
     }
 };
 
@@ -52,22 +82,25 @@ void bind_conv(nb::module_& m) {
     using Ints = Window::Ints;
     m.attr("FEW_CHANNELS") = rl::FEW_CHANNELS;
     nb::class_<Window>(m, "Conv")
-        .def(nb::init<long, long, long, long, Ints, Ints, Ints, Ints, Ints, std::vector<Ints>,
-                      std::vector<Ints>, Ints, long>())
+        .def(nb::init<Index, Index, Index, Index, Ints, Ints, Ints, Ints, Ints, Window::Lists,
+                      Window::Lists, Ints, Index>())
         .def(
             "forward",
             [](const Window& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {
                 for_dtype(x, [&]<class T>(T) {
                     nb::gil_scoped_release free;
-                    rl::level().of<T>().conv.forward(s, data<T>(x), data<T>(w), data<T>(b),
-                                                     data<T>(y), relu);
+                    if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
+                    rl::level().of<T>().conv.forward(
+                        s, data<T>(x, s.inputs), data<T>(w), data<T>(b, s.groups * s.features),
+                        data<T>(y, s.outputs), relu);
                 });
             },
             nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg())
         .def("weight", [](const Window& s, const In& x, const In& g, const Out& dw) {
             for_dtype(x, [&]<class T>(T) {
                 nb::gil_scoped_release free;
-                rl::level().of<T>().conv.weight(s, data<T>(x), data<T>(g), data<T>(dw));
+                rl::level().of<T>().conv.weight(s, data<T>(x, s.inputs), data<T>(g, s.outputs),
+                                                data<T>(dw, s.sums));
             });
         });
 }

@@ -2,15 +2,16 @@
 #include "bind.h"
 
 void bind_dropout(nb::module_& m) {
-    m.def("dropout_factor", [](const In& words, uint32_t threshold, double scale, const Out& factor) {
+    m.def("dropout_factor", [](const Dense& words, uint32_t threshold, double scale,
+                               const Out& factor) {
         for_dtype(factor, [&]<class T>(T) {
             auto& k = rl::level().of<T>().dropout;
-            if (words.dtype().bits == 16)
-                k.factor16((const uint16_t*)words.data(), threshold, T(scale), data<T>(factor),
-                           factor.size());
+            Index n = (Index)factor.size();
+            T* to = data<T>(factor);
+            if (words.dtype() == nb::dtype<uint16_t>())
+                k.factor16(data<uint16_t>(words, n), threshold, T(scale), to, n);
             else
-                k.factor32((const uint32_t*)words.data(), threshold, T(scale), data<T>(factor),
-                           factor.size());
+                k.factor32(data<uint32_t>(words, n), threshold, T(scale), to, n);
         });
     });
 }

@@ -3,29 +3,14 @@
 
 namespace {
 
-// C-ordered; nanobind copies one that is not.
-using Dense = nb::ndarray<nb::ro, nb::c_contig>;
-using MaybeDense = std::optional<Dense>;
-using MaybeOut = std::optional<Out>;
-
-// The numbers of an array, which must have the dtype that the kernels were chosen by.
-template <class T, class Array>
-auto* at(const Array& array) {
-    if (array.dtype() != nb::dtype<T>()) throw nb::type_error("expected arrays of one dtype");
-    using Number = std::conditional_t<std::is_same_v<Array, Out>, T, const T>;
-    return static_cast<Number*>(array.data());
-}
-template <class T, class Array>
-auto* at(const std::optional<Array>& array) {
-    return array ? at<T>(*array) : nullptr;
-}
-
-// Call f with the kernels of x's dtype and the numbers of rows and channels of x (M, C).
+// Call f with the kernels of x's dtype and the numbers of rows, channels and all of x (M, C).
 template <class F>
 void on_rows(const Dense& x, F&& f) {
+    expect(" dims", (Index)x.ndim(), 2);
     for_dtype(x, [&]<class T>(T) {
         nb::gil_scoped_release free;
-        f(T(), rl::level().of<T>().norm, (long)x.shape(0), (long)x.shape(1));
+        Index m = (Index)x.shape(0), c = (Index)x.shape(1);
+        f(T(), rl::level().of<T>().norm, m, c, m * c);
     });
 }
 
@@ -39,33 +24,35 @@ void bind_norm(nb::module_& m) {
         "follow",
         [](const MaybeOut& running_mean, const MaybeOut& running_var, const Dense& mean,
            const Dense& var, double momentum, double factor) {
+            auto dtype = mean.dtype();
             for (const MaybeOut* a : {&running_mean, &running_var})
-                if (*a && ((*a)->dtype() != mean.dtype() || ((*a)->size() > 1 && (*a)->stride(0) != 1)))
+                if (*a && ((*a)->dtype() != dtype || ((*a)->size() > 1 && (*a)->stride(0) != 1)))
                     return false;
-            if (mean.dtype() != nb::dtype<float>() && mean.dtype() != nb::dtype<double>()) return false;
+            if (dtype != nb::dtype<float>() && dtype != nb::dtype<double>()) return false;
             for_dtype(mean, [&]<class T>(T) {
                 auto& k = rl::level().of<T>().norm;
-                long c = (long)mean.size();
+                Index c = (Index)mean.size();
+                const T *means = data<T>(mean), *vars = data<T>(var, c);
                 if (running_mean)
-                    k.follow(c, 1 - momentum, momentum, at<T>(mean), at<T>(running_mean));
+                    k.follow(c, 1 - momentum, momentum, means, data<T>(running_mean, c));
                 if (running_var)
-                    k.follow(c, 1 - momentum, momentum * factor, at<T>(var), at<T>(running_var));
+                    k.follow(c, 1 - momentum, momentum * factor, vars, data<T>(running_var, c));
             });
             return true;
         },
         none, none, some, some, some, some);
     m.def("column_sum", [](const Dense& x, const Out& total) {
-        on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
-            k.column_sum(m, c, at<T>(x), at<T>(total));
+        on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+            k.column_sum(m, c, data<T>(x, n), data<T>(total, c));
         });
     });
     m.def(
         "batch_norm_train",
         [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
            const Out& mean, const Out& var, const Out& kept, bool relu) {
-            on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
-                k.train(m, c, eps, at<T>(x), at<T>(w), at<T>(b), at<T>(y), at<T>(mean),
-                        at<T>(var), at<T>(kept), relu);
+            on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.train(m, c, eps, data<T>(x, n), data<T>(w, c), data<T>(b, c), data<T>(y, n),
+                        data<T>(mean, c), data<T>(var, c), data<T>(kept, 2 * c), relu);
             });
         },
         some, none, none, some, some, some, some, some, some);
@@ -73,9 +60,10 @@ void bind_norm(nb::module_& m) {
         "batch_norm_grad",
         [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
            const MaybeDense& y, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
-            on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
-                k.train_grad(m, c, at<T>(g), at<T>(x), at<T>(kept), at<T>(w), at<T>(y),
-                             at<T>(dx), at<T>(dw), at<T>(db));
+            on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.train_grad(m, c, data<T>(g, n), data<T>(x, n), data<T>(kept, 2 * c),
+                             data<T>(w, c), data<T>(y, n), data<T>(dx, n), data<T>(dw, c),
+                             data<T>(db, c));
             });
         },
         some, some, some, none, none, none, none, none);
@@ -84,9 +72,9 @@ void bind_norm(nb::module_& m) {
         [](const Dense& x, const Dense& mean, const Dense& var, const MaybeDense& w,
            const MaybeDense& b, double eps, const Out& y, const Out& rstd,
            bool relu) {
-            on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
-                k.eval(m, c, eps, at<T>(x), at<T>(mean), at<T>(var), at<T>(w), at<T>(b),
-                       at<T>(y), at<T>(rstd), relu);
+            on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.eval(m, c, eps, data<T>(x, n), data<T>(mean, c), data<T>(var, c), data<T>(w, c),
+                       data<T>(b, c), data<T>(y, n), data<T>(rstd, c), relu);
             });
         },
         some, some, some, none, none, some, some, some, some);
@@ -94,9 +82,9 @@ void bind_norm(nb::module_& m) {
         "batch_norm_eval_grad",
         [](const Dense& g, const Dense& x, const Dense& mean, const Dense& rstd,
            const MaybeDense& w, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
-            on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
-                k.eval_grad(m, c, at<T>(g), at<T>(x), at<T>(mean), at<T>(rstd), at<T>(w),
-                            at<T>(dx), at<T>(dw), at<T>(db));
+            on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.eval_grad(m, c, data<T>(g, n), data<T>(x, n), data<T>(mean, c), data<T>(rstd, c),
+                            data<T>(w, c), data<T>(dx, n), data<T>(dw, c), data<T>(db, c));
             });
         },
         some, some, some, some, none, none, none, none);
@@ -104,8 +92,9 @@ void bind_norm(nb::module_& m) {
         "layer_norm",
         [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
            const Out& kept) {
-            on_rows(x, [&]<class T>(T, auto& k, long m, long c) {
-                k.layer(m, c, eps, at<T>(x), at<T>(w), at<T>(b), at<T>(y), at<T>(kept));
+            on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.layer(m, c, eps, data<T>(x, n), data<T>(w, c), data<T>(b, c), data<T>(y, n),
+                        data<T>(kept, 2 * m));
             });
         },
         some, none, none, some, some, some);
@@ -113,9 +102,9 @@ void bind_norm(nb::module_& m) {
         "layer_norm_grad",
         [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
            const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
-            on_rows(g, [&]<class T>(T, auto& k, long m, long c) {
-                k.layer_grad(m, c, at<T>(g), at<T>(x), at<T>(kept), at<T>(w), at<T>(dx),
-                             at<T>(dw), at<T>(db));
+            on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.layer_grad(m, c, data<T>(g, n), data<T>(x, n), data<T>(kept, 2 * m),
+                             data<T>(w, c), data<T>(dx, n), data<T>(dw, c), data<T>(db, c));
             });
         },
         some, some, some, none, none, none, none);

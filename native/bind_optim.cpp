@@ -29,14 +29,9 @@ bool run(F&& f, const Out& first, const Arrays&... arrays) {
     if (!(alike(first, first) && ... && alike(arrays, first))) return false;
     for_dtype(first, [&]<class T>(T) {
         nb::gil_scoped_release free;
-        f.template operator()<T>(rl::level().of<T>().optim, (long)first.size());
+        f.template operator()<T>(rl::level().of<T>().optim, (Index)first.size());
     });
     return true;
-}
-
-template <class T>
-T* maybe(const std::optional<Out>& array) {
-    return array ? data<T>(*array) : nullptr;
 }
 
 }  // namespace
@@ -45,15 +40,15 @@ void bind_optim(nb::module_& m) {
     m.def(
         "adam_step",
         [](const Out& w, const In& g, const Out& mean, const Out& square,
-           const std::optional<Out>& most, double step, double lr, double beta1, double beta2,
+           const MaybeOut& most, double step, double lr, double beta1, double beta2,
            double eps, double decay, bool decoupled, bool maximize) {
             double root = std::sqrt(1 - std::pow(beta2, step));
             double size = lr * root / (1 - std::pow(beta1, step));
             rl::Adam s{lr, beta1, beta2, eps, decay, decoupled, maximize, root, size};
             return run(
-                [&]<class T>(auto& k, long n) {
+                [&]<class T>(auto& k, Index n) {
                     k.adam(s, n, data<T>(w), data<T>(g), data<T>(mean), data<T>(square),
-                           maybe<T>(most));
+                           data<T>(most, n));
                 },
                 w, g, mean, square, most);
         },
@@ -61,12 +56,12 @@ void bind_optim(nb::module_& m) {
         nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
     m.def(
         "sgd_step",
-        [](const Out& w, const In& g, const std::optional<Out>& buffer, double lr, double momentum,
+        [](const Out& w, const In& g, const MaybeOut& buffer, double lr, double momentum,
            double dampening, double decay, bool nesterov, bool maximize, bool first) {
             rl::Sgd s{lr, momentum, dampening, decay, nesterov, maximize, first};
             return run(
-                [&]<class T>(auto& k, long n) {
-                    k.sgd(s, n, data<T>(w), data<T>(g), maybe<T>(buffer));
+                [&]<class T>(auto& k, Index n) {
+                    k.sgd(s, n, data<T>(w), data<T>(g), data<T>(buffer, n));
                 },
                 w, g, buffer);
         },

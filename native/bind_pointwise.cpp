@@ -12,9 +12,19 @@ void on(const In& x, F&& f) {
     });
 }
 
-const int64_t* indices(const In& places) {
-    if (places.dtype() != nb::dtype<int64_t>()) throw nb::type_error("expected int64 places");
-    return static_cast<const int64_t*>(places.data());
+// Call f with them, and with the rows and their length, of x as flat memory.
+template <class F>
+void on_rows(const In& x, Index c, F&& f) {
+    on(x, [&]<class T>(T, auto& k) {
+        Index n = (Index)x.size();
+        if (c < 1 || n % c) throw nb::value_error("got rows that do not divide the array");
+        f(T(), k, n / c, n);
+    });
+}
+
+// The flat places of rows (m) among the scores (m, c).
+const int64_t* indices(const Dense& places, Index m) {
+    return data<int64_t>(places, m);
 }
 
 }  // namespace
@@ -23,51 +33,61 @@ void bind_pointwise(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
     m.def("relu", [](const In& x, const Out& y) {
-        on(x, [&]<class T>(T, auto& k) { k.relu((long)x.size(), data<T>(x), data<T>(y)); });
+        on(x, [&]<class T>(T, auto& k) { 
+            Index n = (Index)x.size();
+            k.relu(n, data<T>(x), data<T>(y, n));
+        });
     });
     m.def("relu_grad", [](const In& g, const In& y, const Out& dx) {
         on(y, [&]<class T>(T, auto& k) {
-            k.relu_grad((long)y.size(), data<T>(g), data<T>(y), data<T>(dx));
+            Index n = (Index)y.size();
+            k.relu_grad(n, data<T>(g, n), data<T>(y), data<T>(dx, n));
         });
     });
     m.def("sigmoid", [](const In& x, const Out& y) {
-        on(x, [&]<class T>(T, auto& k) { k.sigmoid((long)x.size(), data<T>(x), data<T>(y)); });
-    });
-    m.def("softmax", [](const In& x, const Out& y, long c) {
-        on(x, [&]<class T>(T, auto& k) {
-            k.softmax((long)x.size() / c, c, data<T>(x), data<T>(y));
+        on(x, [&]<class T>(T, auto& k) { 
+            Index n = (Index)x.size();
+            k.sigmoid(n, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("softmax_grad", [](const In& g, const In& y, const Out& dx, long c) {
-        on(y, [&]<class T>(T, auto& k) {
-            k.softmax_grad((long)y.size() / c, c, data<T>(g), data<T>(y), data<T>(dx));
+    m.def("softmax", [](const In& x, const Out& y, Index c) {
+        on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
+            k.softmax(m, c, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("log_softmax", [](const In& x, const Out& y, long c) {
-        on(x, [&]<class T>(T, auto& k) {
-            k.log_softmax((long)x.size() / c, c, data<T>(x), data<T>(y));
+    m.def("softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
+        on_rows(y, c, [&]<class T>(T, auto& k, Index m, Index n) {
+            k.softmax_grad(m, c, data<T>(g, n), data<T>(y), data<T>(dx, n));
         });
     });
-    m.def("log_softmax_grad", [](const In& g, const In& y, const Out& dx, long c) {
-        on(y, [&]<class T>(T, auto& k) {
-            k.log_softmax_grad((long)y.size() / c, c, data<T>(g), data<T>(y), data<T>(dx));
+    m.def("log_softmax", [](const In& x, const Out& y, Index c) {
+        on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
+            k.log_softmax(m, c, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("cross_entropy", [](const In& x, const In& places, const Out& loss, const Out& e,
+    m.def("log_softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
+        on_rows(y, c, [&]<class T>(T, auto& k, Index m, Index n) {
+            k.log_softmax_grad(m, c, data<T>(g, n), data<T>(y), data<T>(dx, n));
+        });
+    });
+    m.def("cross_entropy", [](const In& x, const Dense& places, const Out& loss, const Out& e,
                               const Out& total) {
+        expect(" dims", (Index)x.ndim(), 2);
         on(x, [&]<class T>(T, auto& k) {
-            k.cross_entropy((long)x.shape(0), (long)x.shape(1), data<T>(x), indices(places),
-                            data<T>(loss), data<T>(e), data<T>(total));
+            Index m = (Index)x.shape(0), c = (Index)x.shape(1);
+            k.cross_entropy(m, c, data<T>(x), indices(places, m), data<T>(loss, m),
+                            data<T>(e, m * c), data<T>(total, m));
         });
     });
     m.def(
         "cross_entropy_grad",
-        [](const In& e, const In& total, const In& places, const Maybe& scales, double scale,
+        [](const In& e, const In& total, const Dense& places, const Maybe& scales, double scale,
            const Out& dx) {
+            expect(" dims", (Index)e.ndim(), 2);
             on(e, [&]<class T>(T, auto& k) {
-                k.cross_entropy_grad((long)e.shape(0), (long)e.shape(1), data<T>(e),
-                                     data<T>(total), indices(places), data<T>(scales), scale,
-                                     data<T>(dx));
+                Index m = (Index)e.shape(0), c = (Index)e.shape(1);
+                k.cross_entropy_grad(m, c, data<T>(e), data<T>(total, m), indices(places, m),
+                                     data<T>(scales, m), scale, data<T>(dx, m * c));
             });
         },
         some, some, some, none, some, some);

@@ -4,19 +4,39 @@
 namespace {
 
 struct Windows : rl::Pool {
-    using Ints = std::vector<long>;
-    Windows(long samples, long channels, Ints size, Ints step, std::vector<Ints> first,
+    using Ints = std::vector<Index>;
+    Index inputs, outputs;  // how many numbers
+
+    Windows(Index samples, Index channels, Ints size, Ints step, std::vector<Ints> first,
             std::vector<Ints> count, std::vector<std::vector<double>> divisor, bool whole) {
+        bool three = size.size() == 3 && step.size() == 3;
+        if (!three || first.size() != 3 || count.size() != 3 || divisor.size() != 3)
+            throw nb::value_error("expected three dims");
         this->samples = samples;
         this->channels = channels;
+        inputs = outputs = samples * channels;
         for (int d = 0; d < 3; d++) {
             this->size[d] = size[d];
             this->step[d] = step[d];
             this->first[d] = first[d];
             this->count[d] = count[d];
             this->divisor[d] = divisor[d];
+            inputs *= size[d];
+            outputs *= (Index)first[d].size();
+            check(d);
         }
         this->whole = whole;
+    }
+
+  private:
+    // Refuse windows of a dim that leave the input.
+    void check(int d) const {
+        bool right = count[d].size() == first[d].size() && divisor[d].size() == first[d].size();
+        for (std::size_t o = 0; right && o < first[d].size(); o++) {
+            Index last = first[d][o] + (count[d][o] - 1) * step[d];
+            right = count[d][o] <= 0 || (first[d][o] >= 0 && last >= 0 && last < size[d]);
+        }
+        if (!right) throw nb::value_error("got windows that leave the input");
     }
 };
 
@@ -34,29 +54,36 @@ void run(const In& array, F&& f) {
 void bind_pool(nb::module_& m) {
     using Ints = Windows::Ints;
     nb::class_<Windows>(m, "Pool")
-        .def(nb::init<long, long, Ints, Ints, std::vector<Ints>, std::vector<Ints>,
+        .def(nb::init<Index, Index, Ints, Ints, std::vector<Ints>, std::vector<Ints>,
                       std::vector<std::vector<double>>, bool>())
         .def("max_forward",
              [](const Windows& s, const In& x, const Out& y) {
-                 run(x, [&]<class T>(auto& k) { k.max_forward(s, data<T>(x), data<T>(y)); });
+                 run(x, [&]<class T>(auto& k) {
+                     k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
+                 });
              })
         .def("max_indices",
              [](const Windows& s, const In& x, const Out& index) {
                  run(x, [&]<class T>(auto& k) {
-                     k.max_indices(s, data<T>(x), data<int64_t>(index));
+                     k.max_indices(s, data<T>(x, s.inputs), data<int64_t>(index, s.outputs));
                  });
              })
         .def("max_grad",
              [](const Windows& s, const In& g, const In& x, const Out& dx) {
                  run(x, [&]<class T>(auto& k) {
-                     k.max_grad(s, data<T>(g), data<T>(x), data<T>(dx));
+                     k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs),
+                                data<T>(dx, s.inputs));
                  });
              })
         .def("avg_forward",
              [](const Windows& s, const In& x, const Out& y) {
-                 run(x, [&]<class T>(auto& k) { k.avg_forward(s, data<T>(x), data<T>(y)); });
+                 run(x, [&]<class T>(auto& k) {
+                     k.avg_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
+                 });
              })
         .def("avg_grad", [](const Windows& s, const In& g, const Out& dx) {
-            run(g, [&]<class T>(auto& k) { k.avg_grad(s, data<T>(g), data<T>(dx)); });
+            run(g, [&]<class T>(auto& k) {
+                k.avg_grad(s, data<T>(g, s.outputs), data<T>(dx, s.inputs));
+            });
         });
 }

@@ -16,27 +16,27 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
-constexpr long CHUNK = 224;      // most cells of a task of a forward pass
-constexpr long ROUND = 256;      // cells of a round of a weight gradient: they stay in the cache
-constexpr long PARTS = 16;       // most shares of the cells of a weight gradient, and the most
-constexpr long SUMS = 1 << 19;   // numbers in all their sums
+constexpr Index TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
+constexpr Index CHUNK = 224;      // most cells of a task of a forward pass
+constexpr Index ROUND = 256;      // cells of a round of a weight gradient: they stay in the cache
+constexpr Index PARTS = 16;       // most shares of the cells of a weight gradient, and the most
+constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
 enum Slot { PACKED, BIAS, ROWS, WINDOWS, GRAD, STRIPS, SUMMED };
 
-long round_up(long n, long unit) { return (n + unit - 1) / unit * unit; }
+Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
 
 // Walks the output cells and gives pointers into the input.
 template <class T>
 class Cells {
   public:
-    Cells(const Conv& s, const T* x, long group) : s(s), x(x + group * s.channels * s.xc) {
+    Cells(const Conv& s, const T* x, Index group) : s(s), x(x + group * s.channels * s.xc) {
         taps = 1;
-        for (int d = 0; d < 3; d++) taps *= (long)s.offset[d].size();
+        for (int d = 0; d < 3; d++) taps *= (Index)s.offset[d].size();
         zeros.assign(s.channels, T(0));
-        for (long a : s.offset[0])
-            for (long b : s.offset[1])
-                for (long c : s.offset[2])
+        for (Index a : s.offset[0])
+            for (Index b : s.offset[1])
+                for (Index c : s.offset[2])
                     shift.push_back(a * s.xs[1] + b * s.xs[2] + c * s.xs[3]);
         for (int d = 0; d < 3; d++) {
             auto [low, high] = std::minmax_element(s.offset[d].begin(), s.offset[d].end());
@@ -47,11 +47,11 @@ class Cells {
     }
 
     // Write the pointers of `count` cells from cell m on: rows[tap * pitch + i].
-    void point(long m, long count, const T** rows, long pitch) const {
-        long o[4];
+    void point(Index m, Index count, const T** rows, Index pitch) const {
+        Index o[4];
         split(m, o);
-        for (long i = 0; i < count; i++) {
-            long at[3];
+        for (Index i = 0; i < count; i++) {
+            Index at[3];
             bool inside = true;
             for (int d = 0; d < 3; d++) {
                 at[d] = o[d + 1] * s.step[d];
@@ -59,12 +59,12 @@ class Cells {
             }
             const T* cell = x + o[0] * s.xs[0] + at[0] * s.xs[1] + at[1] * s.xs[2] + at[2] * s.xs[3];
             if (inside) {
-                for (long t = 0; t < taps; t++) rows[t * pitch + i] = cell + shift[t];
+                for (Index t = 0; t < taps; t++) rows[t * pitch + i] = cell + shift[t];
             } else {
-                long t = 0;
-                for (long a : s.offset[0])
-                    for (long b : s.offset[1])
-                        for (long c : s.offset[2]) {
+                Index t = 0;
+                for (Index a : s.offset[0])
+                    for (Index b : s.offset[1])
+                        for (Index c : s.offset[2]) {
                             bool in = has(0, at[0] + a) && has(1, at[1] + b) && has(2, at[2] + c);
                             rows[t * pitch + i] = in ? cell + shift[t] : zeros.data();
                             t++;
@@ -75,19 +75,19 @@ class Cells {
     }
 
     // Copy the windows of `count` cells from cell m on, by columns: windows[tap, channel][cell].
-    void copy(long m, long count, T* windows) const {
-        long o[4];
+    void copy(Index m, Index count, T* windows) const {
+        Index o[4];
         split(m, o);
-        for (long done = 0; done < count;) {  // as far as a line of the output goes
-            long length = std::min(count - done, s.out[2] - o[3]);
+        for (Index done = 0; done < count;) {  // as far as a line of the output goes
+            Index length = std::min(count - done, s.out[2] - o[3]);
             T* column = windows + done;
-            for (long a : s.offset[0])
-                for (long b : s.offset[1]) {
-                    long i = o[1] * s.step[0] + a, j = o[2] * s.step[1] + b;
+            for (Index a : s.offset[0])
+                for (Index b : s.offset[1]) {
+                    Index i = o[1] * s.step[0] + a, j = o[2] * s.step[1] + b;
                     bool in = has(0, i) && has(1, j);
                     const T* line = x + o[0] * s.xs[0] + i * s.xs[1] + j * s.xs[2];
-                    for (long c : s.offset[2])
-                        for (long k = 0; k < s.channels; k++, column += PITCH)
+                    for (Index c : s.offset[2])
+                        for (Index k = 0; k < s.channels; k++, column += PITCH)
                             copy_line(in ? line + k * s.xc : nullptr, o[3] * s.step[2] + c, length, column);
                 }
             done += length;
@@ -98,42 +98,42 @@ class Cells {
 
     // Write where the output cells lie.
     template <class U>
-    void point_out(long m, long count, U* y, U** out) const {
-        long o[4];
+    void point_out(Index m, Index count, U* y, U** out) const {
+        Index o[4];
         split(m, o);
-        for (long i = 0; i < count; i++) {
+        for (Index i = 0; i < count; i++) {
             out[i] = y + o[0] * s.ys[0] + o[1] * s.ys[1] + o[2] * s.ys[2] + o[3] * s.ys[3];
             next(o);
         }
     }
 
-    long taps;
+    Index taps;
     bool few;
 
   private:
     // Copy every step-th cell of a line from cell `at` on; zeros outside, or without a line.
-    void copy_line(const T* line, long at, long length, T* to) const {
-        long step = s.step[2], pitch = s.xs[3] * step;
-        long first = at >= 0 ? 0 : std::min(length, (-at + step - 1) / step);
-        long last = line ? std::clamp((s.in[2] - at + step - 1) / step, first, length) : first;
+    void copy_line(const T* line, Index at, Index length, T* to) const {
+        Index step = s.step[2], pitch = s.xs[3] * step;
+        Index first = at >= 0 ? 0 : std::min(length, (-at + step - 1) / step);
+        Index last = line ? std::clamp((s.in[2] - at + step - 1) / step, first, length) : first;
         std::fill(to, to + first, T(0));
         if (line) {
             const T* from = line + at * s.xs[3];
             if (pitch == 1) std::copy(from + first, from + last, to + first);
-            else for (long i = first; i < last; i++) to[i] = from[i * pitch];
+            else for (Index i = first; i < last; i++) to[i] = from[i * pitch];
         }
         std::fill(to + last, to + length, T(0));
     }
 
-    bool has(int d, long i) const { return i >= 0 && i < s.in[d]; }
-    void split(long m, long o[4]) const {
+    bool has(int d, Index i) const { return i >= 0 && i < s.in[d]; }
+    void split(Index m, Index o[4]) const {
         for (int d = 2; d >= 0; d--) {
             o[d + 1] = m % s.out[d];
             m /= s.out[d];
         }
         o[0] = m;
     }
-    void next(long o[4]) const {
+    void next(Index o[4]) const {
         if (++o[3] < s.out[2]) return;
         o[3] = 0;
         if (++o[2] < s.out[1]) return;
@@ -145,27 +145,27 @@ class Cells {
 
     const Conv& s;
     const T* x;
-    long lowest[3], highest[3];
-    std::vector<long> shift;
+    Index lowest[3], highest[3];
+    std::vector<Index> shift;
     std::vector<T> zeros;
 };
 
-long cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
+Index cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
 
 // Lay the weight of one group out as the tiles read it: (blocks, taps, channels, lanes of a block).
 template <class T>
-void pack(const Conv& s, const T* w, T* packed, long padded) {
+void pack(const Conv& s, const T* w, T* packed, Index padded) {
     const auto& row = s.row;
-    long taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels;
-    for (long f0 = 0; f0 < s.features; f0 += V_MAX * W<T>) {
-        long width = std::min<long>(padded - f0, V_MAX * W<T>);
-        long valid = std::min(s.features - f0, width);
+    Index taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels;
+    for (Index f0 = 0; f0 < s.features; f0 += V_MAX * W<T>) {
+        Index width = std::min<Index>(padded - f0, V_MAX * W<T>);
+        Index valid = std::min(s.features - f0, width);
         const T* from = w + f0 * s.wf;
         T* to = packed + f0 * depth;
         if (valid < width) std::fill(to, to + depth * width, T(0));
-        long l = 0;
+        Index l = 0;
         for (; !row.empty() && l + W<T> <= valid; l += W<T>) {
-            long m = 0;
+            Index m = 0;
             for (; m + W<T> <= depth; m += W<T>) {
                 Vec<T> block[W<T>];
                 RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(from + (l + i) * s.wf + m);
@@ -175,53 +175,53 @@ void pack(const Conv& s, const T* w, T* packed, long padded) {
             for (; m < depth; m++)
                 for (int i = 0; i < W<T>; i++) to[row[m] * width + l + i] = from[(l + i) * s.wf + m];
         }
-        for (long a : s.wt[0])
-            for (long b : s.wt[1])
-                for (long c : s.wt[2])
-                    for (long k = 0; k < s.channels; k++, to += width) {
+        for (Index a : s.wt[0])
+            for (Index b : s.wt[1])
+                for (Index c : s.wt[2])
+                    for (Index k = 0; k < s.channels; k++, to += width) {
                         const T* line = from + k * s.wc + a + b + c;
                         if (s.wf == 1) std::copy(line + l, line + valid, to + l);
-                        else for (long i = l; i < valid; i++) to[i] = line[i * s.wf];
+                        else for (Index i = l; i < valid; i++) to[i] = line[i * s.wf];
                     }
     }
 }
 
 template <class T>
 void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
-    long cells = cells_of(s), padded = round_up(s.features, W<T>);
+    Index cells = cells_of(s), padded = round_up(s.features, W<T>);
     if (!cells || !s.features) return;
     if (winograd_fits(s)) return winograd(s, x, w, b, y, relu);
     const T* bias = b;
     if (!b || padded != s.features) {
         T* filled = scratch<T>(BIAS, padded * s.groups);
         std::fill(filled, filled + padded * s.groups, T(0));
-        for (long group = 0; b && group < s.groups; group++)
+        for (Index group = 0; b && group < s.groups; group++)
             std::copy_n(b + group * s.features, s.features, filled + group * padded);
         bias = filled;
     }
-    for (long group = 0; group < s.groups; group++) {
+    for (Index group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
-        long depth = walk.taps * s.channels;
+        Index depth = walk.taps * s.channels;
         T* packed = scratch<T>(PACKED, padded * depth);
         pack(s, w + group * s.wg, packed, padded);
         T* target = y + group * s.features;
-        long size = std::clamp(TASK / std::max(1L, depth * s.features), 1L, CHUNK);
+        Index size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
         size = round_up(size, P_MAX);
-        long tasks = (cells + size - 1) / size;
-        parallel(tasks, [&](long task) {
-            long m = task * size, count = std::min(size, cells - m);
+        Index tasks = (cells + size - 1) / size;
+        parallel(tasks, [&](Index task) {
+            Index m = task * size, count = std::min(size, cells - m);
             auto rows = scratch<const T*>(ROWS, walk.few ? 0 : walk.taps * count);
             T* windows = scratch<T>(WINDOWS, walk.few ? depth * PITCH : 0);
             T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
             walk.point_out(m, count, target, out);
             if (walk.few) walk.copy(m, count, windows);
             else walk.point(m, count, rows, count);
-            long height = tile_height(count);
-            for (long f = 0; f < padded; f += V_MAX * W<T>) {
+            Index height = tile_height(count);
+            for (Index f = 0; f < padded; f += V_MAX * W<T>) {
                 int v = padded - f > W<T> ? 2 : 1;
-                int lanes = (int)std::min<long>(W<T>, s.features - f - (v - 1) * W<T>);
-                for (long i = 0; i < count; i++) at[i] = out[i] + f;
-                for (long i = 0; i < count; i += height) {
+                int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+                for (Index i = 0; i < count; i++) at[i] = out[i] + f;
+                for (Index i = 0; i < count; i += height) {
                     int p = (int)std::min(height, count - i);
                     const T *weight = packed + f * depth, *start = bias + group * padded + f;
                     if (walk.few)
@@ -239,19 +239,19 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
 // Lay rows of features out as the tiles read them: (blocks, count, lanes of a block), zeros behind.
 // Rows, and blocks, at a distance of a power of two would fall on a few sets of the cache.
 template <class T>
-constexpr long PANEL = ROUND * V_MAX * W<T> + 2 * V_MAX * W<T>;
+constexpr Index PANEL = ROUND * V_MAX * W<T> + 2 * V_MAX * W<T>;
 
 template <class T>
-void panels(long features, long padded, long count, const T* const* rows, T* to) {
-    for (long i = 0; i < count; i++) {
+void panels(Index features, Index padded, Index count, const T* const* rows, T* to) {
+    for (Index i = 0; i < count; i++) {
         T* panel = to;
-        for (long f = 0; f < padded; f += V_MAX * W<T>, panel += PANEL<T>) {
-            long width = std::min<long>(padded - f, V_MAX * W<T>);
+        for (Index f = 0; f < padded; f += V_MAX * W<T>, panel += PANEL<T>) {
+            Index width = std::min<Index>(padded - f, V_MAX * W<T>);
             T* line = panel + i * width;
             if (f + width <= features) {
-                for (long l = 0; l < width; l += W<T>) store(line + l, load(rows[i] + f + l));
+                for (Index l = 0; l < width; l += W<T>) store(line + l, load(rows[i] + f + l));
             } else {
-                long valid = features - f;
+                Index valid = features - f;
                 std::copy_n(rows[i] + f, valid, line);
                 std::fill(line + valid, line + width, T(0));
             }
@@ -264,20 +264,20 @@ void panels(long features, long padded, long count, const T* const* rows, T* to)
 template <class T>
 void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
     if (winograd_fits(s)) return winograd_weight(s, x, g, dw);
-    long cells = cells_of(s), padded = round_up(s.features, W<T>);
-    for (long group = 0; group < s.groups; group++) {
+    Index cells = cells_of(s), padded = round_up(s.features, W<T>);
+    for (Index group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
-        long taps = walk.few ? 1 : walk.taps, channels = walk.few ? walk.taps * s.channels : s.channels;
-        long depth = taps * channels, work = cells * depth * s.features;
+        Index taps = walk.few ? 1 : walk.taps, channels = walk.few ? walk.taps * s.channels : s.channels;
+        Index depth = taps * channels, work = cells * depth * s.features;
         const T* grads = g + group * s.features;
         T* target = dw + group * depth * s.features;
 
-        long height = tile_height(channels), tiles = (channels + height - 1) / height;
-        long most = std::min({work / (4 * TASK), SUMS / (depth * padded), cells / (2 * ROUND)});
-        long shares = std::clamp(most, 1L, PARTS);
-        long share = (cells + shares - 1) / shares;
-        long blocks = shares > 1 ? 1 : std::clamp(work / (32 * TASK), 1L, tiles);
-        long per = (tiles + blocks - 1) / blocks * height;  // channels of a block
+        Index height = tile_height(channels), tiles = (channels + height - 1) / height;
+        Index most = std::min({work / (4 * TASK), SUMS / (depth * padded), cells / (2 * ROUND)});
+        Index shares = std::clamp(most, Index(1), PARTS);
+        Index share = (cells + shares - 1) / shares;
+        Index blocks = shares > 1 ? 1 : std::clamp(work / (32 * TASK), Index(1), tiles);
+        Index per = (tiles + blocks - 1) / blocks * height;  // channels of a block
         blocks = (channels + per - 1) / per;
 
         // one block of features whose rows lie at one distance: they are read where they are
@@ -288,9 +288,9 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
         bool direct = shares == 1 && padded == s.features;
         T* sums = direct ? target : scratch<T>(SUMMED, shares * depth * padded);
 
-        parallel(shares * blocks, [&](long task) {
-            long part = task / blocks, first = task % blocks * per;
-            long last = std::min(first + per, channels), end = std::min(cells, (part + 1) * share);
+        parallel(shares * blocks, [&](Index task) {
+            Index part = task / blocks, first = task % blocks * per;
+            Index last = std::min(first + per, channels), end = std::min(cells, (part + 1) * share);
             T* sum = sums + part * depth * padded;
             auto rows = scratch<const T*>(ROWS, walk.few ? 0 : taps * ROUND);
             T* windows = scratch<T>(WINDOWS, walk.few ? depth * PITCH : 0);
@@ -299,23 +299,23 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
             // many features: the channels of a tile are copied together, once for all of them
             bool many = !walk.few && taps == 1 && padded > 4 * V_MAX * W<T>;
             T* strips = scratch<T>(STRIPS, many ? ROUND * (last - first) : 0);
-            for (long m = part * share; m < end; m += ROUND) {
-                long count = std::min(ROUND, end - m);
+            for (Index m = part * share; m < end; m += ROUND) {
+                Index count = std::min(ROUND, end - m);
                 bool more = m > part * share;
                 if (walk.few) walk.copy(m, count, windows);
                 else walk.point(m, count, rows, ROUND);
-                for (long c = first; many && c < last; c += height)
-                    for (long i = 0, p = std::min(height, last - c); i < count; i++)
+                for (Index c = first; many && c < last; c += height)
+                    for (Index i = 0, p = std::min(height, last - c); i < count; i++)
                         std::copy_n(rows[i] + c, p, strips + (c - first) * count + i * p);
                 if (!straight) {
                     walk.point_out(m, count, grads, at);
                     panels(s.features, padded, count, at, grad);
                 }
-                auto tile = [&](long t, long c, long f) {
+                auto tile = [&](Index t, Index c, Index f) {
                     int v = padded - f > W<T> ? 2 : 1, p = (int)std::min(height, last - c);
                     const T* panel = straight ? grads + m * s.ys[3]
                                               : grad + f / (V_MAX * W<T>) * PANEL<T>;
-                    long step = straight ? s.ys[3] : v * W<T>;
+                    Index step = straight ? s.ys[3] : v * W<T>;
                     T* to = sum + (t * channels + c) * padded + f;
                     if (walk.few)
                         cells_tile_by_column_of<T>(p, v)(windows + c * PITCH, count, panel, step, to,
@@ -327,19 +327,19 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                         cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, step, to, padded, more);
                 };
                 // panels that all stay in the cache: finish a row of dw, then the next
-                bool row_by_row = many && count * padded * (long)sizeof(T) <= 1 << 19;
-                for (long c = first; row_by_row && c < last; c += height)
-                    for (long f = 0; f < padded; f += V_MAX * W<T>) tile(0, c, f);
-                for (long f = 0; !row_by_row && f < padded; f += V_MAX * W<T>)
-                    for (long t = 0; t < taps; t++)
-                        for (long c = first; c < last; c += height) tile(t, c, f);
+                bool row_by_row = many && count * padded * (Index)sizeof(T) <= 1 << 19;
+                for (Index c = first; row_by_row && c < last; c += height)
+                    for (Index f = 0; f < padded; f += V_MAX * W<T>) tile(0, c, f);
+                for (Index f = 0; !row_by_row && f < padded; f += V_MAX * W<T>)
+                    for (Index t = 0; t < taps; t++)
+                        for (Index c = first; c < last; c += height) tile(t, c, f);
             }
         });
         if (direct) continue;
-        for (long k = 0; k < depth; k++)
-            for (long f = 0; f < s.features; f++) {
+        for (Index k = 0; k < depth; k++)
+            for (Index f = 0; f < s.features; f++) {
                 T total = sums[k * padded + f];
-                for (long part = 1; part < shares; part++)
+                for (Index part = 1; part < shares; part++)
                     total += sums[(part * depth + k) * padded + f];
                 target[k * s.features + f] = total;
             }

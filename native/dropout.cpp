@@ -9,13 +9,13 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long BLOCK = 1 << 16;  // elements of a task
+constexpr Index BLOCK = 1 << 16;  // elements of a task
 
 template <class T, class Word>
-void factor(const Word* words, uint32_t threshold, T scale, T* factor, long n) {
-    parallel((n + BLOCK - 1) / BLOCK, [=](long task) {
-        long end = std::min(n, (task + 1) * BLOCK);
-        for (long i = task * BLOCK; i < end; i++) factor[i] = words[i] < threshold ? scale : T(0);
+void factor(const Word* words, uint32_t threshold, T scale, T* factor, Index n) {
+    parallel((n + BLOCK - 1) / BLOCK, [=](Index task) {
+        Index end = std::min(n, (task + 1) * BLOCK);
+        for (Index i = task * BLOCK; i < end; i++) factor[i] = words[i] < threshold ? scale : T(0);
     });
 }
 

@@ -24,8 +24,8 @@ void put(T* p, V x) {
 
 // Call f(zero, i) for vectors, then for single numbers, i of a row.
 template <class T, class F>
-void each(long n, F&& f) {
-    long i = 0;
+void each(Index n, F&& f) {
+    Index i = 0;
     for (; i + W<T> <= n; i += W<T>) f(Vec<T>{}, i);
     for (; i < n; i++) f(T(0), i);
 }
@@ -50,23 +50,23 @@ T fold(Vec<T> v, F&& f) {
 }
 
 constexpr int CHAINS = 4;   // sums side by side, as each addition waits for the one before
-constexpr long SPAN = 256;  // vectors of a row that are summed in T before sums go on in double
+constexpr Index SPAN = 256;  // vectors of a row that are summed in T before sums go on in double
 
 // Rows that take each step side by side, as a row alone would wait long for its sum: so many that
 // they stay in the cache.
-constexpr long GROUP = 32;
-inline long group_of(long c) { return std::clamp((1L << 12) / c, 1L, GROUP); }
+constexpr Index GROUP = 32;
+inline Index group_of(Index c) { return std::clamp((Index(1) << 12) / c, Index(1), GROUP); }
 
 // out (S) = sums over a row; f(zero, i, sums) adds the terms of a vector or of a single number.
 template <class T, int S, class F>
-void row_sums(long n, double* out, F&& f) {
+void row_sums(Index n, double* out, F&& f) {
     T rest[S]{};
-    long whole = n - n % W<T>;
-    for (long i = whole; i < n; i++) f(T(0), i, rest);
+    Index whole = n - n % W<T>;
+    for (Index i = whole; i < n; i++) f(T(0), i, rest);
     for (int q = 0; q < S; q++) out[q] = rest[q];
-    for (long i = 0; i < whole;) {
+    for (Index i = 0; i < whole;) {
         Vec<T> sum[CHAINS][S]{};
-        long end = std::min(whole, i + SPAN * W<T>);
+        Index end = std::min(whole, i + SPAN * W<T>);
         for (; i + CHAINS * W<T> <= end; i += CHAINS * W<T>)
             RL_UNROLL for (int k = 0; k < CHAINS; k++) f(Vec<T>{}, i + k * W<T>, sum[k]);
         for (; i < end; i += W<T>) f(Vec<T>{}, i, sum[0]);

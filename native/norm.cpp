@@ -16,29 +16,29 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long BLOCK = 64;       // rows of a block
-constexpr long CENTRE = 8;       // rows whose mean is the centre of their block
-constexpr long STRIP = 512;      // lanes of a task that sums
-constexpr long TASK = 1 << 17;   // bytes of a task: some ten microseconds
-constexpr long PARTS = 16;       // most sums that are added up at the end
+constexpr Index BLOCK = 64;       // rows of a block
+constexpr Index CENTRE = 8;       // rows whose mean is the centre of their block
+constexpr Index STRIP = 512;      // lanes of a task that sums
+constexpr Index TASK = 1 << 17;   // bytes of a task: some ten microseconds
+constexpr Index PARTS = 16;       // most sums that are added up at the end
 constexpr int VECTORS = 4;       // vectors of a row that are in registers at a time
 
 // Where the vectors of a chunk of lanes begin. The last may overlap the one before, so that no
 // vector is partial: its lanes are then computed twice, to the same result.
 template <class T, int V>
 struct Chunk {
-    long first, last;
-    long operator[](int v) const { return v < V - 1 ? first + v * W<T> : last; }
+    Index first, last;
+    Index operator[](int v) const { return v < V - 1 ? first + v * W<T> : last; }
 };
 
 // Call f with the chunks that cover `lanes` lanes (at least W), of nearly equal sizes.
 template <class T, class F>
-void chunks(long lanes, F&& f) {
-    long vectors = (lanes + W<T> - 1) / W<T>;
-    for (long v = 0; v < vectors;) {
-        long left = vectors - v, count = std::min<long>(VECTORS, left);
+void chunks(Index lanes, F&& f) {
+    Index vectors = (lanes + W<T> - 1) / W<T>;
+    for (Index v = 0; v < vectors;) {
+        Index left = vectors - v, count = std::min<Index>(VECTORS, left);
         if (left > VECTORS && left < 2 * VECTORS) count = (left + 1) / 2;
-        long first = v * W<T>, last = std::min(first + (count - 1) * W<T>, lanes - W<T>);
+        Index first = v * W<T>, last = std::min(first + (count - 1) * W<T>, lanes - W<T>);
         if (count == 4) f(Chunk<T, 4>{first, last});
         else if (count == 3) f(Chunk<T, 3>{first, last});
         else if (count == 2) f(Chunk<T, 2>{first, last});
@@ -52,32 +52,32 @@ void chunks(long lanes, F&& f) {
 // lanes of one more wide row.
 template <class T>
 struct Rows {
-    long c, side, width, rows, tail, strips, parts, share;
+    Index c, side, width, rows, tail, strips, parts, share;
 
-    Rows(long m, long c) : c(c), side(std::max<long>(1, VECTORS * W<T> / c)) {
+    Rows(Index m, Index c) : c(c), side(std::max<Index>(1, VECTORS * W<T> / c)) {
         width = side * c;
         rows = m / side;
         tail = m % side * c;
-        strips = std::max(1L, width / STRIP);
-        parts = std::clamp<long>(rows * (width / strips) * sizeof(T) / TASK, 1, PARTS);
+        strips = std::max(Index(1), width / STRIP);
+        parts = std::clamp<Index>(rows * (width / strips) * sizeof(T) / TASK, 1, PARTS);
         share = (rows + parts - 1) / parts;
     }
-    long rows_of(long part) const { return std::clamp(rows - part * share, 0L, share); }
+    Index rows_of(Index part) const { return std::clamp(rows - part * share, Index(0), share); }
 
     // Call f(part, first lane, lanes, first row, rows, rows of this part before) for every block.
     template <class F>
     void each_block(F&& f) const {
-        parallel(parts * strips, [&](long task) {
-            long part = task / strips, strip = task % strips, from = strip * STRIP;
-            long lanes = strip == strips - 1 ? width - from : STRIP, count = rows_of(part);
-            for (long i = 0; i < count; i += BLOCK)
+        parallel(parts * strips, [&](Index task) {
+            Index part = task / strips, strip = task % strips, from = strip * STRIP;
+            Index lanes = strip == strips - 1 ? width - from : STRIP, count = rows_of(part);
+            for (Index i = 0; i < count; i += BLOCK)
                 f(part, from, lanes, part * share + i, std::min(BLOCK, count - i), i);
         });
     }
 
     // Repeat the first c of `width` numbers.
     void tile(T* p) const {
-        for (long l = c; l < width; l++) p[l] = p[l - c];
+        for (Index l = c; l < width; l++) p[l] = p[l - c];
     }
 };
 
@@ -86,25 +86,25 @@ template <class T>
 struct Source {
     const T* g;
     const T* y = nullptr;
-    Vec<T> vec(long i) const {
+    Vec<T> vec(Index i) const {
         Vec<T> a = load(g + i);
         return y ? (load(y + i) == 0 ? Vec<T>{} : a) : a;
     }
-    T one(long i) const { return y && y[i] == 0 ? T(0) : g[i]; }
+    T one(Index i) const { return y && y[i] == 0 ? T(0) : g[i]; }
 };
 
 // out (S, c) = the sums over the rows of g and, for S = 2, of g * (x - mean); mean (width).
 template <class T, int S>
 void sums(const Rows<T>& s, Source<T> g, const T* x, const T* mean, double* out) {
     std::vector<double> all(s.parts * S * s.width);
-    s.each_block([&](long part, long from, long lanes, long row, long n, long) {
+    s.each_block([&](Index part, Index from, Index lanes, Index row, Index n, Index) {
         T block[S][2 * STRIP];
-        long start = row * s.width + from;
+        Index start = row * s.width + from;
         chunks<T>(lanes, [&]<int V>(Chunk<T, V> at) {
             Vec<T> total[V]{}, along[V]{}, centre[V]{};
             if constexpr (S == 2)
                 RL_UNROLL for (int v = 0; v < V; v++) centre[v] = load(mean + from + at[v]);
-            for (long i = 0, place = start; i < n; i++, place += s.width)
+            for (Index i = 0, place = start; i < n; i++, place += s.width)
                 RL_UNROLL for (int v = 0; v < V; v++) {
                     Vec<T> a = g.vec(place + at[v]);
                     total[v] += a;
@@ -117,18 +117,18 @@ void sums(const Rows<T>& s, Source<T> g, const T* x, const T* mean, double* out)
         });
         for (int q = 0; q < S; q++) {
             double* sum = all.data() + (part * S + q) * s.width + from;
-            for (long l = 0; l < lanes; l++) sum[l] += block[q][l];
+            for (Index l = 0; l < lanes; l++) sum[l] += block[q][l];
         }
     });
     std::fill(out, out + S * s.c, 0.0);
     const double* sum = all.data();
-    for (long part = 0; part < s.parts; part++)
+    for (Index part = 0; part < s.parts; part++)
         for (int q = 0; q < S; q++)
-            for (long k = 0; k < s.side; k++, sum += s.c)
-                for (long j = 0; j < s.c; j++) out[q * s.c + j] += sum[j];
-    long start = s.rows * s.width;
-    for (long l = 0; l < s.tail; l += s.c)
-        for (long j = 0; j < s.c; j++) {
+            for (Index k = 0; k < s.side; k++, sum += s.c)
+                for (Index j = 0; j < s.c; j++) out[q * s.c + j] += sum[j];
+    Index start = s.rows * s.width;
+    for (Index l = 0; l < s.tail; l += s.c)
+        for (Index j = 0; j < s.c; j++) {
             T a = g.one(start + l + j);
             out[j] += a;
             if constexpr (S == 2) out[s.c + j] += a * (x[start + l + j] - mean[j]);
@@ -146,25 +146,25 @@ inline void join(double& mean, double& square, double n, double mean_b, double s
 // mean (c), square (c): the sum of squared deviations from it.
 template <class T>
 void moments(const Rows<T>& s, const T* x, double* mean, double* square) {
-    long size = s.parts * s.width;
+    Index size = s.parts * s.width;
     std::vector<double> all(2 * size);  // means, less the first row: then joining rounds them less
     std::vector<T> origin(x, x + (s.rows || s.tail ? s.c : 0));
     origin.resize(s.width);
     s.tile(origin.data());
-    s.each_block([&](long part, long from, long lanes, long row, long n, long before) {
+    s.each_block([&](Index part, Index from, Index lanes, Index row, Index n, Index before) {
         T block[3][2 * STRIP];
         const T* start = x + row * s.width + from;
-        long near = std::min(n, CENTRE);
+        Index near = std::min(n, CENTRE);
         chunks<T>(lanes, [&]<int V>(Chunk<T, V> at) {
             // The mean of a few rows of the block is no farther from its mean than sqrt(n / near)
             // standard deviations, so that few digits cancel below.
             Vec<T> centre[V]{}, total[V]{}, along[V]{};
-            for (long i = 0; i < near; i++)
+            for (Index i = 0; i < near; i++)
                 RL_UNROLL for (int v = 0; v < V; v++)
                     centre[v] += load(start + i * s.width + at[v]);
             RL_UNROLL for (int v = 0; v < V; v++) centre[v] *= T(1) / T(near);
             const T* place = start;
-            for (long i = 0; i < n; i++, place += s.width)
+            for (Index i = 0; i < n; i++, place += s.width)
                 RL_UNROLL for (int v = 0; v < V; v++) {
                     Vec<T> d = load(place + at[v]) - centre[v];
                     total[v] += d;
@@ -179,7 +179,7 @@ void moments(const Rows<T>& s, const T* x, double* mean, double* square) {
         double* mean = all.data() + part * s.width + from;
         double* square = mean + size;
         double count = (double)n, inverse = 1 / count;
-        for (long l = 0; l < lanes; l++) {
+        for (Index l = 0; l < lanes; l++) {
             double total = block[1][l], shift = total * inverse;
             double offset = block[0][l] - origin[from + l];
             join(mean[l], square[l], (double)before, offset + shift, block[2][l] - total * shift,
@@ -188,39 +188,39 @@ void moments(const Rows<T>& s, const T* x, double* mean, double* square) {
     });
     std::fill(mean, mean + s.c, 0.0);
     std::fill(square, square + s.c, 0.0);
-    long n = 0;
-    for (long part = 0; part < s.parts; part++) {
-        long count = s.rows_of(part);
+    Index n = 0;
+    for (Index part = 0; part < s.parts; part++) {
+        Index count = s.rows_of(part);
         const double* from = all.data() + part * s.width;
-        for (long k = 0; count && k < s.side; k++, from += s.c, n += count)
-            for (long j = 0; j < s.c; j++)
+        for (Index k = 0; count && k < s.side; k++, from += s.c, n += count)
+            for (Index j = 0; j < s.c; j++)
                 join(mean[j], square[j], (double)n, from[j], from[j + size], (double)count);
     }
     const T* row = x + s.rows * s.width;
-    for (long l = 0; l < s.tail; l += s.c, n++)
-        for (long j = 0; j < s.c; j++)
+    for (Index l = 0; l < s.tail; l += s.c, n++)
+        for (Index j = 0; j < s.c; j++)
             join(mean[j], square[j], (double)n, row[l + j] - origin[j], 0, 1);
-    for (long j = 0; j < s.c; j++) mean[j] += origin[j];
+    for (Index j = 0; j < s.c; j++) mean[j] += origin[j];
 }
 
 // y = f(a, b, p) lane by lane; p (P, width) are numbers by channel.
 template <int P, class T, class F>
 void map(const Rows<T>& s, Source<T> a, const T* b, const T* p, T* y, F&& f) {
-    long size = std::max<long>(1, TASK / (s.width * sizeof(T)));
-    parallel((s.rows + size - 1) / size, [&](long task) {
-        long end = std::min(s.rows, (task + 1) * size);
+    Index size = std::max<Index>(1, TASK / (s.width * sizeof(T)));
+    parallel((s.rows + size - 1) / size, [&](Index task) {
+        Index end = std::min(s.rows, (task + 1) * size);
         chunks<T>(s.width, [&]<int V>(Chunk<T, V> at) {
             Vec<T> q[V][P];
             RL_UNROLL for (int v = 0; v < V; v++)
                 RL_UNROLL for (int k = 0; k < P; k++) q[v][k] = load(p + k * s.width + at[v]);
-            for (long place = task * size * s.width; place < end * s.width; place += s.width)
+            for (Index place = task * size * s.width; place < end * s.width; place += s.width)
                 RL_UNROLL for (int v = 0; v < V; v++) {
-                    long i = place + at[v];
+                    Index i = place + at[v];
                     store(y + i, f(a.vec(i), load(b + i), q[v]));
                 }
         });
     });
-    for (long l = 0, place = s.rows * s.width; l < s.tail; l++, place++) {
+    for (Index l = 0, place = s.rows * s.width; l < s.tail; l++, place++) {
         T q[P];
         for (int k = 0; k < P; k++) q[k] = p[k * s.width + l];
         y[place] = f(a.one(place), b[place], q);
@@ -238,17 +238,17 @@ void affine(const Rows<T>& s, const T* x, T* p, T* y, bool relu = false) {
 }
 
 template <class T>
-void write(const double* from, long n, T* to) {
+void write(const double* from, Index n, T* to) {
     if (to) std::copy_n(from, n, to);
 }
 
 template <class T>
-T weight(const T* w, long j) {
+T weight(const T* w, Index j) {
     return w ? w[j] : T(1);
 }
 
 template <class T>
-void column_sum(long m, long c, const T* x, T* total) {
+void column_sum(Index m, Index c, const T* x, T* total) {
     std::vector<double> out(c);
     sums<T, 1>(Rows<T>(m, c), Source<T>{x}, nullptr, nullptr, out.data());
     write(out.data(), c, total);
@@ -257,14 +257,14 @@ void column_sum(long m, long c, const T* x, T* total) {
 // ---- batch norm
 
 template <class T>
-void train(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* mean, T* var,
+void train(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* mean, T* var,
            T* kept, bool relu) {
     Rows<T> s(m, c);
     std::vector<double> found(2 * c);
     moments(s, x, found.data(), found.data() + c);
     std::vector<T> p(3 * s.width);
-    for (long j = 0; j < c; j++) {
-        double v = found[c + j] / (double)std::max(1L, m);
+    for (Index j = 0; j < c; j++) {
+        double v = found[c + j] / (double)std::max(Index(1), m);
         mean[j] = kept[j] = p[j] = (T)found[j];
         var[j] = (T)v;
         kept[c + j] = (T)(1 / std::sqrt(v + eps));
@@ -288,12 +288,12 @@ std::vector<double> grad_sums(const Rows<T>& s, Source<T> g, const T* x, const T
         sums<T, 1>(s, g, nullptr, nullptr, out.data());
     }
     write(out.data(), s.c, db);
-    for (long j = 0; dw && j < s.c; j++) dw[j] = (T)(out[s.c + j] * rstd[j]);
+    for (Index j = 0; dw && j < s.c; j++) dw[j] = (T)(out[s.c + j] * rstd[j]);
     return out;
 }
 
 template <class T>
-void train_grad(long m, long c, const T* grad, const T* x, const T* kept, const T* w, const T* y,
+void train_grad(Index m, Index c, const T* grad, const T* x, const T* kept, const T* w, const T* y,
                 T* dx, T* dw, T* db) {
     Rows<T> s(m, c);
     Source<T> g{grad, y};
@@ -302,7 +302,7 @@ void train_grad(long m, long c, const T* grad, const T* x, const T* kept, const 
     if (!dx || !m) return;
     // dx = w rstd (g - mean(g) - deviation rstd^2 mean(g deviation))
     std::vector<T> p(4 * s.width);
-    for (long j = 0; j < c; j++) {
+    for (Index j = 0; j < c; j++) {
         double scale = (double)rstd[j] * weight(w, j), part = scale / (double)m;
         p[j] = (T)scale;
         p[s.width + j] = mean[j];
@@ -316,11 +316,11 @@ void train_grad(long m, long c, const T* grad, const T* x, const T* kept, const 
 }
 
 template <class T>
-void eval(long m, long c, double eps, const T* x, const T* mean, const T* var, const T* w,
+void eval(Index m, Index c, double eps, const T* x, const T* mean, const T* var, const T* w,
           const T* b, T* y, T* rstd, bool relu) {
     Rows<T> s(m, c);
     std::vector<T> p(3 * s.width);
-    for (long j = 0; j < c; j++) {
+    for (Index j = 0; j < c; j++) {
         rstd[j] = (T)(1 / std::sqrt(var[j] + eps));
         p[j] = mean[j];
         p[s.width + j] = rstd[j] * weight(w, j);
@@ -330,57 +330,57 @@ void eval(long m, long c, double eps, const T* x, const T* mean, const T* var, c
 }
 
 template <class T>
-void eval_grad(long m, long c, const T* g, const T* x, const T* mean, const T* rstd, const T* w,
+void eval_grad(Index m, Index c, const T* g, const T* x, const T* mean, const T* rstd, const T* w,
                T* dx, T* dw, T* db) {
     Rows<T> s(m, c);
     grad_sums(s, Source<T>{g}, x, mean, rstd, dw != nullptr, dw, db);
     if (!dx) return;
     std::vector<T> p(3 * s.width);
-    for (long j = 0; j < c; j++) p[s.width + j] = rstd[j] * weight(w, j);
+    for (Index j = 0; j < c; j++) p[s.width + j] = rstd[j] * weight(w, j);
     affine(s, g, p.data(), dx);
 }
 
 // ---- layer norm
 
 template <class T>
-long rows_of_task(long c) {
-    return std::max<long>(1, TASK / (c * sizeof(T)));
+Index rows_of_task(Index c) {
+    return std::max<Index>(1, TASK / (c * sizeof(T)));
 }
 
 template <class T>
-void layer(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* kept) {
-    long size = rows_of_task<T>(c), group = group_of(c);
+void layer(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* kept) {
+    Index size = rows_of_task<T>(c), group = group_of(c);
     double part = 1.0 / (double)c;
     T *mean = kept, *rstd = kept + m;
-    parallel((m + size - 1) / size, [&](long task) {
-        long last = std::min(m, (task + 1) * size);
-        for (long first = task * size; first < last; first += group) {
-            long end = std::min(last, first + group);
+    parallel((m + size - 1) / size, [&](Index task) {
+        Index last = std::min(m, (task + 1) * size);
+        for (Index first = task * size; first < last; first += group) {
+            Index end = std::min(last, first + group);
             double sum[GROUP], about[GROUP][2];
-            for (long i = first; i < end; i++) {
+            for (Index i = first; i < end; i++) {
                 const T* row = x + i * c;
-                row_sums<T, 1>(c, sum + (i - first), [=]<class V>(V, long j, V* s) {
+                row_sums<T, 1>(c, sum + (i - first), [=]<class V>(V, Index j, V* s) {
                     s[0] += get<V>(row + j);
                 });
             }
-            for (long i = first; i < end; i++) {
+            for (Index i = first; i < end; i++) {
                 const T *row = x + i * c, centre = mean[i] = (T)(sum[i - first] * part);
-                row_sums<T, 2>(c, about[i - first], [=]<class V>(V, long j, V* s) {
+                row_sums<T, 2>(c, about[i - first], [=]<class V>(V, Index j, V* s) {
                     V d = get<V>(row + j) - centre;
                     s[0] += d;
                     s[1] += d * d;
                 });
             }
-            for (long i = first; i < end; i++) {
+            for (Index i = first; i < end; i++) {
                 double shift = about[i - first][0] * part;
                 double var = (about[i - first][1] - about[i - first][0] * shift) * part;
                 mean[i] = (T)(mean[i] + shift);
                 rstd[i] = (T)(1 / std::sqrt(var + eps));
             }
-            for (long i = first; i < end; i++) {
+            for (Index i = first; i < end; i++) {
                 const T *row = x + i * c, centre = mean[i], scale = rstd[i];
                 T* out = y + i * c;
-                each<T>(c, [=]<class V>(V, long j) {
+                each<T>(c, [=]<class V>(V, Index j) {
                     V v = (get<V>(row + j) - centre) * scale;
                     if (w) v *= get<V>(w + j);
                     if (b) v += get<V>(b + j);
@@ -392,24 +392,25 @@ void layer(long m, long c, double eps, const T* x, const T* w, const T* b, T* y,
 }
 
 template <class T>
-void layer_grad(long m, long c, const T* g, const T* x, const T* kept, const T* w, T* dx, T* dw,
+void layer_grad(Index m, Index c, const T* g, const T* x, const T* kept, const T* w, T* dx, T* dw,
                 T* db) {
     // few enough parts that their sums over rows are small beside the rows
-    long parts = std::clamp<long>(m * c * sizeof(T) / TASK, 1, std::clamp(m / BLOCK, 1L, PARTS));
-    long share = (m + parts - 1) / parts;
+    Index most = std::clamp(m / BLOCK, Index(1), PARTS);
+    Index parts = std::clamp<Index>(m * c * sizeof(T) / TASK, 1, most);
+    Index share = (m + parts - 1) / parts;
     bool params = dw || db;
     double inverse = 1.0 / (double)c;
     std::vector<double> all(params ? parts * 2 * c : 0);
-    parallel(parts, [&](long part) {
-        long end = std::min(m, (part + 1) * share);
+    parallel(parts, [&](Index part) {
+        Index end = std::min(m, (part + 1) * share);
         double* total = all.data() + part * 2 * c;
         std::vector<T> block(params ? 2 * c : 0);  // sums of g * normal and of g
-        for (long i = part * share; i < end; i++) {
+        for (Index i = part * share; i < end; i++) {
             const T *row = x + i * c, *grad = g + i * c;
             T mean = kept[i], rstd = kept[m + i];
             if (dx) {
                 double about[2];
-                row_sums<T, 2>(c, about, [&]<class V>(V, long j, V* s) {
+                row_sums<T, 2>(c, about, [&]<class V>(V, Index j, V* s) {
                     V a = get<V>(grad + j);
                     if (w) a *= get<V>(w + j);
                     s[0] += a;
@@ -418,35 +419,35 @@ void layer_grad(long m, long c, const T* g, const T* x, const T* kept, const T* 
                 T shift = (T)(-rstd * about[0] * inverse);
                 T slope = (T)(-(double)rstd * rstd * rstd * about[1] * inverse);
                 T* out = dx + i * c;
-                each<T>(c, [&]<class V>(V, long j) {
+                each<T>(c, [&]<class V>(V, Index j) {
                     V a = get<V>(grad + j);
                     if (w) a *= get<V>(w + j);
                     put(out + j, V(a * rstd + ((get<V>(row + j) - mean) * slope + shift)));
                 });
             }
             if (!params) continue;
-            each<T>(c, [&]<class V>(V, long j) {
+            each<T>(c, [&]<class V>(V, Index j) {
                 T *along = block.data() + j, *plain = along + c;
                 V a = get<V>(grad + j);
                 put(along, V(get<V>(along) + a * ((get<V>(row + j) - mean) * rstd)));
                 put(plain, V(get<V>(plain) + a));
             });
             if ((i + 1 - part * share) % BLOCK && i + 1 < end) continue;
-            for (long j = 0; j < 2 * c; j++) total[j] += block[j];
+            for (Index j = 0; j < 2 * c; j++) total[j] += block[j];
             std::fill(block.begin(), block.end(), T(0));
         }
     });
     if (!params) return;
-    for (long part = 1; part < parts; part++)
-        for (long j = 0; j < 2 * c; j++) all[j] += all[part * 2 * c + j];
+    for (Index part = 1; part < parts; part++)
+        for (Index j = 0; j < 2 * c; j++) all[j] += all[part * 2 * c + j];
     write(all.data(), c, dw);
     write(all.data() + c, c, db);
 }
 
 template <class T>
-void follow(long c, double keep, double share, const T* batch, T* running) {
+void follow(Index c, double keep, double share, const T* batch, T* running) {
     T k = T(keep), h = T(share);
-    for (long i = 0; i < c; i++) running[i] = running[i] * k + batch[i] * h;
+    for (Index i = 0; i < c; i++) running[i] = running[i] * k + batch[i] * h;
 }
 
 }  // namespace

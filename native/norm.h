@@ -2,28 +2,30 @@
 // what may be missing (weights, biases) or is not wanted (gradients).
 #pragma once
 
+#include "index.h"
+
 namespace rl {
 
 template <class T>
 struct NormKernels {
     // total (c) = sum of the rows
-    void (*column_sum)(long m, long c, const T* x, T* total);
+    void (*column_sum)(Index m, Index c, const T* x, T* total);
     // running = keep * running + share * batch, all (c)
-    void (*follow)(long c, double keep, double share, const T* batch, T* running);
+    void (*follow)(Index c, double keep, double share, const T* batch, T* running);
     // y = (x - mean) / sqrt(var + eps) * w + b by the rows' own statistics; kept (2, c): mean, rstd
-    void (*train)(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* mean,
+    void (*train)(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* mean,
                   T* var, T* kept, bool relu);
     // its gradients; w, dx, dw, db or null; y is what came out if relu was applied, else null
-    void (*train_grad)(long m, long c, const T* g, const T* x, const T* kept, const T* w,
+    void (*train_grad)(Index m, Index c, const T* g, const T* x, const T* kept, const T* w,
                        const T* y, T* dx, T* dw, T* db);
     // the same by given statistics; rstd (c) comes out
-    void (*eval)(long m, long c, double eps, const T* x, const T* mean, const T* var, const T* w,
+    void (*eval)(Index m, Index c, double eps, const T* x, const T* mean, const T* var, const T* w,
                  const T* b, T* y, T* rstd, bool relu);
-    void (*eval_grad)(long m, long c, const T* g, const T* x, const T* mean, const T* rstd,
+    void (*eval_grad)(Index m, Index c, const T* g, const T* x, const T* mean, const T* rstd,
                       const T* w, T* dx, T* dw, T* db);
     // each row by its own statistics; kept (2, m): mean, rstd
-    void (*layer)(long m, long c, double eps, const T* x, const T* w, const T* b, T* y, T* kept);
-    void (*layer_grad)(long m, long c, const T* g, const T* x, const T* kept, const T* w, T* dx,
+    void (*layer)(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* kept);
+    void (*layer_grad)(Index m, Index c, const T* g, const T* x, const T* kept, const T* w, T* dx,
                        T* dw, T* db);
 };
 

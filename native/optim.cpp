@@ -13,7 +13,7 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long TASK = 1 << 14;  // numbers of a task
+constexpr Index TASK = 1 << 14;  // numbers of a task
 
 template <class T>
 Vec<T> root(Vec<T> x) {
@@ -25,9 +25,9 @@ Vec<T> root(Vec<T> x) {
 
 // Call step(i, get, put) for the vectors of n numbers.
 template <class T, class Step>
-void each_vector(long n, Step&& step) {
-    parallel((n + TASK - 1) / TASK, [&](long task) {
-        long i = task * TASK, end = std::min(n, i + TASK);
+void each_vector(Index n, Step&& step) {
+    parallel((n + TASK - 1) / TASK, [&](Index task) {
+        Index i = task * TASK, end = std::min(n, i + TASK);
         for (; i + W<T> <= end; i += W<T>)
             step(i, [](const T* p) { return load(p); }, [](T* p, Vec<T> v) { store(p, v); });
         int rest = (int)(end - i);
@@ -39,12 +39,12 @@ void each_vector(long n, Step&& step) {
 }
 
 template <class T>
-void adam(const Adam& s, long n, T* w, const T* g, T* mean, T* square, T* most) {
+void adam(const Adam& s, Index n, T* w, const T* g, T* mean, T* square, T* most) {
     // in double first, then rounded once, as NumPy rounds the numbers that meet an array
     const T beta1 = s.beta1, rest1 = 1 - s.beta1, beta2 = s.beta2, rest2 = 1 - s.beta2;
     const T decay = s.decay, keep = 1 - s.lr * s.decay, eps = s.eps * s.root, size = s.size;
     const bool decays = s.decay != 0 && s.decoupled, penalty = s.decay != 0 && !s.decoupled;
-    each_vector<T>(n, [=, maximize = s.maximize](long i, auto get, auto put) {
+    each_vector<T>(n, [=, maximize = s.maximize](Index i, auto get, auto put) {
         Vec<T> weight = get(w + i), slope = get(g + i);
         if (maximize) slope = -slope;
         if (decays) weight *= keep;
@@ -63,9 +63,9 @@ void adam(const Adam& s, long n, T* w, const T* g, T* mean, T* square, T* most) 
 }
 
 template <class T>
-void sgd(const Sgd& s, long n, T* w, const T* g, T* buffer) {
+void sgd(const Sgd& s, Index n, T* w, const T* g, T* buffer) {
     const T lr = s.lr, momentum = s.momentum, share = 1 - s.dampening, decay = s.decay;
-    each_vector<T>(n, [=, &s](long i, auto get, auto put) {
+    each_vector<T>(n, [=, &s](Index i, auto get, auto put) {
         Vec<T> weight = get(w + i), slope = get(g + i);
         if (s.maximize) slope = -slope;
         if (s.decay != 0) slope += weight * decay;

@@ -1,6 +1,8 @@
 // Optimizer steps over flat arrays: one pass that reads and writes each number once.
 #pragma once
 
+#include "index.h"
+
 namespace rl {
 
 // The options of a step and what follows from the number of the step.
@@ -19,9 +21,9 @@ struct Sgd {
 template <class T>
 struct OptimKernels {
     // most (the largest averages of squares so far) may be null
-    void (*adam)(const Adam&, long n, T* w, const T* g, T* mean, T* square, T* most);
+    void (*adam)(const Adam&, Index n, T* w, const T* g, T* mean, T* square, T* most);
     // buffer may be null if there is no momentum
-    void (*sgd)(const Sgd&, long n, T* w, const T* g, T* buffer);
+    void (*sgd)(const Sgd&, Index n, T* w, const T* g, T* buffer);
 };
 
 }  // namespace rl

@@ -14,32 +14,32 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long TASK = 1 << 15;  // numbers of a task: some microseconds
+constexpr Index TASK = 1 << 15;  // numbers of a task: some microseconds
 
 // ---- activations
 
 // y = f(a, b) for n numbers
 template <class T, class F>
-void map(long n, const T* a, const T* b, T* y, F&& f) {
-    parallel((n + TASK - 1) / TASK, [&](long task) {
-        long i = task * TASK, end = std::min(n, i + TASK);
+void map(Index n, const T* a, const T* b, T* y, F&& f) {
+    parallel((n + TASK - 1) / TASK, [&](Index task) {
+        Index i = task * TASK, end = std::min(n, i + TASK);
         for (; i + W<T> <= end; i += W<T>) store(y + i, f(load(a + i), load(b + i)));
         for (; i < end; i++) y[i] = f(broadcast(a[i]), broadcast(b[i]))[0];
     });
 }
 
 template <class T>
-void relu(long n, const T* x, T* y) {
+void relu(Index n, const T* x, T* y) {
     map(n, x, x, y, [](Vec<T> x, Vec<T>) { return max_nan(x, Vec<T>{}); });
 }
 
 template <class T>
-void relu_grad(long n, const T* g, const T* y, T* dx) {
+void relu_grad(Index n, const T* g, const T* y, T* dx) {
     map(n, g, y, dx, [](Vec<T> g, Vec<T> y) { return y == Vec<T>{} ? Vec<T>{} : g; });
 }
 
 template <class T>
-void sigmoid(long n, const T* x, T* y) {
+void sigmoid(Index n, const T* x, T* y) {
     map(n, x, x, y, [](Vec<T> x, Vec<T>) {
         Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
         return (x < T(0) ? e : one) / (one + e);
@@ -61,11 +61,11 @@ auto less(int n, std::integer_sequence<int, I...>) {
 template <class T>
 struct Row {
     const T *p, *end;
-    Row(const T* array, long m, long c, long row) : p(array + row * c), end(array + m * c) {}
+    Row(const T* array, Index m, Index c, Index row) : p(array + row * c), end(array + m * c) {}
 
     // The first `lanes` numbers from i on, then `fill`. To read on into the next row and choose is
     // several times as fast as to read a part.
-    Vec<T> take(long i, int lanes, T fill) const {
+    Vec<T> take(Index i, int lanes, T fill) const {
         if (lanes == W<T>) return load(p + i);
         Vec<T> v = p + i + W<T> <= end ? load(p + i) : load_part(p + i, lanes);
         return less<T>(lanes, std::make_integer_sequence<int, W<T>>()) ? v : broadcast(fill);
@@ -80,19 +80,19 @@ void give(T* p, Vec<T> v, int lanes) {
 
 // Call f(i, lanes) for the vectors of a row.
 template <class T, class F>
-void vectors(long n, F&& f) {
-    long i = 0;
+void vectors(Index n, F&& f) {
+    Index i = 0;
     for (; i + W<T> <= n; i += W<T>) f(i, W<T>);
     if (i < n) f(i, (int)(n - i));
 }
 
 // The sum of the vectors f(i, lanes) of a row.
 template <class T, class F>
-double total_of(long n, F&& f) {
+double total_of(Index n, F&& f) {
     double total = 0;
-    for (long from = 0; from < n; from += SPAN * W<T>) {
+    for (Index from = 0; from < n; from += SPAN * W<T>) {
         Vec<T> sum{};
-        vectors<T>(std::min(n - from, SPAN * W<T>), [&](long i, int lanes) {
+        vectors<T>(std::min(n - from, SPAN * W<T>), [&](Index i, int lanes) {
             sum += f(from + i, lanes);
         });
         total += fold<T>(sum, [](auto a, auto b) { return a + b; });
@@ -101,80 +101,80 @@ double total_of(long n, F&& f) {
 }
 
 template <class T>
-T top_of(long n, Row<T> x) {
+T top_of(Index n, Row<T> x) {
     auto higher = [](Vec<T> a, Vec<T> b) { return a > b ? a : b; };
     Vec<T> top = broadcast(NEVER<T>);
-    vectors<T>(n, [&](long i, int lanes) { top = higher(x.take(i, lanes, NEVER<T>), top); });
+    vectors<T>(n, [&](Index i, int lanes) { top = higher(x.take(i, lanes, NEVER<T>), top); });
     return fold<T>(top, higher);
 }
 
 // Call f(row) for all rows, by tasks of several.
 template <class F>
-void each_row(long m, long c, F&& f) {
-    long size = std::max(1L, TASK / 4 / c);  // an exp costs some sums
-    parallel((m + size - 1) / size, [&](long task) {
-        for (long i = task * size; i < std::min(m, (task + 1) * size); i++) f(i);
+void each_row(Index m, Index c, F&& f) {
+    Index size = std::max(Index(1), TASK / 4 / c);  // an exp costs some sums
+    parallel((m + size - 1) / size, [&](Index task) {
+        for (Index i = task * size; i < std::min(m, (task + 1) * size); i++) f(i);
     });
 }
 
 // Call f(row, top, sum) for all rows: the maximum, and the sum of e = exp(x - top); e or null.
 template <class T, class F>
-void each_sum(long m, long c, const T* x, T* e, F&& f) {
-    long group = group_of(c);
-    each_row((m + group - 1) / group, group * c, [&](long index) {
+void each_sum(Index m, Index c, const T* x, T* e, F&& f) {
+    Index group = group_of(c);
+    each_row((m + group - 1) / group, group * c, [&](Index index) {
         T top[GROUP], sum[GROUP];
-        long first = index * group, n = std::min(group, m - first);
-        for (long i = 0; i < n; i++) top[i] = top_of(c, Row<T>(x, m, c, first + i));
-        for (long i = 0; i < n; i++) {
+        Index first = index * group, n = std::min(group, m - first);
+        for (Index i = 0; i < n; i++) top[i] = top_of(c, Row<T>(x, m, c, first + i));
+        for (Index i = 0; i < n; i++) {
             Row<T> from(x, m, c, first + i);
-            sum[i] = (T)total_of<T>(c, [&](long j, int lanes) {
+            sum[i] = (T)total_of<T>(c, [&](Index j, int lanes) {
                 Vec<T> v = exp<T>(from.take(j, lanes, NEVER<T>) - top[i]);
                 if (e) give(e + (first + i) * c + j, v, lanes);
                 return v;
             });
         }
-        for (long i = 0; i < n; i++) f(first + i, top[i], sum[i]);
+        for (Index i = 0; i < n; i++) f(first + i, top[i], sum[i]);
     });
 }
 
 template <class T>
-void softmax(long m, long c, const T* x, T* y) {
-    each_sum(m, c, x, y, [&](long row, T, T sum) {
+void softmax(Index m, Index c, const T* x, T* y) {
+    each_sum(m, c, x, y, [&](Index row, T, T sum) {
         T *to = y + row * c, factor = 1 / sum;
-        each<T>(c, [&]<class V>(V, long j) { put(to + j, V(get<V>(to + j) * factor)); });
+        each<T>(c, [&]<class V>(V, Index j) { put(to + j, V(get<V>(to + j) * factor)); });
     });
 }
 
 template <class T>
-void softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
-    each_row(m, c, [&](long row) {
+void softmax_grad(Index m, Index c, const T* g, const T* y, T* dx) {
+    each_row(m, c, [&](Index row) {
         Row<T> grad(g, m, c, row), out(y, m, c, row);
         T* to = dx + row * c;
-        T along = (T)total_of<T>(c, [&](long j, int lanes) {
+        T along = (T)total_of<T>(c, [&](Index j, int lanes) {
             return grad.take(j, lanes, T(0)) * out.take(j, lanes, T(0));
         });
-        each<T>(c, [&]<class V>(V, long j) {
+        each<T>(c, [&]<class V>(V, Index j) {
             put(to + j, V((get<V>(grad.p + j) - along) * get<V>(out.p + j)));
         });
     });
 }
 
 template <class T>
-void log_softmax(long m, long c, const T* x, T* y) {
-    each_sum(m, c, x, (T*)nullptr, [&](long row, T top, T sum) {
+void log_softmax(Index m, Index c, const T* x, T* y) {
+    each_sum(m, c, x, (T*)nullptr, [&](Index row, T top, T sum) {
         const T *from = x + row * c, shift = std::log(sum);
         T* to = y + row * c;
-        each<T>(c, [&]<class V>(V, long j) { put(to + j, V((get<V>(from + j) - top) - shift)); });
+        each<T>(c, [&]<class V>(V, Index j) { put(to + j, V((get<V>(from + j) - top) - shift)); });
     });
 }
 
 template <class T>
-void log_softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
-    each_row(m, c, [&](long row) {
+void log_softmax_grad(Index m, Index c, const T* g, const T* y, T* dx) {
+    each_row(m, c, [&](Index row) {
         Row<T> grad(g, m, c, row), out(y, m, c, row);
         T* to = dx + row * c;
-        T total = (T)total_of<T>(c, [&](long j, int lanes) { return grad.take(j, lanes, T(0)); });
-        vectors<T>(c, [&](long j, int lanes) {
+        T total = (T)total_of<T>(c, [&](Index j, int lanes) { return grad.take(j, lanes, T(0)); });
+        vectors<T>(c, [&](Index j, int lanes) {
             Vec<T> p = exp<T>(out.take(j, lanes, NEVER<T>));
             give(to + j, grad.take(j, lanes, T(0)) - p * total, lanes);
         });
@@ -182,21 +182,21 @@ void log_softmax_grad(long m, long c, const T* g, const T* y, T* dx) {
 }
 
 template <class T>
-void cross_entropy(long m, long c, const T* x, const int64_t* places, T* loss, T* e, T* total) {
-    each_sum(m, c, x, e, [&](long row, T top, T sum) {
+void cross_entropy(Index m, Index c, const T* x, const int64_t* places, T* loss, T* e, T* total) {
+    each_sum(m, c, x, e, [&](Index row, T top, T sum) {
         total[row] = sum;
         loss[row] = std::log(sum) - (x[places[row]] - top);
     });
 }
 
 template <class T>
-void cross_entropy_grad(long m, long c, const T* e, const T* total, const int64_t* places,
+void cross_entropy_grad(Index m, Index c, const T* e, const T* total, const int64_t* places,
                         const T* scales, double scale, T* dx) {
-    each_row(m, c, [&](long row) {
+    each_row(m, c, [&](Index row) {
         const T* from = e + row * c;
         T* to = dx + row * c;
         T own = scales ? scales[row] : (T)scale, factor = own / total[row];
-        each<T>(c, [&]<class V>(V, long j) { put(to + j, V(get<V>(from + j) * factor)); });
+        each<T>(c, [&]<class V>(V, Index j) { put(to + j, V(get<V>(from + j) * factor)); });
         dx[places[row]] -= own;
     });
 }

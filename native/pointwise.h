@@ -3,23 +3,25 @@
 
 #include <cstdint>
 
+#include "index.h"
+
 namespace rl {
 
 template <class T>
 struct PointwiseKernels {
-    void (*relu)(long n, const T* x, T* y);                    // max(x, 0); NaN stays
-    void (*relu_grad)(long n, const T* g, const T* y, T* dx);  // g, or 0 where y = relu(x) is 0
-    void (*sigmoid)(long n, const T* x, T* y);
-    void (*softmax)(long m, long c, const T* x, T* y);
-    void (*softmax_grad)(long m, long c, const T* g, const T* y, T* dx);
-    void (*log_softmax)(long m, long c, const T* x, T* y);
-    void (*log_softmax_grad)(long m, long c, const T* g, const T* y, T* dx);
+    void (*relu)(Index n, const T* x, T* y);                    // max(x, 0); NaN stays
+    void (*relu_grad)(Index n, const T* g, const T* y, T* dx);  // g, or 0 where y = relu(x) is 0
+    void (*sigmoid)(Index n, const T* x, T* y);
+    void (*softmax)(Index m, Index c, const T* x, T* y);
+    void (*softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
+    void (*log_softmax)(Index m, Index c, const T* x, T* y);
+    void (*log_softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
     // loss (m) = -log_softmax(x) at the flat places (m);
     // e (m, c) = exp(x - max), total (m) its sums
-    void (*cross_entropy)(long m, long c, const T* x, const int64_t* places, T* loss, T* e,
+    void (*cross_entropy)(Index m, Index c, const T* x, const int64_t* places, T* loss, T* e,
                           T* total);
     // dx = scale (softmax - 1 at the places); scales (m), or null for one scale
-    void (*cross_entropy_grad)(long m, long c, const T* e, const T* total, const int64_t* places,
+    void (*cross_entropy_grad)(Index m, Index c, const T* e, const T* total, const int64_t* places,
                                const T* scales, double scale, T* dx);
 };
 

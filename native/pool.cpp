@@ -16,8 +16,8 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long TASK = 1 << 16;  // cells of windows, times channels, of a task
-constexpr long RUN = 64;        // numbers added up in a row: sums of sums lose fewer bits
+constexpr Index TASK = 1 << 16;  // cells of windows, times channels, of a task
+constexpr Index RUN = 64;        // numbers added up in a row: sums of sums lose fewer bits
 
 template <class T, int L>
 struct LanesOf {
@@ -43,7 +43,7 @@ void put(T* p, V v) {
 
 // Call f<L, V>(c) for the channels from c on in pieces of V vectors of L lanes, the widest first.
 template <class T, int L, class F>
-void narrow_pieces(long c, long channels, F&& f) {
+void narrow_pieces(Index c, Index channels, F&& f) {
     if (channels - c >= L) {
         f.template operator()<L, 1>(c);
         c += L;
@@ -51,38 +51,38 @@ void narrow_pieces(long c, long channels, F&& f) {
     if constexpr (L > 1) narrow_pieces<T, L / 2>(c, channels, f);
 }
 template <class T, class F>
-void pieces(long channels, F&& f) {
-    long c = 0;
+void pieces(Index channels, F&& f) {
+    Index c = 0;
     for (; channels - c >= 4 * W<T>; c += 4 * W<T>) f.template operator()<W<T>, 4>(c);
     for (; channels - c >= W<T>; c += W<T>) f.template operator()<W<T>, 1>(c);
     if (c < channels) narrow_pieces<T, W<T> / 2>(c, channels, f);
 }
 
 struct Window {
-    long out, first;   // its output cell and its first input cell, in the sample
-    const long* taps;  // its cells, as distances from the first
-    long count;
+    Index out, first;   // its output cell and its first input cell, in the sample
+    const Index* taps;  // its cells, as distances from the first
+    Index count;
 };
 
 class Windows {
   public:
     explicit Windows(const Pool& s) : s(s) {
-        std::vector<long> counts[3];
+        std::vector<Index> counts[3];
         for (int d = 0; d < 3; d++) {
-            for (long count : s.count[d]) {
+            for (Index count : s.count[d]) {
                 auto found = std::find(counts[d].begin(), counts[d].end(), count);
                 kind[d].push_back(found - counts[d].begin());
                 if (found == counts[d].end()) counts[d].push_back(count);
             }
             kinds[d] = counts[d].size();
         }
-        for (long a : counts[0])
-            for (long b : counts[1])
-                for (long c : counts[2]) {
+        for (Index a : counts[0])
+            for (Index b : counts[1])
+                for (Index c : counts[2]) {
                     auto& taps = lists.emplace_back();
-                    for (long i = 0; i < a; i++)
-                        for (long j = 0; j < b; j++)
-                            for (long k = 0; k < c; k++)
+                    for (Index i = 0; i < a; i++)
+                        for (Index j = 0; j < b; j++)
+                            for (Index k = 0; k < c; k++)
                                 taps.push_back(cell(i * s.step[0], j * s.step[1], k * s.step[2]));
                     most = std::max(most, a * b * c);
                 }
@@ -94,33 +94,33 @@ class Windows {
 
     // Call f(window) for the windows of a row, the last one first.
     template <class F>
-    void row(long row, F&& f) const {
-        long d = row / lines, h = row % lines, corner = lowest(row) * s.size[2];
-        const std::vector<long>* near = &lists[(kind[0][d] * kinds[1] + kind[1][h]) * kinds[2]];
-        for (long w = columns - 1; w >= 0; w--) {
-            const std::vector<long>& taps = near[kind[2][w]];
-            f(Window{row * columns + w, corner + s.first[2][w], taps.data(), (long)taps.size()});
+    void row(Index row, F&& f) const {
+        Index d = row / lines, h = row % lines, corner = lowest(row) * s.size[2];
+        const std::vector<Index>* near = &lists[(kind[0][d] * kinds[1] + kind[1][h]) * kinds[2]];
+        for (Index w = columns - 1; w >= 0; w--) {
+            const std::vector<Index>& taps = near[kind[2][w]];
+            f(Window{row * columns + w, corner + s.first[2][w], taps.data(), (Index)taps.size()});
         }
     }
 
     // The first row of the input that a row of windows looks at.
-    long lowest(long row) const {
+    Index lowest(Index row) const {
         return s.first[0][row / lines] * s.size[1] + s.first[1][row % lines];
     }
 
-    long outs() const { return rows * columns; }
+    Index outs() const { return rows * columns; }
 
-    long rows, columns, cells;  // of a sample: rows of windows, windows of a row, input cells
-    long most = 1;              // cells of a window
+    Index rows, columns, cells;  // of a sample: rows of windows, windows of a row, input cells
+    Index most = 1;              // cells of a window
 
   private:
-    long cell(long d, long h, long w) const { return (d * s.size[1] + h) * s.size[2] + w; }
+    Index cell(Index d, Index h, Index w) const { return (d * s.size[1] + h) * s.size[2] + w; }
 
     const Pool& s;
-    long lines;
-    std::vector<long> kind[3];  // of windows of equal count, by output cell
-    long kinds[3];
-    std::vector<std::vector<long>> lists;  // of taps, by kind
+    Index lines;
+    std::vector<Index> kind[3];  // of windows of equal count, by output cell
+    Index kinds[3];
+    std::vector<std::vector<Index>> lists;  // of taps, by kind
 };
 
 // ---- planes to channels and back
@@ -145,10 +145,10 @@ void turn(Vec<U> (&r)[W<U>]) {
 
 // planes (R, cells) -> lanes (cells, R); where there are fewer planes the last one is repeated.
 template <int R, class U>
-void to_lanes(const U* planes, long count, long cells, U* lanes) {
+void to_lanes(const U* planes, Index count, Index cells, U* lanes) {
     const U* plane[R];
-    for (long r = 0; r < R; r++) plane[r] = planes + std::min(r, count - 1) * cells;
-    long c = 0;
+    for (Index r = 0; r < R; r++) plane[r] = planes + std::min(r, count - 1) * cells;
+    Index c = 0;
     for (; c + W<U> <= cells; c += W<U>)
         for (int r = 0; r < R; r += W<U>) {
             Vec<U> tile[W<U>];
@@ -162,18 +162,19 @@ void to_lanes(const U* planes, long count, long cells, U* lanes) {
 
 // The inverse.
 template <int R, class U>
-void to_planes(const U* lanes, long count, long cells, U* planes) {
-    long c = 0;
+void to_planes(const U* lanes, Index count, Index cells, U* planes) {
+    Index c = 0;
     for (; c + W<U> <= cells; c += W<U>)
-        for (int r = 0; r < std::min<long>(R, count); r += W<U>) {
+        for (int r = 0; r < std::min<Index>(R, count); r += W<U>) {
             Vec<U> tile[W<U>];
             for (int i = 0; i < W<U>; i++) tile[i] = load(lanes + (c + i) * R + r);
             turn<U>(tile);
-            for (int i = 0; i < std::min<long>(W<U>, count - r); i++)
+            for (int i = 0; i < std::min<Index>(W<U>, count - r); i++)
                 store(planes + (r + i) * cells + c, tile[i]);
         }
     for (; c < cells; c++)
-        for (int r = 0; r < std::min<long>(R, count); r++) planes[r * cells + c] = lanes[c * R + r];
+        for (int r = 0; r < std::min<Index>(R, count); r++)
+            planes[r * cells + c] = lanes[c * R + r];
 }
 
 // ---- what all kernels have in common
@@ -181,12 +182,12 @@ void to_planes(const U* lanes, long count, long cells, U* planes) {
 template <class U>
 struct Block {
     U* data;
-    long cells;  // of a sample
+    Index cells;  // of a sample
 };
 
 // The work of a task: rows of windows in one sample.
 struct Part {
-    long from, to, channels;
+    Index from, to, channels;
 };
 
 // Call body(part, in..., out) with pointers to the arrays of a sample. `apart`: rows of windows do
@@ -195,13 +196,13 @@ template <class T, class U, class Body, class... In>
 void run(const Pool& s, const Windows& windows, bool apart, Body&& body, Block<U> out,
          Block<const In>... in) {
     if (s.channels > 1) {
-        long row = windows.columns * windows.most * s.channels;
-        long size = apart ? std::clamp(TASK / row, 1L, windows.rows) : windows.rows;
-        long parts = (windows.rows + size - 1) / size, units = s.samples * parts;
-        long group = std::max(1L, TASK / (size * row));
-        parallel((units + group - 1) / group, [&](long task) {
-            for (long unit = task * group; unit < std::min(units, (task + 1) * group); unit++) {
-                long from = unit % parts * size, sample = unit / parts * s.channels;
+        Index row = windows.columns * windows.most * s.channels;
+        Index size = apart ? std::clamp(TASK / row, Index(1), windows.rows) : windows.rows;
+        Index parts = (windows.rows + size - 1) / size, units = s.samples * parts;
+        Index group = std::max(Index(1), TASK / (size * row));
+        parallel((units + group - 1) / group, [&](Index task) {
+            for (Index unit = task * group; unit < std::min(units, (task + 1) * group); unit++) {
+                Index from = unit % parts * size, sample = unit / parts * s.channels;
                 body(Part{from, std::min(windows.rows, from + size), s.channels},
                      in.data + sample * in.cells..., out.data + sample * out.cells);
             }
@@ -209,8 +210,8 @@ void run(const Pool& s, const Windows& windows, bool apart, Body&& body, Block<U
         return;
     }
     constexpr int R = W<T>;
-    parallel((s.samples + R - 1) / R, [&](long task) {
-        long sample = task * R, count = std::min<long>(R, s.samples - sample);
+    parallel((s.samples + R - 1) / R, [&](Index task) {
+        Index sample = task * R, count = std::min<Index>(R, s.samples - sample);
         auto lanes = [&]<class I>(Block<const I> a) {
             std::unique_ptr<I[]> turned(new I[a.cells * R]);
             to_lanes<R>(a.data + sample * a.cells, count, a.cells, turned.get());
@@ -225,9 +226,9 @@ void run(const Pool& s, const Windows& windows, bool apart, Body&& body, Block<U
 // Call op<L, V>(window, c) for the windows of a part and pieces of channels, the last window first.
 template <class T, class Before, class Op>
 void each_window(const Windows& windows, const Part& part, Before&& before, Op&& op) {
-    for (long row = part.to - 1; row >= part.from; row--) {
+    for (Index row = part.to - 1; row >= part.from; row--) {
         before(row);
-        pieces<T>(part.channels, [&]<int L, int V>(long c) {
+        pieces<T>(part.channels, [&]<int L, int V>(Index c) {
             windows.row(row, [&](const Window& w) { op.template operator()<L, V>(w, c); });
         });
     }
@@ -235,20 +236,20 @@ void each_window(const Windows& windows, const Part& part, Before&& before, Op&&
 
 template <class T, class Op>
 void each_window(const Windows& windows, const Part& part, Op&& op) {
-    each_window<T>(windows, part, [](long) {}, op);
+    each_window<T>(windows, part, [](Index) {}, op);
 }
 
 // The same where op adds to dx (which is cleared just before) if windows may share cells. Windows
 // go backwards because then sums are added up in the order of the reference.
 template <bool WHOLE, class T, class Op>
 void each_share(const Pool& s, const Windows& windows, const Part& part, T* dx, Op&& op) {
-    long pitch = s.size[2] * part.channels, clean = s.size[0] * s.size[1];
-    auto clear = [&](long row) {
+    Index pitch = s.size[2] * part.channels, clean = s.size[0] * s.size[1];
+    auto clear = [&](Index row) {
         if (WHOLE || row >= clean) return;
         std::fill(dx + row * pitch, dx + clean * pitch, T(0));
         clean = row;
     };
-    each_window<T>(windows, part, [&](long row) { clear(windows.lowest(row)); }, op);
+    each_window<T>(windows, part, [&](Index row) { clear(windows.lowest(row)); }, op);
     clear(0);
 }
 
@@ -259,9 +260,9 @@ void give(T* cell, V v) {
 
 // Call f(count) with a count that the compiler knows if it is one of the usual ones.
 template <class F>
-void counted(long count, F&& f) {
-    if (count == 4) f(std::integral_constant<long, 4>{});
-    else if (count == 9) f(std::integral_constant<long, 9>{});
+void counted(Index count, F&& f) {
+    if (count == 4) f(std::integral_constant<Index, 4>{});
+    else if (count == 9) f(std::integral_constant<Index, 9>{});
     else f(count);
 }
 
@@ -271,12 +272,12 @@ template <class T>
 void max_forward(const Pool& s, const T* x, T* y) {
     Windows windows(s);
     auto body = [&](const Part& part, const T* x, T* y) {
-        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
+        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, Index c) {
             const T* cells = x + w.first * part.channels + c;
             Lanes<T, L> best[V];
             for (int v = 0; v < V; v++) best[v] = -__builtin_inf() - Lanes<T, L>{};
             counted(w.count, [&](auto count) {
-                for (long t = 0; t < count; t++)
+                for (Index t = 0; t < count; t++)
                     for (int v = 0; v < V; v++) {
                         auto a = get<L>(cells + w.taps[t] * part.channels + v * L);
                         best[v] = ((a > best[v]) | (a != a)) ? a : best[v];
@@ -290,10 +291,10 @@ void max_forward(const Pool& s, const T* x, T* y) {
 
 // Which tap of a window holds its maximum: the first of equals, the last of NaNs.
 template <int L, class T>
-Lanes<Int<T>, L> winner(const T* cells, const long* taps, auto count, long channels) {
+Lanes<Int<T>, L> winner(const T* cells, const Index* taps, auto count, Index channels) {
     Lanes<Int<T>, L> found{}, tap{};
     Lanes<T, L> best = -__builtin_inf() - Lanes<T, L>{};
-    for (long t = 0; t < count; t++, tap += 1) {
+    for (Index t = 0; t < count; t++, tap += 1) {
         auto a = get<L>(cells + taps[t] * channels);
         auto higher = (a > best) | (a != a);
         best = higher ? a : best;
@@ -306,10 +307,10 @@ template <class T>
 void max_indices(const Pool& s, const T* x, int64_t* index) {
     Windows windows(s);
     auto body = [&](const Part& part, const T* x, int64_t* index) {
-        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
+        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, Index c) {
             for (int v = 0; v < V; v++, c += L) {
                 const T* cells = x + w.first * part.channels + c;
-                long at = w.out * part.channels + c;
+                Index at = w.out * part.channels + c;
                 auto tap = winner<L>(cells, w.taps, w.count, part.channels);
                 for (int l = 0; l < L; l++)
                     index[at + l] = w.first + (w.count ? w.taps[tap[l]] : 0);
@@ -324,14 +325,14 @@ template <bool WHOLE, class T>
 void max_grad(const Pool& s, const T* g, const T* x, T* dx) {
     Windows windows(s);
     auto body = [&](const Part& part, const T* g, const T* x, T* dx) {
-        each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, long c) {
+        each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, Index c) {
             for (int v = 0; v < V; v++, c += L) {
-                long from = w.first * part.channels + c, at = w.out * part.channels + c;
+                Index from = w.first * part.channels + c, at = w.out * part.channels + c;
                 auto share = get<L>(g + at);
                 counted(w.count, [&](auto count) {
                     auto won = winner<L>(x + from, w.taps, count, part.channels);
                     Lanes<Int<T>, L> tap{};
-                    for (long t = 0; t < count; t++, tap += 1)
+                    for (Index t = 0; t < count; t++, tap += 1)
                         give<WHOLE>(dx + from + w.taps[t] * part.channels,
                                     won == tap ? share : Lanes<T, L>{});
                 });
@@ -358,12 +359,12 @@ void avg_forward(const Pool& s, const T* x, T* y) {
     Windows windows(s);
     std::vector<T> divisor = divisors<T>(s);
     auto body = [&](const Part& part, const T* x, T* y) {
-        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, long c) {
+        each_window<T>(windows, part, [&]<int L, int V>(const Window& w, Index c) {
             const T* cells = x + w.first * part.channels + c;
             Lanes<T, L> total[V] = {};
-            for (long t = 0; t < w.count;) {
+            for (Index t = 0; t < w.count;) {
                 Lanes<T, L> sum[V] = {};
-                for (long end = std::min(w.count, t + RUN); t < end; t++)
+                for (Index end = std::min(w.count, t + RUN); t < end; t++)
                     for (int v = 0; v < V; v++)
                         sum[v] += get<L>(cells + w.taps[t] * part.channels + v * L);
                 for (int v = 0; v < V; v++) total[v] += sum[v];
@@ -380,11 +381,11 @@ void avg_grad(const Pool& s, const T* g, T* dx) {
     Windows windows(s);
     std::vector<T> divisor = divisors<T>(s);
     auto body = [&](const Part& part, const T* g, T* dx) {
-        each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, long c) {
+        each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, Index c) {
             Lanes<T, L> share[V];
             for (int v = 0; v < V; v++)
                 share[v] = get<L>(g + w.out * part.channels + c + v * L) / divisor[w.out];
-            for (long t = 0; t < w.count; t++)
+            for (Index t = 0; t < w.count; t++)
                 for (int v = 0; v < V; v++)
                     give<WHOLE>(dx + (w.first + w.taps[t]) * part.channels + c + v * L, share[v]);
         });

@@ -4,15 +4,17 @@
 #include <cstdint>
 #include <vector>
 
+#include "index.h"
+
 namespace rl {
 
 // Windows in three spatial dims (of size 1 where there are fewer) of arrays (samples, *size,
 // channels). Output cell o of a dim looks at `count[o]` cells from `first[o]` on, `step` apart;
 // cells outside the input are not counted.
 struct Pool {
-    long samples = 0, channels = 0;
-    long size[3], step[3];
-    std::vector<long> first[3], count[3];
+    Index samples = 0, channels = 0;
+    Index size[3], step[3];
+    std::vector<Index> first[3], count[3];
     std::vector<double> divisor[3];  // an average is a sum divided by the product of these
     bool whole = false;              // every input cell lies in exactly one window
 };

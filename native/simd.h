@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "index.h"
+
 #ifndef RL_LEVEL
 #define RL_LEVEL baseline
 #define RL_BYTES 16

@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -31,18 +33,20 @@ inline void pause_cpu() {
 struct Job {
     Task task = nullptr;
     void* context = nullptr;
-    long tasks = 0;
-    std::atomic<long> next{0}, done{0};
+    Index tasks = 0;
+    std::atomic<Index> next{0}, done{0};
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;  // of the first task that threw
 };
 
 class Pool {
   public:
     ~Pool() { stop(); }
 
-    void run(long tasks, Task task, void* context, int helpers) {
+    void run(Index tasks, Task task, void* context, int helpers) {
         std::unique_lock busy(caller, std::try_to_lock);
         if (!busy) {  // a job inside a job, or from another Python thread: do it alone
-            for (long i = 0; i < tasks; i++) task(context, i);
+            for (Index i = 0; i < tasks; i++) task(context, i);
             return;
         }
         start(helpers);
@@ -61,6 +65,7 @@ class Pool {
             current = nullptr;
         }
         while (users.load(std::memory_order_acquire) > 0) pause_cpu();  // nobody still looks at it
+        if (job.error) std::rethrow_exception(job.error);
     }
 
     void stop() {
@@ -77,23 +82,34 @@ class Pool {
 
   private:
     static void work(Job& job) {
-        long i;
+        Index i;
         while ((i = job.next.fetch_add(1)) < job.tasks) {
-            job.task(job.context, i);
+            if (!job.failed) {
+                try {
+                    job.task(job.context, i);
+                } catch (...) {
+                    if (!job.failed.exchange(true)) job.error = std::current_exception();
+                }
+            }
             job.done.fetch_add(1, std::memory_order_release);
         }
     }
 
     void start(int helpers) {
-        if ((int)members.size() == helpers) return;
+        if (wanted == helpers) return;
+        wanted = helpers;
         stop();
         for (int i = 0; i < helpers; i++) {
-            unsigned long seen = ticket.load();
-            members.emplace_back([this, seen] { live(seen); });
+            std::size_t seen = ticket.load();
+            try {
+                members.emplace_back([this, seen] { live(seen); });
+            } catch (const std::system_error&) {  // no more to be had: go on with these
+                break;
+            }
         }
     }
 
-    void live(unsigned long seen) {
+    void live(std::size_t seen) {
         for (;;) {
             for (int i = 0; i < SPINS && ticket.load(std::memory_order_acquire) == seen; i++) {
                 pause_cpu();
@@ -122,7 +138,8 @@ class Pool {
     std::mutex caller, mutex;
     std::condition_variable wake;
     std::vector<std::thread> members;
-    std::atomic<unsigned long> ticket{0};
+    int wanted = 0;
+    std::atomic<std::size_t> ticket{0};
     std::atomic<int> sleeping{0}, users{0};
     Job* current = nullptr;
     bool stopping = false;
@@ -148,7 +165,7 @@ int threads() { return limit.load(std::memory_order_relaxed); }
 
 void set_threads(int n) { limit = n < 1 ? 1 : n; }
 
-void run_tasks(long tasks, Task task, void* context) {
+void run_tasks(Index tasks, Task task, void* context) {
     int n = threads();
     pool().run(tasks, task, context, n - 1);
 }

@@ -7,23 +7,25 @@
 
 #include <type_traits>
 
+#include "index.h"
+
 namespace rl {
 
 int threads();           // how many may work, the caller included
 void set_threads(int n);
 
-using Task = void (*)(void* context, long task);
-void run_tasks(long tasks, Task task, void* context);
+using Task = void (*)(void* context, Index task);
+void run_tasks(Index tasks, Task task, void* context);
 
 // Call f(i) for i in 0 ... tasks - 1, in any order, on several threads; one task runs right here.
 template <class F>
-void parallel(long tasks, F&& f) {
+void parallel(Index tasks, F&& f) {
     if (tasks <= 1 || threads() == 1) {
-        for (long i = 0; i < tasks; i++) f(i);
+        for (Index i = 0; i < tasks; i++) f(i);
         return;
     }
     using Body = std::remove_reference_t<F>;
-    run_tasks(tasks, [](void* context, long i) { (*static_cast<Body*>(context))(i); }, (void*)&f);
+    run_tasks(tasks, [](void* context, Index i) { (*static_cast<Body*>(context))(i); }, (void*)&f);
 }
 
 }  // namespace rl

@@ -30,12 +30,12 @@ inline void finish(const Vec<T> (&sum)[P][V], T* const* out, int lanes, bool rel
 }
 
 // Sums of more numbers than this are sums of such sums: errors then grow with the root of the count.
-inline constexpr long DEEP = 256;
+inline constexpr Index DEEP = 256;
 
 // The inner loop of both: sum[p] += over `depth` numbers of a(p)[k * STEP] * w[k].
-template <class T, int P, int V, long STEP, class A>
-inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, long depth, const T* w) {
-    for (long k = 0; k < depth; k++, w += V * W<T>) {
+template <class T, int P, int V, Index STEP, class A>
+inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, Index depth, const T* w) {
+    for (Index k = 0; k < depth; k++, w += V * W<T>) {
         Vec<T> b[V];
         RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
         RL_UNROLL for (int p = 0; p < P; p++) {
@@ -65,19 +65,19 @@ inline void begin(Vec<T> (&sum)[P][V], const T* bias) {
 // out[p] = bias + sum over taps and channels of rows[tap][p][c] * w[tap][c]; w is packed (taps,
 // channels, V * W). `lanes` counts the valid numbers of the last vector.
 template <class T, int P, int V>
-void rows_tile(const T* const* rows, long pitch, long taps, long channels, const T* w,
+void rows_tile(const T* const* rows, Index pitch, Index taps, Index channels, const T* w,
                const T* bias, T* const* out, int lanes, bool relu) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
     bool deep = taps * channels > 2 * DEEP;
     T total[P][V][W<T>];
     if (deep) std::memset(total, 0, sizeof total);
-    long since = 0;
-    for (long tap = 0; tap < taps; tap++, rows += pitch) {
+    Index since = 0;
+    for (Index tap = 0; tap < taps; tap++, rows += pitch) {
         const T* row[P];
         RL_UNROLL for (int p = 0; p < P; p++) row[p] = rows[p];
-        for (long c = 0; c < channels;) {
-            long count = deep ? std::min(channels - c, DEEP) : channels;
+        for (Index c = 0; c < channels;) {
+            Index count = deep ? std::min(channels - c, DEEP) : channels;
             w = rows_sum<T, P, V, 1>(sum, [&](int p) { return row[p] + c; }, count, w);
             c += count;
             since += count;
@@ -95,13 +95,13 @@ void rows_tile(const T* const* rows, long pitch, long taps, long channels, const
 
 // sums (P, V * W; rows `pitch` apart) = sum over cells m of a(m, p) * b[m], and what was there if
 // `more`; b has rows `step` apart.
-template <class T, int P, int V, long STEP, class A>
-inline void cells_sum(A a, long cells, const T* b, long step, T* sums, long pitch, bool more) {
+template <class T, int P, int V, Index STEP, class A>
+inline void cells_sum(A a, Index cells, const T* b, Index step, T* sums, Index pitch, bool more) {
     Vec<T> sum[P][V];
     RL_UNROLL for (int p = 0; p < P; p++)
         RL_UNROLL for (int v = 0; v < V; v++)
             sum[p][v] = Vec<T>{};
-    for (long m = 0; m < cells; m++, b += step) {
+    for (Index m = 0; m < cells; m++, b += step) {
         const T* row = a(m);
         Vec<T> g[V];
         RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
@@ -119,22 +119,23 @@ inline void cells_sum(A a, long cells, const T* b, long step, T* sums, long pitc
 
 // a(m, p) is a[m][from + p].
 template <class T, int P, int V>
-void cells_tile(const T* const* a, long from, long cells, const T* b, long step, T* sums,
-                long pitch, bool more) {
-    cells_sum<T, P, V, 1>([=](long m) { return a[m] + from; }, cells, b, step, sums, pitch, more);
+void cells_tile(const T* const* a, Index from, Index cells, const T* b, Index step, T* sums,
+                Index pitch, bool more) {
+    cells_sum<T, P, V, 1>([=](Index m) { return a[m] + from; }, cells, b, step, sums, pitch, more);
 }
 
 // a(m, p) is a[m * P + p].
 template <class T, int P, int V>
-void cells_tile_by_row(const T* a, long cells, const T* b, T* sums, long pitch, bool more) {
-    cells_sum<T, P, V, 1>([=](long m) { return a + m * P; }, cells, b, V * W<T>, sums, pitch, more);
+void cells_tile_by_row(const T* a, Index cells, const T* b, T* sums, Index pitch, bool more) {
+    cells_sum<T, P, V, 1>([=](Index m) { return a + m * P; }, cells, b, V * W<T>, sums, pitch,
+                          more);
 }
 
 // Both again for windows laid out by columns, `PITCH` numbers apart: windows[k][cell].
-inline constexpr long PITCH = 272;
+inline constexpr Index PITCH = 272;
 
 template <class T, int P, int V>
-void rows_tile_by_column(const T* windows, long depth, const T* w, const T* bias, T* const* out,
+void rows_tile_by_column(const T* windows, Index depth, const T* w, const T* bias, T* const* out,
                          int lanes, bool relu) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
@@ -143,9 +144,10 @@ void rows_tile_by_column(const T* windows, long depth, const T* w, const T* bias
 }
 
 template <class T, int P, int V>
-void cells_tile_by_column(const T* windows, long cells, const T* b, long step, T* sums, long pitch,
+void cells_tile_by_column(const T* windows, Index cells, const T* b, Index step, T* sums, Index pitch,
                           bool more) {
-    cells_sum<T, P, V, PITCH>([=](long m) { return windows + m; }, cells, b, step, sums, pitch, more);
+    cells_sum<T, P, V, PITCH>([=](Index m) { return windows + m; }, cells, b, step, sums, pitch,
+                              more);
 }
 
 // The tile of P rows and V vectors, from a table made for all of them.
@@ -168,8 +170,8 @@ RL_TABLE(cells_tile_by_column)
 #undef RL_TABLE
 
 // Cut n rows into the fewest tiles of nearly equal height: 16 rows as 8 + 8, not 14 + 2.
-inline long tile_height(long n) {
-    long tiles = (n + P_MAX - 1) / P_MAX;
+inline Index tile_height(Index n) {
+    Index tiles = (n + P_MAX - 1) / P_MAX;
     return tiles ? (n + tiles - 1) / tiles : 1;
 }
 

@@ -18,10 +18,10 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr long TILES = 56;  // tiles of a task: their 16 matrices stay in the second-level cache
-constexpr long LEAST = 16;  // channels and features below which the direct sum is faster
-constexpr long SUMS = 1 << 21;
-constexpr long SHARES = 8;
+constexpr Index TILES = 56;  // tiles of a task: their 16 matrices stay in the second-level cache
+constexpr Index LEAST = 16;  // channels and features below which the direct sum is faster
+constexpr Index SUMS = 1 << 21;
+constexpr Index SHARES = 8;
 
 enum Slot { WEIGHTS, INPUTS, OUTPUTS, SUMMED };
 
@@ -57,10 +57,10 @@ std::array<V, 3> gather(const Four<V>& u) {  // G' applied to the gradient of a 
 template <class T>
 struct Work {
     const Conv& s;
-    long across, down, tiles;  // tiles of a line, of a column, of all samples
-    long low[2];               // input cell of the first tap for output cell 0
+    Index across, down, tiles;  // tiles of a line, of a column, of all samples
+    Index low[2];               // input cell of the first tap for output cell 0
     int order[2][3];           // which tap lies at low, low + 1, low + 2
-    long padded;
+    Index padded;
 
     explicit Work(const Conv& s) : s(s) {
         down = (s.out[1] + 1) / 2;
@@ -76,21 +76,21 @@ struct Work {
 
     // Call f(tile within the task, sample, first output row, first output column).
     template <class F>
-    void each(long first, long count, F&& f) const {
-        for (long t = 0; t < count; t++) {
-            long at = first + t, j = at % across, i = at / across % down;
+    void each(Index first, Index count, F&& f) const {
+        for (Index t = 0; t < count; t++) {
+            Index at = first + t, j = at % across, i = at / across % down;
             f(t, at / across / down, 2 * i, 2 * j);
         }
     }
 
     // to[16][count][channels]: the input's transform.
-    void inputs(const T* x, long first, long count, T* to) const {
-        long size = count * s.channels;
-        each(first, count, [&](long t, long n, long i, long j) {
-            long row = i + low[0], column = j + low[1];
+    void inputs(const T* x, Index first, Index count, T* to) const {
+        Index size = count * s.channels;
+        each(first, count, [&](Index t, Index n, Index i, Index j) {
+            Index row = i + low[0], column = j + low[1];
             const T* corner = x + n * s.xs[0] + row * s.xs[2] + column * s.xs[3];
-            for (long c = 0; c < s.channels; c += W<T>) {
-                int lanes = (int)std::min<long>(W<T>, s.channels - c);
+            for (Index c = 0; c < s.channels; c += W<T>) {
+                int lanes = (int)std::min<Index>(W<T>, s.channels - c);
                 Square<Vec<T>> d;
                 for (int a = 0; a < 4; a++)
                     for (int b = 0; b < 4; b++) {
@@ -114,7 +114,7 @@ struct Work {
         return all;
     }
 
-    static void write(const Square<Vec<T>>& m, int lanes, T* to, long size) {
+    static void write(const Square<Vec<T>>& m, int lanes, T* to, Index size) {
         for (int a = 0; a < 4; a++)
             for (int b = 0; b < 4; b++, to += size) {
                 if (lanes == W<T>) store(to, m[a][b]);
@@ -127,12 +127,12 @@ struct Work {
 template <class T>
 void weights(const Work<T>& k, const T* w, T* packed) {
     const Conv& s = k.s;
-    long size = s.channels * k.padded;
-    for (long f = 0; f < k.padded; f += W<T>) {
-        long block = f / (V_MAX * W<T>) * (V_MAX * W<T>);
-        long width = std::min<long>(k.padded - block, V_MAX * W<T>);
-        int lanes = (int)std::min<long>(W<T>, s.features - f);
-        for (long c = 0; c < s.channels; c++) {
+    Index size = s.channels * k.padded;
+    for (Index f = 0; f < k.padded; f += W<T>) {
+        Index block = f / (V_MAX * W<T>) * (V_MAX * W<T>);
+        Index width = std::min<Index>(k.padded - block, V_MAX * W<T>);
+        int lanes = (int)std::min<Index>(W<T>, s.features - f);
+        for (Index c = 0; c < s.channels; c++) {
             T g[3][3][W<T>] = {};
             for (int a = 0; a < 3; a++)
                 for (int b = 0; b < 3; b++) {
@@ -157,13 +157,14 @@ void weights(const Work<T>& k, const T* w, T* packed) {
 
 // Take 16 matrices m[16][count][padded] back to output cells.
 template <class T>
-void outputs(const Work<T>& k, const T* m, const T* bias, long first, long count, T* y, bool relu) {
+void outputs(const Work<T>& k, const T* m, const T* bias, Index first, Index count, T* y,
+             bool relu) {
     const Conv& s = k.s;
-    long size = count * k.padded;
-    k.each(first, count, [&](long t, long n, long i, long j) {
+    Index size = count * k.padded;
+    k.each(first, count, [&](Index t, Index n, Index i, Index j) {
         T* corner = y + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
-        for (long f = 0; f < s.features; f += W<T>) {
-            int lanes = (int)std::min<long>(W<T>, s.features - f);
+        for (Index f = 0; f < s.features; f += W<T>) {
+            int lanes = (int)std::min<Index>(W<T>, s.features - f);
             const T* from = m + t * k.padded + f;
             std::array<Vec<T>, 2> rows[4];
             for (int a = 0; a < 4; a++)
@@ -186,13 +187,13 @@ void outputs(const Work<T>& k, const T* m, const T* bias, long first, long count
 
 // to[16][count][padded]: the transform of the output's gradient.
 template <class T>
-void gradients(const Work<T>& k, const T* g, long first, long count, T* to) {
+void gradients(const Work<T>& k, const T* g, Index first, Index count, T* to) {
     const Conv& s = k.s;
-    long size = count * k.padded;
-    k.each(first, count, [&](long t, long n, long i, long j) {
+    Index size = count * k.padded;
+    k.each(first, count, [&](Index t, Index n, Index i, Index j) {
         const T* corner = g + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
-        for (long f = 0; f < k.padded; f += W<T>) {
-            int lanes = (int)std::min<long>(W<T>, s.features - f);
+        for (Index f = 0; f < k.padded; f += W<T>) {
+            int lanes = (int)std::min<Index>(W<T>, s.features - f);
             Vec<T> d[2][2];
             for (int a = 0; a < 2; a++)
                 for (int b = 0; b < 2; b++) {
@@ -223,22 +224,22 @@ bool winograd_fits(const Conv& s) {
 template <class T>
 void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     Work<T> k(s);
-    for (long group = 0; group < s.groups; group++) {
+    for (Index group = 0; group < s.groups; group++) {
         T* packed = scratch<T>(WEIGHTS, 16 * s.channels * k.padded + 2 * k.padded);
         weights(k, w + group * s.wg, packed);
         T *bias = packed + 16 * s.channels * k.padded, *zeros = bias + k.padded;
         std::fill(bias, bias + 2 * k.padded, T(0));
         if (b) std::copy_n(b + group * s.features, s.features, bias);
-        parallel((k.tiles + TILES - 1) / TILES, [&](long task) {
-            long first = task * TILES, count = std::min(TILES, k.tiles - first);
+        parallel((k.tiles + TILES - 1) / TILES, [&](Index task) {
+            Index first = task * TILES, count = std::min(TILES, k.tiles - first);
             T* in = scratch<T>(INPUTS, 16 * TILES * s.channels);
             T* out = scratch<T>(OUTPUTS, 16 * TILES * k.padded);
             k.inputs(x + group * s.channels, first, count, in);
-            long height = tile_height(count);
-            for (long e = 0; e < 16; e++)
-                for (long f = 0; f < k.padded; f += V_MAX * W<T>) {
+            Index height = tile_height(count);
+            for (Index e = 0; e < 16; e++)
+                for (Index f = 0; f < k.padded; f += V_MAX * W<T>) {
                     int v = k.padded - f > W<T> ? 2 : 1;
-                    for (long t = 0; t < count; t += height) {
+                    for (Index t = 0; t < count; t += height) {
                         int p = (int)std::min(height, count - t);
                         const T* rows[P_MAX];
                         T* to[P_MAX];
@@ -259,29 +260,30 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu
 template <class T>
 void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Work<T> k(s);
-    long size = s.channels * k.padded;
-    for (long group = 0; group < s.groups; group++) {
-        long shares = std::clamp(std::min(k.tiles / (2 * TILES), SUMS / (16 * size)), 1L, SHARES);
-        long share = (k.tiles + shares - 1) / shares;
+    Index size = s.channels * k.padded;
+    for (Index group = 0; group < s.groups; group++) {
+        Index most = std::min(k.tiles / (2 * TILES), SUMS / (16 * size));
+        Index shares = std::clamp(most, Index(1), SHARES);
+        Index share = (k.tiles + shares - 1) / shares;
         T* sums = scratch<T>(SUMMED, shares * 16 * size);
-        parallel(shares, [&](long part) {
+        parallel(shares, [&](Index part) {
             T* sum = sums + part * 16 * size;
             T* in = scratch<T>(INPUTS, 16 * TILES * s.channels);
             T* out = scratch<T>(OUTPUTS, 16 * TILES * k.padded);
-            long end = std::min(k.tiles, (part + 1) * share), height = tile_height(s.channels);
+            Index end = std::min(k.tiles, (part + 1) * share), height = tile_height(s.channels);
             if (part * share >= end) std::fill(sum, sum + 16 * size, T(0));
-            for (long first = part * share; first < end; first += TILES) {
-                long count = std::min(TILES, end - first);
+            for (Index first = part * share; first < end; first += TILES) {
+                Index count = std::min(TILES, end - first);
                 bool more = first > part * share;
                 k.inputs(x + group * s.channels, first, count, in);
                 gradients(k, g + group * s.features, first, count, out);
-                for (long e = 0; e < 16; e++) {
+                for (Index e = 0; e < 16; e++) {
                     const T* rows[TILES];
                     T* panel = out + e * count * k.padded;
-                    for (long t = 0; t < count; t++) rows[t] = in + (e * count + t) * s.channels;
-                    for (long f = 0; f < k.padded; f += V_MAX * W<T>) {
+                    for (Index t = 0; t < count; t++) rows[t] = in + (e * count + t) * s.channels;
+                    for (Index f = 0; f < k.padded; f += V_MAX * W<T>) {
                         int v = k.padded - f > W<T> ? 2 : 1;
-                        for (long c = 0; c < s.channels; c += height)
+                        for (Index c = 0; c < s.channels; c += height)
                             cells_tile_of<T>((int)std::min(height, s.channels - c), v)(
                                 rows, c, count, panel + f, k.padded,
                                 sum + (e * s.channels + c) * k.padded + f, k.padded, more);
@@ -290,23 +292,23 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
             }
         });
         T* target = dw + group * 9 * s.channels * s.features;
-        for (long c = 0; c < s.channels; c++)
-            for (long f = 0; f < s.features; f += W<T>) {
-                int lanes = (int)std::min<long>(W<T>, s.features - f);
+        for (Index c = 0; c < s.channels; c++)
+            for (Index f = 0; f < s.features; f += W<T>) {
+                int lanes = (int)std::min<Index>(W<T>, s.features - f);
                 std::array<Vec<T>, 3> rows[4];
                 for (int a = 0; a < 4; a++) {
                     Four<Vec<T>> u;
                     for (int b = 0; b < 4; b++) {
                         const T* from = sums + ((4 * a + b) * s.channels + c) * k.padded + f;
                         u[b] = load(from);
-                        for (long part = 1; part < shares; part++) u[b] += load(from + part * 16 * size);
+                        for (Index part = 1; part < shares; part++) u[b] += load(from + part * 16 * size);
                     }
                     rows[a] = gather(u);
                 }
                 for (int b = 0; b < 3; b++) {
                     auto column = gather<Vec<T>>({rows[0][b], rows[1][b], rows[2][b], rows[3][b]});
                     for (int a = 0; a < 3; a++) {
-                        long tap = k.order[0][a] * 3 + k.order[1][b];
+                        Index tap = k.order[0][a] * 3 + k.order[1][b];
                         store_part(target + (tap * s.channels + c) * s.features + f, column[a], lanes);
                     }
                 }

@@ -43,7 +43,7 @@ def set_num_threads(n: int) -> None:
         raise MissingExtra("threadpoolctl", "cli", "setting the number of threads")
     pools.threadpool_limits(limits=count, user_api="blas")
     if native is not None:
-        native.set_threads(count)
+        native.set_threads(min(count, MOST))
 
 
 def get_num_threads() -> int:

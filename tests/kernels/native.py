@@ -17,25 +17,51 @@ from rushlight.compiled import native
 class Sample(NamedTuple):
     """One call of a kernel.
 
-    args: its arguments; arrays of float64 are cast to the dtype under test, all else is left.
-    options: keyword arguments. fixed: positions of arrays that every caller hands over C-ordered
-    and aligned (flat buffers that the kernel writes into, say). large: whether the work is enough
-    for several threads, so that their number is varied.
+    args: its arguments; arrays of float64, and float64 itself, are cast to the dtype under test,
+    all else is left. options: keyword arguments. fixed: positions of arrays that every caller hands
+    over C-ordered and aligned (flat buffers that the kernel writes into, say). large: whether the
+    work is enough for several threads, so that their number is varied. scale: the size of the terms
+    where a result may cancel to nothing.
     """
 
     args: tuple[Any, ...]
     options: dict[str, Any] = {}  # noqa: RUF012
     fixed: tuple[int, ...] = ()
     large: bool = False
+    scale: float = 0.0
+
+    def each(self, change: Callable[[Any], Any], fixed: bool = True) -> Sample:
+        """Return the sample with its arrays changed, those at fixed positions only if asked."""
+
+        def changed(i: int, a: Any) -> Any:
+            if isinstance(a, Made):
+                return a._replace(sample=a.sample.each(change, fixed))
+            plain = isinstance(a, np.ndarray) and (fixed or i not in self.fixed)
+            return change(a) if plain else a
+
+        return self._replace(args=tuple([changed(i, a) for i, a in enumerate(self.args)]))
 
     def cast(self, dtype: Any) -> Sample:
         """Return the sample with its float64 arrays in the given dtype."""
-        cast = [a.astype(dtype) if is_double(a) else a for a in self.args]
-        return self._replace(args=tuple(cast))
+        wide = np.dtype(np.float64)
+        cast = self.each(lambda a: a.astype(dtype) if a.dtype == wide else a)
+        return cast._replace(args=tuple([np.dtype(dtype) if a is wide else a for a in cast.args]))
 
 
-def is_double(a: Any) -> bool:
-    return isinstance(a, np.ndarray) and a.dtype == np.float64
+class Made(NamedTuple):
+    """An argument that comes from another kernel of the same side: its only or its last result.
+
+    What a forward kernel keeps for its gradient differs from side to side.
+    """
+
+    kernel: str
+    sample: Sample
+
+
+class Scratch(NamedTuple):
+    """An argument of arrays to write intermediate results into, as large as the first argument."""
+
+    count: int
 
 
 def normal(*shape: int, seed: int = 0) -> Any:
@@ -80,6 +106,10 @@ def misaligned(a: Any) -> Any:
     return out
 
 
+def misaligned_last(a: Any) -> Any:
+    return misaligned(a) if a.ndim < 3 else np.moveaxis(misaligned(np.moveaxis(a, 1, -1)), -1, 1)
+
+
 def field(a: Any) -> Any:
     """Strides that are no multiples of the item's size: a field of a packed record."""
     records = np.zeros(a.shape, np.dtype([("before", np.uint8), ("value", a.dtype)]))
@@ -104,6 +134,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "inner": inner,
     "backwards": backwards,
     "misaligned": misaligned,
+    "misaligned-channels-last": misaligned_last,
     "field": field,
     "spread": spread,
 }
@@ -119,8 +150,11 @@ def levels() -> list[str]:
     return found
 
 
-def difference(found: Any, expected: Any) -> float:
-    """Return max|a - b| / max|b| over finite numbers; infinite where other values disagree."""
+def difference(found: Any, expected: Any, scale: float = 0.0) -> float:
+    """Return max|a - b| / max|b| over finite numbers; infinite where other values disagree.
+
+    scale: a lower bound of what is divided by.
+    """
     found, expected = np.asarray(found), np.asarray(expected)
     assert found.shape == expected.shape
     assert found.dtype == expected.dtype
@@ -134,5 +168,5 @@ def difference(found: Any, expected: Any) -> float:
     if not finite.any():
         return 0.0
     worst = np.abs(found[finite].astype(float) - expected[finite].astype(float)).max()
-    largest = np.abs(expected[finite]).max()
+    largest = max(np.abs(expected[finite]).max(), scale)
     return float(worst / largest) if largest else float(worst)

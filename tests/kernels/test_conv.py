@@ -33,6 +33,8 @@ CASES = {
     "2d-stride-and-dilation": ((2, 3, 9, 9), 2, (3, 3), (2, 3), ((2, 2), (2, 2)), (2, 2), 1),
     "2d-asymmetric": ((2, 3, 5, 5), 2, (2, 4), (1, 1), ((0, 1), (1, 2)), (1, 1), 1),
     "2d-padding-beyond-kernel": ((1, 2, 3, 3), 2, (2, 2), (1, 1), ((3, 3), (4, 4)), (1, 1), 1),
+    "2d-negative-padding": ((2, 3, 8, 9), 4, (3, 3), (1, 1), ((-1, 0), (1, -2)), (1, 1), 1),
+    "2d-negative-padding-stride": ((2, 3, 8, 9), 4, (3, 3), (2, 2), ((-2, 3), (-1, -1)), (1, 1), 1),
     "2d-groups": ((2, 6, 5, 5), 4, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),
     "2d-depthwise": ((2, 5, 6, 6), 5, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 5),
     "2d-depthwise-stride": ((2, 5, 7, 6), 5, (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), 5),
@@ -43,6 +45,10 @@ CASES = {
     "2d-whole-input": ((2, 3, 4, 4), 4, (4, 4), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "2d-empty-batch": ((0, 3, 5, 5), 4, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
     "3d": ((2, 2, 4, 5, 4), 3, (2, 3, 2), (1, 2, 1), ((1, 1), (1, 1), (0, 0)), (1, 1, 2), 1),
+    "3d-negative-padding": (
+        *((1, 1, 2, 2, 4), 7, (1, 1, 2), (1, 1, 1)),
+        *(((0, 0), (0, 0), (-1, 0)), (1, 1, 1), 1),
+    ),
     "3d-groups": ((1, 4, 4, 4, 4), 2, (3, 3, 3), (2, 1, 1), ((1, 1),) * 3, (1, 1, 1), 2),
 }
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -63,7 +69,12 @@ def make(case, seed=0, dtype=np.float64):
 
 def direct(x, w, b, stride, padding, dilation, groups):
     """The definition: one sum per output cell."""
-    x = np.pad(x, [(0, 0), (0, 0), *padding])
+    x = np.pad(x, [(0, 0), (0, 0), *((max(0, lo), max(0, hi)) for lo, hi in padding)])
+    kept = (
+        slice(max(0, -lo), n - max(0, -hi))
+        for n, (lo, hi) in zip(x.shape[2:], padding, strict=True)
+    )
+    x = x[(..., *kept)]
     span = [d * (k - 1) + 1 for d, k in zip(dilation, w.shape[2:], strict=True)]
     out = [(n - m) // s + 1 for n, m, s in zip(x.shape[2:], span, stride, strict=True)]
     y = np.zeros((x.shape[0], w.shape[0], *out))
@@ -257,9 +268,9 @@ def configurations(draw):
         return tuple(draw(strategy) for _ in range(dims))
 
     kernel, stride, dilation = each(small), each(small), each(small)
-    padding = each(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    padding = each(st.tuples(st.integers(-2, 2), st.integers(-2, 2)))
     size = tuple(
-        max(1, d * (k - 1) + 1 - lo - hi) + draw(st.integers(0, 4))
+        max(1 + max(0, -lo) + max(0, -hi), d * (k - 1) + 1 - lo - hi) + draw(st.integers(0, 4))
         for k, d, (lo, hi) in zip(kernel, dilation, padding, strict=True)
     )
     shape = (draw(st.integers(0, 3)), groups * channels, *size)
@@ -267,11 +278,13 @@ def configurations(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(configurations(), st.booleans())
-def test_any_configuration(case, last):
+@given(configurations(), st.booleans(), st.booleans())
+def test_any_configuration(case, last, scatter):
     x, w, b, geometry = make(case)
     x = channels_last(x) if last else x
     expected = direct(x, w, b, *geometry)
     found = conv_forward(x, w, b, *geometry)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
-    check_adjoint(x, w, geometry, expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv, "SCATTER_RATIO", 0 if scatter else 1 << 30)
+        check_adjoint(x, w, geometry, expected)

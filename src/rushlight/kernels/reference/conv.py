@@ -373,11 +373,16 @@ def _scattered_input_grad(
     grads = _rows(g, groups).swapaxes(1, 2)  # (G, F, M)
     dx = channels_last_empty(x_shape, g)
     cells, k = prod(out), weight.shape[1]
+    cut = [max(0, -lo) for lo, _ in padding]  # cells before the first one that a window sees
     full = [
-        max(s + lo, (o - 1) * t + (k - 1) * d + 1)
-        for s, o, k, t, (lo, _), d in zip(size, out, kernel, stride, padding, dilation, strict=True)
+        c + max(s + lo, (o - 1) * t + (k - 1) * d + 1)
+        for c, s, o, k, t, (lo, _), d in zip(
+            cut, size, out, kernel, stride, padding, dilation, strict=True
+        )
     ]
-    inside = tuple(slice(lo, lo + s) for s, (lo, _) in zip(size, padding, strict=True))
+    inside = tuple(
+        slice(max(0, lo), max(0, lo) + s) for s, (lo, _) in zip(size, padding, strict=True)
+    )
     samples = max(1, min(x_shape[0], COLUMN_BYTES // (max(1, groups * k * cells) * g.itemsize)))
     scratch = np.empty((groups, k, samples * cells), g.dtype)
     padded = np.empty((groups, channels, samples, *full), g.dtype)
@@ -389,8 +394,8 @@ def _scattered_input_grad(
         padded[...] = 0
         for tap in product(*map(range, kernel)):
             reach = tuple(
-                slice(i * d, i * d + (o - 1) * s + 1, s)
-                for i, d, o, s in zip(tap, dilation, out, stride, strict=True)
+                slice(c + i * d, c + i * d + (o - 1) * s + 1, s)
+                for c, i, d, o, s in zip(cut, tap, dilation, out, stride, strict=True)
             )
             target = padded[(slice(None), slice(None), slice(count), *reach)]
             at: Any = (slice(None), *tap)

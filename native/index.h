@@ -1,0 +1,10 @@
+// The type of all counts, indices and distances: as wide as an address on every system.
+#pragma once
+
+#include <cstddef>
+
+namespace rl {
+
+using Index = std::ptrdiff_t;
+
+}  // namespace rl

@@ -1,0 +1,120 @@
+"""Samples of activations, softmax and cross-entropy: any shape, any axis, values that are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tests.kernels.native import Made, Sample, normal
+
+SAMPLES: dict[str, list[Sample]] = {
+    "cross_entropy_forward": [],
+    "cross_entropy_grad": [],
+    "log_softmax_forward": [],
+    "log_softmax_grad": [],
+    "relu_forward": [],
+    "relu_grad": [],
+    "sigmoid_forward": [],
+    "softmax_forward": [],
+    "softmax_grad": [],
+}
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0]
+
+
+def special(*shape: int, seed: int = 0) -> Any:
+    """Normal numbers, a third of them replaced by NaN, infinities and both zeros."""
+    a = normal(*shape, seed=seed)
+    rng = np.random.default_rng(seed)
+    np.copyto(a, rng.choice(SPECIAL, shape), where=rng.random(shape) < 1 / 3)
+    return a
+
+
+# ---- elementwise
+
+
+def _elementwise() -> None:
+    shapes = [(0,), (1,), (2,), (3,), (7,), (16,), (17,), (31,), (257,), (5, 0, 3), (3, 5, 7)]
+    for shape in [*shapes, (2, 17, 5, 3), (32_769,), (100_003,)]:
+        x, g, large = special(*shape), special(*shape, seed=1), shape[0] > 1 << 15
+        SAMPLES["relu_forward"].append(Sample((x,), large=large))
+        y = np.maximum(x, 0)
+        SAMPLES["relu_grad"].append(Sample((g, y), large=large))
+        SAMPLES["sigmoid_forward"].append(Sample((x * 5,), large=large))
+    number, nan = np.array(-1.5), np.array(np.nan)
+    for x in (number, np.array(1.5), nan):
+        SAMPLES["relu_forward"].append(Sample((x,), fixed=(0,)))
+        SAMPLES["relu_grad"].append(Sample((number, np.asarray(np.maximum(x, 0))), fixed=(0, 1)))
+        SAMPLES["sigmoid_forward"].append(Sample((x,), fixed=(0,)))
+    # beyond what exp can take, in both dtypes
+    x = np.array([88.5, -88.5, 103.5, -103.5, -104.5, -740.0, 740.0, 1e30, -1e30])
+    SAMPLES["sigmoid_forward"].append(Sample((x,)))
+
+
+_elementwise()
+
+# ---- softmax
+
+SMALL: list[tuple[int, ...]] = [
+    *((1, 1), (1, 2), (7, 16), (5, 17), (33, 31), (64, 10), (3, 1009), (1009, 3), (9, 1), (0, 4)),
+    *((5,), (3, 5, 7), (6, 5, 4, 3)),
+]
+LARGE: list[tuple[int, ...]] = [(2, 50_021), (40_009, 3), (300, 257), (1031, 64)]
+
+
+def _odd_rows(c: int) -> Any:
+    """Rows with NaN, with infinities, of nothing but minus infinity, with one that is finite."""
+    x = normal(7, c) * 5
+    x[0, c // 2], x[1, -1], x[2, 0] = np.nan, np.nan, np.inf
+    x[3] = -np.inf
+    x[4, 1] = -np.inf
+    x[5] = -np.inf
+    x[5, c // 2] = 2.0
+    return x
+
+
+def _along(x: Any, dim: int, large: bool = False) -> None:
+    g = normal(*x.shape, seed=1)
+    shifted = x - np.max(x, axis=dim, keepdims=True, initial=-np.inf)
+    log = shifted - np.log(np.exp(shifted).sum(dim, keepdims=True))
+    for name, y in (("softmax", np.exp(log)), ("log_softmax", log)):
+        SAMPLES[f"{name}_forward"].append(Sample((x, dim), large=large))
+        # a row of one gives zero: g - g
+        SAMPLES[f"{name}_grad"].append(Sample((g, y, dim), large=large, scale=1.0))
+
+
+with np.errstate(all="ignore"):
+    for _shape in SMALL:
+        for _dim in range(len(_shape)):
+            if _shape[_dim]:
+                _along(normal(*_shape) * 5, _dim)
+                _along(normal(*_shape) * 5e3, _dim)
+    for _shape in LARGE:
+        _along(normal(*_shape) * 5, 1, large=True)
+    for _c in (3, 21, 64):
+        _along(_odd_rows(_c), 1)
+
+
+# ---- cross-entropy; its callers make the places, and a scale that is a number
+
+
+def _cross_entropy(rows: Any, large: bool = False) -> None:
+    m, c = rows.shape
+    places = np.arange(0, m * c, c) + np.random.default_rng(m).integers(0, c, m)
+    # a loss of nothing: log(1)
+    sample = Sample((rows, places), fixed=(1,), large=large, scale=1.0)
+    SAMPLES["cross_entropy_forward"].append(sample)
+    cache = Made("cross_entropy_forward", sample)
+    SAMPLES["cross_entropy_grad"] += [
+        Sample((cache, places, normal(m, seed=1)), fixed=(1,), large=large, scale=1.0),
+        Sample((cache, places, np.array(0.3)), fixed=(1, 2), large=large, scale=1.0),
+    ]
+
+
+for _shape in SMALL:
+    if len(_shape) == 2:
+        _cross_entropy(normal(*_shape) * 5)
+        _cross_entropy(normal(*_shape) * 5e3)
+for _shape in LARGE:
+    _cross_entropy(normal(*_shape) * 5, large=True)
+for _c in (3, 21, 64):
+    _cross_entropy(_odd_rows(_c))
