@@ -13,6 +13,8 @@ from rushlight.errors import MissingExtra, explain
 
 __all__ = ["blas_info", "get_num_threads", "set_num_threads"]
 
+MOST = 1 << 10  # threads of the compiled kernels
+
 
 def set_num_threads(n: int) -> None:
     """Let matrix products and compiled kernels use at most `n` threads, in the whole process.

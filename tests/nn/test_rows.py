@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import sys
+import threading
+import tracemalloc
 import weakref
 from typing import Any
 
@@ -307,3 +310,169 @@ def test_channels_last_inputs_have_chains_of_their_own() -> None:
     for layer in net:
         y = layer(y)
     assert bool((net(last) == y).all())
+
+
+# ---- what a review found
+
+
+def _one_by_one(net: Any, x: Any) -> Any:
+    for layer in net:
+        x = layer(x)
+    return x
+
+
+def test_first_calls_from_several_threads() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(60):
+            net = nn.Sequential(*[nn.Linear(4, 4) for _ in range(6)], nn.Linear(4, 2)).eval()
+            x, shapes, gate = rl.ones(3, 4), [()] * 4, threading.Barrier(4)
+
+            def go(
+                i: int, net: Any = net, x: Any = x, shapes: Any = shapes, gate: Any = gate
+            ) -> None:
+                gate.wait()
+                shapes[i] = net(x).shape
+
+            threads = [threading.Thread(target=go, args=(i,)) for i in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert shapes == [(3, 2)] * 4
+    finally:
+        sys.setswitchinterval(before)
+
+
+@pytest.mark.parametrize("how", ["set_submodule", "dict", "pop"])
+def test_layers_replaced_behind_the_back(how: str) -> None:
+    net, x = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Tanh()), rl.randn(2, 3)
+    for _ in range(2):
+        net(x)
+    if how == "pop":
+        net._modules.popitem()
+    elif how == "dict":
+        net._modules["0"] = nn.Linear(3, 3)
+    else:
+        net.set_submodule("0", nn.Linear(3, 3))
+    for _ in range(2):
+        assert bool((net(x) == _one_by_one(net, x)).all())
+
+
+def test_replaced_statistics_are_checked() -> None:
+    net = nn.Sequential(nn.BatchNorm1d(5, affine=False), nn.Sigmoid()).eval()
+    x = rl.zeros(2, 5)
+    for _ in range(2):
+        net(x)
+    net[0].running_mean.data = rl.zeros(3)
+    with pytest.raises(RuntimeError, match="running_mean"):
+        net(x)
+    net[0].running_mean = net[0].running_var = None
+    assert bool((net(x) == _one_by_one(net, x)).all())
+
+
+def test_second_order_sees_the_statistics_of_its_forward() -> None:
+    bn = nn.BatchNorm1d(3).eval()
+    net, x = nn.Sequential(bn, nn.Linear(3, 3), nn.Tanh()), rl.randn(4, 3).requires_grad_()
+    net(x)
+    y = net(x).sum()
+    first = rl.autograd.grad(y, x, retain_graph=True)[0]
+    bn.train()
+    bn(rl.randn(8, 3) + 5.0)
+    again = rl.autograd.grad(y, x, create_graph=True)[0]
+    np.testing.assert_allclose(again.detach().numpy(), first.numpy(), 1e-5, 1e-7)
+
+
+def test_a_chain_without_arrays_may_be_walked_again() -> None:
+    net = nn.Sequential(nn.AvgPool2d(2), nn.AvgPool2d(2))
+    x = rl.ones(1, 1, 8, 8, requires_grad=True)
+    net(x)
+    y = net(x).sum()
+    y.backward()
+    y.backward()
+    assert x.grad is not None
+    assert bool((x.grad == 2 / 16).all())
+
+
+def test_no_activations_are_kept_without_gradients() -> None:
+    net = nn.Sequential(*[nn.Sigmoid() for _ in range(20)])
+    x = rl.zeros(256, 256)
+    with rl.no_grad():
+        net(x)
+        tracemalloc.start()
+        net(x)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 6 * x.numel() * 4
+
+
+def test_relu_first_in_the_row_saves_what_it_saves_alone() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))
+    for _ in range(2):
+        x = rl.ones(1, 1, 8, 8, requires_grad=True)
+        y = net(x)
+        with rl.no_grad():
+            x.zero_()
+        y.sum().backward()
+
+
+def test_flattening_by_a_copy_guards_nothing() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), nn.Tanh())
+    for _ in range(2):
+        x = rl.ones(8, 1, 8, 8).permute(2, 0, 1, 3)
+        y = net(x)
+        x.zero_()
+        y.sum().backward()
+
+
+def test_the_same_dropout_masks_for_strided_inputs() -> None:
+    array = np.random.default_rng(0).standard_normal((2, 8, 8, 8)).astype("float32")
+    x = rl.from_numpy(np.moveaxis(array, -1, 1)[:, ::2])
+    for net in (
+        nn.Sequential(nn.ReLU(), nn.MaxPool2d(2), nn.Dropout()),
+        nn.Sequential(nn.Tanh(), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout()),
+    ):
+        net(x)
+        rl.manual_seed(0)
+        got = net(x)
+        rl.manual_seed(0)
+        assert bool((got == _one_by_one(net, x)).all())
+
+
+def test_a_layer_used_three_times() -> None:
+    layer = nn.Linear(4, 4)
+    net, x, found = nn.Sequential(layer, nn.Tanh(), layer, nn.Tanh(), layer), rl.randn(3, 4), []
+    for _ in range(2):
+        layer.zero_grad()
+        net(x).sum().backward()
+        found.append(layer.weight.grad.clone())
+    assert bool((found[0] == found[1]).all())
+
+
+def test_changes_during_the_call_and_in_subclasses() -> None:
+    class Scheduled(nn.Dropout):
+        now = 0.0
+        p = property(lambda self: Scheduled.now, lambda self, value: None)  # type: ignore[assignment]
+
+    net = nn.Sequential(nn.Tanh(), Scheduled(), nn.Tanh())
+    for _ in range(2):
+        net(rl.ones(3))
+    Scheduled.now = 1.0
+    assert net(rl.ones(3)).tolist() == [0.0] * 3
+
+    net = nn.Sequential(nn.Identity(), nn.LeakyReLU(0.1), nn.Identity(), nn.Tanh())
+    slope = [0.1]
+    net[0].register_forward_hook(lambda *_: setattr(net[1], "negative_slope", slope[0]))
+    x = rl.tensor([-1.0])
+    for _ in range(2):
+        net(x)
+    slope[0] = 5.0
+    assert net(x).item() == pytest.approx(np.tanh(-5.0))
+
+
+def test_forward_alone_is_quiet() -> None:
+    net = nn.Sequential(nn.LayerNorm(3), nn.Linear(3, 3)).half()
+    x = (rl.randn(4, 3) * 1e4).half()
+    net(x)
+    net.forward(x)
