@@ -3,7 +3,6 @@
 
 #include "conv.h"
 #include "dropout.h"
-#include "linear.h"
 #include "norm.h"
 #include "optim.h"
 #include "pointwise.h"
@@ -15,7 +14,6 @@ template <class T>
 struct Kernels {
     ConvKernels<T> conv;
     DropoutKernels<T> dropout;
-    LinearKernels<T> linear;
     NormKernels<T> norm;
     OptimKernels<T> optim;
     PointwiseKernels<T> pointwise;

@@ -9,7 +9,6 @@ namespace rl::RL_LEVEL {
     void fill_##name(Name##Kernels<T>&);
 RL_FAMILY(conv, Conv)
 RL_FAMILY(dropout, Dropout)
-RL_FAMILY(linear, Linear)
 RL_FAMILY(norm, Norm)
 RL_FAMILY(optim, Optim)
 RL_FAMILY(pointwise, Pointwise)
@@ -19,7 +18,6 @@ template <class T>
 void fill(Kernels<T>& k) {
     fill_conv(k.conv);
     fill_dropout(k.dropout);
-    fill_linear(k.linear);
     fill_norm(k.norm);
     fill_optim(k.optim);
     fill_pointwise(k.pointwise);

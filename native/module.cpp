@@ -4,7 +4,6 @@
 
 void bind_conv(nb::module_&);
 void bind_dropout(nb::module_&);
-void bind_linear(nb::module_&);
 void bind_norm(nb::module_&);
 void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
@@ -19,7 +18,6 @@ NB_MODULE(_native, m) {
     m.def("threads", &rl::threads);
     bind_conv(m);
     bind_dropout(m);
-    bind_linear(m);
     bind_norm(m);
     bind_optim(m);
     bind_pointwise(m);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 
+#include "pack.h"
 #include "scratch.h"
 #include "threads.h"
 #include "tile.h"
@@ -23,7 +24,7 @@ constexpr Index LEAST = 16;  // channels and features below which the direct sum
 constexpr Index SUMS = 1 << 21;
 constexpr Index SHARES = 8;
 
-enum Slot { WEIGHTS, INPUTS, OUTPUTS, SUMMED };
+enum Slot { WEIGHTS, DIRECT, INPUTS, OUTPUTS, SUMMED };
 
 template <class V>
 using Four = std::array<V, 4>;
@@ -123,26 +124,27 @@ struct Work {
     }
 };
 
-// packed[16][blocks of features][channels][lanes]: the weight's transform.
+// packed[16][blocks of features][channels][lanes]: the weight's transform, of taps laid out as for
+// the direct sum.
 template <class T>
 void weights(const Work<T>& k, const T* w, T* packed) {
     const Conv& s = k.s;
     Index size = s.channels * k.padded;
+    T* direct = scratch<T>(DIRECT, 9 * size);
+    pack(s, w, direct, k.padded);
     for (Index f = 0; f < k.padded; f += W<T>) {
         Index block = f / (V_MAX * W<T>) * (V_MAX * W<T>);
         Index width = std::min<Index>(k.padded - block, V_MAX * W<T>);
-        int lanes = (int)std::min<Index>(W<T>, s.features - f);
         for (Index c = 0; c < s.channels; c++) {
-            T g[3][3][W<T>] = {};
+            Vec<T> g[3][3], rows[4][3];
             for (int a = 0; a < 3; a++)
                 for (int b = 0; b < 3; b++) {
-                    const T* from = w + f * s.wf + c * s.wc + s.wt[0][0] + s.wt[1][k.order[0][a]] +
-                                    s.wt[2][k.order[1][b]];
-                    for (int l = 0; l < lanes; l++) g[a][b][l] = from[l * s.wf];
+                    Index tap = k.order[0][a] * 3 + k.order[1][b];
+                    g[a][b] = load(direct + block * 9 * s.channels +
+                                   (tap * s.channels + c) * width + f - block);
                 }
-            Vec<T> rows[4][3];
             for (int b = 0; b < 3; b++) {
-                auto column = weight(load(g[0][b]), load(g[1][b]), load(g[2][b]));
+                auto column = weight(g[0][b], g[1][b], g[2][b]);
                 for (int a = 0; a < 4; a++) rows[a][b] = column[a];
             }
             T* to = packed + block * s.channels + c * width + f - block;
