@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from rushlight import functional as F
-from rushlight.nn.module import Module, steady
+from rushlight.nn.module import Steady
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -27,7 +27,7 @@ def _inplace(inplace: bool, *before: str) -> str:
     return ", ".join([*before, "inplace=True"] if inplace else before)
 
 
-class ReLU(Module):
+class ReLU(Steady):
     """y = max(x, 0).
 
     Args:
@@ -48,8 +48,6 @@ class ReLU(Module):
         super().__init__()
         self.inplace = inplace
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input)
 
@@ -57,7 +55,7 @@ class ReLU(Module):
         return _inplace(self.inplace)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(Steady):
     """y = x above 0 and negative_slope * x below.
 
     Args:
@@ -80,8 +78,6 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
         self.inplace = inplace
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope)
 
@@ -89,7 +85,7 @@ class LeakyReLU(Module):
         return _inplace(self.inplace, f"negative_slope={self.negative_slope}")
 
 
-class ELU(Module):
+class ELU(Steady):
     """y = x above 0 and alpha * (e^x - 1) below.
 
     Args:
@@ -113,8 +109,6 @@ class ELU(Module):
         self.alpha = alpha
         self.inplace = inplace
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.elu(input, self.alpha)
 
@@ -122,7 +116,7 @@ class ELU(Module):
         return _inplace(self.inplace, f"alpha={self.alpha}")
 
 
-class Softplus(Module):
+class Softplus(Steady):
     """y = ln(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
 
     Args:
@@ -145,8 +139,6 @@ class Softplus(Module):
         self.beta = beta
         self.threshold = threshold
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta, self.threshold)
 
@@ -154,7 +146,7 @@ class Softplus(Module):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class GELU(Module):
+class GELU(Steady):
     """y = x * Phi(x), Phi the normal distribution function.
 
     Args:
@@ -177,8 +169,6 @@ class GELU(Module):
         super().__init__()
         self.approximate = approximate
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.gelu(input, self.approximate)
 
@@ -186,7 +176,7 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(Steady):
     """y = x / (1 + e^-x).
 
     Args:
@@ -207,8 +197,6 @@ class SiLU(Module):
         super().__init__()
         self.inplace = inplace
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input)
 
@@ -216,7 +204,7 @@ class SiLU(Module):
         return _inplace(self.inplace)
 
 
-class Sigmoid(Module):
+class Sigmoid(Steady):
     """y = 1 / (1 + e^-x).
 
     Shape:
@@ -230,13 +218,11 @@ class Sigmoid(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
     """
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
-class LogSigmoid(Module):
+class LogSigmoid(Steady):
     """y = ln(1 / (1 + e^-x)), without overflow.
 
     Shape:
@@ -250,13 +236,11 @@ class LogSigmoid(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSigmoid.html
     """
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
-class Tanh(Module):
+class Tanh(Steady):
     """y = tanh(x).
 
     Shape:
@@ -270,13 +254,11 @@ class Tanh(Module):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
     """
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
-class _Softmax(Module):
+class _Softmax(Steady):
     """The dim and what stands for it when it is not given."""
 
     def __init__(self, dim: int | None = None) -> None:
@@ -315,8 +297,6 @@ class Softmax(_Softmax):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax.html
     """
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self._dim(input))
 
@@ -337,8 +317,6 @@ class LogSoftmax(_Softmax):
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LogSoftmax.html
     """
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self._dim(input))

@@ -12,7 +12,7 @@ from rushlight.functional.creation import empty
 from rushlight.functional.dims import Ints, per_dim
 from rushlight.functional.padding import pad
 from rushlight.nn import init
-from rushlight.nn.module import Module, steady
+from rushlight.nn.module import Steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
@@ -22,7 +22,7 @@ __all__ = ["Conv1d", "Conv2d", "Conv3d"]
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _ConvNd(Module):
+class _ConvNd(Steady):
     """Convolution over `_dims` spatial dims."""
 
     _dims: ClassVar[int]
@@ -97,8 +97,6 @@ class _ConvNd(Module):
         return type(self)._function(
             input, weight, bias, self.stride, padding, self.dilation, self.groups
         )
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rushlight.errors import explain
-from rushlight.nn.module import Module, steady
+from rushlight.nn.module import Steady
 from rushlight.tensor import Tensor
 
 __all__ = ["Flatten", "Unflatten"]
 
 
-class Flatten(Module):
+class Flatten(Steady):
     """Joins the dims from `start_dim` to `end_dim` into one.
 
     Args:
@@ -34,8 +34,6 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
 
@@ -43,7 +41,7 @@ class Flatten(Module):
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Unflatten(Module):
+class Unflatten(Steady):
     """Splits one dim into several.
 
     Args:
@@ -73,8 +71,6 @@ class Unflatten(Module):
             )
         self.dim = dim
         self.unflattened_size = unflattened_size
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)

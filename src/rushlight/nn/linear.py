@@ -8,14 +8,14 @@ from typing import Any
 from rushlight.functional.creation import empty
 from rushlight.functional.linear import linear
 from rushlight.nn import init
-from rushlight.nn.module import Module, steady
+from rushlight.nn.module import Steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
 __all__ = ["Identity", "Linear"]
 
 
-class Identity(Module):
+class Identity(Steady):
     """y = x, whatever it is made with: the place of a layer that is left out.
 
     Args:
@@ -35,13 +35,11 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    _relink = steady
-
     def forward(self, input: Any) -> Any:
         return input
 
 
-class Linear(Module):
+class Linear(Steady):
     """y = x W^T + b over the last dim.
 
     Args:
@@ -98,8 +96,6 @@ class Linear(Module):
         if self.bias is not None:
             bound = 1 / sqrt(self.in_features) if self.in_features > 0 else 0.0
             init.uniform_(self.bias, -bound, bound)
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return linear(input, self.weight, self.bias)

@@ -17,7 +17,7 @@ from rushlight.tensor import Tensor
 from rushlight.tensor.convert import conversion
 from rushlight.tensor.tensor import Handle
 
-__all__ = ["Module", "steady"]
+__all__ = ["Module", "Steady"]
 
 
 Relinked: TypeAlias = tuple[
@@ -31,11 +31,6 @@ def _forward_unimplemented(self: Module, *args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError(
         f'Module [{type(self).__name__}] is missing the required "forward" function'
     )
-
-
-def steady(self: Module, options: dict[str, Any]) -> Relinked:
-    """Link a layer whose forward is one op, with options that hold for inputs of the same shape."""
-    return options, None, None
 
 
 class Module(Stateful):
@@ -273,6 +268,13 @@ class Module(Stateful):
             return f"{self._get_name()}({own[0]})"
         body = "\n  ".join([*own, *below])
         return f"{self._get_name()}(\n  {body}\n)" if body else f"{self._get_name()}()"
+
+
+class Steady(Module):
+    """A layer whose forward is one op, with options that hold for all inputs of a shape."""
+
+    def _relink(self, options: dict[str, Any]) -> Relinked | None:
+        return options, None, None
 
 
 def _indent(text: str) -> str:

@@ -10,7 +10,7 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional.creation import ones, zeros
 from rushlight.functional.normalization import batch_norm, follow_batch, layer_norm, rms_norm
 from rushlight.nn import init
-from rushlight.nn.module import Module, Relinked, steady
+from rushlight.nn.module import Module, Relinked, Steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tape import state
 from rushlight.tensor import Tensor
@@ -92,8 +92,7 @@ class _BatchNorm(Module):
             self._share(batches),
             self.eps,
         )
-        if self.training and batches is not None:
-            batches._array += 1
+        self._count(batches)
         return y
 
     def _statistics(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
@@ -109,6 +108,10 @@ class _BatchNorm(Module):
             return self.momentum
         return 0.0 if batches is None else 1.0 / (float(batches._array) + 1.0)
 
+    def _count(self, batches: Tensor | None) -> None:
+        if self.training and batches is not None:
+            batches._array += 1
+
     def _relink(self, options: dict[str, Any]) -> Relinked:
         if "mean" in options:
             return {}, self._given, None
@@ -119,9 +122,7 @@ class _BatchNorm(Module):
         mean, var, _ = self._statistics()
         assert mean is not None and var is not None
         given = {"mean": mean._array, "var": var._array, "eps": self.eps}
-        if (
-            state.recording
-        ):  # a graph of the backward runs the op again, maybe after they have moved
+        if state.recording:  # a graph of the backward may run the op again after they have moved
             given["mean"], given["var"] = mean._array.copy(), var._array.copy()
         return given
 
@@ -129,8 +130,7 @@ class _BatchNorm(Module):
         """Move the running statistics towards those of a batch."""
         mean, var, batches = self._statistics()
         follow_batch(mean, var, outputs[1], outputs[2], self._share(batches), x)
-        if self.training and batches is not None:
-            batches._array += 1
+        self._count(batches)
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
         fits = len(shape) in self._dims
@@ -266,7 +266,7 @@ def _sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(normalized_shape)
 
 
-class LayerNorm(Module):
+class LayerNorm(Steady):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, over the last dims together.
 
     Args:
@@ -327,8 +327,6 @@ class LayerNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
@@ -339,7 +337,7 @@ class LayerNorm(Module):
         )
 
 
-class RMSNorm(Module):
+class RMSNorm(Steady):
     """y = x / sqrt(mean(x^2) + eps) * weight, over the last dims together.
 
     Args:
@@ -390,8 +388,6 @@ class RMSNorm(Module):
         """Set weight 1."""
         if self.weight is not None:
             init.ones_(self.weight)
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return rms_norm(input, self.normalized_shape, self.weight, self.eps)

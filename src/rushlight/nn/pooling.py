@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rushlight.functional import pooling as F
 from rushlight.functional.dims import Ints, Sizes
-from rushlight.nn.module import Module, steady
+from rushlight.nn.module import Steady
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -30,7 +30,7 @@ def _single(value: Ints) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, Sequence) else (value,)
 
 
-class _MaxPoolNd(Module):
+class _MaxPoolNd(Steady):
     _function: ClassVar[Callable[..., Any]]
 
     def __init__(
@@ -50,8 +50,6 @@ class _MaxPoolNd(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Any:
         return type(self)._function(
             input,
@@ -70,7 +68,7 @@ class _MaxPoolNd(Module):
         )
 
 
-class _AvgPoolNd(Module):
+class _AvgPoolNd(Steady):
     _function: ClassVar[Callable[..., Tensor]]
 
     def __init__(
@@ -90,8 +88,6 @@ class _AvgPoolNd(Module):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    _relink = steady
-
     def forward(self, input: Tensor) -> Tensor:
         return type(self)._function(
             input,
@@ -107,14 +103,12 @@ class _AvgPoolNd(Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class _AdaptiveAvgPoolNd(Module):
+class _AdaptiveAvgPoolNd(Steady):
     _function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, output_size: Sizes) -> None:
         super().__init__()
         self.output_size = output_size
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return type(self)._function(input, self.output_size)
@@ -123,15 +117,13 @@ class _AdaptiveAvgPoolNd(Module):
         return f"output_size={self.output_size}"
 
 
-class _AdaptiveMaxPoolNd(Module):
+class _AdaptiveMaxPoolNd(Steady):
     _function: ClassVar[Callable[..., Any]]
 
     def __init__(self, output_size: Sizes, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size = output_size
         self.return_indices = return_indices
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Any:
         return type(self)._function(input, self.output_size, self.return_indices)
@@ -273,8 +265,6 @@ class AvgPool1d(_AvgPoolNd):
         self.kernel_size = _single(self.kernel_size)
         self.stride = _single(self.stride)
         self.padding = _single(self.padding)
-
-    _relink = steady
 
     def forward(self, input: Tensor) -> Tensor:
         return F.avg_pool1d(

@@ -136,9 +136,7 @@ class Node:
 
     def light(self) -> bool:
         """Tell whether nothing was saved but shapes, so that it may run again, as in torch."""
-        if self.guards or self.saved is None or self.saved.cache is not None:
-            return False
-        return not _holds_arrays(self.saved.constants)
+        return not self.guards and self.saved is not None and not any_array(self.saved)
 
     def check(self) -> Saved:
         """Return what was saved, or say why it is no longer what forward saw."""
