@@ -52,6 +52,14 @@ Backward = Callable[[Saved, tuple[Any, ...], Sequence[bool]], Sequence[Any]]
 Casts = Literal["promote", "float", "none"]
 
 
+def _checked(check: Callable[..., None], run: Forward) -> Forward:
+    def forward(*arrays: Any, **options: Any) -> tuple[tuple[Any, ...], Saved]:
+        check(*arrays, **options)
+        return run(*arrays, **options)
+
+    return forward
+
+
 class Op:
     """A named pair of forward and backward, callable on arrays or Tensors.
 
@@ -66,8 +74,12 @@ class Op:
         fresh: every gradient that backward returns is newly allocated and held by nobody else.
         smooth: the second derivative exists and is tested by gradgradcheck.
         takes_relu: forward has an option `relu` that applies relu to its first output on the way.
-        run: forward without its checks, for arguments whose shapes and dtypes passed them before;
-            forward itself where there is nothing to leave out.
+        check: raises for shapes and dtypes that do not go together; called before forward with the
+            same arguments.
+
+    Attributes:
+        forward: the function given, after `check`.
+        run: the function given, for arguments whose shapes and dtypes have passed `check` before.
     """
 
     __slots__ = (
@@ -95,11 +107,11 @@ class Op:
         fresh: bool = False,
         smooth: bool = True,
         takes_relu: bool = False,
-        run: Forward | None = None,
+        check: Callable[..., None] | None = None,
     ) -> None:
         self.name = name
-        self.forward = forward
-        self.run = run or forward
+        self.forward = forward if check is None else _checked(check, forward)
+        self.run = forward
         self.backward = backward
         self.graph_backward = graph_backward or backward
         self.casts = casts

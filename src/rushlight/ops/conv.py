@@ -136,7 +136,7 @@ def _check(
 # ---- the three ops
 
 
-def _conv_forward(
+def _conv_check(
     x: Any,
     w: Any,
     b: Any,
@@ -144,8 +144,8 @@ def _conv_forward(
     padding: Pairs,
     dilation: Ints,
     groups: int,
-    relu: bool = False,
-) -> Result:
+    **_: Any,
+) -> None:
     if x.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         raise _dtypes(f"conv{w.ndim - 2}d", x, w, b)
     if (
@@ -157,10 +157,9 @@ def _conv_forward(
         raise ShapeError(
             explain(f"conv{w.ndim - 2}d", got=f"bias {b.shape}", expected=f"({w.shape[0]},)")
         )
-    return _conv_run(x, w, b, stride, padding, dilation, groups, relu)
 
 
-def _conv_run(
+def _conv_forward(
     x: Any,
     w: Any,
     b: Any,
@@ -241,7 +240,7 @@ conv = define(
     graph_backward=_conv_graph_backward,
     fresh=True,
     takes_relu=True,
-    run=_conv_run,
+    check=_conv_check,
 )
 conv_transpose = define("conv_transpose", _transpose_forward, _transpose_backward, fresh=True)
 conv_weight = define("conv_weight", _weight_forward, _weight_backward, fresh=True)

@@ -22,7 +22,7 @@ def _check_float(dtype: Any) -> None:
         raise DtypeError(explain("dropout", got=f"input {dtype.name}", expected="a floating dtype"))
 
 
-def _dropout_forward(x: Any, factor: Any) -> Result:
+def _dropout_check(x: Any, factor: Any) -> None:
     _check_float(x.dtype)
     if factor.shape != x.shape and (
         factor.ndim != x.ndim
@@ -31,10 +31,9 @@ def _dropout_forward(x: Any, factor: Any) -> Result:
         raise ShapeError(
             explain("dropout", got=f"mask {factor.shape}", expected=f"{x.shape}, or 1 in its place")
         )
-    return _dropout_run(x, factor)
 
 
-def _dropout_run(x: Any, factor: Any) -> Result:
+def _dropout_forward(x: Any, factor: Any) -> Result:
     y = np.empty_like(x)  # in the memory order of x, whatever that of the mask
     np.multiply(x, factor, out=y)
     return (y,), Saved((None,), constants=factor)
@@ -54,4 +53,4 @@ def factor_of(words: Any, threshold: int, p: float, shape: tuple[int, ...], dtyp
     return _factor(words, threshold, 0.0 if p == 1.0 else 1.0 / (1.0 - p), shape, dtype)
 
 
-dropout = define("dropout", _dropout_forward, _dropout_backward, fresh=True, run=_dropout_run)
+dropout = define("dropout", _dropout_forward, _dropout_backward, fresh=True, check=_dropout_check)

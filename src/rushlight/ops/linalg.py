@@ -89,12 +89,7 @@ _weight_grad = kernel("linear_weight_grad")
 _column_sum = kernel("column_sum")
 
 
-def _linear_run(x: Any, w: Any, b: Any, relu: bool = False) -> Result:
-    y = _linear(x, w, b, relu)
-    return (y,), Saved((x, w, None), (y,) if relu else ())
-
-
-def _linear_forward(x: Any, w: Any, b: Any, relu: bool = False) -> Result:
+def _linear_check(x: Any, w: Any, b: Any, **_: Any) -> None:
     if x.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         _same_dtype("linear", x, w, b)
     if x.ndim == 0 or x.shape[-1] != w.shape[-1] or w.ndim != 2:
@@ -106,7 +101,11 @@ def _linear_forward(x: Any, w: Any, b: Any, relu: bool = False) -> Result:
                 fix="flatten the input or set in_features to its last size",
             )
         )
-    return _linear_run(x, w, b, relu)
+
+
+def _linear_forward(x: Any, w: Any, b: Any, relu: bool = False) -> Result:
+    y = _linear(x, w, b, relu)
+    return (y,), Saved((x, w, None), (y,) if relu else ())
 
 
 def _linear_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -139,7 +138,7 @@ linear = define(
     graph_backward=_linear_graph_backward,
     fresh=True,
     takes_relu=True,
-    run=_linear_run,
+    check=_linear_check,
 )
 
 

@@ -72,13 +72,12 @@ def _check_channels(x: Any, **others: Any) -> None:
 # ---- batch norm by the batch's own statistics
 
 
-def _train_forward(x: Any, w: Any, b: Any, eps: float, relu: bool = False) -> Result:
+def _train_check(x: Any, w: Any, b: Any, **_: Any) -> None:
     _check_channels(x, weight=w, bias=b)
     _check_float("batch_norm", x, w, b)
-    return _train_run(x, w, b, eps, relu)
 
 
-def _train_run(x: Any, w: Any, b: Any, eps: float, relu: bool = False) -> Result:
+def _train_forward(x: Any, w: Any, b: Any, eps: float, relu: bool = False) -> Result:
     y, mean, var, cache = _train(x, w, b, eps, relu)
     kept = (y, None, None) if relu else ()
     return (y, mean, var), Saved((x, w, None), kept, constants=eps, cache=cache)
@@ -129,22 +128,19 @@ batch_norm_train = define(
     graph_backward=_train_graph_backward,
     fresh=True,
     takes_relu=True,
-    run=_train_run,
+    check=_train_check,
 )
 
 
 # ---- batch norm by given statistics
 
 
-def _eval_forward(
-    x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float, relu: bool = False
-) -> Result:
+def _eval_check(x: Any, w: Any, b: Any, mean: Any, var: Any, **_: Any) -> None:
     _check_channels(x, weight=w, bias=b, running_mean=mean, running_var=var)
     _check_float("batch_norm", x, w, b)
-    return _eval_run(x, w, b, mean, var, eps, relu)
 
 
-def _eval_run(
+def _eval_forward(
     x: Any, w: Any, b: Any, mean: Any, var: Any, eps: float, relu: bool = False
 ) -> Result:
     mean = mean.astype(x.dtype)  # a copy: running averages change in place
@@ -180,7 +176,7 @@ batch_norm_eval = define(
     graph_backward=_eval_graph_backward,
     fresh=True,
     takes_relu=True,
-    run=_eval_run,
+    check=_eval_check,
 )
 
 

@@ -90,20 +90,11 @@ def _float(where: str, x: Any) -> None:
 # ---- maximum of windows
 
 
-def _max_pool_forward(
-    x: Any,
-    kernel: Ints,
-    stride: Ints,
-    padding: Ints,
-    dilation: Ints,
-    out_size: Ints,
-    relu: bool = False,
-) -> Result:
+def _max_pool_check(x: Any, kernel: Ints, **_: Any) -> None:
     _check("max_pool", x, len(kernel))
-    return _max_pool_run(x, kernel, stride, padding, dilation, out_size, relu)
 
 
-def _max_pool_run(
+def _max_pool_forward(
     x: Any,
     kernel: Ints,
     stride: Ints,
@@ -138,7 +129,7 @@ max_pool = define(
     graph_backward=_max_pool_graph_backward,
     fresh=True,
     takes_relu=True,
-    run=_max_pool_run,
+    check=_max_pool_check,
 )
 
 
