@@ -17,3 +17,4 @@ from rushlight.functional.pooling import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *
+from rushlight.functional.special import *
