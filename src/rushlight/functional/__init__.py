@@ -8,6 +8,7 @@ from rushlight.functional.conv import *
 from rushlight.functional.creation import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.linalg import *
 from rushlight.functional.linear import *
 from rushlight.functional.loss import *
 from rushlight.functional.normalization import *
