@@ -149,9 +149,16 @@ from rushlight.functional.elementwise import tanh as tanh
 from rushlight.functional.elementwise import trunc as trunc
 from rushlight.functional.elementwise import where as where
 from rushlight.functional.elementwise import xlogy as xlogy
+from rushlight.functional.likelihood_loss import ctc_loss as ctc_loss
+from rushlight.functional.likelihood_loss import kl_div as kl_div
+from rushlight.functional.likelihood_loss import poisson_nll_loss as poisson_nll_loss
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
+from rushlight.functional.margin_loss import cosine_embedding_loss as cosine_embedding_loss
+from rushlight.functional.margin_loss import hinge_embedding_loss as hinge_embedding_loss
+from rushlight.functional.margin_loss import margin_ranking_loss as margin_ranking_loss
+from rushlight.functional.margin_loss import triplet_margin_loss as triplet_margin_loss
 from rushlight.functional.normalization import batch_norm as batch_norm
 from rushlight.functional.normalization import layer_norm as layer_norm
 from rushlight.functional.normalization import rms_norm as rms_norm

@@ -8,8 +8,11 @@ from rushlight.functional.conv import *
 from rushlight.functional.creation import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.likelihood_loss import *
 from rushlight.functional.linear import *
+from rushlight.functional.linear_loss import *
 from rushlight.functional.loss import *
+from rushlight.functional.margin_loss import *
 from rushlight.functional.normalization import *
 from rushlight.functional.padding import *
 from rushlight.functional.picking import *

@@ -15,7 +15,14 @@ from rushlight.functional.activation import (
 )
 from rushlight.functional.conv import conv1d, conv2d, conv3d
 from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
+from rushlight.functional.likelihood_loss import (
+    ctc_loss,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
 from rushlight.functional.linear import linear
+from rushlight.functional.linear_loss import linear_cross_entropy
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -25,6 +32,17 @@ from rushlight.functional.loss import (
     mse_loss,
     nll_loss,
     smooth_l1_loss,
+)
+from rushlight.functional.margin_loss import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
 )
 from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
 from rushlight.functional.padding import pad
@@ -60,33 +78,47 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "cosine_embedding_loss",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",
     "dropout3d",
     "elu",
+    "gaussian_nll_loss",
     "gelu",
+    "hinge_embedding_loss",
     "huber_loss",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_cross_entropy",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "one_hot",
     "pad",
+    "poisson_nll_loss",
     "relu",
     "rms_norm",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softplus",
     "tanh",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
