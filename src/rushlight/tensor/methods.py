@@ -82,6 +82,7 @@ class Methods(TensorBase):
     gather = F.gather
     ge = F.ge
     gt = F.gt
+    hardshrink = F.hardshrink
     hypot = F.hypot
     index_add = F.index_add
     index_fill = F.index_fill
@@ -136,6 +137,7 @@ class Methods(TensorBase):
     outer = F.outer
     permute = F.permute
     pow = F.pow
+    prelu = F.prelu
     prod = F.prod
     quantile = F.quantile
     ravel = F.ravel
