@@ -287,6 +287,16 @@ from rushlight.functional.shuffle import channel_shuffle as channel_shuffle
 from rushlight.functional.shuffle import native_channel_shuffle as native_channel_shuffle
 from rushlight.functional.shuffle import pixel_shuffle as pixel_shuffle
 from rushlight.functional.shuffle import pixel_unshuffle as pixel_unshuffle
+from rushlight.functional.special import digamma as digamma
+from rushlight.functional.special import erfinv as erfinv
+from rushlight.functional.special import i0 as i0
+from rushlight.functional.special import igamma as igamma
+from rushlight.functional.special import igammac as igammac
+from rushlight.functional.special import lgamma as lgamma
+from rushlight.functional.special import logaddexp2 as logaddexp2
+from rushlight.functional.special import mvlgamma as mvlgamma
+from rushlight.functional.special import polygamma as polygamma
+from rushlight.functional.special import sinc as sinc
 from rushlight.memory import configure as _configure_malloc
 from rushlight import autograd as autograd
 from rushlight.autograd import enable_grad as enable_grad
@@ -315,7 +325,7 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "io", "nn", "optim", "train", "utils"})
+_LAZY = frozenset({"check", "data", "io", "nn", "optim", "special", "train", "utils"})
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

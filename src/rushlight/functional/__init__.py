@@ -20,3 +20,4 @@ from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *
 from rushlight.functional.shuffle import *
+from rushlight.functional.special import *
