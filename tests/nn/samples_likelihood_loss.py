@@ -118,7 +118,9 @@ SAMPLES = [
     ],
     _held(5, 4, inputs=(ROWS, SOFT), label_smoothing=0.2, bias=True),
     _held(5, 4, inputs=(ROWS[:2], PIXELS), out_features=(4, 2), bias=True),
-    _adaptive(8, 12, [4], inputs=(FEATURES, CLASSES), unbatched=(FEATURES[0], np.array(CLASSES[1]))),
+    _adaptive(
+        8, 12, [4], inputs=(FEATURES, CLASSES), unbatched=(FEATURES[0], np.array(CLASSES[1]))
+    ),
     _adaptive(8, 12, [2], 2.0, True, inputs=(FEATURES, CLASSES)),
     _adaptive(8, 12, (3, 5, 8), div_value=1.5, inputs=(FEATURES[:1], CLASSES[:1])),
 ]

@@ -18,6 +18,7 @@ SCORES, LABELS = normal(4, 5, seed=1), integers(4, high=5)
 SETS = np.array([[1, 3, -1, 0, 0], [0, 1, 2, 3, 4], [-1, 2, 1, 0, 0], [2, 2, -1, -1, -1]])
 YES = uniform(4, 5, seed=2)
 WEIGHT = uniform(5, low=0.2, high=2.0)
+ROW, CLASS = (SCORES[0], YES[0]), (SCORES[0], np.array(LABELS[0]))
 
 
 def _city_block(a: Any, b: Any) -> Any:
@@ -31,7 +32,13 @@ def _fixed(sample: S, *places: int) -> S:
 
 SAMPLES = [
     *[
-        _loss("CosineEmbeddingLoss", (A, B, SIGNS), (A[0], B[0], np.array(SIGNS[1])), reduction=r, margin=m)
+        _loss(
+            "CosineEmbeddingLoss",
+            (A, B, SIGNS),
+            (A[0], B[0], np.array(SIGNS[1])),
+            reduction=r,
+            margin=m,
+        )
         for r in REDUCTIONS
         for m in (0.0, 0.3)
     ],
@@ -66,7 +73,9 @@ SAMPLES = [
         for r in REDUCTIONS
     ],
     *[
-        _loss("MultiLabelSoftMarginLoss", (SCORES, YES), (SCORES[0], YES[0]), reduction=r, **options)
+        _loss(
+            "MultiLabelSoftMarginLoss", (SCORES, YES), (SCORES[0], YES[0]), reduction=r, **options
+        )
         for r in REDUCTIONS
         for options in ({}, {"weight": WEIGHT})
     ],
@@ -75,7 +84,13 @@ SAMPLES = [
         for r in REDUCTIONS
     ],
     *[
-        _loss("MultiMarginLoss", (SCORES, LABELS), (SCORES[0], np.array(LABELS[0])), reduction=r, **options)
+        _loss(
+            "MultiMarginLoss",
+            (SCORES, LABELS),
+            (SCORES[0], np.array(LABELS[0])),
+            reduction=r,
+            **options,
+        )
         for r in REDUCTIONS
         for options in ({}, {"p": 2, "margin": 0.5}, {"weight": WEIGHT}, {"p": 2, "weight": WEIGHT})
     ],

@@ -127,9 +127,7 @@ def test_a_second_derivative_is_refused():
     x = rl.tensor(X, requires_grad=True)
     y = ctc.ctc_loss(x, **_options(LABELS, (7, 7, 7), (3, 3, 2)))
     (g,) = rl.autograd.grad(y.sum(), x, create_graph=True)
-    (plain,) = rl.autograd.grad(
-        ctc.ctc_loss(x, **_options(LABELS, (7, 7, 7), (3, 3, 2))).sum(), x
-    )
+    (plain,) = rl.autograd.grad(ctc.ctc_loss(x, **_options(LABELS, (7, 7, 7), (3, 3, 2))).sum(), x)
     assert (g.detach().numpy() == plain.numpy()).all()
     with pytest.raises(NotImplementedError, match="ctc_loss has no second derivative"):
         g.sum().backward()

@@ -6,8 +6,10 @@ from rushlight.functional.comparison import *
 from rushlight.functional.composed import *
 from rushlight.functional.conv import *
 from rushlight.functional.creation import *
+from rushlight.functional.distance import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.embedding import *
 from rushlight.functional.likelihood_loss import *
 from rushlight.functional.linear import *
 from rushlight.functional.linear_loss import *
@@ -20,3 +22,5 @@ from rushlight.functional.pooling import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *
+from rushlight.functional.shuffle import *
+from rushlight.functional.special import *

@@ -203,13 +203,10 @@ def ctc_loss(
         raise TypeError(explain("ctc_loss", got=got, expected="two tensors or two tuples of ints"))
     losses.reduction_factor(reduction, 1)
     x = log_probs if log_probs.ndim == 3 else log_probs.unsqueeze(1)
-    steps, lengths = (
-        _lengths("input_lengths", input_lengths),
-        _lengths("target_lengths", target_lengths),
-    )
+    lengths = _lengths("target_lengths", target_lengths)
     options = {
         "labels": _labels(targets, lengths),
-        "input_lengths": steps,
+        "input_lengths": _lengths("input_lengths", input_lengths),
         "target_lengths": lengths,
         "blank": blank,
         "zero_infinity": zero_infinity,

@@ -12,6 +12,7 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.activation import logsigmoid
+from rushlight.functional.distance import pairwise_distance
 from rushlight.functional.elementwise import clamp, masked_fill, minimum, relu, sqrt, where
 from rushlight.functional.loss import constant, reduced
 from rushlight.functional.picking import gather
@@ -69,9 +70,8 @@ def cosine_embedding_loss(
     tiny = 1e-12  # added to the squares, not a limit of the norms as in cosine_similarity
     squares = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
     cosine = (input1 * input2).sum(-1) / sqrt(squares)
-    terms = where(target == 1, 1.0 - cosine, 0.0) + where(
-        target == -1, clamp(cosine - margin, min=0), 0.0
-    )
+    apart = clamp(cosine - margin, min=0)
+    terms = where(target == 1, 1.0 - cosine, 0.0) + where(target == -1, apart, 0.0)
     return reduced(terms, reduction)
 
 
@@ -158,7 +158,7 @@ def triplet_margin_loss(
     """
 
     def distance(a: Tensor, b: Tensor) -> Tensor:
-        return _distance(a, b, p, eps)
+        return pairwise_distance(a, b, p, eps)
 
     name = "triplet_margin_loss"
     return _triplet(name, anchor, positive, negative, distance, margin, swap, reduction)
@@ -178,7 +178,7 @@ def triplet_margin_with_distance_loss(
 
     Args:
         anchor, positive, negative: of the same number of dims.
-        distance_function: of two tensors; None stands for the Euclidean one of the last dim.
+        distance_function: of two tensors; default `pairwise_distance`.
         margin, swap, reduction: as in `triplet_margin_loss`.
 
     Raises:
@@ -193,12 +193,8 @@ def triplet_margin_with_distance_loss(
         tensor(0.5000)
     """
     name = "triplet_margin_with_distance_loss"
-    distance = distance_function or (lambda a, b: _distance(a, b, 2.0, 1e-6))
+    distance = pairwise_distance if distance_function is None else distance_function
     return _triplet(name, anchor, positive, negative, distance, margin, swap, reduction)
-
-
-def _distance(a: Tensor, b: Tensor, p: float, eps: float) -> Tensor:
-    return (a - b + eps).norm(p, dim=-1)
 
 
 def _triplet(

@@ -2,17 +2,23 @@
 
 from rushlight.nn import functional, init, utils
 from rushlight.nn.activation import (
+    CELU,
     ELU,
     GELU,
-    LeakyReLU,
+    GLU,
+    SELU,
     LogSigmoid,
     LogSoftmax,
-    ReLU,
+    Mish,
     Sigmoid,
     SiLU,
     Softmax,
+    Softmax2d,
+    Softmin,
     Softplus,
+    Softsign,
     Tanh,
+    Tanhshrink,
 )
 from rushlight.nn.adaptive import (
     AdaptiveLogSoftmaxWithLoss,
@@ -27,10 +33,29 @@ from rushlight.nn.container import (
     Sequential,
 )
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
-from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
+from rushlight.nn.distance import (
+    CosineSimilarity,
+    PairwiseDistance,
+)
+from rushlight.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
+from rushlight.nn.embedding import (
+    Embedding,
+    EmbeddingBag,
+)
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
-from rushlight.nn.linear import Identity, Linear
+from rushlight.nn.linear import (
+    Bilinear,
+    Identity,
+    Linear,
+)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -56,6 +81,19 @@ from rushlight.nn.margin_loss import (
 from rushlight.nn.module import Module
 from rushlight.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, RMSNorm
 from rushlight.nn.parameter import Buffer, Parameter
+from rushlight.nn.piecewise import (
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Softshrink,
+    Threshold,
+)
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -70,10 +108,18 @@ from rushlight.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from rushlight.nn.shuffle import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+)
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
+    "GLU",
+    "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -81,6 +127,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -89,19 +136,29 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Buffer",
     "CTCLoss",
+    "ChannelShuffle",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
     "GaussianNLLLoss",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
@@ -119,6 +176,7 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
@@ -127,20 +185,32 @@ __all__ = [
     "MultiMarginLoss",
     "NLLLoss",
     "NLLLoss2d",
+    "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RReLU",
     "ReLU",
+    "ReLU6",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from rushlight.errors import explain
 from rushlight.functional import margin_loss as F
+from rushlight.nn.distance import PairwiseDistance
 from rushlight.nn.loss import Loss, WeightedLoss
 from rushlight.tensor import Tensor
 
@@ -210,6 +211,8 @@ class TripletMarginWithDistanceLoss(Loss):
     ) -> None:
         super().__init__(reduction)
         _check_margin("TripletMarginWithDistanceLoss", margin)
+        if distance_function is None:
+            distance_function = PairwiseDistance()
         self.distance_function = distance_function
         self.margin = margin
         self.swap = swap
