@@ -202,6 +202,47 @@ def held(draw: Draw) -> Call:
     return Call("LinearCrossEntropyLoss", x, t, in_features=size, num_classes=n, **options)
 
 
+@st.composite
+def plain(draw: Draw) -> Call:
+    """Regression and a yes or no, of equal shapes."""
+    s, shape, r = Source(draw), _shape(draw), draw(REDUCTIONS)
+    name = draw(
+        st.sampled_from(["L1Loss", "MSELoss", "SmoothL1Loss", "HuberLoss", "BCE", "Logits"])
+    )
+    if name == "BCE":
+        weight = draw(st.sampled_from([None, s.uniform(*_broadcast(draw, shape))]))
+        return Call("BCELoss", s.uniform(*shape), s.uniform(*shape), weight=weight, reduction=r)
+    if name == "Logits":
+        weights = {
+            key: draw(st.sampled_from([None, s.uniform(*_broadcast(draw, shape))]))
+            for key in ("weight", "pos_weight")
+        }
+        x, t = s.normal(*shape, scale=20.0), s.uniform(*shape)
+        return Call("BCEWithLogitsLoss", x, t, reduction=r, **weights)
+    options = {"SmoothL1Loss": "beta", "HuberLoss": "delta"}
+    width = {options[name]: draw(st.sampled_from([0.3, 1.0, 2]))} if name in options else {}
+    return Call(name, s.normal(*shape), s.normal(*shape), reduction=r, **width)
+
+
+@st.composite
+def classes(draw: Draw) -> Call:
+    s, rows, r, n = Source(draw), _rows(draw), draw(REDUCTIONS), draw(st.integers(1, 5))
+    spatial = tuple(draw(st.lists(st.integers(1, 3), max_size=3))) if rows else ()
+    weight = draw(st.sampled_from([None, s.uniform(n)]))
+    options = {"weight": weight, "reduction": r}
+    x, t = s.normal(*rows, n, *spatial), s.classes(n, *rows, *spatial)
+    ignored = draw(st.sampled_from([-100, 0]))
+    if (t == ignored).all():
+        ignored = -100  # where nothing counts, torch's gradient is nan
+    if draw(st.booleans()):
+        x = np.ascontiguousarray(x)  # in torch's backward others are an error
+        return Call("NLLLoss", x, t, ignore_index=ignored, **options)
+    options["label_smoothing"] = draw(st.sampled_from([0.0, 0.2, 1.0]))
+    if draw(st.booleans()):
+        return Call("CrossEntropyLoss", x, s.uniform(*rows, n, *spatial), **options)
+    return Call("CrossEntropyLoss", x, t, ignore_index=ignored, **options)
+
+
 def _made(lib: Any, make: Any, call: Call) -> Any:
     options = {
         k: make(np.ascontiguousarray(v)) if isinstance(v, np.ndarray) else v
@@ -250,6 +291,18 @@ def _check(call: Call) -> None:
 
 
 random_calls = settings(max_examples=40, deadline=None)
+
+
+@random_calls
+@given(plain())
+def test_plain(call: Call) -> None:
+    _check(call)
+
+
+@random_calls
+@given(classes())
+def test_classes(call: Call) -> None:
+    _check(call)
 
 
 @random_calls
