@@ -351,8 +351,8 @@ def rrelu(
     x = input._array
     if not is_float(x.dtype):
         raise DtypeError(explain("rrelu", got=f"input {x.dtype.name}", expected="a floating dtype"))
-    slope = default_generator.random(x.shape, x.dtype)
-    slope *= upper - lower
+    slope = np.empty_like(x)  # in the memory order of x
+    np.multiply(default_generator.random(x.shape, x.dtype), upper - lower, out=slope)
     slope += lower
     return apply(act.leaky_relu, (input,), {"negative_slope": slope})
 

@@ -130,7 +130,7 @@ def _alpha(input: Tensor, p: float, draw: Callable[[Any, float], dict[str, Any]]
     dtype = input._array.dtype
     scale = 1.0 / sqrt((_SATURATED**2 * p + 1.0) * (1.0 - p)) if p < 1.0 else 0.0
     y = apply(ops.dropout, (input,), {"factor": (kept * scale).astype(dtype)})
-    low, high = _SATURATED * scale * (p - 1.0), _SATURATED * scale * p
+    low, high = _SATURATED * scale * (1.0 - p), -_SATURATED * scale * p
     return y + wrap(np.where(kept, high, low).astype(dtype))
 
 

@@ -49,13 +49,7 @@ def _row_numbers(input: Tensor, weight: Tensor, where: str) -> Any:
         raise ShapeError(
             explain(where, got=f"weight {table.shape}", expected="(num_embeddings, embedding_dim)")
         )
-    if index.size:
-        low, high = int(index.min()), int(index.max())
-        if low < 0 or high >= table.shape[0]:
-            got, rows = low if low < 0 else high, f"0 to {table.shape[0] - 1}"
-            fix = "num_embeddings counts all numbers, 0 included"
-            error = RuntimeError if where == "embedding_bag" else IndexError  # as torch
-            raise error(explain(where, got=f"row {got}", expected=rows, fix=fix))
+    ops.check_rows(where, index, table.shape[0])
     return index
 
 

@@ -76,9 +76,11 @@ def index_parts(index: Any) -> tuple[Any, Any]:
     In two steps because NumPy counts an int beside arrays as an array and torch does not: the dims
     of the arrays stand elsewhere in the result.
     """
-    plain = (None,) if index is None else _plain(index)
+    plain = _plain(index)
     if not isinstance(plain, tuple):
-        return (None, plain) if isinstance(plain, np.ndarray) else (plain, None)
+        if isinstance(plain, np.ndarray):
+            return None, plain
+        return (None,) if plain is None else plain, None
     if not any(isinstance(part, np.ndarray) for part in plain):
         return plain, None
     if not any(isinstance(part, int) for part in plain):

@@ -12,12 +12,27 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import reshape
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
+
+
+class RowError(IndexError, RuntimeError):
+    """A row that is not there: an IndexError to torch's embedding, a RuntimeError to its bags."""
+
+
+def check_rows(where: str, index: Any, rows: int) -> None:
+    """Refuse numbers of rows that are not there; SciPy would read and write beyond the table."""
+    if index.size:
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= rows:
+            got = f"row {low if low < 0 else high}"
+            fix = "num_embeddings counts all numbers, 0 included"
+            raise RowError(explain(where, got=got, expected=f"0 to {rows - 1}", fix=fix))
 
 
 def _bags(index: Any, starts: Any, weights: Any, rows: int, dtype: Any) -> Any:
@@ -39,6 +54,17 @@ def _wide(dtype: Any) -> Any:
 
 
 # ---- bags
+
+
+def _sum_check(table: Any, weights: Any, index: Any, starts: Any, shares: Any = None) -> None:
+    check_rows("sum_rows", index, table.shape[0])
+
+
+def _spread_check(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> None:
+    check_rows("spread_rows", index, rows)
+    if g.shape[0] != starts.size - 1:
+        expected = f"{starts.size - 1} rows, one for each bag"
+        raise ShapeError(explain("spread_rows", got=g.shape, expected=expected))
 
 
 def _sum_forward(table: Any, weights: Any, index: Any, starts: Any, shares: Any = None) -> Result:
@@ -82,8 +108,8 @@ def _spread_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
     )
 
 
-sum_rows = define("sum_rows", _sum_forward, _sum_backward)
-spread_rows = define("spread_rows", _spread_forward, _spread_backward)
+sum_rows = define("sum_rows", _sum_forward, _sum_backward, check=_sum_check)
+spread_rows = define("spread_rows", _spread_forward, _spread_backward, check=_spread_check)
 
 
 # ---- single rows
@@ -109,7 +135,11 @@ def _rows_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequenc
     return (spread_rows(g, shares, index=named, starts=starts, rows=rows),)
 
 
-rows_of = define("rows_of", _rows_forward, _rows_backward)
+def _rows_check(table: Any, index: Any, **_: Any) -> None:
+    check_rows("embedding", index, table.shape[0])
+
+
+rows_of = define("rows_of", _rows_forward, _rows_backward, check=_rows_check)
 
 
 def without(index: Any, starts: Any, padding: int | None) -> tuple[Any, Any, Any]:

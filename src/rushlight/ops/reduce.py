@@ -279,7 +279,8 @@ def _norm_p_forward(x: Any, dims: Dims, keepdim: bool, p: float) -> Result:
         y = np.sqrt(_total(size * size, axis=dims, keepdims=keepdim))
     else:
         y = _total(size**p, axis=dims, keepdims=keepdim) ** (1.0 / p)
-    return (np.asarray(y, x.dtype),), Saved((x,), (y,), constants=(dims, p))
+    y = np.asarray(y, x.dtype)
+    return (y,), Saved((x,), (y,), constants=(dims, p))
 
 
 def _norm_p_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
