@@ -290,7 +290,7 @@ def _check(call: Call) -> None:
         np.testing.assert_allclose(mine, right, rtol=1e-8, atol=1e-10)
 
 
-random_calls = settings(max_examples=40, deadline=None)
+random_calls = settings(max_examples=25, deadline=None)
 
 
 @random_calls
