@@ -29,8 +29,19 @@ from rushlight.random import manual_seed as manual_seed
 from rushlight.random import set_rng_state as set_rng_state
 from rushlight.tensor import Tensor as Tensor
 from rushlight.tensor import device as device
+from rushlight.functional.activation import celu as celu
+from rushlight.functional.activation import celu_ as celu_
+from rushlight.functional.activation import hardshrink as hardshrink
 from rushlight.functional.activation import log_softmax as log_softmax
+from rushlight.functional.activation import prelu as prelu
+from rushlight.functional.activation import relu_ as relu_
+from rushlight.functional.activation import rrelu as rrelu
+from rushlight.functional.activation import rrelu_ as rrelu_
+from rushlight.functional.activation import selu as selu
+from rushlight.functional.activation import selu_ as selu_
 from rushlight.functional.activation import softmax as softmax
+from rushlight.functional.activation import threshold as threshold
+from rushlight.functional.activation import threshold_ as threshold_
 from rushlight.functional.arranging import adjoint as adjoint
 from rushlight.functional.arranging import atleast_3d as atleast_3d
 from rushlight.functional.arranging import block_diag as block_diag
@@ -121,7 +132,13 @@ from rushlight.functional.cumulative import gradient as gradient
 from rushlight.functional.cumulative import logcumsumexp as logcumsumexp
 from rushlight.functional.cumulative import trapezoid as trapezoid
 from rushlight.functional.cumulative import trapz as trapz
+from rushlight.functional.distance import cdist as cdist
+from rushlight.functional.distance import cosine_similarity as cosine_similarity
+from rushlight.functional.distance import pairwise_distance as pairwise_distance
+from rushlight.functional.distance import pdist as pdist
+from rushlight.functional.dropout import alpha_dropout as alpha_dropout
 from rushlight.functional.dropout import dropout as dropout
+from rushlight.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
 from rushlight.functional.elementwise import abs as abs
 from rushlight.functional.elementwise import acos as acos
 from rushlight.functional.elementwise import acosh as acosh
@@ -174,6 +191,11 @@ from rushlight.functional.elementwise import tanh as tanh
 from rushlight.functional.elementwise import trunc as trunc
 from rushlight.functional.elementwise import where as where
 from rushlight.functional.elementwise import xlogy as xlogy
+from rushlight.functional.embedding import embedding as embedding
+from rushlight.functional.embedding import embedding_bag as embedding_bag
+from rushlight.functional.likelihood_loss import ctc_loss as ctc_loss
+from rushlight.functional.likelihood_loss import kl_div as kl_div
+from rushlight.functional.likelihood_loss import poisson_nll_loss as poisson_nll_loss
 from rushlight.functional.linalg import cholesky_inverse as cholesky_inverse
 from rushlight.functional.linalg import cross as cross
 from rushlight.functional.linalg import det as det
@@ -183,9 +205,14 @@ from rushlight.functional.linalg import matrix_exp as matrix_exp
 from rushlight.functional.linalg import matrix_power as matrix_power
 from rushlight.functional.linalg import pinverse as pinverse
 from rushlight.functional.linalg import slogdet as slogdet
+from rushlight.functional.linear import bilinear as bilinear
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
+from rushlight.functional.margin_loss import cosine_embedding_loss as cosine_embedding_loss
+from rushlight.functional.margin_loss import hinge_embedding_loss as hinge_embedding_loss
+from rushlight.functional.margin_loss import margin_ranking_loss as margin_ranking_loss
+from rushlight.functional.margin_loss import triplet_margin_loss as triplet_margin_loss
 from rushlight.functional.normalization import batch_norm as batch_norm
 from rushlight.functional.normalization import layer_norm as layer_norm
 from rushlight.functional.normalization import rms_norm as rms_norm
@@ -342,6 +369,10 @@ from rushlight.functional.shaping import unbind as unbind
 from rushlight.functional.shaping import unflatten as unflatten
 from rushlight.functional.shaping import unsqueeze as unsqueeze
 from rushlight.functional.shaping import vstack as vstack
+from rushlight.functional.shuffle import channel_shuffle as channel_shuffle
+from rushlight.functional.shuffle import native_channel_shuffle as native_channel_shuffle
+from rushlight.functional.shuffle import pixel_shuffle as pixel_shuffle
+from rushlight.functional.shuffle import pixel_unshuffle as pixel_unshuffle
 from rushlight.functional.special import digamma as digamma
 from rushlight.functional.special import erfinv as erfinv
 from rushlight.functional.special import i0 as i0

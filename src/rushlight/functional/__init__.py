@@ -8,11 +8,16 @@ from rushlight.functional.composed import *
 from rushlight.functional.conv import *
 from rushlight.functional.creation import *
 from rushlight.functional.cumulative import *
+from rushlight.functional.distance import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.embedding import *
+from rushlight.functional.likelihood_loss import *
 from rushlight.functional.linalg import *
 from rushlight.functional.linear import *
+from rushlight.functional.linear_loss import *
 from rushlight.functional.loss import *
+from rushlight.functional.margin_loss import *
 from rushlight.functional.normalization import *
 from rushlight.functional.padding import *
 from rushlight.functional.picking import *
@@ -22,5 +27,6 @@ from rushlight.functional.reduction import *
 from rushlight.functional.scattering import *
 from rushlight.functional.second_names import *
 from rushlight.functional.shaping import *
+from rushlight.functional.shuffle import *
 from rushlight.functional.special import *
 from rushlight.functional.statistics import *

@@ -78,7 +78,9 @@ def index_parts(index: Any) -> tuple[Any, Any]:
     """
     plain = _plain(index)
     if not isinstance(plain, tuple):
-        return (None, plain) if isinstance(plain, np.ndarray) else (plain, None)
+        if isinstance(plain, np.ndarray):
+            return None, plain
+        return (None,) if plain is None else plain, None
     if not any(isinstance(part, np.ndarray) for part in plain):
         return plain, None
     if not any(isinstance(part, int) for part in plain):

@@ -118,6 +118,7 @@ class Methods(TensorBase):
     greater = F.greater
     greater_equal = F.greater_equal
     gt = F.gt
+    hardshrink = F.hardshrink
     heaviside = F.heaviside
     histc = F.histc
     histogram = F.histogram
@@ -207,6 +208,7 @@ class Methods(TensorBase):
     pinverse = F.pinverse
     positive = F.positive
     pow = F.pow
+    prelu = F.prelu
     prod = F.prod
     put = F.put
     quantile = F.quantile
