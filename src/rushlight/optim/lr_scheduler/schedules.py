@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import types
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from rushlight.errors import explain
-from rushlight.optim.lr_scheduler.base import LRScheduler, check_optimizer, line, rate, within
+from rushlight.optim.lr_scheduler.base import (
+    LRScheduler,
+    check_optimizer,
+    cosine,
+    line,
+    rate,
+    within,
+)
 from rushlight.optim.optimizer import Optimizer
 
 __all__ = [
@@ -87,6 +93,8 @@ class LambdaLR(_PerGroup):
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
     """
+
+    _outright: ClassVar[bool] = True
 
     def get_lr(self) -> list[float]:
         """Return the rates of this step, whatever they were before."""
@@ -317,8 +325,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def value(self, base_lr: float, step: int) -> float:
         """Return the point of the cosine between eta_min and base_lr."""
-        wave = (1 + math.cos(math.pi * step / self.T_max)) / 2
-        return self.eta_min + (base_lr - self.eta_min) * wave
+        return cosine(base_lr, self.eta_min, step / self.T_max)
 
     def _follow(self, lr: float, base_lr: float) -> float:
         step, low = self.last_epoch, self.eta_min

@@ -1,0 +1,42 @@
+"""Lines that the steps of most optimizers have in common: elementwise, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rushlight.arrays import Array
+
+__all__ = ["average", "directed"]
+
+
+def directed(
+    parameter: Array,
+    gradient: Array,
+    lr: float,
+    decay: float,
+    decoupled: bool,
+    maximize: bool,
+    scratch: Sequence[Array],
+) -> Array:
+    """Return the gradient to descend along: negated if `maximize`, with the L2 penalty in it.
+
+    A decoupled decay is taken from the parameter instead. The result may be `gradient` itself or
+    the second array of scratch; the first is free again.
+    """
+    work, total = scratch
+    if maximize:
+        gradient = np.negative(gradient, out=total)
+    if decay != 0 and decoupled:
+        parameter *= 1 - lr * decay
+    elif decay != 0:
+        np.multiply(parameter, decay, out=work)
+        gradient = np.add(gradient, work, out=total)
+    return gradient
+
+
+def average(mean: Array, value: Array, keep: float, work: Array) -> None:
+    """Move an average in place: mean <- keep * mean + (1 - keep) * value; `work` may be `value`."""
+    mean *= keep
+    mean += np.multiply(value, 1 - keep, out=work)
