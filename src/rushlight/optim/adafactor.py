@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
@@ -121,15 +121,14 @@ class Adafactor(Optimizer):
         decay, maximize = group["weight_decay"], group["maximize"]
         gradient = directed(parameter, gradient, lr, decay, True, maximize, scratch)
         np.multiply(gradient, gradient, out=work)
-        keep = 1 - step ** group["beta2_decay"]
+        weight = step ** group["beta2_decay"]
         if parameter.ndim < 2:
-            average(state["variance"], work, keep, work)
+            lerp(state["variance"], work, weight)
             work[...] = state["variance"]
         else:
             rows, columns = state["row_var"], state["col_var"]
             for mean, axis in ((rows, -1), (columns, -2)):
-                value = work.mean(axis, keepdims=True)
-                average(mean, value, keep, value)
+                lerp(mean, work.mean(axis, keepdims=True), weight)
             np.multiply(rows, columns, out=work)
             work /= np.maximum(rows.mean(-2, keepdims=True), least)
         np.maximum(work, least * least, out=work)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_betas, check_options
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Adamax(Optimizer):
         gradient = directed(parameter, gradient, lr, decay, False, maximize, scratch)
         (beta1, beta2), work = group["betas"], scratch[0]
         mean, largest = state["exp_avg"], state["exp_inf"]
-        average(mean, gradient, beta1, work)
+        lerp(mean, gradient, 1 - beta1, work)
         np.abs(gradient, out=work)
         work += group["eps"]
         largest *= beta2

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
-from rushlight.kernels.reference.steps import average
+from rushlight.kernels.reference.steps import lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
@@ -124,10 +124,10 @@ class Muon(Optimizer):
     ) -> None:
         """Take one step in place."""
         momentum, buffer, (work, ahead) = group["momentum"], state["momentum_buffer"], scratch
-        average(buffer, gradient, momentum, work)
+        lerp(buffer, gradient, 1 - momentum, work)
         if group["nesterov"]:
             ahead[...] = gradient
-            average(ahead, buffer, 1 - momentum, work)
+            lerp(ahead, buffer, momentum, work)
         else:
             ahead = buffer
         x = _orthogonalized(ahead, group["ns_coefficients"], group["ns_steps"], group["eps"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import average, directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_betas, check_options
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class RAdam(Optimizer):
         gradient = directed(parameter, gradient, lr, decay, decoupled, maximize, scratch)
         (beta1, beta2), work = group["betas"], scratch[0]
         mean, square = state["exp_avg"], state["exp_avg_sq"]
-        average(mean, gradient, beta1, work)
+        lerp(mean, gradient, 1 - beta1, work)
         average(square, np.multiply(gradient, gradient, out=work), beta2, work)
 
         corrected = 1 - beta2**step

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import average, directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class RMSprop(Optimizer):
         average(square, np.multiply(gradient, gradient, out=work), alpha, work)
         if group["centered"]:
             mean = state["grad_avg"]
-            average(mean, gradient, alpha, work)
+            lerp(mean, gradient, 1 - alpha, work)
             np.multiply(mean, mean, out=work)
             square = np.subtract(square, work, out=work)
         np.sqrt(square, out=work)

@@ -209,8 +209,8 @@ class AveragedModel(Module):
                 multi = self.multi_avg_fn or get_swa_multi_avg_fn()
                 for dtype in dict.fromkeys(own.dtype for own, _ in pairs):
                     alike = [pair for pair in pairs if pair[0].dtype == dtype]
-                    own, other = ([pair[i] for pair in alike] for i in (0, 1))
-                    multi(own, other, self.n_averaged.clone())
+                    averages, params = ([pair[i] for pair in alike] for i in (0, 1))
+                    multi(averages, params, self.n_averaged.clone())
         self.n_averaged._array += 1
 
     def _pairs(self, model: Module, kind: str) -> list[tuple[Tensor, Tensor]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 
-__all__ = ["average", "directed"]
+__all__ = ["average", "directed", "lerp"]
 
 
 def directed(
@@ -40,3 +40,18 @@ def average(mean: Array, value: Array, keep: float, work: Array) -> None:
     """Move an average in place: mean <- keep * mean + (1 - keep) * value; `work` may be `value`."""
     mean *= keep
     mean += np.multiply(value, 1 - keep, out=work)
+
+
+def lerp(start: Array, end: Array, weight: float, work: Array | None = None) -> None:
+    """Move `start` towards `end` in place: start <- start + weight * (end - start).
+
+    The same average as that of `average`, but nan where `start` is infinite and the weight less
+    than 1/2, as in torch.
+    """
+    work = np.subtract(end, start, out=work)
+    if weight < 0.5:
+        work *= weight
+        start += work
+    else:
+        work *= 1 - weight
+        np.subtract(end, work, out=start)
