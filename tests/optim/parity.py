@@ -93,6 +93,15 @@ def relative(ours: Any, theirs: Any, floor: float) -> float:
     return float(np.max(np.where(np.isnan(a) & np.isnan(b), 0, wrong)))
 
 
+def in_torch(value: Any) -> Any:
+    """Return a state dict of ours with torch's tensors."""
+    if isinstance(value, rl.Tensor):
+        return torch.tensor(value.numpy())
+    if isinstance(value, dict):
+        return {key: in_torch(each) for key, each in value.items()}
+    return [in_torch(each) for each in value] if isinstance(value, list) else value
+
+
 # ---- optimizers
 
 

@@ -8,7 +8,19 @@ import pytest
 
 import rushlight as rl
 from rushlight.errors import ShapeError
-from rushlight.optim import SGD, Adam, AdamW, Optimizer
+from rushlight.optim import (
+    ASGD,
+    LBFGS,
+    SGD,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+)
 
 
 def leaf(values, dtype="float64"):
@@ -395,3 +407,197 @@ def test_files_keep_the_state(tmp_path):
     other = Adam([q])
     other.load_state_dict(rl.load(tmp_path / "adam.safetensors"))
     assert np.array_equal(run(optimizer, p, [3.0, -1.0]), run(other, q, [3.0, -1.0]))
+
+
+# ---- those that torch has not, or that are not elementwise
+
+
+@pytest.mark.parametrize("options", [{}, {"betas": (0.5, 0.7), "weight_decay": 0.1}])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_lion_is_its_paper(options, maximize):
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((3, 4))
+    p, m = leaf(w), np.zeros_like(w)
+    optimizer = Lion([p], lr=0.01, maximize=maximize, **options)
+    (beta1, beta2), decay = options.get("betas", (0.9, 0.99)), options.get("weight_decay", 0)
+    for _ in range(50):
+        gradient = rng.standard_normal(w.shape)
+        run(optimizer, p, gradient)
+        g = -gradient if maximize else gradient
+        update = np.sign(beta1 * m + (1 - beta1) * g)
+        w = w - 0.01 * (update + decay * w)
+        m = beta2 * m + (1 - beta2) * g
+        np.testing.assert_allclose(p.detach().numpy(), w, 1e-12, 1e-14)
+    np.testing.assert_allclose(optimizer.state[p]["exp_avg"].numpy(), m, 1e-12)
+
+
+def test_errors_of_lion():
+    for options, text in (
+        ({"lr": -1.0}, "lr=-1.0"),
+        ({"betas": (0.9, 1.0)}, r"betas=\(0.9, 1.0\)"),
+        ({"weight_decay": -1.0}, "weight_decay=-1.0"),
+    ):
+        with pytest.raises(ValueError, match=f"Lion: got {text}"):
+            Lion([leaf([1.0])], **options)
+
+
+def test_muon_makes_steps_whose_singular_values_are_about_1():
+    rng = np.random.default_rng(0)
+    p = leaf(np.zeros((6, 4)))
+    run(Muon([p], lr=1.0, weight_decay=0.0), p, rng.standard_normal((6, 4)))
+    values = np.linalg.svd(p.detach().numpy(), compute_uv=False) / (6 / 4) ** 0.5
+    assert (0.6 < values).all()
+    assert (values < 1.3).all()
+
+
+def test_muon_of_other_dtypes_and_sizes():
+    for dtype in ("float16", "float32"):
+        p = leaf(np.eye(3, 2), dtype)
+        before = p.tolist()
+        run(Muon([p], lr=0.1), p, np.ones((3, 2)))
+        assert p.dtype == getattr(rl, dtype)
+        assert p.tolist() != before
+    empty = leaf(np.zeros((3, 0)))
+    run(Muon([empty]), empty, np.zeros((3, 0)))
+
+
+def test_adafactor_of_an_empty_parameter():
+    empty, p = leaf(np.zeros((0, 3))), leaf([1.0, 2.0])
+    optimizer = Adafactor([empty, p])
+    give(empty, np.zeros((0, 3)))
+    run(optimizer, p, [1.0, 1.0])
+    assert optimizer.state[empty]["row_var"].shape == (0, 1)
+    assert p.tolist() == pytest.approx([1 - 0.01 * 2.5**0.5, 2 - 0.01 * 2.5**0.5])
+
+
+def test_adafactor_loads_states_of_rows_and_columns():
+    p, q = leaf(np.ones((2, 3))), leaf(np.ones((3, 2)))
+    optimizer = Adafactor([p])
+    run(optimizer, p, np.ones((2, 3)))
+    with pytest.raises(ShapeError, match=r"row_var \(2, 1\) for parameter 0, expected \(3, 1\)"):
+        Adafactor([q]).load_state_dict(optimizer.state_dict())
+
+
+def test_adagrad_has_its_state_before_the_first_step():
+    p, q = leaf([1.0]), leaf([2.0])
+    optimizer = Adagrad([p], initial_accumulator_value=0.5)
+    assert optimizer.state_dict()["state"][0]["sum"].tolist() == [0.5]
+    optimizer.add_param_group({"params": [q]})
+    assert q not in optimizer.state
+    run(optimizer, q, [1.0])
+    assert optimizer.state[q]["sum"].tolist() == [1.5]
+
+
+def test_numbers_of_a_state_keep_their_dtype():
+    for kind, names in ((NAdam, ["mu_product"]), (ASGD, ["eta", "mu"])):
+        p, twin = leaf([1.0, 2.0]), leaf([1.0, 2.0])
+        optimizer, other = kind([p], lr=0.1), kind([twin], lr=0.1)
+        run(optimizer, p, *[[0.1, -0.2]] * 3)
+        twin.data = p.data.clone()
+        other.load_state_dict(optimizer.state_dict())
+        assert all(other.state[twin][name].dtype == rl.float32 for name in names)
+        assert np.array_equal(run(optimizer, p, *[[1.0, 2.0]] * 5), run(other, twin, *[[1.0, 2.0]] * 5))
+
+
+# ---- L-BFGS
+
+
+def bowl(p, optimizer):
+    def closure():
+        optimizer.zero_grad()
+        loss = ((p - 3) ** 2 * rl.tensor([1.0, 10.0], dtype=p.dtype)).sum()
+        loss.backward()
+        return loss
+
+    return closure
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_finds_the_minimum(dtype, search):
+    p = leaf([1.0, -2.0], dtype)
+    optimizer = LBFGS([p], line_search_fn=search)
+    with rl.no_grad():
+        assert optimizer.step(bowl(p, optimizer)).item() == 254.0
+    np.testing.assert_allclose(p.detach().numpy(), [3.0, 3.0], 1e-6)
+    assert p.dtype == getattr(rl, dtype)
+
+
+def test_lbfgs_copies_of_its_state_go_on_alike(tmp_path):
+    p, q = leaf([1.0, -2.0]), leaf([0.0, 0.0])
+    first, second = (LBFGS([x], lr=0.1, max_iter=3, history_size=2) for x in (p, q))
+    for _ in range(2):
+        first.step(bowl(p, first))
+    rl.save(first.state_dict(), tmp_path / "state.safetensors")
+    second.load_state_dict(rl.load(tmp_path / "state.safetensors"))
+    third = copy.deepcopy(first)
+    r = third.param_groups[0]["params"][0]
+    q.data = p.data.clone()
+    for _ in range(3):
+        for x, optimizer in ((p, first), (q, second), (r, third)):
+            optimizer.step(bowl(x, optimizer))
+        assert p.tolist() == q.tolist() == r.tolist()
+
+
+def test_lbfgs_stops_where_it_is_told_to():
+    p = leaf([1.0, -2.0])
+    for options, calls in (
+        ({"max_iter": 1}, 1),
+        ({"max_iter": 3}, 3),
+        ({"max_iter": 9, "max_eval": 4}, 4),
+        ({"max_iter": 0}, 1),
+        ({"tolerance_grad": 1e9}, 1),
+        ({"max_iter": 9, "tolerance_change": 1e9}, 1),
+        ({"max_eval": 1, "line_search_fn": "strong_wolfe"}, 2),
+    ):
+        p.data = leaf([1.0, -2.0]).data
+        optimizer = LBFGS([p], lr=1e-3, **options)
+        optimizer.step(bowl(p, optimizer))
+        assert optimizer.state[p]["func_evals"] == calls, options
+
+
+def test_lbfgs_takes_a_missing_gradient_for_zeros():
+    p, q = leaf([1.0, -2.0]), leaf([[5.0]])
+    optimizer = LBFGS([q, p])
+    optimizer.step(bowl(p, optimizer))
+    assert q.tolist() == [[5.0]]
+    np.testing.assert_allclose(p.detach().numpy(), [3.0, 3.0], 1e-6)
+
+
+def test_a_line_search_as_in_torch():
+    lbfgs = pytest.importorskip("torch.optim.lbfgs")
+    import torch
+
+    from rushlight.optim.wolfe import Point, strong_wolfe
+
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        a, b, c = rng.standard_normal((3, 4))
+
+        def value(t, a=a, b=b, c=c):
+            loss = float((a * np.sin(b * t + c)).sum() + 0.02 * t * t)
+            return loss, float((a * b * np.cos(b * t + c)).sum() + 0.04 * t)
+
+        loss, slope = value(0.0)
+        if slope > 0:
+            continue
+        calls = []
+
+        def along(t, value=value, calls=calls):
+            calls.append(t)
+            f, g = value(t)
+            return Point(t, f, np.array([g]), g)
+
+        def objective(x, t, d, value=value):
+            f, g = value(float(t))
+            return f, torch.tensor([g], dtype=torch.float64)
+
+        t, limit = float(10 ** rng.uniform(-2, 2)), int(rng.integers(0, 12))
+        d, g = torch.ones(1, dtype=torch.float64), torch.tensor([slope], dtype=torch.float64)
+        f, _, expected, evaluations = lbfgs._strong_wolfe(
+            objective, None, t, d, loss, g, g.dot(d), max_ls=limit
+        )
+        start = Point(0.0, loss, np.array([slope]), slope)
+        found = strong_wolfe(along, start, t, np.ones(1), limit, 1e-9)
+        assert found.t == pytest.approx(float(expected), rel=1e-9, abs=1e-12)
+        assert (found.loss, len(calls)) == (pytest.approx(f, rel=1e-9), evaluations)

@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 from tests.optim.parity import (  # noqa: E402
     OPTIMIZERS,
     Pair,
+    in_torch,
     relative,
     run_optimizer,
     torch_in_full_precision,
@@ -93,14 +94,6 @@ def test_state_dicts_of_torch_load_and_ours_load_in_torch(name, options):
     for _ in range(3):
         pair.step()
     assert pair.error() < tolerance
-
-
-def in_torch(value):
-    if isinstance(value, rl.Tensor):
-        return torch.tensor(value.numpy())
-    if isinstance(value, dict):
-        return {key: in_torch(each) for key, each in value.items()}
-    return [in_torch(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("name", NAMES)

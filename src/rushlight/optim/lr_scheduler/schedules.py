@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -166,19 +167,20 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
+        self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
     def factor(self, step: int) -> float:
         """Return gamma ** (number of milestones up to `step`)."""
-        return self.gamma ** bisect_right(self.milestones, step)
+        return self.gamma ** bisect_right(sorted(self.milestones.elements()), step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimizer; the milestones counted, as in torch."""
+        return {**super().state_dict(), "milestones": dict(self.milestones)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state; milestones may be torch's, counted in a dict."""
-        given = state_dict["milestones"]
-        if isinstance(given, dict):
-            given = [step for step, times in sorted(given.items()) for _ in range(times)]
-        super().load_state_dict({**state_dict, "milestones": list(given)})
+        """Take over a state; milestones may be counted, or a list."""
+        super().load_state_dict({**state_dict, "milestones": Counter(state_dict["milestones"])})
 
 
 class ConstantLR(LRScheduler):
