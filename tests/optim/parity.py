@@ -78,13 +78,16 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     # a line search near the minimum is led by rounding errors of the loss, hence the tolerances
     ("LBFGS", {"lr": 0.02, "tolerance_grad": 1e-3, "line_search_fn": "strong_wolfe"}),
     ("LBFGS", {"lr": 200.0, "tolerance_grad": 1e-3, "line_search_fn": "strong_wolfe"}),
-    ("LBFGS", {"max_iter": 3, "max_eval": 4, "tolerance_grad": 0.1, "line_search_fn": "strong_wolfe"}),
+    (
+        "LBFGS",
+        {"max_iter": 3, "max_eval": 4, "tolerance_grad": 0.1, "line_search_fn": "strong_wolfe"},
+    ),
     ("LBFGS", {"tolerance_change": 1e-3}),
 ]
 
 
 def relative(ours: Any, theirs: Any, floor: float) -> float:
-    """Return the largest relative error; what is less than `floor` of the largest counts as that."""
+    """Return the largest relative error; less than `floor` of the largest counts as that."""
     a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     if not b.size:
         return 0.0
@@ -142,7 +145,7 @@ class Pair:
             self.b.step()
 
     def _loss(self, lib: Any, optimizer: Any, params: list[Any]) -> Any:
-        """Return a convex loss of all parameters: what rounds off dies out on the way to its minimum."""
+        """Return a convex loss of all parameters, on whose way down rounding errors die out."""
         optimizer.zero_grad()
         v = lib.cat([p.reshape(-1) for p in params])
         loss = ((v @ lib.tensor(self.matrix) - lib.tensor(self.target)) ** 2 + 1).sqrt().sum()
@@ -190,7 +193,9 @@ class Case:
 
 def metric(t: float) -> float:
     """Return a metric that falls, rises, and is not a number once."""
-    return math.nan if t == 7 else 2 + math.cos(t / 9) * math.exp(-t / 100) + 0.01 * math.sin(13 * t)
+    return (
+        math.nan if t == 7 else 2 + math.cos(t / 9) * math.exp(-t / 100) + 0.01 * math.sin(13 * t)
+    )
 
 
 def _plateau(**options: Any) -> Case:
@@ -381,7 +386,7 @@ def run_schedule(case: Case) -> float:
 
 
 def rows() -> list[tuple[str, str, int, float]]:
-    """Return (kind, name, number of cases, largest error of all) of every optimizer and schedule."""
+    """Return (kind, name, number of cases, largest error) of every optimizer and schedule."""
     errors: dict[tuple[str, str], list[float]] = {}
     for name, options in OPTIMIZERS:
         errors.setdefault(("optimizer", name), []).append(run_optimizer(name, options)[1])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from tests.optim.parity import (  # noqa: E402
+from tests.optim.parity import (
     OURS,
     THEIRS,
     Case,
@@ -88,7 +88,7 @@ def optimizers(draw):
     return name, draw(given_)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(optimizers(), st.lists(st.sets(st.integers(0, 3)), min_size=1, max_size=6), SWITCH)
 def test_optimizers(chosen, skips, groups):
     name, options = chosen
@@ -150,7 +150,7 @@ def schedules(draw):
     return Case(name, lambda s, o: getattr(s, name)(o, **options), optimizer), options
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(schedules(), st.integers(0, 60))
 def test_schedules(chosen, at):
     case, _ = chosen

@@ -7,9 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-import torch  # noqa: E402
-
-from tests.optim.parity import (  # noqa: E402
+import torch
+from tests.optim.parity import (
     OURS,
     RATES,
     SCHEDULES,
@@ -24,7 +23,7 @@ from tests.optim.parity import (  # noqa: E402
     states,
 )
 
-from rushlight import optim  # noqa: E402
+from rushlight import optim
 
 IDS = [f"{case.name}-{i}" for i, case in enumerate(SCHEDULES)]
 

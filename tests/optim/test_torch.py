@@ -215,7 +215,7 @@ def test_errors_where_torch_has_them(name, options, text):
         keep = ("adjust_lr_fn",)
         return {key: v if key in keep else made(v) for key, v in options.items()}
 
-    with pytest.raises(Exception) as theirs:  # noqa: PT011 any: ours is compared with it
+    with pytest.raises(Exception) as theirs:
         getattr(torch.optim, name)([torch.ones(2, 2, requires_grad=True)], **options_in(torch))
     assert theirs.type in (ValueError, RuntimeError)
     with pytest.raises(theirs.type, match=f"{name}: .*{text}") as ours:
@@ -244,7 +244,9 @@ def test_errors_of_muon_and_lbfgs():
         optimizer.step()
 
 
-@pytest.mark.parametrize("name", ["RMSprop", "Rprop", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD"])
+@pytest.mark.parametrize(
+    "name", ["RMSprop", "Rprop", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD"]
+)
 def test_modes_that_do_not_exist(name):
     for mode in ("capturable", "differentiable"):
         with pytest.raises(NotImplementedError, match=f"{name}: got {mode}=True"):
