@@ -59,4 +59,18 @@ SAMPLES = [
         _sample("Conv3d", VOLUME, 2, 3, (3, 3, 2), padding=1, padding_mode=mode)
         for mode in ("reflect", "replicate", "circular")
     ),
+    _sample("ConvTranspose1d", LINE, 4, 3, 3),
+    _sample("ConvTranspose1d", LINE, 4, 6, 3, 2, 1, 1, 2, False),
+    _sample("ConvTranspose1d", LINE, 4, 3, 2, stride=3, output_padding=2),  # cells without taps
+    _sample("ConvTranspose1d", LINE, 4, 4, 3, dilation=3, output_padding=2, groups=4),
+    _sample("ConvTranspose2d", IMAGE, 4, 3, 2, 2),
+    _sample("ConvTranspose2d", IMAGE, 4, 5, (3, 2), (2, 1), (1, 0), (1, 0), 1, True, (1, 2)),
+    _sample("ConvTranspose2d", IMAGE, 4, 6, 3, stride=2, padding=1, output_padding=1, groups=2),
+    _sample("ConvTranspose2d", IMAGE, 4, 4, 3, padding=1, groups=4, bias=False),  # depthwise
+    _sample("ConvTranspose2d", IMAGE, 4, 1, [4, 4], stride=[2, 2], padding=[1, 1]),
+    _sample("ConvTranspose2d", IMAGE, 4, 3, 1, 2),
+    _sample("ConvTranspose2d", (0, 4, 3, 2), 4, 3, 3, 2),
+    _sample("ConvTranspose3d", VOLUME, 2, 3, 2),
+    _sample("ConvTranspose3d", VOLUME, 2, 4, (3, 2, 1), (1, 2, 2), (1, 0, 0), (0, 1, 1), 2),
+    _sample("ConvTranspose3d", VOLUME, 2, 3, 2, 2, 1, dilation=(1, 2, 3), bias=False),
 ]

@@ -22,6 +22,7 @@ from rushlight.nn.container import (
     Sequential,
 )
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
+from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.linear import Identity, Linear
@@ -74,6 +75,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
