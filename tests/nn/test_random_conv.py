@@ -99,7 +99,7 @@ def _compare(configuration: Any) -> None:
             with pytest.raises((RuntimeError, ValueError)):
                 ours(x)
             return
-        assume(name[:4] != "Conv" or min(size[1:]) > 0)  # torch, of an empty batch without cells
+        assume(min(size[1:]) > 0)  # of outputs without cells torch makes what it should not
         g = np.random.default_rng(1).standard_normal(size)
         right = _call(torch, torch, theirs, other, g)
     for a, b in zip(_call(torch, rl, ours, x, g), right, strict=True):
