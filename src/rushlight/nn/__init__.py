@@ -25,6 +25,15 @@ from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from rushlight.nn.flatten import Flatten, Unflatten
+from rushlight.nn.lazy import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d, LazyLinear
+from rushlight.nn.lazy_conv import (
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+)
 from rushlight.nn.linear import Identity, Linear
 from rushlight.nn.loss import (
     BCELoss,
@@ -55,7 +64,12 @@ from rushlight.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from rushlight.nn.parameter import Buffer, Parameter
+from rushlight.nn.parameter import (
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -111,6 +125,16 @@ __all__ = [
     "Identity",
     "L1Loss",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LogSigmoid",
@@ -142,6 +166,8 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Unflatten",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
