@@ -153,6 +153,8 @@ from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
 from rushlight.functional.normalization import batch_norm as batch_norm
+from rushlight.functional.normalization import group_norm as group_norm
+from rushlight.functional.normalization import instance_norm as instance_norm
 from rushlight.functional.normalization import layer_norm as layer_norm
 from rushlight.functional.normalization import rms_norm as rms_norm
 from rushlight.functional.picking import argwhere as argwhere

@@ -24,6 +24,7 @@ from rushlight.nn.container import (
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from rushlight.nn.flatten import Flatten, Unflatten
+from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rushlight.nn.linear import Identity, Linear
 from rushlight.nn.loss import (
     BCELoss,
@@ -82,6 +83,9 @@ __all__ = [
     "Flatten",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",

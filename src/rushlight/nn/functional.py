@@ -26,7 +26,13 @@ from rushlight.functional.loss import (
     nll_loss,
     smooth_l1_loss,
 )
-from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
+from rushlight.functional.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    rms_norm,
+)
 from rushlight.functional.padding import pad
 from rushlight.functional.picking import one_hot
 from rushlight.functional.pooling import (
@@ -67,7 +73,9 @@ __all__ = [
     "dropout3d",
     "elu",
     "gelu",
+    "group_norm",
     "huber_loss",
+    "instance_norm",
     "l1_loss",
     "layer_norm",
     "leaky_relu",

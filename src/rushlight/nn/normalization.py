@@ -18,11 +18,9 @@ from rushlight.tensor import Tensor
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm"]
 
 
-class _BatchNorm(Module):
-    """Batch normalization of inputs with the numbers of dims `_dims`."""
+class NormBase(Module):
+    """Parameters and running statistics by channel, of batch norm and instance norm."""
 
-    _dims: ClassVar[tuple[int, ...]]
-    _shapes: ClassVar[str]
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
@@ -76,6 +74,37 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        key = prefix + "num_batches_tracked"
+        if self.track_running_stats and local_metadata.get("version", 1) < 2:
+            state_dict.setdefault(key, self.num_batches_tracked)  # old files lack it
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def _given(self, x: Any) -> dict[str, Any]:
+        """Return the options of the op that normalizes by the running statistics."""
+        mean, var = self._buffers["running_mean"], self._buffers["running_var"]
+        assert mean is not None and var is not None
+        given = {"mean": mean._array, "var": var._array, "eps": self.eps}
+        if state.recording:  # a graph of the backward may run the op again after they have moved
+            given["mean"], given["var"] = mean._array.copy(), var._array.copy()
+        return given
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(NormBase):
+    """Batch normalization of inputs with the numbers of dims `_dims`."""
+
+    _dims: ClassVar[tuple[int, ...]]
+    _shapes: ClassVar[str]
+
     def forward(self, input: Tensor) -> Tensor:
         shape = input.shape
         if len(shape) not in self._dims or shape[1] != self.num_features:
@@ -117,19 +146,11 @@ class _BatchNorm(Module):
             return {}, self._given, None
         return options, None, self._follow
 
-    def _given(self, x: Any) -> dict[str, Any]:
-        """Return the options of the op in evaluation."""
-        mean, var, _ = self._statistics()
-        assert mean is not None and var is not None
-        given = {"mean": mean._array, "var": var._array, "eps": self.eps}
-        if state.recording:  # a graph of the backward may run the op again after they have moved
-            given["mean"], given["var"] = mean._array.copy(), var._array.copy()
-        return given
-
     def _follow(self, x: Any, outputs: tuple[Any, ...]) -> None:
         """Move the running statistics towards those of a batch."""
         mean, var, batches = self._statistics()
-        follow_batch(mean, var, outputs[1], outputs[2], self._share(batches), x)
+        n = x.size // max(x.shape[1], 1)
+        follow_batch(mean, var, outputs[1], outputs[2], self._share(batches), n)
         self._count(batches)
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
@@ -144,21 +165,6 @@ class _BatchNorm(Module):
                 expected=self._shapes.replace("C", str(self.num_features)),
                 fix=fix,
             )
-        )
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
-    ) -> None:
-        key = prefix + "num_batches_tracked"
-        if self.track_running_stats and local_metadata.get("version", 1) < 2:
-            state_dict.setdefault(key, self.num_batches_tracked)  # old files lack it
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
         )
 
 
