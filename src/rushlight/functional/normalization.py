@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
+from rushlight.functional.padding import pad
+from rushlight.functional.pooling import avg_pool2d
 from rushlight.kernels import kernel
 from rushlight.ops import norm
 from rushlight.tape import apply, cell
@@ -16,7 +18,14 @@ from rushlight.tape import apply, cell
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "rms_norm",
+]
 
 _follow = kernel("follow")
 
@@ -286,3 +295,50 @@ def rms_norm(
     dims = tuple(range(x.ndim - k, x.ndim))
     y = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
     return y if weight is None else y * weight
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Return x / (k + alpha mean(x^2))^beta, the mean over `size` neighbouring channels.
+
+    The neighbours of channel c are c - size // 2 to c + (size - 1) // 2, zeros beyond the ends.
+
+    Args:
+        input: (N, C, *) with at least 3 dims.
+        size: how many channels, itself included.
+        alpha, beta, k: factor, exponent and summand of the formula.
+
+    Raises:
+        ValueError: for an input of fewer dims.
+        RuntimeError: for a size below 1.
+
+    Example:
+        >>> import rushlight as rl
+        >>> x = rl.tensor([[[1.0], [2.0]]])
+        >>> rl.nn.functional.local_response_norm(x, 2, alpha=2.0, beta=1.0)
+        tensor([[[0.5000],
+                 [0.3333]]])
+    """
+    if input.dim() < 3:
+        expected = "3 or more dims (N, C, *)"
+        raise ShapeError(
+            explain("local_response_norm", got=f"input {input.shape}", expected=expected)
+        )
+    if not input.numel():
+        return input
+    mean = squares_across(input, "local_response_norm", size, size // 2, (size - 1) // 2)
+    return input / (mean * alpha + k) ** beta
+
+
+def squares_across(input: Tensor, where: str, size: Any, before: int, behind: int) -> Tensor:
+    """Return the sums of x^2 over channels c - before to c + behind, divided by `size`."""
+    if not isinstance(size, int):
+        raise TypeError(explain(where, got=f"size={size!r}", expected="an int"))
+    if size < 1:
+        raise RuntimeError(explain(where, got=f"size={size}", expected="at least 1"))
+    n, c, *spatial = input.shape
+    lines = (input * input).movedim(1, -1).reshape(n, prod(spatial), 1, c)
+    padded = pad(lines, (before, behind))
+    sums = avg_pool2d(padded, (1, before + behind + 1), 1, divisor_override=size)
+    return sums.reshape(n, *spatial, c).movedim(-1, 1)

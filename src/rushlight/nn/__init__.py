@@ -24,6 +24,7 @@ from rushlight.nn.container import (
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from rushlight.nn.flatten import Flatten, Unflatten
+from rushlight.nn.groupnorm import CrossMapLRN2d, GroupNorm, LocalResponseNorm
 from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rushlight.nn.linear import Identity, Linear
 from rushlight.nn.loss import (
@@ -37,7 +38,14 @@ from rushlight.nn.loss import (
     SmoothL1Loss,
 )
 from rushlight.nn.module import Module
-from rushlight.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, RMSNorm
+from rushlight.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    LayerNorm,
+    RMSNorm,
+    SyncBatchNorm,
+)
 from rushlight.nn.parameter import Buffer, Parameter
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -76,11 +84,13 @@ __all__ = [
     "Conv2d",
     "Conv3d",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
     "Flatten",
+    "GroupNorm",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -90,6 +100,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -111,6 +122,7 @@ __all__ = [
     "SmoothL1Loss",
     "Softmax",
     "Softplus",
+    "SyncBatchNorm",
     "Tanh",
     "Unflatten",
     "functional",
