@@ -183,6 +183,7 @@ from rushlight.functional.pooling import avg_pool1d as avg_pool1d
 from rushlight.functional.pooling import max_pool1d as max_pool1d
 from rushlight.functional.pooling import max_pool2d as max_pool2d
 from rushlight.functional.pooling import max_pool3d as max_pool3d
+from rushlight.functional.pooling_places import max_pool1d_with_indices as max_pool1d_with_indices
 from rushlight.functional.products import addmm as addmm
 from rushlight.functional.products import addmv as addmv
 from rushlight.functional.products import baddbmm as baddbmm

@@ -37,6 +37,7 @@ from rushlight.nn.loss import (
     NLLLoss,
     SmoothL1Loss,
 )
+from rushlight.nn.lppool import LPPool1d, LPPool2d, LPPool3d
 from rushlight.nn.module import Module
 from rushlight.nn.normalization import (
     BatchNorm1d,
@@ -60,6 +61,13 @@ from rushlight.nn.pooling import (
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
+)
+from rushlight.nn.unpooling import (
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
 )
 
 __all__ = [
@@ -90,6 +98,8 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Flatten",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GroupNorm",
     "HuberLoss",
     "Identity",
@@ -97,6 +107,9 @@ __all__ = [
     "InstanceNorm2d",
     "InstanceNorm3d",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -107,6 +120,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Module",
     "ModuleDict",
     "ModuleList",
