@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from rushlight.errors import explain
 from rushlight.functional.creation import zeros
+from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rushlight.nn.linear import Linear
 from rushlight.nn.module import Module
-from rushlight.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from rushlight.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, NormBase
 from rushlight.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from rushlight.tensor import Tensor
 from rushlight.tensor.tensor import Handle
@@ -20,6 +21,9 @@ __all__ = [
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
     "LazyLinear",
     "LazyModuleMixin",
 ]
@@ -181,12 +185,8 @@ def _materialize(module: Module, **shapes: tuple[int, ...]) -> None:
             member.materialize(shape)
 
 
-class _LazyNorm(LazyModuleMixin):
+class _LazyNorm(LazyModuleMixin, NormBase):
     """Stands before a normalization with running statistics."""
-
-    num_features: int
-    affine: bool
-    track_running_stats: bool
 
     def __init__(
         self,
@@ -215,7 +215,7 @@ class _LazyNorm(LazyModuleMixin):
     def reset_parameters(self) -> None:
         """Set weight 1 and bias 0, reset the statistics; nothing before the first call."""
         if not self.has_uninitialized_params() and self.num_features != 0:
-            super().reset_parameters()  # type: ignore[misc]
+            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Learn `num_features`; fill what was not loaded."""
@@ -305,3 +305,78 @@ class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     """
 
     cls_to_become = BatchNorm3d
+
+
+class LazyInstanceNorm1d(_LazyNorm, InstanceNorm1d):
+    """A `InstanceNorm1d` that learns `num_features` from dim 1 of its first input.
+
+    Args:
+        eps, momentum, affine, track_running_stats, device, dtype, bias: as in `InstanceNorm1d`, but
+            affine and track_running_stats are True by default, as they are in torch here.
+
+    Attributes:
+        weight, bias: UninitializedParameters until the first call, or None.
+        running_mean, running_var: UninitializedBuffers until the first call, or None.
+
+    Example:
+        >>> import rushlight as rl
+        >>> layer = rl.nn.LazyInstanceNorm1d()
+        >>> layer(rl.zeros(3, 5, 7)).shape
+        (3, 5, 7)
+        >>> type(layer).__name__, layer.num_features
+        ('InstanceNorm1d', 5)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm1d.html
+    """
+
+    cls_to_become = InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyNorm, InstanceNorm2d):
+    """A `InstanceNorm2d` that learns `num_features` from dim 1 of its first input.
+
+    Args:
+        eps, momentum, affine, track_running_stats, device, dtype, bias: as in `InstanceNorm2d`, but
+            affine and track_running_stats are True by default, as they are in torch here.
+
+    Attributes:
+        weight, bias: UninitializedParameters until the first call, or None.
+        running_mean, running_var: UninitializedBuffers until the first call, or None.
+
+    Example:
+        >>> import rushlight as rl
+        >>> layer = rl.nn.LazyInstanceNorm2d()
+        >>> layer(rl.zeros(3, 5, 7, 7)).shape
+        (3, 5, 7, 7)
+        >>> type(layer).__name__, layer.num_features
+        ('InstanceNorm2d', 5)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm2d.html
+    """
+
+    cls_to_become = InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyNorm, InstanceNorm3d):
+    """A `InstanceNorm3d` that learns `num_features` from dim 1 of its first input.
+
+    Args:
+        eps, momentum, affine, track_running_stats, device, dtype, bias: as in `InstanceNorm3d`, but
+            affine and track_running_stats are True by default, as they are in torch here.
+
+    Attributes:
+        weight, bias: UninitializedParameters until the first call, or None.
+        running_mean, running_var: UninitializedBuffers until the first call, or None.
+
+    Example:
+        >>> import rushlight as rl
+        >>> layer = rl.nn.LazyInstanceNorm3d()
+        >>> layer(rl.zeros(3, 5, 7, 7, 7)).shape
+        (3, 5, 7, 7, 7)
+        >>> type(layer).__name__, layer.num_features
+        ('InstanceNorm3d', 5)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyInstanceNorm3d.html
+    """
+
+    cls_to_become = InstanceNorm3d
