@@ -159,9 +159,9 @@ class LazyLinear(LazyModuleMixin, Linear):
             super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
-        """Learn `in_features`; fill what was not loaded."""
+        """Learn `in_features`; make the parameters if none were loaded."""
         size = input.shape[-1]
-        if is_lazy(self.weight) or is_lazy(self.bias):
+        if self.has_uninitialized_params():
             self.in_features = size
             _materialize(self, weight=(self.out_features, size), bias=(self.out_features,))
             self.reset_parameters()
@@ -178,11 +178,20 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 
 def _materialize(module: Module, **shapes: tuple[int, ...]) -> None:
-    """Give shapes to those of the named parameters and buffers that have none yet."""
-    for name, shape in shapes.items():
-        member: Any = getattr(module, name)
-        if is_lazy(member):
-            member.materialize(shape)
+    """Give shapes to those of the named parameters and buffers that are not None."""
+    members: dict[str, Any] = {name: getattr(module, name) for name in shapes}
+    loaded = [name for name, m in members.items() if m is not None and not is_lazy(m)]
+    if loaded:
+        raise RuntimeError(
+            explain(
+                type(module).__name__,
+                got=f"a loaded {', '.join(loaded)}, but not the rest of its state",
+                expected="all of it or nothing",
+            )
+        )
+    for name, member in members.items():
+        if member is not None:
+            member.materialize(shapes[name])
 
 
 class _LazyNorm(LazyModuleMixin, NormBase):
@@ -218,7 +227,7 @@ class _LazyNorm(LazyModuleMixin, NormBase):
             super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
-        """Learn `num_features`; fill what was not loaded."""
+        """Learn `num_features`; make parameters and statistics if none were loaded."""
         shape = tuple(input.shape)
         if len(shape) < 2:
             got = f"input {shape}"

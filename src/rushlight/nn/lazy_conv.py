@@ -38,7 +38,7 @@ class _LazyConvNd(LazyModuleMixin, _ConvNd):
             super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Learn `in_channels`; fill what was not loaded."""
+        """Learn `in_channels`; make the parameters if none were loaded."""
         if self.has_uninitialized_params():
             self.in_channels = self._channels(tuple(input.shape))
             sizes = (self.in_channels, self.out_channels, self.groups)

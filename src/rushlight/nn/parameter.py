@@ -223,12 +223,20 @@ class UninitializedTensorMixin(Tensor):
         """
         raise ValueError(self._refusal("requires_grad_()"))
 
+    def register_hook(self, hook: Any) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(self._refusal("register_hook()"))
+
     def _refusal(self, got: str) -> str:
         return explain(
             type(self).__name__,
             got=got,
             expected="an initialized one",
-            fix="call the lazy module once on an input, or materialize()",
+            fix="call the lazy module once, or materialize() it",
         )
 
 
