@@ -202,6 +202,19 @@ def test_an_optimizer_made_before_the_first_call(name: str) -> None:
     _same(early, late)
 
 
+def test_what_a_net_does_to_all_its_parameters() -> None:
+    net = nn.Sequential(nn.LazyConv1d(4, 3), nn.Linear(3, 2))
+    net.zero_grad()
+    net.zero_grad(set_to_none=False)
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    assert net.double()[0].weight.dtype == rl.float64
+    for call in (net.requires_grad_, lambda: nn.utils.parameters_to_vector(net.parameters())):
+        with pytest.raises(ValueError, match="call the lazy module once"):
+            call()
+    with pytest.raises(ValueError, match="call the lazy module once"):
+        rl.save(net.state_dict(), "never.pt")
+
+
 def test_modules_of_ones_own() -> None:
     class Bad(LazyModuleMixin, nn.Module):
         def __init__(self) -> None:
@@ -289,6 +302,8 @@ def test_functions_and_data_are_refused() -> None:
         ValueError, match=r"got a tensor \(3,\), expected none yet; use materialize"
     ):
         weight.data = rl.ones(3)
+    with pytest.raises(ValueError, match="got a gradient"):
+        weight.grad = rl.ones(0)
     with pytest.raises(RuntimeError, match="int64, expected a floating dtype"):
         nn.UninitializedParameter(dtype="int64")
     with pytest.raises(RuntimeError):

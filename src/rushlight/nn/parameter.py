@@ -180,6 +180,16 @@ class UninitializedTensorMixin(Tensor):
             )
         self._dtype = value.dtype
 
+    @property
+    def grad(self) -> Tensor | None:
+        """None."""
+        return None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            raise ValueError(self._refusal("a gradient"))
+
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """Convert to a dtype; a device may be named, 'cpu'."""
         dtype, _ = conversion(self._dtype, args, dict(kwargs))
