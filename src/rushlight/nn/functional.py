@@ -68,6 +68,17 @@ from rushlight.functional.linear import (
     linear,
 )
 from rushlight.functional.linear_loss import linear_cross_entropy
+from rushlight.functional.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
+from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
+from rushlight.functional.linear import linear
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -90,6 +101,14 @@ from rushlight.functional.margin_loss import (
     triplet_margin_with_distance_loss,
 )
 from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
+from rushlight.functional.normalization import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
 from rushlight.functional.padding import pad
 from rushlight.functional.picking import one_hot
 from rushlight.functional.pooling import (
@@ -102,6 +121,9 @@ from rushlight.functional.pooling import (
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
     max_pool1d,
     max_pool2d,
     max_pool3d,
@@ -111,6 +133,20 @@ from rushlight.functional.shuffle import (
     native_channel_shuffle,
     pixel_shuffle,
     pixel_unshuffle,
+from rushlight.functional.pooling_places import (
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
+    max_pool3d_with_indices,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
 )
 
 __all__ = [
@@ -118,9 +154,12 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "alpha_dropout",
+    "adaptive_max_pool3d_with_indices",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -136,6 +175,10 @@ __all__ = [
     "conv3d",
     "cosine_embedding_loss",
     "cosine_similarity",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "ctc_loss",
     "dropout",
@@ -159,6 +202,14 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
+    "gelu",
+    "group_norm",
+    "huber_loss",
+    "instance_norm",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -168,10 +219,22 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
+    "local_response_norm",
+    "log_softmax",
+    "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
     "max_pool3d",
     "mish",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_margin_loss",
