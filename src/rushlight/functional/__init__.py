@@ -2,6 +2,7 @@
 # ruff: noqa: F403
 
 from rushlight.functional.activation import *
+from rushlight.functional.attention import *
 from rushlight.functional.comparison import *
 from rushlight.functional.composed import *
 from rushlight.functional.conv import *

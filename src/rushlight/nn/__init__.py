@@ -14,6 +14,7 @@ from rushlight.nn.activation import (
     Softplus,
     Tanh,
 )
+from rushlight.nn.attention import MultiheadAttention
 from rushlight.nn.container import (
     ModuleDict,
     ModuleList,
@@ -52,6 +53,8 @@ from rushlight.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from rushlight.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from rushlight.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "ELU",
@@ -95,6 +98,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
     "ParameterDict",
@@ -108,6 +112,11 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "functional",
     "init",

@@ -13,6 +13,10 @@ from rushlight.functional.activation import (
     softplus,
     tanh,
 )
+from rushlight.functional.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from rushlight.functional.conv import conv1d, conv2d, conv3d
 from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
 from rushlight.functional.linear import linear
@@ -78,11 +82,13 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
     "one_hot",
     "pad",
     "relu",
     "rms_norm",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
