@@ -29,7 +29,9 @@ def _one(*arrays: Any) -> tuple[Any, ...]:
 def _made(name: str, inputs: Any, *args: Any, alone: Any = None, **options: Any) -> S:
     def theirs(torch: Any) -> Any:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's encoder says why it will not use nested tensors
+            warnings.simplefilter(
+                "ignore"
+            )  # torch's encoder says why it will not use nested tensors
             return getattr(torch.nn, name)(*args, **options)
 
     random = name != "MultiheadAttention" and "dropout" not in options
