@@ -17,7 +17,6 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.dropout import dropout
-from rushlight.ops.index import getitem
 from rushlight.ops.linalg import matmul, swap
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import cat, permute, reshape
@@ -45,9 +44,18 @@ def _bias(mask: Any, keep: Any, causal: bool, rows: int, columns: int, dtype: An
     return mask
 
 
+def _scaled_product(a: Any, b: Any, scale: float) -> Any:
+    """Return a b * scale for a that is strided; what is scaled is the smaller or the denser."""
+    if b.shape[-1] > 2 * a.shape[-1]:
+        return np.matmul(a * scale, b)
+    product = np.matmul(a, b)
+    product *= scale
+    return product
+
+
 def _probabilities(q: Any, k: Any, bias: Any, scale: float, blind: bool) -> Any:
     """(..., L, E) (..., S, E) -> (..., L, S); if `blind`, a row that sees nothing is 0, not nan"""
-    scores = np.matmul(q * scale, k.swapaxes(-1, -2))
+    scores = _scaled_product(q, k.swapaxes(-1, -2), scale)
     if bias is not None:
         scores += bias
     p = _softmax(scores, scores.ndim - 1)
@@ -93,12 +101,11 @@ def _gradients(
         outs[2].fill(0.0)
     if needs[0] or needs[1] or needs[3]:
         ds = _scores_grad(g, gp, v, p, factor)
+        scaled = np.multiply(ds, scale, out=None if needs[3] else ds)
     if needs[0]:
-        dq = np.matmul(ds, k, out=outs[0])
-        dq *= scale
+        dq = np.matmul(scaled, k, out=outs[0])
     if needs[1]:
-        dk = np.matmul(ds.swapaxes(-1, -2), q, out=outs[1])
-        dk *= scale
+        dk = np.matmul(scaled.swapaxes(-1, -2), q, out=outs[1])
     return [dq, dk, dv, ds if needs[3] else None]
 
 
@@ -248,10 +255,9 @@ def _counts(args: Sequence[Any]) -> tuple[int, ...]:
 def _heads_of(x: Any, count: int, heads: int, batch_first: bool) -> list[Any]:
     """(N, L, count*H*E) or (L, N, count*H*E) -> `count` views (N, H, L, E)"""
     a, b, width = x.shape
-    apart = reshape(x, shape=(a, b, count, heads, width // (count * heads)))
-    order = (2, 0, 3, 1, 4) if batch_first else (2, 1, 3, 0, 4)
-    ready = permute(apart, dims=order)
-    return [getitem(ready, index=i) for i in range(count)]
+    apart = x.reshape((a, b, count, heads, width // (count * heads)))
+    laid = permute(apart, dims=(2, 0, 3, 1, 4) if batch_first else (2, 1, 3, 0, 4))
+    return [laid[i] for i in range(count)]
 
 
 def _side_by_side(x: Any, batch_first: bool) -> Any:
