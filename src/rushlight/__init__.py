@@ -69,6 +69,10 @@ from rushlight.functional.composed import true_divide as true_divide
 from rushlight.functional.conv import conv1d as conv1d
 from rushlight.functional.conv import conv2d as conv2d
 from rushlight.functional.conv import conv3d as conv3d
+from rushlight.functional.conv import conv_tbc as conv_tbc
+from rushlight.functional.conv import conv_transpose1d as conv_transpose1d
+from rushlight.functional.conv import conv_transpose2d as conv_transpose2d
+from rushlight.functional.conv import conv_transpose3d as conv_transpose3d
 from rushlight.functional.creation import arange as arange
 from rushlight.functional.creation import as_tensor as as_tensor
 from rushlight.functional.creation import bernoulli as bernoulli
@@ -153,6 +157,8 @@ from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
 from rushlight.functional.normalization import batch_norm as batch_norm
+from rushlight.functional.normalization import group_norm as group_norm
+from rushlight.functional.normalization import instance_norm as instance_norm
 from rushlight.functional.normalization import layer_norm as layer_norm
 from rushlight.functional.normalization import rms_norm as rms_norm
 from rushlight.functional.picking import argwhere as argwhere
@@ -181,6 +187,7 @@ from rushlight.functional.pooling import avg_pool1d as avg_pool1d
 from rushlight.functional.pooling import max_pool1d as max_pool1d
 from rushlight.functional.pooling import max_pool2d as max_pool2d
 from rushlight.functional.pooling import max_pool3d as max_pool3d
+from rushlight.functional.pooling_places import max_pool1d_with_indices as max_pool1d_with_indices
 from rushlight.functional.products import addmm as addmm
 from rushlight.functional.products import addmv as addmv
 from rushlight.functional.products import baddbmm as baddbmm

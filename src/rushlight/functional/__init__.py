@@ -15,6 +15,7 @@ from rushlight.functional.normalization import *
 from rushlight.functional.padding import *
 from rushlight.functional.picking import *
 from rushlight.functional.pooling import *
+from rushlight.functional.pooling_places import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *
