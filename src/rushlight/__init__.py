@@ -29,8 +29,19 @@ from rushlight.random import manual_seed as manual_seed
 from rushlight.random import set_rng_state as set_rng_state
 from rushlight.tensor import Tensor as Tensor
 from rushlight.tensor import device as device
+from rushlight.functional.activation import celu as celu
+from rushlight.functional.activation import celu_ as celu_
+from rushlight.functional.activation import hardshrink as hardshrink
 from rushlight.functional.activation import log_softmax as log_softmax
+from rushlight.functional.activation import prelu as prelu
+from rushlight.functional.activation import relu_ as relu_
+from rushlight.functional.activation import rrelu as rrelu
+from rushlight.functional.activation import rrelu_ as rrelu_
+from rushlight.functional.activation import selu as selu
+from rushlight.functional.activation import selu_ as selu_
 from rushlight.functional.activation import softmax as softmax
+from rushlight.functional.activation import threshold as threshold
+from rushlight.functional.activation import threshold_ as threshold_
 from rushlight.functional.comparison import allclose as allclose
 from rushlight.functional.comparison import bitwise_and as bitwise_and
 from rushlight.functional.comparison import bitwise_not as bitwise_not
@@ -100,7 +111,13 @@ from rushlight.functional.creation import scalar_tensor as scalar_tensor
 from rushlight.functional.creation import tensor as tensor
 from rushlight.functional.creation import zeros as zeros
 from rushlight.functional.creation import zeros_like as zeros_like
+from rushlight.functional.distance import cdist as cdist
+from rushlight.functional.distance import cosine_similarity as cosine_similarity
+from rushlight.functional.distance import pairwise_distance as pairwise_distance
+from rushlight.functional.distance import pdist as pdist
+from rushlight.functional.dropout import alpha_dropout as alpha_dropout
 from rushlight.functional.dropout import dropout as dropout
+from rushlight.functional.dropout import feature_alpha_dropout as feature_alpha_dropout
 from rushlight.functional.elementwise import abs as abs
 from rushlight.functional.elementwise import acos as acos
 from rushlight.functional.elementwise import acosh as acosh
@@ -153,6 +170,9 @@ from rushlight.functional.elementwise import tanh as tanh
 from rushlight.functional.elementwise import trunc as trunc
 from rushlight.functional.elementwise import where as where
 from rushlight.functional.elementwise import xlogy as xlogy
+from rushlight.functional.embedding import embedding as embedding
+from rushlight.functional.embedding import embedding_bag as embedding_bag
+from rushlight.functional.linear import bilinear as bilinear
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
@@ -270,6 +290,20 @@ from rushlight.functional.shaping import unbind as unbind
 from rushlight.functional.shaping import unflatten as unflatten
 from rushlight.functional.shaping import unsqueeze as unsqueeze
 from rushlight.functional.shaping import vstack as vstack
+from rushlight.functional.shuffle import channel_shuffle as channel_shuffle
+from rushlight.functional.shuffle import native_channel_shuffle as native_channel_shuffle
+from rushlight.functional.shuffle import pixel_shuffle as pixel_shuffle
+from rushlight.functional.shuffle import pixel_unshuffle as pixel_unshuffle
+from rushlight.functional.special import digamma as digamma
+from rushlight.functional.special import erfinv as erfinv
+from rushlight.functional.special import i0 as i0
+from rushlight.functional.special import igamma as igamma
+from rushlight.functional.special import igammac as igammac
+from rushlight.functional.special import lgamma as lgamma
+from rushlight.functional.special import logaddexp2 as logaddexp2
+from rushlight.functional.special import mvlgamma as mvlgamma
+from rushlight.functional.special import polygamma as polygamma
+from rushlight.functional.special import sinc as sinc
 from rushlight.memory import configure as _configure_malloc
 from rushlight import autograd as autograd
 from rushlight.autograd import enable_grad as enable_grad
@@ -298,7 +332,7 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "io", "nn", "optim", "train", "utils"})
+_LAZY = frozenset({"check", "data", "io", "nn", "optim", "special", "train", "utils"})
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

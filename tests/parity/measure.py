@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from tests.nn.modules import ModuleSample, collect
 from tests.parity.twin import Twins, array, ours
 from torch.testing._internal.common_modules import ModuleInfo, module_db
 
 import rushlight as rl
 
-__all__ = ["COLUMNS", "LIMITS", "Row", "database", "measure"]
+__all__ = ["COLUMNS", "LIMITS", "Row", "database", "measure", "measure_others"]
 
 COLUMNS = ("output", "input gradient", "parameter gradient", "second order")
 LIMITS = (1e-10, 1e-9, 1e-9, 1e-7)  # in float64, relative to the largest value, at least 1
+
+
+Errors: TypeAlias = list[float | None]
 
 
 class Row(NamedTuple):
@@ -29,7 +34,7 @@ class Row(NamedTuple):
 
     name: str
     samples: int
-    errors: list[float | None]
+    errors: Errors
     refused: int | None
     failures: list[str]
 
@@ -39,31 +44,71 @@ def database() -> list[ModuleInfo]:
     return sorted(module_db, key=lambda info: info.module_cls.__name__)
 
 
+class _Tally:
+    """What was found of one module so far."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self.errors: Errors = [None] * len(COLUMNS)
+        self.failures: list[str] = []
+
+    def add(self, where: str, run: Callable[[], Errors]) -> None:
+        """Run a sample and count it."""
+        self.samples += 1
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = run()
+        except Exception as error:  # whatever it is, it is a failure of this sample
+            self.failures.append(f"{where}: {type(error).__name__}: {error}")
+            return
+        for column, value in enumerate(found):
+            if value is not None:
+                self.errors[column] = float(np.fmax(self.errors[column] or 0.0, value))
+                if not value <= LIMITS[column]:  # NaN fails too
+                    self.failures.append(f"{where}: {COLUMNS[column]} differs by {value:.1e}")
+
+
 def measure(info: ModuleInfo) -> Row:
-    """Run all inputs and all error inputs of a module."""
+    """Run all inputs and all error inputs of a module of the database."""
     name = info.module_cls.__name__
     cls = ours(name)
     if cls is None:
-        return Row(name, 0, [None] * 4, None, ["there is no such module"])
-    failures: list[str] = []
-    errors: list[float | None] = [None] * 4
-    samples = 0
+        return Row(name, 0, [None] * len(COLUMNS), None, ["there is no such module"])
+    tally = _Tally()
     for training in (False, True) if info.train_and_eval_differ else (False,):
         for i, case in enumerate(_cases(info, training)):
-            samples += 1
-            where = f"input {i}, {'training' if training else 'evaluation'}, {case.desc or 'plain'}"
-            try:
-                found = _run(info, cls, case, training)
-            except Exception as error:  # whatever it is, it is a failure of this case
-                failures.append(f"{where}: {type(error).__name__}: {error}")
-                continue
-            for column, value in enumerate(found):
-                if value is not None:
-                    errors[column] = max(errors[column] or 0.0, value)
-                    if not value <= LIMITS[column]:  # NaN fails too
-                        failures.append(f"{where}: {COLUMNS[column]} differs by {value:.1e}")
-    refused = _refused(info, cls, failures)
-    return Row(name, samples, errors, refused, failures)
+            mode = "training" if training else "evaluation"
+            where = f"input {i}, {mode}, {case.desc or 'plain'}"
+            tally.add(where, partial(_run, info, cls, case, training))
+    refused = _refused(info, cls, tally.failures)
+    return Row(name, tally.samples, tally.errors, refused, tally.failures)
+
+
+def measure_others() -> list[Row]:
+    """Run our own samples of the modules that torch has and its database has not."""
+    known = {info.module_cls.__name__ for info in module_db}
+    tallies: dict[str, _Tally] = {}
+    for sample in collect():
+        name = type(sample.make()).__name__
+        if name in known or sample.torch is None or sample.inputs is None:
+            continue
+        tally = tallies.setdefault(name, _Tally())
+        for training in (False,) if sample.random else (False, True):
+            tally.add(f"sample {tally.samples}", partial(_run_own, sample, training))
+    return [Row(n, t.samples, t.errors, None, t.failures) for n, t in sorted(tallies.items())]
+
+
+def _run_own(sample: ModuleSample, training: bool) -> Errors:
+    torch.manual_seed(0)
+    theirs, mine = sample.torch(torch).double(), sample.make().double()
+    args = [
+        torch.tensor(x, requires_grad=x.dtype.kind == "f" and i not in sample.fixed)
+        if isinstance(x, np.ndarray)
+        else x
+        for i, x in enumerate(sample.inputs)
+    ]
+    return _compare(theirs.train(training), mine.train(training), args, {}, True)
 
 
 def _cases(info: ModuleInfo, training: bool) -> list[Any]:
@@ -78,43 +123,39 @@ def _cases(info: ModuleInfo, training: bool) -> list[Any]:
 # ---- one input
 
 
-def _run(info: ModuleInfo, cls: Any, case: Any, training: bool) -> list[float | None]:
-    """Return the errors of a case, by column."""
+def _run(info: ModuleInfo, cls: Any, case: Any, training: bool) -> Errors:
+    """Return the errors of a case of the database, by column."""
     made, called = case.constructor_input, case.forward_input
     twins = Twins()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.manual_seed(0)
-        theirs = info.module_cls(*made.args, **made.kwargs)
-        mine = cls(*twins(made.args), **twins(made.kwargs))
-        twins.pairs.clear()  # tensors given to the constructor are constants
-        args, kwargs = twins(called.args), twins(called.kwargs)
-        if info.is_lazy:
-            theirs(*copy.deepcopy(called.args), **copy.deepcopy(called.kwargs))
-            mine(*args, **kwargs)
-        theirs, mine = theirs.double().train(training), mine.double().train(training)
-        state = {k: rl.from_numpy(array(v)) for k, v in theirs.state_dict().items()}
-        mine.load_state_dict(state)
+    torch.manual_seed(0)
+    theirs = info.module_cls(*made.args, **made.kwargs)
+    mine = cls(*twins(made.args), **twins(made.kwargs))
+    if info.is_lazy:
+        theirs(*copy.deepcopy(called.args), **copy.deepcopy(called.kwargs))
+        mine(*twins(called.args), **twins(called.kwargs))
+    theirs, mine = theirs.double().train(training), mine.double().train(training)
+    return _compare(theirs, mine, called.args, called.kwargs, info.supports_gradgrad)
 
-        expected = _leaves(theirs(*called.args, **called.kwargs))
-        got = _leaves(mine(*args, **kwargs))
-        inputs = twins.pairs
-        members = list(zip(theirs.parameters(), mine.parameters(), strict=True))
-        pairs = [(a, b) for a, b in inputs + members if a.requires_grad]
-        second = info.supports_gradgrad
-        first_torch, second_torch = _gradients(
-            torch, expected, [a for a, _ in pairs], _torch_tensor, second
-        )
-        if second and second_torch is None:
-            second = False  # not differentiable twice in torch either
-        first_ours, second_ours = _gradients(rl, got, [b for _, b in pairs], rl.from_numpy, second)
+
+def _compare(theirs: Any, mine: Any, args: Any, kwargs: Any, second: bool) -> Errors:
+    """Give both modules the same state and inputs; return the errors by column."""
+    mine.load_state_dict({k: rl.from_numpy(array(v)) for k, v in theirs.state_dict().items()})
+    twins = Twins()
+    got = _leaves(mine(*twins(args), **twins(kwargs)))
+    expected = _leaves(theirs(*args, **kwargs))
+    members = list(zip(theirs.parameters(), mine.parameters(), strict=True))
+    inputs, members = twins.pairs, [(a, b) for a, b in members if a.requires_grad]
+    pairs = inputs + members
+    first, grads = _gradients(torch, expected, [a for a, _ in pairs], torch.from_numpy, second)
+    second = second and grads is not None  # or not differentiable twice in torch either
+    found, again = _gradients(rl, got, [b for _, b in pairs], rl.from_numpy, second)
     buffers = zip(mine.buffers(), theirs.buffers(), strict=True)
-    n = sum(a.requires_grad for a, _ in inputs)
+    n = len(inputs)
     return [
         _furthest([*zip(got, expected, strict=True), *buffers]),
-        _furthest(zip(first_ours[:n], first_torch[:n], strict=True)),
-        _furthest(zip(first_ours[n:], first_torch[n:], strict=True)),
-        _furthest(zip(second_ours or [], second_torch or [], strict=True)) if second else None,
+        _furthest(zip(found[:n], first[:n], strict=True)),
+        _furthest(zip(found[n:], first[n:], strict=True)),
+        _furthest(zip(again, grads, strict=True)) if second else None,
     ]
 
 
@@ -124,10 +165,6 @@ def _leaves(output: Any) -> list[Any]:
     if isinstance(output, (tuple, list)):
         return [leaf for part in output for leaf in _leaves(part)]
     return [] if output is None else [output]
-
-
-def _torch_tensor(values: Any) -> Any:
-    return torch.from_numpy(values)
 
 
 def _gradients(lib: Any, outputs: list[Any], wanted: list[Any], make: Any, second: bool) -> Any:

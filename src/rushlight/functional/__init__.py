@@ -7,8 +7,10 @@ from rushlight.functional.comparison import *
 from rushlight.functional.composed import *
 from rushlight.functional.conv import *
 from rushlight.functional.creation import *
+from rushlight.functional.distance import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.embedding import *
 from rushlight.functional.linear import *
 from rushlight.functional.loss import *
 from rushlight.functional.normalization import *
@@ -19,3 +21,5 @@ from rushlight.functional.pooling_places import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.shaping import *
+from rushlight.functional.shuffle import *
+from rushlight.functional.special import *

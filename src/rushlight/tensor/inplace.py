@@ -229,11 +229,14 @@ class InPlace(TensorBase):
         cell(self)[0] += 1
         return self
 
-    def _replace(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Self:
-        """Put what the method `name` returns in place of the elements."""
+    def _replace(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], f: Any = None
+    ) -> Self:
+        """Put what the method `name` (or the function f of that name) returns in place."""
         if self._tracked(*args, *kwargs.values()):
-            self._refuse(f"{name}_", f"the version without underscore, x = x.{name}(...)")
-        found = getattr(self, name)(*args, **kwargs)._array
+            instead = f"x = x.{name}(...)" if f is None else f"x = {name}(x, ...)"
+            self._refuse(f"{name}_", f"the version without underscore, {instead}")
+        found = (getattr(type(self), name) if f is None else f)(self, *args, **kwargs)._array
         if found.dtype != self._array.dtype:
             raise DtypeError(
                 explain(
