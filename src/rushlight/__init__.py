@@ -173,6 +173,15 @@ from rushlight.functional.elementwise import xlogy as xlogy
 from rushlight.functional.embedding import embedding as embedding
 from rushlight.functional.embedding import embedding_bag as embedding_bag
 from rushlight.functional.linear import bilinear as bilinear
+from rushlight.functional.linalg import cholesky_inverse as cholesky_inverse
+from rushlight.functional.linalg import cross as cross
+from rushlight.functional.linalg import det as det
+from rushlight.functional.linalg import inverse as inverse
+from rushlight.functional.linalg import logdet as logdet
+from rushlight.functional.linalg import matrix_exp as matrix_exp
+from rushlight.functional.linalg import matrix_power as matrix_power
+from rushlight.functional.linalg import pinverse as pinverse
+from rushlight.functional.linalg import slogdet as slogdet
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
@@ -332,7 +341,7 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "io", "nn", "optim", "special", "train", "utils"})
+_LAZY = frozenset({"check", "data", "io", "linalg", "nn", "optim", "special", "train", "utils"})
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

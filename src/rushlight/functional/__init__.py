@@ -11,6 +11,7 @@ from rushlight.functional.distance import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
 from rushlight.functional.embedding import *
+from rushlight.functional.linalg import *
 from rushlight.functional.linear import *
 from rushlight.functional.loss import *
 from rushlight.functional.normalization import *

@@ -7,12 +7,13 @@ from typing import Any, TypeAlias
 
 from rushlight.errors import explain
 from rushlight.functional.activation import gelu, relu
-from rushlight.nn.activation import GELU, ReLU
+from rushlight.nn.activation import GELU
 from rushlight.nn.attention import MultiheadAttention
 from rushlight.nn.dropout import Dropout
 from rushlight.nn.linear import Linear
 from rushlight.nn.module import Module
 from rushlight.nn.normalization import LayerNorm
+from rushlight.nn.piecewise import ReLU
 from rushlight.tensor import Tensor
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]

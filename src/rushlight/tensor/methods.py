@@ -45,6 +45,7 @@ class Methods(TensorBase):
     bmm = F.bmm
     broadcast_to = F.broadcast_to
     ceil = F.ceil
+    cholesky_inverse = F.cholesky_inverse
     chunk = F.chunk
     clamp = F.clamp
     clamp_max = F.clamp_max
@@ -54,7 +55,9 @@ class Methods(TensorBase):
     cos = F.cos
     cosh = F.cosh
     count_nonzero = F.count_nonzero
+    cross = F.cross
     cumsum = F.cumsum
+    det = F.det
     diag = F.diag
     diag_embed = F.diag_embed
     diagonal = F.diagonal
@@ -93,6 +96,7 @@ class Methods(TensorBase):
     index_fill = F.index_fill
     index_select = F.index_select
     inner = F.inner
+    inverse = F.inverse
     isclose = F.isclose
     isfinite = F.isfinite
     isinf = F.isinf
@@ -108,6 +112,7 @@ class Methods(TensorBase):
     log_softmax = F.log_softmax
     logaddexp = F.logaddexp
     logaddexp2 = F.logaddexp2
+    logdet = F.logdet
     logical_and = F.logical_and
     logical_not = F.logical_not
     logical_or = F.logical_or
@@ -118,6 +123,8 @@ class Methods(TensorBase):
     masked_fill = F.masked_fill
     masked_select = F.masked_select
     matmul = F.matmul
+    matrix_exp = F.matrix_exp
+    matrix_power = F.matrix_power
     max = F.max
     maximum = F.maximum
     mean = F.mean
@@ -144,6 +151,7 @@ class Methods(TensorBase):
     numel = F.numel
     outer = F.outer
     permute = F.permute
+    pinverse = F.pinverse
     pow = F.pow
     prelu = F.prelu
     prod = F.prod
@@ -166,6 +174,7 @@ class Methods(TensorBase):
     sin = F.sin
     sinc = F.sinc
     sinh = F.sinh
+    slogdet = F.slogdet
     softmax = F.softmax
     sort = F.sort
     split = F.split
