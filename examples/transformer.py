@@ -83,7 +83,7 @@ def make_data(n=16, longest=7):
     return src, turned
 
 
-def train(model, data, steps=50, lr=3e-3):
+def train(model, data, steps=50, lr=1e-3):
     """Train on the whole of the data; return the loss of each step."""
     src, tgt = data
     begun = torch.cat([torch.full((tgt.size(0), 1), BEGIN), tgt[:, :-1]], dim=1)
@@ -123,7 +123,7 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     model = make_model()
     data = make_data(256)
-    losses = train(model, data, steps=int(sys.argv[1]) if len(sys.argv) > 1 else 150)
+    losses = train(model, data, steps=int(sys.argv[1]) if len(sys.argv) > 1 else 150, lr=3e-3)
     print(f"loss {losses[0]:.4f} -> {losses[-1]:.4f}")
     print(f"words right {accuracy(model, data):.3f}, in new sequences", end=" ")
     print(f"{accuracy(model, make_data(256)):.3f}")

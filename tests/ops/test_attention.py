@@ -137,6 +137,7 @@ ERRORS = {
         Error((Q, K, V, normal(5, 4)), {"scale": 1.0}, ValueError, r"attn_mask \(5, 4\)"),
         Error((Q, K, V, normal(4)), {"scale": 1.0}, ValueError, r"at least 2 dims"),
         Error((Q, K, V, normal(3, 2, 3, 4)), {"scale": 1.0}, ValueError, r"scores \(2, 3, 4\)"),
+        Error((Q[0], K[0], V, normal(2, 3, 4)), {"scale": 1.0}, ValueError, r"scores \(3, 4\)"),
         Error((Q, K, V, None), {"scale": 1.0, "keep": KEEP[:2]}, ValueError, r"mask \(2, 4\)"),
         Error((Q, K, V, None), {"scale": 1.0, "factor": FACTOR[:, :2]}, ValueError, "of dropout"),
     ],

@@ -184,10 +184,12 @@ def _attention_check(
 ) -> None:
     where = "scaled_dot_product_attention"
     _check_dtypes(where, q, k, v, mask)
-    scores = (*lead(where, q, k, v), q.shape[-2], k.shape[-2])
-    _check_spread(where, "attn_mask", mask, scores)
-    _check_spread(where, "attn_mask", keep, scores)
-    _check_spread(where, "factors of dropout", factor, scores)
+    cells, first = (q.shape[-2], k.shape[-2]), lead(where, q, k, v)
+    _check_spread(where, "factors of dropout", factor, (*first, *cells))
+    if mask is not None or keep is not None:  # the scores are those of q and k alone
+        scores = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), *cells)
+        _check_spread(where, "attn_mask", mask, scores)
+        _check_spread(where, "attn_mask", keep, scores)
 
 
 def _spread(*arrays: Any) -> list[Any]:
