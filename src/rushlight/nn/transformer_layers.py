@@ -25,7 +25,7 @@ def _function(activation: Activation) -> Callable[[Tensor], Tensor]:
     """Return the function of a name; a function or module is handed back."""
     if not isinstance(activation, str):
         return activation
-    known = {"relu": relu, "gelu": gelu}
+    known: dict[str, Callable[[Tensor], Tensor]] = {"relu": relu, "gelu": gelu}
     if activation not in known:
         raise RuntimeError(
             explain("Transformer", got=f"activation={activation!r}", expected="'relu' or 'gelu'")

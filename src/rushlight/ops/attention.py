@@ -184,7 +184,8 @@ def _attention_check(
 ) -> None:
     where = "scaled_dot_product_attention"
     _check_dtypes(where, q, k, v, mask)
-    cells, first = (q.shape[-2], k.shape[-2]), lead(where, q, k, v)
+    first = lead(where, q, k, v)
+    cells = q.shape[-2], k.shape[-2]
     _check_spread(where, "factors of dropout", factor, (*first, *cells))
     if mask is not None or keep is not None:  # the scores are those of q and k alone
         scores = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), *cells)
