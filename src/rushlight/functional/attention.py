@@ -78,8 +78,9 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _repeated(query, key, value)
     q, k = query._array, key._array
+    width = q.shape[-1] if q.ndim else 1
     options: dict[str, Any] = {"causal": is_causal}
-    options["scale"] = 1.0 / sqrt(q.shape[-1] or 1) if scale is None and q.ndim else scale
+    options["scale"] = 1.0 / sqrt(width or 1) if scale is None else float(scale)
     mask, options["keep"] = _mask_of(attn_mask, query)
     if dropout_p:
         shape = (*ops.lead(_SDPA, q, k, value._array), q.shape[-2], k.shape[-2])

@@ -36,8 +36,8 @@ def _function(activation: Activation) -> Callable[[Tensor], Tensor]:
 class _Layer(Module):
     """What a layer of the encoder and one of the decoder have in common.
 
-    blocks: how many residual blocks it has, each with a LayerNorm and a Dropout; its attentions
-    are their `names`, the last block is linear2(dropout(activation(linear1(x)))).
+    A block for each attention of `names`, and one of linear2(dropout(activation(linear1(x)))); each
+    stands beside a shortcut and has a LayerNorm and a Dropout, numbered from 1.
     """
 
     names: tuple[str, ...]
