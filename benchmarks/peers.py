@@ -105,6 +105,7 @@ def _exported(torch: Any, made: Workload, what: str, threads: int) -> Callable[[
     runtime = importlib.import_module("onnxruntime")
     x = made.batch if what == "batch" else made.one
     file = io.BytesIO()
+    torch.backends.mha.set_fastpath_enabled(False)  # ONNX has no such op
     torch.onnx.export(made.model.eval(), (x,), file, input_names=["x"], dynamo=False)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -132,6 +133,33 @@ def jax_net(workload: str, threads: int) -> dict[str, Callable[[], Any]]:
         for m in layers
     ]
     x = jnp.asarray(rng.random((size, *shape), np.float32))
+
+    def dropped(h: Any, share: float, key: Any) -> Any:
+        if key is None:
+            return h
+        return jnp.where(jax.random.bernoulli(key, 1 - share, h.shape), h / (1 - share), 0)
+
+    def norm_rows(h: Any, p: Any, name: str) -> Any:
+        h = h - h.mean(-1, keepdims=True)
+        h = h * jax.lax.rsqrt((h * h).mean(-1, keepdims=True) + 1e-5)
+        return h * p[f"{name}.weight"] + p[f"{name}.bias"]
+
+    def encode(h: Any, p: Any, m: Any, key: Any) -> Any:
+        """A TransformerEncoderLayer, the batch first, norms behind, with ReLU."""
+        keys = [None] * 4 if key is None else jax.random.split(key, 4)
+        heads, share = m.self_attn.num_heads, m.dropout.p
+
+        def linear(h: Any, name: str) -> Any:
+            return h @ p[f"{name}weight"].T + p[f"{name}bias"]
+
+        apart = linear(h, "self_attn.in_proj_").reshape(*h.shape[:2], 3, heads, -1)
+        q, k, v = jnp.moveaxis(apart, (2, 3), (0, 2))  # (N, H, L, E)
+        scores = q @ k.swapaxes(-1, -2) * q.shape[-1] ** -0.5
+        seen = dropped(jax.nn.softmax(scores), share, keys[0]) @ v
+        y = linear(seen.swapaxes(1, 2).reshape(h.shape), "self_attn.out_proj.")
+        h = norm_rows(h + dropped(y, share, keys[1]), p, "norm1")
+        y = dropped(jnp.maximum(linear(h, "linear1."), 0), share, keys[2])
+        return norm_rows(h + dropped(linear(y, "linear2."), share, keys[3]), p, "norm2")
 
     def normalize(h: Any, p: Any, k: Any, train: bool) -> tuple[Any, Any]:
         axes = (0, *range(2, h.ndim))
@@ -168,9 +196,9 @@ def jax_net(workload: str, threads: int) -> dict[str, Callable[[], Any]]:
             elif name == "Flatten":
                 h = h.reshape(h.shape[0], -1)
             elif name == "Dropout":
-                if train:
-                    keep = jax.random.bernoulli(jax.random.fold_in(key, i), 1 - m.p, h.shape)
-                    h = jnp.where(keep, h / (1 - m.p), 0)
+                h = dropped(h, m.p, jax.random.fold_in(key, i) if train else None)
+            elif name == "TransformerEncoderLayer":
+                h = encode(h, p, m, jax.random.fold_in(key, i) if train else None)
             else:
                 raise NotImplementedError(name)
             after.append(k)

@@ -1,7 +1,7 @@
 """The nets that Rushlight is measured on, written once for both libraries.
 
 `build(name, torch)` takes the library itself, torch or rushlight, so that both run the same lines.
-Besides the five nets there are families of small ones for the sweep: `width=256`, `batch=64`,
+Besides these nets there are families of small ones for the sweep: `width=256`, `batch=64`,
 `image=32`, `channels=16`. `cost(name, rushlight)` counts their work by formula.
 """
 
@@ -70,16 +70,24 @@ def _vgg(nn: Any) -> Any:
     )
 
 
+def _transformer(nn: Any) -> Any:
+    def block() -> Any:
+        return nn.TransformerEncoderLayer(64, 4, 128, dropout=0.1, batch_first=True)
+
+    return nn.Sequential(block(), block(), nn.Flatten(), nn.Linear(32 * 64, 10))
+
+
 Row = tuple[Callable[[Any], Any], int, tuple[int, ...], str]
 
-# name: (model, batch size, input shape, kind of target). An LSTM and a small Transformer belong
-# here as soon as rushlight.nn has their layers; `cost` then needs their formulas too.
+# name: (model, batch size, input shape, kind of target). An LSTM belongs here as soon as
+# rushlight.nn has its layer; `cost` then needs its formula too.
 _TABLE: dict[str, Row] = {
     "small-mlp": (_small_mlp, 64, (8,), "two numbers"),
     "large-mlp": (_large_mlp, 256, (784,), "class"),
     "cnn": (_cnn, 64, (1, 28, 28), "class"),
     "autoencoder": (_autoencoder, 64, (1, 28, 28), "input"),
     "vgg": (_vgg, 64, (3, 32, 32), "class"),
+    "transformer": (_transformer, 32, (32, 64), "class"),
 }
 NAMES = tuple(_TABLE)
 
@@ -110,15 +118,31 @@ def net(name: str) -> Row:
     return _TABLE[name] if name in _TABLE else _swept(name)
 
 
+def _products(layer: Any, x: Any, y: Any) -> list[tuple[float, int, int]]:
+    """Return FLOPs, numbers read and numbers written of each product of a layer, forward."""
+    kind = type(layer).__name__
+    if kind in ("Linear", "Conv2d"):
+        weight = layer.weight.shape
+        return [(2.0 * prod(weight) * prod(y.shape) / weight[0], prod(x.shape), prod(y.shape))]
+    if kind != "TransformerEncoderLayer":
+        return []
+    n, length, width = x.shape
+    rows, hidden = n * length, layer.linear1.out_features
+    attention = (4.0 * rows * length * width, rows * 3 * width, rows * width)
+    pairs = (width, 3 * width), (width, width), (width, hidden), (hidden, width)
+    return [*((2.0 * rows * i * o, rows * i, rows * o) for i, o in pairs), attention]
+
+
 def cost(name: str, rushlight: Any, what: str) -> tuple[float, float]:
     """Return the FLOPs and the bytes of float32 that a call must move at least, by formula.
 
     A product of a layer counts two FLOPs for each weight and output cell that meet; inference does
-    it once, training three times (but for the input gradient of the first layer). Everything else
-    is counted as if it were fused into the products: inference reads their inputs and weights and
-    writes their outputs; training reads the inputs twice, writes their gradients, writes the
-    outputs and reads their gradients twice, and moves ten numbers for each parameter: read forward
-    and backward, gradient written, four read and three written by Adam.
+    it once, training three times (but for the input gradient of the first layer). The two products
+    of attention count as one that reads q, k and v. Everything else is counted as if it were fused
+    into the products: inference reads their inputs and weights and writes their outputs; training
+    reads the inputs twice, writes their gradients, writes the outputs and reads their gradients
+    twice, and moves ten numbers for each parameter: read forward and backward, gradient written,
+    four read and three written by Adam.
     """
     make, size, shape, _ = net(name)
     x = rushlight.zeros(1 if what == "one" else size, *shape)
@@ -127,16 +151,13 @@ def cost(name: str, rushlight: Any, what: str) -> tuple[float, float]:
     first = True
     for layer in model:
         y = layer(x)
-        kind = type(layer).__name__
-        if kind in ("Linear", "Conv2d"):
-            weight = layer.weight.shape
-            product = 2.0 * prod(weight) * prod(y.shape) / weight[0]
+        for product, read, written in _products(layer, x, y):
             if what == "step":
                 flops += product * (2 if first else 3)
-                moved += prod(x.shape) * (2 if first else 3) + prod(y.shape) * 3
+                moved += read * (2 if first else 3) + written * 3
             else:
                 flops += product
-                moved += prod(x.shape) + prod(y.shape)
+                moved += read + written
             first = False
         x = y
     parameters = sum(prod(p.shape) for p in model.parameters())

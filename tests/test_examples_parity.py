@@ -6,6 +6,7 @@ import pytest
 from tests.examples_parity import run, same_curve
 
 NAMES = [
+    "transformer",
     "unet",
 ]
 

@@ -200,6 +200,7 @@ from rushlight.functional.embedding import embedding_bag as embedding_bag
 from rushlight.functional.likelihood_loss import ctc_loss as ctc_loss
 from rushlight.functional.likelihood_loss import kl_div as kl_div
 from rushlight.functional.likelihood_loss import poisson_nll_loss as poisson_nll_loss
+from rushlight.functional.linear import bilinear as bilinear
 from rushlight.functional.linalg import cholesky_inverse as cholesky_inverse
 from rushlight.functional.linalg import cross as cross
 from rushlight.functional.linalg import det as det

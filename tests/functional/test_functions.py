@@ -322,6 +322,7 @@ case("repeat_interleave", lambda t, x: (t.repeat_interleave(x, 2), x.repeat_inte
 case("repeat_interleave", lambda t, x, n: t.repeat_interleave(x, n[:, 0], dim=0), X, N)
 case("clone", lambda t, x: (t.clone(x), x.clone()), X)
 
+case("getitem", lambda t, x: (x[None], x.sum()[None]), X)
 case("getitem", lambda t, x: (x[1], x[..., 0], x[:, 1:3], x[None, ::2], x[-1, -1]), X)
 case("getitem", lambda t, x: (x[None], x[()], x[...]), X)
 case("getitem", lambda t, x: (x[[0, 2]], x[[True, False, True]], x[x > 0], x[t.tensor([1, 1])]), X)

@@ -102,6 +102,10 @@ SAMPLES: dict[str, list[Sample]] = {
         flipped(WHOLE, 1),
         flipped(np.array(1.5)),
     ],
+    "split": [
+        Sample((X,), {"dim": 1, "sizes": (1, 2)}, lambda torch, x: x.split([1, 2], 1)),
+        Sample((X,), {"dim": 0, "sizes": (1, 0, 1)}, lambda torch, x: x.split([1, 0, 1])),
+    ],
     "cat": [
         joined(0, X, X[:1], X[:0]),
         joined(1, X, normal(2, 1, 4)),

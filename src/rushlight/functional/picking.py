@@ -76,7 +76,7 @@ def index_parts(index: Any) -> tuple[Any, Any]:
     In two steps because NumPy counts an int beside arrays as an array and torch does not: the dims
     of the arrays stand elsewhere in the result.
     """
-    plain = _plain(index)
+    plain = _plain((None,) if index is None else index)
     if not isinstance(plain, tuple):
         if isinstance(plain, np.ndarray):
             return None, plain

@@ -327,15 +327,14 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
         sections = [builtins.min(step, size - i) for i in range(0, size, step or 1)] or [0]
     else:
         sections = list(split_size_or_sections)
-        if builtins.sum(sections) != size:
+        if builtins.sum(sections) != size or builtins.min(sections, default=0) < 0:
             raise RuntimeError(
                 explain("split", got=f"sections {sections}", expected=f"sizes that sum to {size}")
             )
-    parts, start = [], 0
-    for length in sections:
-        parts.append(narrow(tensor, at, start, length))
-        start += length
-    return tuple(parts)
+    if len(sections) == 1:
+        return (narrow(tensor, at, 0, size),)
+    parts: Any = apply(sh.split, (tensor,), {"dim": at, "sizes": tuple(sections)})
+    return parts
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

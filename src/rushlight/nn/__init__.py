@@ -24,11 +24,22 @@ from rushlight.nn.adaptive import (
     AdaptiveLogSoftmaxWithLoss,
     LinearCrossEntropyLoss,
     LinearCrossEntropyOptions,
+from rushlight.nn.attention import MultiheadAttention
+from rushlight.nn.container import (
+    ModuleDict,
+    ModuleList,
+    ParameterDict,
+    ParameterList,
+    Sequential,
 )
 from rushlight.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.distance import CosineSimilarity, PairwiseDistance
+from rushlight.nn.distance import (
+    CosineSimilarity,
+    PairwiseDistance,
+)
 from rushlight.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -38,6 +49,10 @@ from rushlight.nn.dropout import (
     FeatureAlphaDropout,
 )
 from rushlight.nn.embedding import Embedding, EmbeddingBag
+from rushlight.nn.embedding import (
+    Embedding,
+    EmbeddingBag,
+)
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.groupnorm import CrossMapLRN2d, GroupNorm, LocalResponseNorm
 from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
@@ -60,6 +75,11 @@ from rushlight.nn.lazy_conv import (
 )
 from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from rushlight.nn.linear import Bilinear, Identity, Linear
+from rushlight.nn.linear import (
+    Bilinear,
+    Identity,
+    Linear,
+)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -138,6 +158,13 @@ from rushlight.nn.pooling import (
     MaxPool3d,
 )
 from rushlight.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
+from rushlight.nn.shuffle import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+)
+from rushlight.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from rushlight.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from rushlight.nn.unpooling import (
     FractionalMaxPool2d,
     FractionalMaxPool3d,
@@ -251,6 +278,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "NLLLoss2d",
     "PReLU",
@@ -288,6 +316,11 @@ __all__ = [
     "Threshold",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "UninitializedBuffer",
     "UninitializedParameter",

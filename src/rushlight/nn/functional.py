@@ -38,6 +38,10 @@ from rushlight.functional.activation import (
     threshold,
     threshold_,
 )
+from rushlight.functional.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from rushlight.functional.conv import (
     conv1d,
     conv2d,
@@ -48,6 +52,12 @@ from rushlight.functional.conv import (
     conv_transpose3d,
 )
 from rushlight.functional.distance import cosine_similarity, normalize, pairwise_distance, pdist
+from rushlight.functional.distance import (
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+    pdist,
+)
 from rushlight.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -65,6 +75,14 @@ from rushlight.functional.likelihood_loss import (
 )
 from rushlight.functional.linear import bilinear, linear
 from rushlight.functional.linear_loss import linear_cross_entropy
+from rushlight.functional.embedding import (
+    embedding,
+    embedding_bag,
+)
+from rushlight.functional.linear import (
+    bilinear,
+    linear,
+)
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -221,6 +239,7 @@ __all__ = [
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "multi_head_attention_forward",
     "native_channel_shuffle",
     "nll_loss",
     "normalize",
@@ -238,6 +257,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",

@@ -149,6 +149,22 @@ def _cat_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence
 cat = define("cat", _cat_forward, _cat_backward, casts="promote")
 
 
+def _split_forward(x: Any, dim: int, sizes: tuple[int, ...]) -> Result:
+    before, ends = (slice(None),) * dim, tuple(accumulate(sizes))
+    starts = (0, *ends[:-1])
+    parts = [x[(*before, slice(a, b))] for a, b in zip(starts, ends, strict=True)]
+    return tuple(parts), Saved((None,), constants=(dim, tuple([y.shape for y in parts]), x.dtype))
+
+
+def _split_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    dim, shapes, dtype = saved.constants
+    pairs = zip(grads, shapes, strict=True)
+    return (cat(*[np.zeros(s, dtype) if g is None else g for g, s in pairs], dim=dim),)
+
+
+split = define("split", _split_forward, _split_backward, view=True, fresh=True)
+
+
 # ---- padding: how many cells before and behind, per dimension; negative cuts
 
 _NUMPY_MODE = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
