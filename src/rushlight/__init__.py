@@ -210,7 +210,6 @@ from rushlight.functional.linalg import matrix_exp as matrix_exp
 from rushlight.functional.linalg import matrix_power as matrix_power
 from rushlight.functional.linalg import pinverse as pinverse
 from rushlight.functional.linalg import slogdet as slogdet
-from rushlight.functional.linear import bilinear as bilinear
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )

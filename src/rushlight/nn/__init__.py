@@ -24,22 +24,12 @@ from rushlight.nn.adaptive import (
     AdaptiveLogSoftmaxWithLoss,
     LinearCrossEntropyLoss,
     LinearCrossEntropyOptions,
-from rushlight.nn.attention import MultiheadAttention
-from rushlight.nn.container import (
-    ModuleDict,
-    ModuleList,
-    ParameterDict,
-    ParameterList,
-    Sequential,
 )
+from rushlight.nn.attention import MultiheadAttention
 from rushlight.nn.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.distance import CosineSimilarity, PairwiseDistance
-from rushlight.nn.distance import (
-    CosineSimilarity,
-    PairwiseDistance,
-)
 from rushlight.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -49,10 +39,6 @@ from rushlight.nn.dropout import (
     FeatureAlphaDropout,
 )
 from rushlight.nn.embedding import Embedding, EmbeddingBag
-from rushlight.nn.embedding import (
-    Embedding,
-    EmbeddingBag,
-)
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.groupnorm import CrossMapLRN2d, GroupNorm, LocalResponseNorm
 from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
@@ -75,11 +61,6 @@ from rushlight.nn.lazy_conv import (
 )
 from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from rushlight.nn.linear import Bilinear, Identity, Linear
-from rushlight.nn.linear import (
-    Bilinear,
-    Identity,
-    Linear,
-)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -158,11 +139,6 @@ from rushlight.nn.pooling import (
     MaxPool3d,
 )
 from rushlight.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
-from rushlight.nn.shuffle import (
-    ChannelShuffle,
-    PixelShuffle,
-    PixelUnshuffle,
-)
 from rushlight.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from rushlight.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from rushlight.nn.unpooling import (
@@ -314,13 +290,13 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
     "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "UninitializedBuffer",
     "UninitializedParameter",

@@ -52,12 +52,6 @@ from rushlight.functional.conv import (
     conv_transpose3d,
 )
 from rushlight.functional.distance import cosine_similarity, normalize, pairwise_distance, pdist
-from rushlight.functional.distance import (
-    cosine_similarity,
-    normalize,
-    pairwise_distance,
-    pdist,
-)
 from rushlight.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -75,14 +69,6 @@ from rushlight.functional.likelihood_loss import (
 )
 from rushlight.functional.linear import bilinear, linear
 from rushlight.functional.linear_loss import linear_cross_entropy
-from rushlight.functional.embedding import (
-    embedding,
-    embedding_bag,
-)
-from rushlight.functional.linear import (
-    bilinear,
-    linear,
-)
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -236,10 +222,10 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
-    "multi_head_attention_forward",
     "native_channel_shuffle",
     "nll_loss",
     "normalize",
