@@ -8,6 +8,9 @@ from rushlight.functional.conv import *
 from rushlight.functional.creation import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
+from rushlight.functional.folding import *
+from rushlight.functional.grid import *
+from rushlight.functional.interpolation import *
 from rushlight.functional.linear import *
 from rushlight.functional.loss import *
 from rushlight.functional.normalization import *

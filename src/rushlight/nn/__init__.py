@@ -24,6 +24,7 @@ from rushlight.nn.container import (
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from rushlight.nn.flatten import Flatten, Unflatten
+from rushlight.nn.fold import Fold, Unfold
 from rushlight.nn.linear import Identity, Linear
 from rushlight.nn.loss import (
     BCELoss,
@@ -52,6 +53,7 @@ from rushlight.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from rushlight.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "ELU",
@@ -80,6 +82,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Flatten",
+    "Fold",
     "HuberLoss",
     "Identity",
     "L1Loss",
@@ -109,6 +112,10 @@ __all__ = [
     "Softplus",
     "Tanh",
     "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "functional",
     "init",
     "utils",

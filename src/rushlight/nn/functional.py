@@ -15,6 +15,14 @@ from rushlight.functional.activation import (
 )
 from rushlight.functional.conv import conv1d, conv2d, conv3d
 from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
+from rushlight.functional.folding import fold, unfold
+from rushlight.functional.grid import affine_grid, grid_sample
+from rushlight.functional.interpolation import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from rushlight.functional.linear import linear
 from rushlight.functional.loss import (
     binary_cross_entropy,
@@ -51,6 +59,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -66,8 +75,11 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "fold",
     "gelu",
+    "grid_sample",
     "huber_loss",
+    "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -89,4 +101,8 @@ __all__ = [
     "softmax",
     "softplus",
     "tanh",
+    "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
