@@ -162,7 +162,8 @@ def fold(
 def windows_of(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Return windows of one dim as a view: (..., S, ...) -> (..., O, ..., size).
 
-    O = floor((S - size) / step) + 1. The method `Tensor.unfold`; windows that overlap cannot be written to.
+    The method `Tensor.unfold`, O = floor((S - size) / step) + 1. Windows that overlap cannot be
+    written to.
 
     Args:
         dimension: the dim that is cut.
