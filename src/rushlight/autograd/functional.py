@@ -185,11 +185,13 @@ def jacobian(
     with enable_grad():
         several, xs = _leaves("jacobian", inputs, create_graph)
         many, ys = _outputs("jacobian", func(*xs), strict)
-        rows = tuple(_given(_rows(y, xs, create_graph, strict), several, create_graph) for y in ys)
+        rows = tuple(
+            _given(jacobian_rows(y, xs, create_graph, strict), several, create_graph) for y in ys
+        )
     return rows if many else rows[0]
 
 
-def _rows(y: Any, xs: Tensors, create_graph: bool, strict: bool) -> Tensors:
+def jacobian_rows(y: Any, xs: Tensors, create_graph: bool, strict: bool) -> Tensors:
     """Return the Jacobians of one output by each input."""
     shape, count = y._array.shape, y._array.size
     rows: list[list[Any]] = [[] for _ in xs]
