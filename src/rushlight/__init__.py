@@ -31,6 +31,23 @@ from rushlight.tensor import Tensor as Tensor
 from rushlight.tensor import device as device
 from rushlight.functional.activation import log_softmax as log_softmax
 from rushlight.functional.activation import softmax as softmax
+from rushlight.functional.arranging import adjoint as adjoint
+from rushlight.functional.arranging import atleast_3d as atleast_3d
+from rushlight.functional.arranging import block_diag as block_diag
+from rushlight.functional.arranging import cartesian_prod as cartesian_prod
+from rushlight.functional.arranging import column_stack as column_stack
+from rushlight.functional.arranging import combinations as combinations
+from rushlight.functional.arranging import diagflat as diagflat
+from rushlight.functional.arranging import dsplit as dsplit
+from rushlight.functional.arranging import hsplit as hsplit
+from rushlight.functional.arranging import kron as kron
+from rushlight.functional.arranging import msort as msort
+from rushlight.functional.arranging import rot90 as rot90
+from rushlight.functional.arranging import row_stack as row_stack
+from rushlight.functional.arranging import split_with_sizes as split_with_sizes
+from rushlight.functional.arranging import tensor_split as tensor_split
+from rushlight.functional.arranging import unravel_index as unravel_index
+from rushlight.functional.arranging import vsplit as vsplit
 from rushlight.functional.comparison import allclose as allclose
 from rushlight.functional.comparison import bitwise_and as bitwise_and
 from rushlight.functional.comparison import bitwise_not as bitwise_not
@@ -96,6 +113,14 @@ from rushlight.functional.creation import scalar_tensor as scalar_tensor
 from rushlight.functional.creation import tensor as tensor
 from rushlight.functional.creation import zeros as zeros
 from rushlight.functional.creation import zeros_like as zeros_like
+from rushlight.functional.cumulative import cummax as cummax
+from rushlight.functional.cumulative import cummin as cummin
+from rushlight.functional.cumulative import cumprod as cumprod
+from rushlight.functional.cumulative import cumulative_trapezoid as cumulative_trapezoid
+from rushlight.functional.cumulative import gradient as gradient
+from rushlight.functional.cumulative import logcumsumexp as logcumsumexp
+from rushlight.functional.cumulative import trapezoid as trapezoid
+from rushlight.functional.cumulative import trapz as trapz
 from rushlight.functional.dropout import dropout as dropout
 from rushlight.functional.elementwise import abs as abs
 from rushlight.functional.elementwise import acos as acos
@@ -149,6 +174,15 @@ from rushlight.functional.elementwise import tanh as tanh
 from rushlight.functional.elementwise import trunc as trunc
 from rushlight.functional.elementwise import where as where
 from rushlight.functional.elementwise import xlogy as xlogy
+from rushlight.functional.linalg import cholesky_inverse as cholesky_inverse
+from rushlight.functional.linalg import cross as cross
+from rushlight.functional.linalg import det as det
+from rushlight.functional.linalg import inverse as inverse
+from rushlight.functional.linalg import logdet as logdet
+from rushlight.functional.linalg import matrix_exp as matrix_exp
+from rushlight.functional.linalg import matrix_power as matrix_power
+from rushlight.functional.linalg import pinverse as pinverse
+from rushlight.functional.linalg import slogdet as slogdet
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
@@ -181,8 +215,10 @@ from rushlight.functional.pooling import avg_pool1d as avg_pool1d
 from rushlight.functional.pooling import max_pool1d as max_pool1d
 from rushlight.functional.pooling import max_pool2d as max_pool2d
 from rushlight.functional.pooling import max_pool3d as max_pool3d
+from rushlight.functional.products import addbmm as addbmm
 from rushlight.functional.products import addmm as addmm
 from rushlight.functional.products import addmv as addmv
+from rushlight.functional.products import addr as addr
 from rushlight.functional.products import baddbmm as baddbmm
 from rushlight.functional.products import bmm as bmm
 from rushlight.functional.products import dot as dot
@@ -226,6 +262,49 @@ from rushlight.functional.reduction import topk as topk
 from rushlight.functional.reduction import unique as unique
 from rushlight.functional.reduction import var as var
 from rushlight.functional.reduction import var_mean as var_mean
+from rushlight.functional.scattering import diagonal_scatter as diagonal_scatter
+from rushlight.functional.scattering import index_copy as index_copy
+from rushlight.functional.scattering import index_put as index_put
+from rushlight.functional.scattering import index_reduce as index_reduce
+from rushlight.functional.scattering import masked_scatter as masked_scatter
+from rushlight.functional.scattering import put as put
+from rushlight.functional.scattering import scatter_reduce as scatter_reduce
+from rushlight.functional.scattering import select_scatter as select_scatter
+from rushlight.functional.scattering import slice_scatter as slice_scatter
+from rushlight.functional.second_names import arccos as arccos
+from rushlight.functional.second_names import arccosh as arccosh
+from rushlight.functional.second_names import arcsin as arcsin
+from rushlight.functional.second_names import arcsinh as arcsinh
+from rushlight.functional.second_names import arctan as arctan
+from rushlight.functional.second_names import arctan2 as arctan2
+from rushlight.functional.second_names import arctanh as arctanh
+from rushlight.functional.second_names import bitwise_left_shift as bitwise_left_shift
+from rushlight.functional.second_names import bitwise_right_shift as bitwise_right_shift
+from rushlight.functional.second_names import copysign as copysign
+from rushlight.functional.second_names import deg2rad as deg2rad
+from rushlight.functional.second_names import fix as fix
+from rushlight.functional.second_names import float_power as float_power
+from rushlight.functional.second_names import fmax as fmax
+from rushlight.functional.second_names import fmin as fmin
+from rushlight.functional.second_names import frexp as frexp
+from rushlight.functional.second_names import gcd as gcd
+from rushlight.functional.second_names import ger as ger
+from rushlight.functional.second_names import greater as greater
+from rushlight.functional.second_names import greater_equal as greater_equal
+from rushlight.functional.second_names import heaviside as heaviside
+from rushlight.functional.second_names import isneginf as isneginf
+from rushlight.functional.second_names import isposinf as isposinf
+from rushlight.functional.second_names import isreal as isreal
+from rushlight.functional.second_names import lcm as lcm
+from rushlight.functional.second_names import ldexp as ldexp
+from rushlight.functional.second_names import less as less
+from rushlight.functional.second_names import less_equal as less_equal
+from rushlight.functional.second_names import nextafter as nextafter
+from rushlight.functional.second_names import not_equal as not_equal
+from rushlight.functional.second_names import positive as positive
+from rushlight.functional.second_names import rad2deg as rad2deg
+from rushlight.functional.second_names import sgn as sgn
+from rushlight.functional.second_names import signbit as signbit
 from rushlight.functional.shaping import atleast_1d as atleast_1d
 from rushlight.functional.shaping import atleast_2d as atleast_2d
 from rushlight.functional.shaping import broadcast_shapes as broadcast_shapes
@@ -263,6 +342,29 @@ from rushlight.functional.shaping import unbind as unbind
 from rushlight.functional.shaping import unflatten as unflatten
 from rushlight.functional.shaping import unsqueeze as unsqueeze
 from rushlight.functional.shaping import vstack as vstack
+from rushlight.functional.special import digamma as digamma
+from rushlight.functional.special import erfinv as erfinv
+from rushlight.functional.special import i0 as i0
+from rushlight.functional.special import igamma as igamma
+from rushlight.functional.special import igammac as igammac
+from rushlight.functional.special import lgamma as lgamma
+from rushlight.functional.special import logaddexp2 as logaddexp2
+from rushlight.functional.special import mvlgamma as mvlgamma
+from rushlight.functional.special import polygamma as polygamma
+from rushlight.functional.special import sinc as sinc
+from rushlight.functional.statistics import binomial as binomial
+from rushlight.functional.statistics import bucketize as bucketize
+from rushlight.functional.statistics import corrcoef as corrcoef
+from rushlight.functional.statistics import cov as cov
+from rushlight.functional.statistics import histc as histc
+from rushlight.functional.statistics import histogram as histogram
+from rushlight.functional.statistics import mode as mode
+from rushlight.functional.statistics import nanmedian as nanmedian
+from rushlight.functional.statistics import nanquantile as nanquantile
+from rushlight.functional.statistics import poisson as poisson
+from rushlight.functional.statistics import renorm as renorm
+from rushlight.functional.statistics import searchsorted as searchsorted
+from rushlight.functional.statistics import unique_consecutive as unique_consecutive
 from rushlight.memory import configure as _configure_malloc
 from rushlight import autograd as autograd
 from rushlight.autograd import enable_grad as enable_grad
@@ -292,7 +394,9 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "func", "io", "nn", "optim", "train", "utils"})
+_LAZY = frozenset(
+    {"check", "data", "func", "io", "linalg", "nn", "optim", "special", "train", "utils"}
+)
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

@@ -49,6 +49,10 @@ for _name in (
 ):
     case(_name, lambda t, x, n=_name: getattr(t, n)(x), P)
     case(_name, lambda t, x, n=_name: getattr(x, n)(), P)
+case("addr", lambda t, x, a, b: t.addr(x, a, b, beta=2, alpha=0.5), X, X[:, 0], V)
+case("addr", lambda t, x, a, b: x.addr(a, b), X, X[:, 0], V)
+case("addbmm", lambda t, x, a, b: t.addbmm(x, a, b, alpha=3), X.T @ X, CUBE.mT, CUBE)
+case("addbmm", lambda t, x, a, b: x.addbmm(a, b, beta=0.5), X.T @ X, CUBE.mT, CUBE)
 case("acosh", lambda t, x: t.acosh(x + 1), P)
 case("acosh", lambda t, x: (x + 1).acosh(), P)
 case("round", lambda t, x: t.round(x, decimals=2), X)

@@ -2,15 +2,18 @@
 # ruff: noqa: F403
 
 from rushlight.functional.activation import *
+from rushlight.functional.arranging import *
 from rushlight.functional.comparison import *
 from rushlight.functional.composed import *
 from rushlight.functional.conv import *
 from rushlight.functional.creation import *
+from rushlight.functional.cumulative import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
 from rushlight.functional.folding import *
 from rushlight.functional.grid import *
 from rushlight.functional.interpolation import *
+from rushlight.functional.linalg import *
 from rushlight.functional.linear import *
 from rushlight.functional.loss import *
 from rushlight.functional.normalization import *
@@ -19,4 +22,8 @@ from rushlight.functional.picking import *
 from rushlight.functional.pooling import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
+from rushlight.functional.scattering import *
+from rushlight.functional.second_names import *
 from rushlight.functional.shaping import *
+from rushlight.functional.special import *
+from rushlight.functional.statistics import *
