@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import channels_from_last, channels_to_last, is_channels_last
+from rushlight.arrays import channels_to_last, is_channels_last, like_layout
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.ops.contract import Saved, define
 
@@ -21,6 +22,8 @@ __all__ = ["Taps", "resample"]
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 Maps: TypeAlias = "tuple[Taps | None, ...]"
+
+BLOCK_BYTES = 1 << 19  # of the larger of input and output, resampled at a time
 
 
 class Term(NamedTuple):
@@ -139,17 +142,32 @@ def _check(x: Any, maps: Maps) -> None:
 
 def _resample_forward(x: Any, maps: Maps) -> Result:
     """(N, C, *S) -> (N, C, *O), in the memory order of x; None leaves a dim as it is"""
-    last = is_channels_last(x)
-    y = channels_to_last(x) if last else x
-    y = y.astype(np.float32) if x.dtype == np.float16 else y
-    first = 1 if last else 2
+    saved = Saved((None,), constants=maps)
     work = [(m.size_out / m.size_in, -i, m) for i, m in enumerate(maps) if m is not None]
-    for _, i, taps in sorted(work, key=lambda item: item[:2]):  # what makes it smaller comes first
-        y = _along(y, taps, first - i)
-    y = y.astype(x.dtype) if y.dtype != x.dtype else y
     if not work:
-        return (x.copy(order="K"),), Saved((None,), constants=maps)
-    return (channels_from_last(y) if last else y,), Saved((None,), constants=maps)
+        return (x.copy(order="K"),), saved
+    work.sort(key=lambda item: item[:2])  # what makes it smaller comes first
+    size = [n if m is None else m.size_out for n, m in zip(x.shape[2:], maps, strict=True)]
+    y = like_layout((*x.shape[:2], *size), x)
+    if is_channels_last(x):
+        source, target = channels_to_last(x), channels_to_last(y)  # (N, *S, C)
+    else:
+        source, target = _planes(x), _planes(y)  # (N * C, *S)
+    if x.dtype == np.float16:
+        source = source.astype(np.float32)
+    largest = max(prod(source.shape[1:]), prod(target.shape[1:])) * source.itemsize
+    step = max(1, BLOCK_BYTES // max(largest, 1))
+    for n in range(0, len(source), step):  # blocks that stay in the cache through all dims
+        part = source[n : n + step]
+        for _, i, taps in work:
+            part = _along(part, taps, 1 - i)
+        target[n : n + step] = part
+    return (y,), saved
+
+
+def _planes(x: Any) -> Any:
+    """(N, C, *S) -> (N * C, *S)"""
+    return x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
 
 def _resample_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
