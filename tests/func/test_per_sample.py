@@ -213,6 +213,9 @@ def test_uses_without_a_rule_are_named(use: Any, match: str) -> None:
 
 def test_other_errors() -> None:
     layer = nn.Linear(4, 4)
+    for input in (1.0, rl.tensor(1.0), ()):
+        with pytest.raises(TypeError, match=r"expected a Tensor \(N, \*\) first"):
+            per_sample_grad(layer, _loss)(input, rl.ones(3, 4))
     with pytest.raises(RuntimeError, match=r"a loss of shape \(\) for 3 samples.*reduction"):
         per_sample_grad(layer, nn.MSELoss())(rl.ones(3, 4), rl.ones(3, 4))
     with pytest.raises(RuntimeError, match=r"\(6, 4\) out of the op 'linear'.*the 3 samples"):

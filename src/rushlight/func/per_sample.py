@@ -81,7 +81,7 @@ def per_sample_grad(
     def gradients(input: Any, *targets: Any) -> dict[str, Tensor]:
         _check_layers(model)
         args = input if isinstance(input, tuple) else (input,)
-        n = next(x for x in args if isinstance(x, TensorBase))._array.shape[0]
+        n = _samples(args)
         with enable_grad(), _one_by_one(model):
             losses = loss_fn(model(*args), *targets)
         shape = losses.shape if isinstance(losses, TensorBase) else type(losses).__name__
@@ -102,6 +102,15 @@ def per_sample_grad(
         }
 
     return gradients
+
+
+def _samples(args: tuple[Any, ...]) -> int:
+    """Return how many samples the first tensor holds."""
+    found = [x._array.shape for x in args if isinstance(x, TensorBase)]
+    if not found or not found[0]:
+        got = f"inputs of shapes {found}"
+        raise TypeError(explain("per_sample_grad", got=got, expected="a Tensor (N, *) first"))
+    return found[0][0]
 
 
 # ---- layers
