@@ -38,7 +38,7 @@ def _kinked() -> list[Any]:
             (name, i, sample)
             for name, op in OPS.items()
             if op.smooth
-            for i, sample in enumerate(SAMPLES[name])
+            for i, sample in enumerate(SAMPLES.get(name, ()))
             if not sample.smooth and differentiable(op, sample)
         ]
 
