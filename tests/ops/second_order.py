@@ -14,10 +14,11 @@ HEAD = """# Second derivatives
 
 Made by `python -m tests.ops.second_order`; a test fails when it is not current. Do not edit.
 
-Every op can be differentiated twice (`create_graph=True`): its backward is made of ops, or states
-the same formula in ops beside the fast one. `gradgradcheck` holds that against differences of the
-first gradient on every sample of every op but those below. There the gradient by the cotangent
-still is exact, and tested: a first gradient is linear in it.
+Ops can be differentiated twice (`create_graph=True`), unless the table says "not implemented": the
+backward of each is made of ops, or states the same formula in ops beside the fast one.
+`gradgradcheck` holds that against differences of the first gradient on every sample of every op but
+those below. There the gradient by the cotangent still is exact, and tested: a first gradient is
+linear in it.
 """
 
 KINKS = (
