@@ -415,6 +415,7 @@ from rushlight.autograd import set_grad_enabled as set_grad_enabled
 if TYPE_CHECKING:
     from rushlight import check as check
     from rushlight import data as data
+    from rushlight import func as func
     from rushlight import io as io
     from rushlight import nn as nn
     from rushlight import optim as optim
@@ -431,7 +432,9 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "io", "linalg", "nn", "optim", "special", "train", "utils"})
+_LAZY = frozenset(
+    {"check", "data", "func", "io", "linalg", "nn", "optim", "special", "train", "utils"}
+)
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

@@ -61,6 +61,8 @@ from rushlight.nn.lazy_conv import (
 )
 from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from rushlight.nn.linear import Bilinear, Identity, Linear
+from rushlight.nn.fold import Fold, Unfold
+from rushlight.nn.linear import Identity, Linear
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -148,6 +150,7 @@ from rushlight.nn.unpooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from rushlight.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -208,6 +211,7 @@ __all__ = [
     "Hardswish",
     "Hardtanh",
     "HingeEmbeddingLoss",
+    "Fold",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -303,6 +307,10 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "functional",
     "init",
     "utils",

@@ -69,6 +69,17 @@ from rushlight.functional.likelihood_loss import (
 )
 from rushlight.functional.linear import bilinear, linear
 from rushlight.functional.linear_loss import linear_cross_entropy
+from rushlight.functional.conv import conv1d, conv2d, conv3d
+from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
+from rushlight.functional.folding import fold, unfold
+from rushlight.functional.grid import affine_grid, grid_sample
+from rushlight.functional.interpolation import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
+from rushlight.functional.linear import linear
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -150,6 +161,7 @@ __all__ = [
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
     "alpha_dropout",
+    "affine_grid",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -198,6 +210,11 @@ __all__ = [
     "huber_loss",
     "instance_norm",
     "kl_div",
+    "fold",
+    "gelu",
+    "grid_sample",
+    "huber_loss",
+    "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -261,4 +278,8 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

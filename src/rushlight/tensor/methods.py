@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rushlight import functional as F
+from rushlight.functional.folding import windows_of
 from rushlight.tape import TensorBase
 
 __all__ = ["Methods"]
@@ -268,6 +269,7 @@ class Methods(TensorBase):
     trunc = F.trunc
     unbind = F.unbind
     unflatten = F.unflatten
+    unfold = windows_of
     unique = F.unique
     unique_consecutive = F.unique_consecutive
     unsqueeze = F.unsqueeze
