@@ -13,10 +13,10 @@ from rushlight.functional.distance import *
 from rushlight.functional.dropout import *
 from rushlight.functional.elementwise import *
 from rushlight.functional.embedding import *
-from rushlight.functional.likelihood_loss import *
 from rushlight.functional.folding import *
 from rushlight.functional.grid import *
 from rushlight.functional.interpolation import *
+from rushlight.functional.likelihood_loss import *
 from rushlight.functional.linalg import *
 from rushlight.functional.linear import *
 from rushlight.functional.linear_loss import *

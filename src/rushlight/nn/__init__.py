@@ -40,6 +40,7 @@ from rushlight.nn.dropout import (
 )
 from rushlight.nn.embedding import Embedding, EmbeddingBag
 from rushlight.nn.flatten import Flatten, Unflatten
+from rushlight.nn.fold import Fold, Unfold
 from rushlight.nn.groupnorm import CrossMapLRN2d, GroupNorm, LocalResponseNorm
 from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rushlight.nn.lazy import (
@@ -61,8 +62,6 @@ from rushlight.nn.lazy_conv import (
 )
 from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from rushlight.nn.linear import Bilinear, Identity, Linear
-from rushlight.nn.fold import Fold, Unfold
-from rushlight.nn.linear import Identity, Linear
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -202,6 +201,7 @@ __all__ = [
     "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
     "GaussianNLLLoss",
@@ -211,7 +211,6 @@ __all__ = [
     "Hardswish",
     "Hardtanh",
     "HingeEmbeddingLoss",
-    "Fold",
     "HuberLoss",
     "Identity",
     "InstanceNorm1d",
@@ -302,15 +301,15 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
     "UninitializedBuffer",
     "UninitializedParameter",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "ZeroPad3d",
-    "Unfold",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "functional",
     "init",
     "utils",

@@ -61,16 +61,6 @@ from rushlight.functional.dropout import (
     feature_alpha_dropout,
 )
 from rushlight.functional.embedding import embedding, embedding_bag
-from rushlight.functional.likelihood_loss import (
-    ctc_loss,
-    gaussian_nll_loss,
-    kl_div,
-    poisson_nll_loss,
-)
-from rushlight.functional.linear import bilinear, linear
-from rushlight.functional.linear_loss import linear_cross_entropy
-from rushlight.functional.conv import conv1d, conv2d, conv3d
-from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
 from rushlight.functional.folding import fold, unfold
 from rushlight.functional.grid import affine_grid, grid_sample
 from rushlight.functional.interpolation import (
@@ -79,7 +69,14 @@ from rushlight.functional.interpolation import (
     upsample_bilinear,
     upsample_nearest,
 )
-from rushlight.functional.linear import linear
+from rushlight.functional.likelihood_loss import (
+    ctc_loss,
+    gaussian_nll_loss,
+    kl_div,
+    poisson_nll_loss,
+)
+from rushlight.functional.linear import bilinear, linear
+from rushlight.functional.linear_loss import linear_cross_entropy
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -160,8 +157,8 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
-    "alpha_dropout",
     "affine_grid",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -192,6 +189,7 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
+    "fold",
     "fractional_max_pool2d",
     "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",
@@ -199,6 +197,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
@@ -209,12 +208,8 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
-    "kl_div",
-    "fold",
-    "gelu",
-    "grid_sample",
-    "huber_loss",
     "interpolate",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
