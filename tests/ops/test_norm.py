@@ -82,6 +82,14 @@ def _layer(x, shape, *, eps=EPS, **parameters):
     )
 
 
+def _rms(x, shape, *, eps=EPS, weight=True):
+    def call(torch, x, w):
+        return torch.nn.functional.rms_norm(x, shape, w, eps)
+
+    w, _ = _parameters(*shape, weight=weight)
+    return Sample((x, w), {"normalized_shape": shape, "eps": eps}, call)
+
+
 def _inputs():
     return [
         normal(6, 4) * 2 + 1,
@@ -150,6 +158,16 @@ SAMPLES = {
         _layer(normal(0, 5), (5,)),
         _layer(normal(0, 2, 3), (2, 3)),
     ],
+    "rms_norm": [
+        _rms(normal(6, 5) * 2 + 1, (5,)),
+        _rms(normal(5), (5,)),
+        _rms(normal(2, 3, 4), (3, 4)),
+        _rms(_last(normal(2, 3, 4, 2)), (3, 4, 2)),
+        _rms(normal(4, 6).T, (4,)),
+        _rms(normal(6, 5), (5,), weight=False),
+        _rms(normal(2, 3, 4), (3, 4), eps=0.3, weight=False),
+        _rms(normal(0, 2, 3), (2, 3)),
+    ],
 }
 
 _X, _W, _B = normal(4, 3), np.ones(3), np.zeros(3)
@@ -197,6 +215,14 @@ ERRORS = {
         Error((integers(4, 3, high=9), None, None), _LAYER, DtypeError, r"int64.*\.float\(\)"),
     ],
 }
+
+ERRORS["rms_norm"] = [
+    Error((normal(3, 4), _W), _LAYER, ShapeError, r"rms_norm: got input \(3, 4\)"),
+    Error((normal(3), None), {**_LAYER, "normalized_shape": ()}, ShapeError, r"\(3,\)"),
+    Error((_X, np.ones(1)), _LAYER, ShapeError, r"weight \(1,\), expected \(3,\)"),
+    Error((_X, _W.astype(np.float32)), _LAYER, DtypeError, "one floating dtype"),
+    Error((integers(4, 3, high=9), None), _LAYER, DtypeError, r"int64.*\.float\(\)"),
+]
 
 
 # ---- what samples cannot say
