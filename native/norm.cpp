@@ -491,9 +491,11 @@ void layer(Index m, Index c, double eps, bool centred, const T* x, const T* w, c
                 });
             }
             for (Index i = first; i < end; i++) {
-                double shift = centred ? about[i - first][0] * part : 0;
-                double var = (about[i - first][1] - about[i - first][0] * shift) * part;
-                mean[i] = (T)(mean[i] + shift);
+                double shift = about[i - first][0] * part, var = about[i - first][1] * part;
+                if (centred) {
+                    var -= shift * shift;
+                    mean[i] = (T)(mean[i] + shift);
+                }
                 rstd[i] = (T)(1 / std::sqrt(var + eps));
             }
             for (Index i = first; i < end; i++) {

@@ -202,7 +202,7 @@ def group_norm_grad(
 ) -> Grads:
     """Return the gradients by x, w and b of `group_norm_forward`, those that are needed."""
     if not _takes(g):
-        return reference.group_norm_grad(g, cache, w, needs)  # type: ignore[arg-type]
+        return reference.group_norm_grad(g, cache, w, needs)
     samples, last, *statistics = cache
     c = g.shape[1]
     dx, dw, db = _wanted(samples.shape, c, g.dtype, needs)
