@@ -42,12 +42,16 @@ def test_p_zero_one_and_evaluation() -> None:
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.1, float("nan")])
-@pytest.mark.parametrize("kind", ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d"])
+@pytest.mark.parametrize(
+    "kind",
+    ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"],
+)
 def test_p_outside_zero_and_one_is_an_error(kind: str, p: float) -> None:
     with pytest.raises(ValueError, match="expected 0 <= p <= 1"):
         getattr(nn, kind)(p)
+    name = kind.lower().replace("alphadropout", "alpha_dropout").replace("featurea", "feature_a")
     with pytest.raises(ValueError, match="expected 0 <= p <= 1"):
-        getattr(F, kind.lower())(rl.ones(1, 1, 1, 1), p)
+        getattr(F, name)(rl.ones(1, 1, 1, 1), p)
 
 
 def test_integers_are_an_error() -> None:
@@ -138,3 +142,61 @@ def test_second_order() -> None:
     (g,) = rl.autograd.grad(y.sum(), x, create_graph=True)
     (h,) = rl.autograd.grad(g.sum(), x)
     assert np.allclose(h.numpy(), 6 * x.detach().numpy() * keep)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_alpha_dropout_keeps_mean_and_variance_and_has_torchs_two_values(p: float) -> None:
+    torch = pytest.importorskip("torch")
+    rl.manual_seed(0)
+    torch.manual_seed(0)
+    n = 200_000
+    y = nn.AlphaDropout(p)(rl.randn(n)).numpy()
+    assert abs(y.mean()) < 0.02 and abs(y.var() - 1) < 0.03
+    ours = F.alpha_dropout(rl.full((n,), 0.7, dtype=rl.float64), p, True).numpy()
+    theirs = torch.nn.functional.alpha_dropout(
+        torch.full((1000,), 0.7, dtype=torch.float64), p, True
+    )
+    assert np.allclose(np.unique(ours), np.unique(theirs.numpy()), rtol=1e-12)
+    dropped = (ours == ours.min()).mean()
+    assert abs(dropped - p) < 5 * (p * (1 - p) / n) ** 0.5
+
+
+def test_alpha_dropout_in_evaluation_at_0_and_1_and_of_integers() -> None:
+    x = rl.tensor([1.0, float("inf")])
+    assert nn.AlphaDropout().eval()(x) is x and nn.AlphaDropout(0.0)(x) is x
+    assert F.alpha_dropout(x, 0.5) is x
+    assert np.isnan(nn.AlphaDropout(1.0)(x).numpy()).tolist() == [False, True]
+    assert nn.AlphaDropout(1.0)(x)[0] == 0
+    with pytest.raises(TypeError, match="floating"):
+        F.alpha_dropout(rl.ones(3, dtype=rl.int64), training=True)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 6), (2, 5, 3, 3)])
+def test_feature_alpha_dropout_drops_whole_channels(shape: tuple[int, ...]) -> None:
+    rl.manual_seed(0)
+    values = set()
+    for _ in range(10):
+        y = nn.FeatureAlphaDropout(0.5)(rl.ones(*shape)).numpy().reshape(*shape[:2], -1)
+        assert (y == y[..., :1]).all()
+        values.update(y.ravel().tolist())
+    assert len(values) == 2
+    with pytest.raises(ValueError, match=r"expected \(N, C, \*\)"):
+        nn.FeatureAlphaDropout()(rl.ones(3))
+
+
+def test_the_gradient_of_alpha_dropout_is_its_scale() -> None:
+    rl.manual_seed(0)
+    x = rl.tensor(np.linspace(0.5, 2.0, 50), requires_grad=True)
+    y = F.alpha_dropout(x * x, 0.4, True)
+    (g,) = rl.autograd.grad(y.sum(), x, create_graph=True)
+    (h,) = rl.autograd.grad(g.sum(), x)
+    scale = ((1.7580993408473766**2 * 0.4 + 1) * 0.6) ** -0.5
+    assert set(np.round(h.numpy(), 12)) == {0.0, round(2 * scale, 12)}
+
+
+def test_alpha_dropout_keeps_the_layout_and_dtype() -> None:
+    array = channels_last_empty((2, 8, 6, 6), np.ones(1, np.float32))
+    array[:] = 1.0
+    for layer in (nn.AlphaDropout(), nn.FeatureAlphaDropout()):
+        y = layer(rl.from_numpy(array))
+        assert is_channels_last(y._array) and y.dtype == rl.float32

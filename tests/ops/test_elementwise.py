@@ -77,37 +77,8 @@ SAMPLES |= {
 SAMPLES["round"].append(
     Sample((np.array([-1.5, -0.5, 0.5, 1.5, 2.5]),), {}, function("round"), gradient=False)
 )
-REALS = np.array([-1000.0, -1.0, 0.0, 1.0, 1000.0])
 SAMPLES["logsigmoid"] = unary(neural("logsigmoid"), REAL, whole=WHOLE * 1.0)
 SAMPLES["relu"] = unary(neural("relu"), REAL, smooth=False)
-SAMPLES["silu"] = unary(neural("silu"), REAL, edge=REALS, whole=WHOLE * 1.0)
-SAMPLES["gelu"] = unary(neural("gelu"), REAL, edge=REALS, whole=WHOLE * 1.0)
-SAMPLES["gelu_tanh"] = unary(
-    neural("gelu", approximate="tanh"), REAL, edge=REALS, whole=WHOLE * 1.0
-)
-
-
-def with_options(name: str, *choices: dict[str, float]) -> list[Sample]:
-    return [
-        Sample((x,), options, neural(name, **options), **traits)
-        for options in choices
-        for x, traits in (
-            (REAL * 3, {}),
-            (normal(2, 3, 2, 2), {}),
-            (np.array(0.7), {}),
-            (REALS, {"gradient": False}),
-            (np.array([np.nan, -np.inf, np.inf]), {"gradient": False}),
-        )
-    ]
-
-
-SAMPLES["softplus"] = with_options(
-    "softplus", {"beta": 1.0, "threshold": 20.0}, {"beta": 2.5, "threshold": 1.0}
-)
-SAMPLES["elu"] = with_options("elu", {"alpha": 1.0}, {"alpha": 0.3})
-SAMPLES["leaky_relu"] = with_options(
-    "leaky_relu", {"negative_slope": 0.01}, {"negative_slope": -0.5}, {"negative_slope": 0.0}
-)
 
 
 def clamped(low: float | None, high: float | None) -> Any:

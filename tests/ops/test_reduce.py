@@ -219,3 +219,32 @@ def test_long_sums_of_float16() -> None:
     for f, expected in ((reduce.var, 9), (reduce.std, 3)):
         found = f(wide, dims=(0,), keepdim=False, correction=0)
         assert found == expected and found.dtype == np.float16
+
+
+# ---- p-norm: as torch's norm, but for the ties of the largest
+
+
+def normed(x: Any, p: float, dims: tuple[int, ...], keepdim: bool = False, **traits: Any) -> Sample:
+    return Sample(
+        (x,),
+        {"dims": dims, "keepdim": keepdim, "p": p},
+        lambda torch, x: torch.linalg.vector_norm(x, p, dims, keepdim),
+        **traits,
+    )
+
+
+HOLES = np.array([[0.0, 0.0, 0.0], [0.0, 3.0, -4.0], [1.0, np.inf, 0.0]])
+SAMPLES["norm_p"] = [
+    *[normed(normal(3, 4), p, (1,)) for p in (2.0, 3.0, 1.5, 0.5, -1.5)],
+    *[normed(normal(3, 4), p, (0,), True, smooth=False) for p in (1.0, np.inf, -np.inf)],
+    normed(normal(3, 4), 0.0, (1,), gradient=False),
+    *[normed(normal(2, 3, 4, 2), p, (1, 3)) for p in (2.0, 2.5)],
+    *[normed(normal(2, 3), p, (0, 1)) for p in (2.0, 2.5)],
+    *[normed(HOLES[:2], p, (1,), gradient=False) for p in (0.5, 1.0, 1.5, 2.0, 3.0)],
+    *[
+        Sample((HOLES,), {"dims": (1,), "keepdim": False, "p": p}, None, gradient=False)
+        for p in (1, 3)
+    ],
+    normed(normal(3, 0), 3.0, (1,)),
+    normed(np.array(-1.5), 3.0, (), smooth=False),
+]

@@ -1,20 +1,30 @@
-"""Dropout of elements and of channels."""
+"""Dropout of elements and of channels, to 0 or to where SELU saturates."""
 
 from __future__ import annotations
 
 import warnings
-from math import prod
+from collections.abc import Callable
+from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from rushlight.errors import ShapeError, explain
 from rushlight.ops import dropout as ops
 from rushlight.random import default_generator
-from rushlight.tape import apply
+from rushlight.tape import apply, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["dropout", "dropout1d", "dropout2d", "dropout3d"]
+__all__ = [
+    "alpha_dropout",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
+]
 
 
 def check_probability(p: float) -> None:
@@ -62,9 +72,13 @@ def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:
     check_probability(p)
     if not training or p == 0.0 or not input._array.size:
         return input
-    n, c, *rest = input._array.shape
-    factor = _draw((n, c, *(1 for _ in rest)), p, input._array.dtype)
-    return apply(ops.dropout, (input,), {"factor": factor})
+    return apply(ops.dropout, (input,), _draw_channels(input._array, p))
+
+
+def _draw_channels(like: Any, p: float) -> dict[str, Any]:
+    """Draw the option of the op dropout: a factor for each channel of (N, C, *)."""
+    n, c, *rest = like.shape
+    return {"factor": _draw((n, c, *(1 for _ in rest)), p, like.dtype)}
 
 
 def dropout1d(
@@ -105,6 +119,48 @@ def dropout3d(
     if input.ndim != 5:
         return _of_channels(input.unsqueeze(0), p, training).squeeze(0)
     return _of_channels(input, p, training)
+
+
+_SATURATED = -1.7580993408473766  # what SELU goes to
+
+
+def _alpha(input: Tensor, p: float, draw: Callable[[Any, float], dict[str, Any]]) -> Tensor:
+    """Put what is drawn to the value where SELU saturates, then restore mean and variance."""
+    kept = draw(input._array, p)["factor"] != 0
+    dtype = input._array.dtype
+    scale = 1.0 / sqrt((_SATURATED**2 * p + 1.0) * (1.0 - p)) if p < 1.0 else 0.0
+    y = apply(ops.dropout, (input,), {"factor": (kept * scale).astype(dtype)})
+    low, high = _SATURATED * scale * (1.0 - p), -_SATURATED * scale * p
+    return y + wrap(np.where(kept, high, low).astype(dtype))
+
+
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Set elements to -1.7581 at probability p, then scale and shift: mean 0 and variance 1 stay.
+
+    Args:
+        p: float, the probability of being dropped; default 0.5.
+        training: bool; False returns the input. Default False.
+        inplace: accepted; a new tensor is made all the same.
+
+    Source: https://arxiv.org/abs/1706.02515
+    """
+    check_probability(p)
+    if not training or p == 0.0 or not input._array.size:
+        return input
+    return _alpha(input, p, draw_factor)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Do `alpha_dropout` with whole channels of (N, C, *)."""
+    check_probability(p)
+    if not training or p == 0.0 or not input._array.size:
+        return input
+    _need_two("feature_alpha_dropout", input)
+    return _alpha(input, p, _draw_channels)
 
 
 def _need_two(where: str, input: Tensor) -> None:

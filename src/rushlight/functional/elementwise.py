@@ -236,8 +236,8 @@ def sigmoid(input: Tensor) -> Tensor:
     return apply(ew.sigmoid, (input,), {})
 
 
-def relu(input: Tensor) -> Tensor:
-    """Return max(x, 0), with gradient 0 at 0, elementwise."""
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return max(x, 0), with gradient 0 at 0, elementwise; in a new tensor whatever `inplace`."""
     return apply(ew.relu, (input,), {})
 
 

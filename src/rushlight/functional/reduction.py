@@ -312,7 +312,7 @@ def norm(
         return sum(sign(size), dim, keepdim)
     if p in (float("inf"), float("-inf")):
         return (amax if p > 0 else amin)(size, dim, keepdim)
-    return sum(size**p, dim, keepdim) ** (1.0 / p)
+    return _reduce(reduce.norm_p, input, dim, keepdim, p=float(p))
 
 
 def sort(

@@ -1,88 +1,49 @@
-"""Activation layers."""
+"""Activation layers of smooth functions, softmax among them."""
 
 from __future__ import annotations
 
 import warnings
 
 from rushlight import functional as F
+from rushlight.errors import ShapeError, explain
 from rushlight.nn.module import Steady
 from rushlight.tensor import Tensor
 
 __all__ = [
+    "CELU",
     "ELU",
     "GELU",
-    "LeakyReLU",
+    "GLU",
+    "SELU",
     "LogSigmoid",
     "LogSoftmax",
-    "ReLU",
+    "Mish",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmax2d",
+    "Softmin",
     "Softplus",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
 ]
 
 
-def _inplace(inplace: bool, *before: str) -> str:
+def in_place(inplace: bool, *before: str) -> str:
+    """Return the text of a repr that ends in inplace=True where that was asked for."""
     return ", ".join([*before, "inplace=True"] if inplace else before)
 
 
-class ReLU(Steady):
-    """y = max(x, 0).
-
-    Args:
-        inplace: accepted; a new tensor is made all the same.
-
-    Shape:
-        (*) -> (*)
-
-    Example:
-        >>> import rushlight as rl
-        >>> rl.nn.ReLU()(rl.tensor([-1.0, 2.0]))
-        tensor([0., 2.])
-
-    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
-    """
+class Inplace(Steady):
+    """Holds the argument that torch's layers have and that changes nothing here."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input)
-
     def extra_repr(self) -> str:
-        return _inplace(self.inplace)
-
-
-class LeakyReLU(Steady):
-    """y = x above 0 and negative_slope * x below.
-
-    Args:
-        negative_slope: float, default 0.01.
-        inplace: accepted; a new tensor is made all the same.
-
-    Shape:
-        (*) -> (*)
-
-    Example:
-        >>> import rushlight as rl
-        >>> rl.nn.LeakyReLU(0.5)(rl.tensor([-1.0, 2.0]))
-        tensor([-0.5000,  2.0000])
-
-    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
-    """
-
-    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-        self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        return _inplace(self.inplace, f"negative_slope={self.negative_slope}")
+        return in_place(self.inplace)
 
 
 class ELU(Steady):
@@ -113,7 +74,63 @@ class ELU(Steady):
         return F.elu(input, self.alpha)
 
     def extra_repr(self) -> str:
-        return _inplace(self.inplace, f"alpha={self.alpha}")
+        return in_place(self.inplace, f"alpha={self.alpha}")
+
+
+class CELU(Steady):
+    """y = x above 0 and alpha * (e^(x / alpha) - 1) below.
+
+    Args:
+        alpha: float != 0, default 1.
+        inplace: accepted; a new tensor is made all the same.
+
+    Shape:
+        (*) -> (*)
+
+    Raises:
+        RuntimeError: in forward, if alpha is 0.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.CELU()(rl.tensor([0.0, 2.0]))
+        tensor([0., 2.])
+
+    Source: https://arxiv.org/abs/1704.07483,
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.CELU.html
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.celu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        return in_place(self.inplace, f"alpha={self.alpha}")
+
+
+class SELU(Inplace):
+    """y = 1.0507 x above 0 and 1.7581 (e^x - 1) below.
+
+    Args:
+        inplace: accepted; a new tensor is made all the same.
+
+    Shape:
+        (*) -> (*)
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.SELU()(rl.tensor([0.0, 2.0]))
+        tensor([0.0000, 2.1014])
+
+    Source: https://arxiv.org/abs/1706.02515,
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.SELU.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.selu(input)
 
 
 class Softplus(Steady):
@@ -176,7 +193,7 @@ class GELU(Steady):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Steady):
+class SiLU(Inplace):
     """y = x / (1 + e^-x).
 
     Args:
@@ -193,15 +210,62 @@ class SiLU(Steady):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.SiLU.html
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input)
 
+
+class Mish(Inplace):
+    """y = x * tanh(ln(1 + e^x)).
+
+    Args:
+        inplace: accepted; a new tensor is made all the same.
+
+    Shape:
+        (*) -> (*)
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.Mish()(rl.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.8651])
+
+    Source: https://arxiv.org/abs/1908.08681,
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.Mish.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.mish(input)
+
+
+class GLU(Steady):
+    """y = a * sigmoid(b), a and b the halves of one dim.
+
+    Args:
+        dim: int, the dim to halve; default -1.
+
+    Shape:
+        (*, 2 n, *) -> (*, n, *)
+
+    Raises:
+        RuntimeError: in forward, if the size of `dim` is odd.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.GLU()(rl.tensor([3.0, 0.0]))
+        tensor([1.5000])
+
+    Source: https://arxiv.org/abs/1612.08083,
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.GLU.html
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
+
     def extra_repr(self) -> str:
-        return _inplace(self.inplace)
+        return f"dim={self.dim}"
 
 
 class Sigmoid(Steady):
@@ -256,6 +320,42 @@ class Tanh(Steady):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
+
+
+class Tanhshrink(Steady):
+    """y = x - tanh(x).
+
+    Shape:
+        (*) -> (*)
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.Tanhshrink()(rl.tensor([0.0, 1.0]))
+        tensor([0.0000, 0.2384])
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanhshrink.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.tanhshrink(input)
+
+
+class Softsign(Steady):
+    """y = x / (1 + |x|).
+
+    Shape:
+        (*) -> (*)
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.Softsign()(rl.tensor([-1.0, 3.0]))
+        tensor([-0.5000,  0.7500])
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softsign.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softsign(input)
 
 
 class _Softmax(Steady):
@@ -320,3 +420,49 @@ class LogSoftmax(_Softmax):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self._dim(input))
+
+
+class Softmin(_Softmax):
+    """y = e^-x / sum(e^-x) along `dim`.
+
+    Args:
+        dim: int; default None: 0 for 0, 1 or 3 dims of the input, else 1, with a warning.
+
+    Shape:
+        (*) -> (*)
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.Softmin(dim=0)(rl.tensor([1000.0, 1000.0]))
+        tensor([0.5000, 0.5000])
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmin.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmin(input, self._dim(input))
+
+
+class Softmax2d(Steady):
+    """y = e^x / sum(e^x) over the channels of an image.
+
+    Shape:
+        (N, C, H, W) -> (N, C, H, W), or (C, H, W) -> (C, H, W)
+
+    Raises:
+        ValueError: in forward, if the input has neither 3 nor 4 dims.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.Softmax2d()(rl.zeros(4, 1, 2))[:, 0].tolist()
+        [[0.25, 0.25], [0.25, 0.25], [0.25, 0.25], [0.25, 0.25]]
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Softmax2d.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ShapeError(
+                explain("Softmax2d", got=f"input {input.shape}", expected="(N, C, H, W), (C, H, W)")
+            )
+        return F.softmax(input, -3)

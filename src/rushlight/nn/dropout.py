@@ -6,17 +6,26 @@ from functools import partial
 from typing import Any
 
 from rushlight.functional.dropout import (
+    alpha_dropout,
     check_probability,
     draw_factor,
     dropout,
     dropout1d,
     dropout2d,
     dropout3d,
+    feature_alpha_dropout,
 )
 from rushlight.nn.module import Module, Relinked
 from rushlight.tensor import Tensor
 
-__all__ = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d"]
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+]
 
 
 class _Dropout(Module):
@@ -137,3 +146,59 @@ class Dropout3d(_Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         return dropout3d(input, self.p, self.training)
+
+
+class AlphaDropout(_Dropout):
+    """y = a x + b in training, or a s + b at probability p for each element; else y = x.
+
+    s = -1.7581 is where SELU saturates; a and b keep mean 0 and variance 1.
+
+    Args:
+        p: float in [0, 1], the probability of being dropped; default 0.5.
+        inplace: accepted; a new tensor is made all the same.
+
+    Shape:
+        (*) -> (*)
+
+    Raises:
+        ValueError: if p is not in [0, 1].
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.AlphaDropout(0.5).eval()(rl.ones(2))
+        tensor([1., 1.])
+
+    Source: https://arxiv.org/abs/1706.02515,
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return alpha_dropout(input, self.p, self.training)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """y = a x + b in training, or a s + b at probability p for each channel; else y = x.
+
+    s = -1.7581 is where SELU saturates; a and b keep mean 0 and variance 1.
+
+    Args:
+        p: float in [0, 1], the probability of being dropped; default 0.5.
+        inplace: accepted; a new tensor is made all the same.
+
+    Shape:
+        (N, C, *) -> (N, C, *)
+
+    Raises:
+        ValueError: if p is not in [0, 1].
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.FeatureAlphaDropout(0.5).eval()(rl.ones(1, 2))
+        tensor([[1., 1.]])
+
+    Source: https://arxiv.org/abs/1706.02515,
+        https://docs.pytorch.org/docs/stable/generated/torch.nn.FeatureAlphaDropout.html
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return feature_alpha_dropout(input, self.p, self.training)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
+from rushlight.errors import explain
 from rushlight.functional.creation import empty
-from rushlight.functional.linear import linear
+from rushlight.functional.linear import bilinear, linear
 from rushlight.nn import init
-from rushlight.nn.module import Steady
+from rushlight.nn.module import Module, Steady
 from rushlight.nn.parameter import Parameter
 from rushlight.tensor import Tensor
 
-__all__ = ["Identity", "Linear"]
+__all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Steady):
@@ -104,4 +105,79 @@ class Linear(Steady):
         return (
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
+        )
+
+
+class Bilinear(Module):
+    """y_o = x1^T W_o x2 + b_o over the last dims.
+
+    Args:
+        in1_features: int > 0, size of the last dim of the first input.
+        in2_features: int, size of the last dim of the second input.
+        out_features: int, size of the last dim of the output.
+        bias: bool, whether to add b; default True.
+        device: 'cpu' or None.
+        dtype: of the parameters; default the default dtype (float32).
+
+    Shape:
+        (*, in1_features), (*, in2_features) -> (*, out_features)
+
+    Attributes:
+        weight: (out_features, in1_features, in2_features), uniform on ±1 / sqrt(in1_features).
+        bias: (out_features), uniform on ±1 / sqrt(in1_features); or None.
+
+    Raises:
+        ValueError: if in1_features is not > 0.
+        RuntimeError: in forward, if shapes do not fit or the dtypes differ.
+
+    Example:
+        >>> import rushlight as rl
+        >>> layer = rl.nn.Bilinear(20, 30, 40)
+        >>> layer(rl.zeros(128, 20), rl.zeros(128, 30)).shape
+        (128, 40)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Bilinear.html
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            got = f"in1_features={in1_features}"
+            raise ValueError(explain("Bilinear", got=got, expected="an int > 0"))
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        shape = (out_features, in1_features, in2_features)
+        self.weight = Parameter(empty(*shape, device=device, dtype=dtype))
+        if bias:
+            self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the initial weight and bias again."""
+        bound = 1 / sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
         )

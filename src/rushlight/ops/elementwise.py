@@ -72,7 +72,7 @@ def binary(
         try:
             y = f(a, b)
         except ValueError:
-            raise _misfit(name, a, b) from None
+            raise misfit(name, a, b) from None
         return (y,), Saved((a if keep_a else None, b if keep_b else None), (y,) if keep_y else ())
 
     def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
@@ -85,7 +85,7 @@ def binary(
     return define(name, forward, backward, casts=casts, **traits)
 
 
-def _misfit(name: str, *arrays: Any) -> Exception:
+def misfit(name: str, *arrays: Any) -> Exception:
     """Return the error of arrays that do not broadcast."""
     shapes = " and ".join(str(np.shape(x)) for x in arrays)
     return ShapeError(
@@ -105,7 +105,7 @@ def _where_forward(a: Any, b: Any, condition: Any) -> Result:
     try:
         y = np.where(condition, a, b)
     except ValueError:
-        raise _misfit("where", a, b, condition) from None
+        raise misfit("where", a, b, condition) from None
     return (y,), Saved((None, None), constants=condition)
 
 
@@ -429,78 +429,3 @@ relu = define(
     casts="promote",
     fresh=True,
 )
-silu = unary("silu", lambda x: x * _sigmoid(x), lambda g, x: g * _silu_slope(x))
-
-
-def _silu_slope(x: Any) -> Any:
-    s = sigmoid(x)
-    return s * (x * (1.0 - s) + 1.0)
-
-
-_HALF = math.sqrt(0.5)
-_DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
-_CUBE = 0.044715
-_SCALE = math.sqrt(2.0 / math.pi)
-
-
-def _gelu_slope(x: Any) -> Any:
-    return (erf(x * _HALF) + 1.0) * 0.5 + x * exp(x * x * -0.5) * _DENSITY
-
-
-def _gelu_tanh_slope(x: Any) -> Any:
-    t = tanh((x + x * x * x * _CUBE) * _SCALE)
-    inner = (x * x * (3.0 * _CUBE) + 1.0) * _SCALE
-    return (t + 1.0) * 0.5 + x * (1.0 - t * t) * inner * 0.5
-
-
-gelu = unary("gelu", lambda x: x * 0.5 * (1.0 + _erf(x * _HALF)), lambda g, x: g * _gelu_slope(x))
-gelu_tanh = unary(
-    "gelu_tanh",
-    lambda x: x * 0.5 * (1.0 + np.tanh((x + x * x * x * _CUBE) * _SCALE)),
-    lambda g, x: g * _gelu_tanh_slope(x),
-)
-
-
-def with_slope(name: str, f: Formula, df: Formula) -> Op:
-    """Define y = f(x, **options) with gradient df(g, x, **options)."""
-
-    def forward(x: Any, **options: float) -> Result:
-        return (f(x, **options),), Saved((x,), constants=options)
-
-    def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-        return (df(grads[0], saved.inputs[0], **saved.constants),)
-
-    return define(name, forward, backward, casts="float")
-
-
-def _softplus(x: Any, beta: float, threshold: float) -> Any:
-    z = x * beta
-    soft = (np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))) / beta
-    return np.where(z > threshold, x, soft)
-
-
-def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
-    return where(g, g * sigmoid(x * beta), condition=mask(x * beta > threshold))
-
-
-def _elu(x: Any, alpha: float) -> Any:
-    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
-
-
-def _elu_grad(g: Any, x: Any, alpha: float) -> Any:
-    above = ~mask(x <= 0)
-    below = where(x, 0.0, condition=mask(x < 0))  # at 0 no second derivative, as in torch
-    return where(g, g * exp(below) * alpha, condition=above)
-
-
-def _leaky_relu(x: Any, negative_slope: float) -> Any:
-    return np.where(x > 0, x, x * negative_slope)
-
-
-def _leaky_relu_grad(g: Any, x: Any, negative_slope: float) -> Any:
-    return where(g, g * negative_slope, condition=mask(x > 0))
-
-
-softplus = with_slope("softplus", _softplus, _softplus_grad)
-elu = with_slope("elu", _elu, _elu_grad)
-leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)

@@ -260,3 +260,49 @@ def _norm_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequenc
 
 
 norm = define("norm", _norm_forward, _norm_backward)
+
+
+# ---- p-norm, for any p; the largest elements of an infinite one each get the whole gradient
+
+
+def _norm_p_forward(x: Any, dims: Dims, keepdim: bool, p: float) -> Result:
+    size = np.abs(_wide(x))
+    if p == np.inf:
+        y = np.amax(size, axis=dims, keepdims=keepdim, initial=0.0)
+    elif p == -np.inf:
+        y = np.amin(size, axis=dims, keepdims=keepdim, initial=np.inf)
+    elif p == 0:
+        y = _add(size != 0, dims, size.dtype, keepdims=keepdim)
+    elif p == 1:
+        y = _total(size, axis=dims, keepdims=keepdim)
+    elif p == 2:
+        y = np.sqrt(_total(size * size, axis=dims, keepdims=keepdim))
+    else:
+        y = _total(size**p, axis=dims, keepdims=keepdim) ** (1.0 / p)
+    y = np.asarray(y, x.dtype)
+    return (y,), Saved((x,), (y,), constants=(dims, p))
+
+
+def _norm_p_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x,), (y,), (dims, p) = saved.inputs, saved.outputs, saved.constants
+    return (norm_pull(spread(grads[0], x.shape, dims), x, spread(y, x.shape, dims), p),)
+
+
+def norm_pull(g: Any, x: Any, y: Any, p: float) -> Any:
+    """Return the gradient of x whose p-norm is y; 0 where that is 0. All of one shape."""
+    if p == 0:
+        return ew.where(0.0, g, condition=True)
+    if p == 1:
+        return g * ew.sign(x)
+    if abs(p) == np.inf:
+        return ew.where(g * ew.sign(x), 0.0, condition=ew.mask(ew.abs(x) == y))
+    flat = ew.mask(y == 0)
+    scale = ew.where(1.0, y, condition=flat)  # no second derivative there, rather than nan
+    if p == 2:
+        return ew.where(0.0, g * (x / scale), condition=flat)
+    flat = flat | ew.mask(x == 0)
+    size = ew.where(1.0, ew.abs(x), condition=flat)
+    return ew.where(0.0, g * ew.sign(x) * (size / scale) ** (p - 1.0), condition=flat)
+
+
+norm_p = define("norm_p", _norm_p_forward, _norm_p_backward, casts="float")

@@ -1,0 +1,173 @@
+"""Distances and similarities of rows, and rows of norm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight.arrays import is_float, promote
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.composed import clamp_min
+from rushlight.functional.reduction import norm
+from rushlight.functional.reduction import sum as sum_
+from rushlight.functional.shaping import broadcast_tensors, expand
+from rushlight.ops import distance as ops
+from rushlight.ops import embedding, reduce
+from rushlight.tape import apply, wrap
+
+if TYPE_CHECKING:
+    from rushlight.tensor.tensor import Tensor
+
+__all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance", "pdist"]
+
+_MODES = (
+    "use_mm_for_euclid_dist_if_necessary",
+    "use_mm_for_euclid_dist",
+    "donot_use_mm_for_euclid_dist",
+)
+
+
+def normalize(
+    input: Tensor,
+    p: float = 2.0,
+    dim: int | Sequence[int] = 1,
+    eps: float = 1e-12,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Return x / max(|x|_p, eps), the norm over `dim`.
+
+    Args:
+        p: of the norm; default 2.
+        dim: an int or several; default 1.
+        eps: the least divisor; default 1e-12.
+        out: not supported.
+
+    Raises:
+        NotImplementedError: if `out` is given.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.functional.normalize(rl.tensor([[3.0, 4.0]]))
+        tensor([[0.6000, 0.8000]])
+    """
+    if out is not None:
+        raise NotImplementedError("normalize: out=... is not supported; use out.copy_(...)")
+    return input / clamp_min(norm(input, p, dim, keepdim=True), eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """Return x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, the inputs broadcast.
+
+    Raises:
+        RuntimeError: if neither is floating.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.cosine_similarity(rl.tensor([[3.0, 4.0]]), rl.tensor([[6.0, 8.0]]))
+        tensor([1.])
+    """
+    dtype = promote(x1._array, x2._array)
+    if not is_float(dtype):
+        raise DtypeError(explain("cosine_similarity", got=dtype.name, expected="a floating dtype"))
+    a, b = broadcast_tensors(x1.to(dtype), x2.to(dtype))
+    return sum_(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
+
+
+def _unit(x: Tensor, dim: int, eps: float) -> Tensor:
+    """x / max(|x|, eps); to the gradient the divisor is |x| even where eps is larger, as torch."""
+    size = norm(x, 2, dim, keepdim=True)
+    short = size._array < eps
+    if short.any():
+        size = size + wrap(np.where(short, eps - size._array, 0.0).astype(size._array.dtype))
+    return x / size
+
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """Return |x1 - x2 + eps|_p over the last dim.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.pairwise_distance(rl.zeros(1, 2), rl.tensor([[3.0, 4.0]]), eps=0.0)
+        tensor([5.])
+    """
+    return norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def _check_matrix(where: str, p: float, *tensors: Tensor) -> None:
+    if not p >= 0:
+        raise RuntimeError(explain(where, got=f"p={p}", expected="a number >= 0"))
+    for x in tensors:
+        if not is_float(x._array.dtype) or x._array.dtype != tensors[0]._array.dtype:
+            got = ", ".join(x._array.dtype.name for x in tensors)
+            raise DtypeError(explain(where, got=got, expected="floating, of one dtype"))
+
+
+def cdist(
+    x1: Tensor,
+    x2: Tensor,
+    p: float = 2.0,
+    compute_mode: str = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
+    """Return the p-norm of the difference of each row of x1 from each row of x2.
+
+    Args:
+        x1: (*, P, M).
+        x2: (*, R, M), its leading dims broadcast against those of x1.
+        p: >= 0, inf included; default 2. Where several elements are the largest, for p = inf, each
+            gets the whole gradient.
+        compute_mode: accepted, no effect: differences are always formed, which is exact for near
+            rows; torch may take a product of matrices instead.
+
+    Raises:
+        RuntimeError: for other shapes or dtypes, or p < 0.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.cdist(rl.tensor([[0.0, 0.0], [3.0, 0.0]]), rl.tensor([[3.0, 4.0]]))
+        tensor([[5.],
+                [4.]])
+    """
+    if compute_mode not in _MODES:
+        raise ValueError(explain("cdist", got=f"compute_mode={compute_mode!r}", expected=_MODES))
+    _check_matrix("cdist", p, x1, x2)
+    a, b = x1._array.shape, x2._array.shape
+    if min(len(a), len(b)) < 2 or a[-1] != b[-1]:
+        raise ShapeError(explain("cdist", got=f"{a} and {b}", expected="(*, P, M) and (*, R, M)"))
+    try:
+        lead = np.broadcast_shapes(a[:-2], b[:-2])
+    except ValueError:
+        got = f"{a} and {b}"
+        raise ShapeError(
+            explain("cdist", got=got, expected="leading dims that broadcast")
+        ) from None
+    wide = expand(x1, (*lead, *a[-2:])), expand(x2, (*lead, *b[-2:]))
+    return apply(ops.cdist, wide, {"p": float(p)})
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Return the p-norm of the difference of every two rows: (N, M) -> (N (N - 1) / 2).
+
+    The pairs are (0, 1), (0, 2), ..., (1, 2), ...
+
+    Raises:
+        RuntimeError: for other than a floating matrix, or p < 0.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.pdist(rl.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 0.0]]))
+        tensor([5., 3., 4.])
+    """
+    _check_matrix("pdist", p, input)
+    if input._array.ndim != 2:
+        raise ShapeError(explain("pdist", got=f"input {input._array.shape}", expected="(N, M)"))
+    first, second = np.triu_indices(input._array.shape[0], 1)
+    apart = _rows(input, first) - _rows(input, second)
+    return apply(reduce.norm_p, (apart,), {"dims": (1,), "keepdim": False, "p": float(p)})
+
+
+def _rows(input: Tensor, index: Any) -> Tensor:
+    return apply(embedding.rows_of, (input,), {"index": index})
