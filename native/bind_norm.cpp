@@ -14,6 +14,18 @@ void on_rows(const Dense& x, F&& f) {
     });
 }
 
+// How many groups of c channels n samples have statistics of.
+Index groups_of(Index n, Index size, Index c, Index of) {
+    Index groups = n ? of / n : 0;
+    if (groups < 1) expect(" statistics", of, n);
+    if (c < 1) expect(" channels", c, groups);
+    if (!groups) return 1;  // nothing to do
+    expect(" statistics", of, groups * n);
+    expect(" channels beyond the groups", c % groups, 0);
+    expect(" numbers beyond the channels", size % c, 0);
+    return groups;
+}
+
 }  // namespace
 
 void bind_norm(nb::module_& m) {
@@ -88,24 +100,49 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, some, some, some, none, none, none, none);
+    // x (n, c * s); the statistics (n, groups) say how many groups there are
+    m.def(
+        "group_norm",
+        [](const Dense& x, Index c, bool last, const MaybeDense& w, const MaybeDense& b, double eps,
+           const Out& y, const Out& mean, const Out& var, const Out& rstd) {
+            on_rows(x, [&]<class T>(T, auto& k, Index n, Index size, Index all) {
+                Index of = (Index)mean.size(), groups = groups_of(n, size, c, of);
+                k.group(n, size / c, c, groups, last, eps, data<T>(x, all), data<T>(w, c),
+                        data<T>(b, c), data<T>(y, all), data<T>(mean, of), data<T>(var, of),
+                        data<T>(rstd, of));
+            });
+        },
+        some, some, some, none, none, some, some, some, some, some);
+    m.def(
+        "group_norm_grad",
+        [](const Dense& g, const Dense& x, Index c, bool last, const Dense& mean, const Dense& rstd,
+           const MaybeDense& w, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
+            on_rows(g, [&]<class T>(T, auto& k, Index n, Index size, Index all) {
+                Index of = (Index)mean.size(), groups = groups_of(n, size, c, of);
+                k.group_grad(n, size / c, c, groups, last, data<T>(g, all), data<T>(x, all),
+                             data<T>(mean, of), data<T>(rstd, of), data<T>(w, c), data<T>(dx, all),
+                             data<T>(dw, c), data<T>(db, c));
+            });
+        },
+        some, some, some, some, some, some, none, none, none, none);
     m.def(
         "layer_norm",
-        [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
-           const Out& kept) {
+        [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, bool centred,
+           const Out& y, const Out& kept) {
             on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
-                k.layer(m, c, eps, data<T>(x, n), data<T>(w, c), data<T>(b, c), data<T>(y, n),
+                k.layer(m, c, eps, centred, data<T>(x, n), data<T>(w, c), data<T>(b, c), data<T>(y, n),
                         data<T>(kept, 2 * m));
             });
         },
-        some, none, none, some, some, some);
+        some, none, none, some, some, some, some);
     m.def(
         "layer_norm_grad",
-        [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
+        [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w, bool centred,
            const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
             on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
-                k.layer_grad(m, c, data<T>(g, n), data<T>(x, n), data<T>(kept, 2 * m),
+                k.layer_grad(m, c, centred, data<T>(g, n), data<T>(x, n), data<T>(kept, 2 * m),
                              data<T>(w, c), data<T>(dx, n), data<T>(dw, c), data<T>(db, c));
             });
         },
-        some, some, some, none, none, none, none);
+        some, some, some, none, some, none, none, none);
 }

@@ -23,10 +23,17 @@ struct NormKernels {
                  const T* b, T* y, T* rstd, bool relu);
     void (*eval_grad)(Index m, Index c, const T* g, const T* x, const T* mean, const T* rstd,
                       const T* w, T* dx, T* dw, T* db);
-    // each row by its own statistics; kept (2, m): mean, rstd
-    void (*layer)(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* kept);
-    void (*layer_grad)(Index m, Index c, const T* g, const T* x, const T* kept, const T* w, T* dx,
-                       T* dw, T* db);
+    // each group of channels of each sample by its own statistics; samples are planes (c, s), or
+    // rows (s, c) where the channels come last; mean, var, rstd (n, groups) come out
+    void (*group)(Index n, Index s, Index c, Index groups, bool last, double eps, const T* x,
+                  const T* w, const T* b, T* y, T* mean, T* var, T* rstd);
+    void (*group_grad)(Index n, Index s, Index c, Index groups, bool last, const T* g, const T* x,
+                       const T* mean, const T* rstd, const T* w, T* dx, T* dw, T* db);
+    // each row by its own statistics, the mean taken for 0 unless centred; kept (2, m): mean, rstd
+    void (*layer)(Index m, Index c, double eps, bool centred, const T* x, const T* w, const T* b,
+                  T* y, T* kept);
+    void (*layer_grad)(Index m, Index c, bool centred, const T* g, const T* x, const T* kept,
+                       const T* w, T* dx, T* dw, T* db);
 };
 
 }  // namespace rl

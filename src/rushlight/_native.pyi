@@ -62,8 +62,36 @@ def batch_norm_eval(
 def batch_norm_eval_grad(
     g: Any, x: Any, mean: Any, rstd: Any, w: Any, dx: Any, dw: Any, db: Any, /
 ) -> None: ...
-def layer_norm(x: Any, w: Any, b: Any, eps: float, y: Any, kept: Any, /) -> None: ...
-def layer_norm_grad(g: Any, x: Any, kept: Any, w: Any, dx: Any, dw: Any, db: Any, /) -> None: ...
+def group_norm(
+    x: Any,
+    c: int,
+    last: bool,
+    w: Any,
+    b: Any,
+    eps: float,
+    y: Any,
+    mean: Any,
+    var: Any,
+    rstd: Any,
+    /,
+) -> None: ...
+def group_norm_grad(
+    g: Any,
+    x: Any,
+    c: int,
+    last: bool,
+    mean: Any,
+    rstd: Any,
+    w: Any,
+    dx: Any,
+    dw: Any,
+    db: Any,
+    /,
+) -> None: ...
+def layer_norm(x: Any, w: Any, b: Any, eps: float, centred: bool, y: Any, kept: Any, /) -> None: ...
+def layer_norm_grad(
+    g: Any, x: Any, kept: Any, w: Any, centred: bool, dx: Any, dw: Any, db: Any, /
+) -> None: ...
 def relu(x: Any, y: Any, /) -> None: ...
 def relu_grad(g: Any, y: Any, dx: Any, /) -> None: ...
 def sigmoid(x: Any, y: Any, /) -> None: ...

@@ -17,6 +17,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "column_sum": [],
     "conv_bias_grad": [],
     "follow": [],
+    "group_norm_forward": [],
+    "group_norm_grad": [],
     "layer_norm_forward": [],
     "layer_norm_grad": [],
 }
@@ -87,6 +89,35 @@ def _layer_norm(x: Any, size: int, large: bool = False) -> None:
                 for needs in NEEDS
                 if weight is not None or not needs[1]
             ]
+        plain = Sample((x, size, weight, None, EPS), {"centred": False}, large=large, scale=3.0)
+        if bias is None:
+            SAMPLES["layer_norm_forward"].append(plain)
+            SAMPLES["layer_norm_grad"] += [
+                Sample(
+                    (g, Made("layer_norm_forward", plain), weight, needs),
+                    {"centred": False},
+                    large=large,
+                    scale=steep,
+                )
+                for needs in NEEDS
+                if weight is not None or not needs[1]
+            ]
+
+
+def _group_norm(x: Any, groups: int, large: bool = False) -> None:
+    g, (w, b, *_) = normal(*x.shape, seed=1), _channels(x.shape[1])
+    grouped = x.reshape(x.shape[0] * groups, -1) if x.size else x
+    std = grouped[np.isfinite(grouped).all(1)].std(1) if x.size else np.ones(0)
+    steep = 3 * float((1 / np.sqrt(std**2 + EPS)).max(initial=1))
+    for weight, bias in ((w, b), (w, None), (None, b), (None, None)):
+        forward = Sample((x, groups, weight, bias, EPS), large=large, scale=3.0)
+        SAMPLES["group_norm_forward"].append(forward)
+        if (weight is None) == (bias is None):
+            cache = Made("group_norm_forward", forward)
+            SAMPLES["group_norm_grad"] += [
+                Sample((g, cache, weight, needs), large=large, scale=steep * len(x) ** 0.5)
+                for needs in NEEDS
+            ]
 
 
 def _sums(x: Any, large: bool = False) -> None:
@@ -108,12 +139,20 @@ _layer_norm(normal(3, 5, 7, 2), 14)
 _layer_norm(normal(3, 5, 7, 2), 210)
 _layer_norm(normal(5), 5)
 
+for _groups, _shape in (
+    *((1, (3, 4)), (2, (3, 6)), (2, (2, 6, 5)), (6, (2, 6, 5)), (3, (2, 6, 4, 5)), (1, (1, 3, 70))),
+    *((2, (1, 4, 9, 11)), (5, (2, 35, 3, 3)), (2, (0, 4, 3)), (2, (2, 4, 0)), (4, (3, 8, 2, 3, 2))),
+):
+    _group_norm(normal(*_shape) * 2 + 1, _groups)
+_group_norm(normal(8, 48, 29, 31) + 1, 6, True)
+
 for _value in (np.nan, np.inf, -np.inf):
     for _shape in ((6, 5), (200, 33), (7, 1), (3, 5, 4, 4)):
         _x = normal(*_shape)
         _x[(_shape[0] // 2, -1, *(0 for _ in _shape[2:]))] = _value
         if np.isnan(_value):  # infinite ones make the mean infinite there, NaN here
             _batch_norm(_x)
+            _group_norm(_x, 1)
         _layer_norm(_x, _shape[-1])
         _sums(_x)
 

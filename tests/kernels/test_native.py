@@ -50,6 +50,8 @@ UNFIT = {
     "batch_norm_grad",
     "batch_norm_train",
     "follow",
+    "group_norm_forward",
+    "group_norm_grad",
     "layer_norm_forward",
     "layer_norm_grad",
     "sgd_step",

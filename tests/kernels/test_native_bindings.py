@@ -92,10 +92,21 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
             native.batch_norm_eval_grad,
             [f(M, C), f(M, C), f(C), f(C), f(C), f(M, C), f(C), f(C)],
         ),
-        "layer_norm": (native.layer_norm, [f(M, C), f(C), f(C), 1e-5, f(M, C), f(2, M)]),
+        "group_norm": (
+            native.group_norm,
+            [f(M, 2 * C), C, False, f(C), f(C), 1e-5, f(M, 2 * C), f(M, 1), f(M, 1), f(M, 1)],
+        ),
+        "group_norm_grad": (
+            native.group_norm_grad,
+            [
+                *(f(M, 2 * C), f(M, 2 * C), C, True, f(M, 1), f(M, 1), f(C)),
+                *(f(M, 2 * C), f(C), f(C)),
+            ],
+        ),
+        "layer_norm": (native.layer_norm, [f(M, C), f(C), f(C), 1e-5, True, f(M, C), f(2, M)]),
         "layer_norm_grad": (
             native.layer_norm_grad,
-            [f(M, C), f(M, C), f(2, M), f(C), f(M, C), f(C), f(C)],
+            [f(M, C), f(M, C), f(2, M), f(C), True, f(M, C), f(C), f(C)],
         ),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.ops.sample import Error, Sample, integers, normal
+from tests.ops.sample import Error, Sample, integers, normal, uniform
 
 from rushlight import functional as F
 from rushlight.arrays import is_channels_last
@@ -147,6 +147,40 @@ def _gather(shape, out):
     return Sample((normal(*shape),), {"indices": index}, call)
 
 
+FRACTIONAL = [
+    ((2, 3, 7, 6), 2, (3, 4)),
+    ((2, 2, 5, 5), (3, 1), (3, 2)),
+    ((1, 2, 5, 4, 6), 2, (2, 2, 4)),
+]
+
+
+def _fractional(shape, kernel, out):
+    n = len(out)
+    samples = uniform(*shape[:2], n, seed=7)
+
+    def call(torch, x):
+        order = samples[..., ::-1].copy() if n == 2 else samples
+        given = torch.from_numpy(order).to(x.dtype)
+        f = getattr(torch.nn.functional, f"fractional_max_pool{n}d")
+        return f(x, kernel, out, return_indices=True, _random_samples=given)
+
+    options = {"samples": samples, "kernel": _each(kernel, n), "out_size": out}
+    return Sample((normal(*shape),), options, call)
+
+
+def _unpool(shape, size):
+    cells = int(np.prod(size))
+    rows = [np.random.default_rng(i).permutation(cells) for i in range(shape[0] * shape[1])]
+    index = np.array([row[: int(np.prod(shape[2:]))] for row in rows]).reshape(shape)
+
+    def call(torch, x):
+        flat = torch.zeros(*shape[:2], cells, dtype=x.dtype)
+        where = torch.from_numpy(index).flatten(2)
+        return flat.scatter(2, where, x.flatten(2)).reshape(*shape[:2], *size)
+
+    return Sample((normal(*shape),), {"indices": index, "size": size}, call)
+
+
 def _with_relu(sample):
     return sample._replace(
         options={**sample.options, "relu": True},
@@ -169,10 +203,17 @@ SAMPLES = {
     "adaptive_max_pool": [_adaptive(*case, "max", return_indices=True) for case in ADAPTIVE_CASES],
     "max_pool_scatter": [_scatter(*case) for case in PLACES],
     "max_pool_gather": [_gather(*case) for case in PLACES],
+    "fractional_max_pool": [_fractional(*case) for case in FRACTIONAL],
+    "max_unpool": [
+        _unpool(*case)
+        for case in (((2, 3, 2), (5,)), ((2, 3, 2, 3), (4, 5)), ((1, 2, 2, 1, 2), (3, 2, 4)))
+    ],
 }
 
 _BAD = np.zeros((2, 3, 4))
 _INTEGERS = np.zeros((2, 3, 4, 4), np.int64)
+_DRAWN = {"samples": np.zeros((2, 3, 2)), "kernel": (2, 2), "out_size": (2, 2)}
+_PUT = {"indices": np.zeros((1, 1, 2, 2), np.int64), "size": (4, 4)}
 
 ERRORS = {
     "max_pool": [
@@ -180,13 +221,22 @@ ERRORS = {
         Error(
             (np.zeros((2, 0, 4, 4)),), _max_options((4, 4), 2), ShapeError, "none but N of size 0"
         ),
+        Error((_INTEGERS > 0,), _max_options((4, 4), 2), DtypeError, "max_pool2d: got bool"),
+        Error((_INTEGERS[0],), _max_options((4,), 2), DtypeError, "max_pool1d: got int64"),
     ],
     "max_pool_with_indices": [
+        Error((_INTEGERS > 0,), _max_options((4, 4), 2), DtypeError, "max_pool2d: got bool"),
         Error((_BAD,), _max_options((4, 4), 2), ShapeError, r"with 2 dims S"),
     ],
     "avg_pool": [
         Error((_BAD,), _avg_options((4, 4), 2), ShapeError, r"avg_pool2d: got input \(2, 3, 4\)"),
         Error((_INTEGERS,), _avg_options((4, 4), 2), DtypeError, "got int64.*floating.*float()"),
+        Error(
+            (np.zeros((1, 1, 4, 4, 4), np.float16),),
+            _avg_options((4, 4, 4), 2),
+            DtypeError,
+            "avg_pool3d: got float16",
+        ),
     ],
     "adaptive_avg_pool": [
         Error((_BAD,), {"out_size": (2, 2)}, ShapeError, "adaptive_avg_pool2d: got input"),
@@ -194,6 +244,7 @@ ERRORS = {
     ],
     "adaptive_max_pool": [
         Error((_BAD,), {"out_size": (2, 2)}, ShapeError, "adaptive_max_pool2d: got input"),
+        Error((_INTEGERS,), {"out_size": (2, 2)}, DtypeError, "adaptive_max_pool: got int64"),
     ],
     "avg_pool_grad": [
         Error(
@@ -219,6 +270,31 @@ ERRORS = {
             {"indices": np.zeros((2, 3, 4), np.int64), "x_shape": (2, 3, 8, 8)},
             ShapeError,
             "max_pool_scatter: got .* for an input",
+        ),
+    ],
+    "fractional_max_pool": [
+        Error((_BAD,), _DRAWN, ShapeError, r"fractional_max_pool2d: got input \(2, 3, 4\)"),
+        Error((_INTEGERS,), _DRAWN, DtypeError, "fractional_max_pool: got int64"),
+        Error((np.zeros((2, 2, 4, 4)),), _DRAWN, ShapeError, r"samples \(2, 3, 2\).*\(2, 2, 2\)"),
+    ],
+    "max_unpool": [
+        Error((_BAD,), _PUT, ShapeError, r"max_unpool2d: got input \(2, 3, 4\)"),
+        Error((_INTEGERS[:1, :1],), _PUT, DtypeError, "max_unpool2d: got int64"),
+        Error((np.zeros((1, 1, 4, 4)),), _PUT, ShapeError, r"with indices \(1, 1, 2, 2\).*equal"),
+        Error(
+            (np.zeros((1, 1, 2, 2)),),
+            {**_PUT, "indices": np.zeros((1, 1, 2, 2), np.int32)},
+            DtypeError,
+            "indices int32, expected int64",
+        ),
+        *(
+            Error(
+                (np.zeros((1, 1, 2, 2)),),
+                {**_PUT, "indices": np.full((1, 1, 2, 2), i)},
+                RuntimeError,
+                rf"indices {i} to {i}, expected 0 to 15 for planes \(4, 4\); .*output_size",
+            )
+            for i in (-1, 16)
         ),
     ],
     "max_pool_gather": [
@@ -257,6 +333,25 @@ def test_ties_and_special_values_as_torch(values):
         np.testing.assert_allclose(found, right.grad.numpy(), 1e-12)
 
 
+def test_unpool_of_equal_indices_keeps_the_last_and_gives_all_a_gradient():
+    torch = pytest.importorskip("torch")
+    x, index = normal(2, 3, 4, 5), integers(2, 3, 4, 5, high=6)
+    right = torch.tensor(x, requires_grad=True)
+    expected = torch.nn.functional.max_unpool2d(
+        right, torch.tensor(index), (1, 1), output_size=(4, 5)
+    )
+    g = normal(2, 3, 4, 5, seed=1)
+    expected.backward(torch.tensor(g))
+    for change in (
+        np.ascontiguousarray,
+        lambda a: np.moveaxis(np.moveaxis(a, 1, -1).copy(), -1, 1),
+    ):
+        (y,), saved = ops.max_unpool.forward(change(x), indices=change(index), size=(4, 5))
+        np.testing.assert_array_equal(y, expected.detach().numpy())
+        (dx,) = ops.max_unpool.backward(saved, (change(g),), (True,))
+        np.testing.assert_array_equal(dx, right.grad.numpy())
+
+
 def test_layout_is_kept():
     def last(x):
         return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
@@ -268,6 +363,11 @@ def test_layout_is_kept():
         (ops.avg_pool, _avg_options((8, 6), 2)),
         (ops.adaptive_avg_pool, {"out_size": (3, 4)}),
         (ops.adaptive_max_pool, {"out_size": (3, 4)}),
+        (
+            ops.fractional_max_pool,
+            {"samples": uniform(2, 3, 2), "kernel": (2, 2), "out_size": (5, 4)},
+        ),
+        (ops.max_unpool, {"indices": integers(2, 3, 8, 6, high=99), "size": (9, 11)}),
     ]
     for op, options in calls:
         for change, check in (

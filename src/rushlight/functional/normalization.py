@@ -274,27 +274,21 @@ def rms_norm(
         input: (*, normalized_shape).
         normalized_shape: the sizes of the last dims.
         weight: of that shape, or None for 1.
-        eps: default the machine epsilon of the input's dtype.
+        eps: default the machine epsilon of the input's dtype, of float32 for float16.
 
     Raises:
-        ShapeError: if the input does not end in `normalized_shape`.
+        ShapeError, DtypeError: if shapes or dtypes do not fit.
 
     Example:
         >>> import rushlight as rl
         >>> rl.nn.functional.rms_norm(rl.tensor([[3.0, 4.0]]), (2,))
         tensor([[0.8485, 1.1314]])
     """
-    sizes = _normalized(normalized_shape)
-    x, k = input._array, len(sizes)
-    if not k or x.shape[x.ndim - k :] != sizes:
-        raise ShapeError(
-            explain("rms_norm", got=f"input {x.shape}", expected=f"(*, {sizes}) in the last dims")
-        )
-    if eps is None:
-        eps = float(np.finfo(x.dtype).eps)
-    dims = tuple(range(x.ndim - k, x.ndim))
-    y = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
-    return y if weight is None else y * weight
+    if eps is None:  # that of what is computed in: half precision is computed in single
+        dtype = input._array.dtype
+        eps = float(np.finfo(dtype if dtype == np.float64 else np.float32).eps)
+    options = {"normalized_shape": _normalized(normalized_shape), "eps": eps}
+    return apply(norm.rms_norm, (input, weight), options)
 
 
 def local_response_norm(

@@ -119,12 +119,13 @@ def _fractional(
     batch, channels, *size = x.shape
     out = _fractional_size(n, where, size, output_size, output_ratio)
     kernel = each(kernel_size, n, where, "kernel_size")
-    if any(o + k - 1 > s for o, k, s in zip(out, kernel, size, strict=True)):
+    spare = 0 if n == 2 else 1  # torch asks for one cell more in 3 dims
+    if any(o + k - 1 + spare > s for o, k, s in zip(out, kernel, size, strict=True)):
         raise ShapeError(
             explain(
                 where,
                 got=f"planes {tuple(size)} with kernel_size {kernel} and output_size {out}",
-                expected="planes of at least output_size + kernel_size - 1",
+                expected=f"planes of at least output_size + kernel_size{' - 1' if n == 2 else ''}",
             )
         )
     if samples is None:

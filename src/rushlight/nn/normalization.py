@@ -429,7 +429,8 @@ class RMSNorm(Steady):
 
     Args:
         normalized_shape: int or ints, the sizes of the last dims.
-        eps: float, or None for the machine epsilon of the input's dtype (the default).
+        eps: float, or None (the default) for the machine epsilon of the input's dtype, of float32
+            for float16.
         elementwise_affine: bool, whether there is a weight; default True.
         device: 'cpu' or None.
         dtype: of the weight; default the default dtype (float32).

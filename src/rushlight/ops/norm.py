@@ -283,23 +283,25 @@ def _flat(w: Any) -> Any:
     return w if w is None or w.ndim == 1 else w.reshape(-1)
 
 
-def _layer_forward(x: Any, w: Any, b: Any, normalized_shape: tuple[int, ...], eps: float) -> Result:
-    k = len(normalized_shape)
-    if x.shape[x.ndim - k :] != normalized_shape or not k:
+def _layer_check(where: str, x: Any, shape: tuple[int, ...], **others: Any) -> None:
+    k = len(shape)
+    if x.shape[x.ndim - k :] != shape or not k:
         raise ShapeError(
             explain(
-                "layer_norm",
+                where,
                 got=f"input {x.shape}",
-                expected=f"(*, {', '.join(map(str, normalized_shape))}), the normalized_shape last",
+                expected=f"(*, {', '.join(map(str, shape))}), the normalized_shape last",
                 fix="normalized_shape must equal the input's last sizes",
             )
         )
-    for name, other in (("weight", w), ("bias", b)):
-        if other is not None and other.shape != normalized_shape:
-            raise ShapeError(
-                explain("layer_norm", got=f"{name} {other.shape}", expected=normalized_shape)
-            )
-    _check_float("layer_norm", x, w, b)
+    for name, other in others.items():
+        if other is not None and other.shape != shape:
+            raise ShapeError(explain(where, got=f"{name} {other.shape}", expected=shape))
+    _check_float(where, x, *others.values())
+
+
+def _layer_forward(x: Any, w: Any, b: Any, normalized_shape: tuple[int, ...], eps: float) -> Result:
+    _layer_check("layer_norm", x, normalized_shape, weight=w, bias=b)
     y, cache = _layer(x, prod(normalized_shape), _flat(w), _flat(b), eps)
     return (y,), Saved((x, w, None), constants=(normalized_shape, eps), cache=cache)
 
@@ -343,4 +345,41 @@ layer_norm = define(
     _layer_backward,
     graph_backward=_layer_graph_backward,
     fresh=True,
+)
+
+
+# ---- RMS norm: layer norm that takes 0 for the mean
+
+
+def _rms_forward(x: Any, w: Any, normalized_shape: tuple[int, ...], eps: float) -> Result:
+    _layer_check("rms_norm", x, normalized_shape, weight=w)
+    y, cache = _layer(x, prod(normalized_shape), _flat(w), None, eps, False)
+    return (y,), Saved((x, w), constants=(normalized_shape, eps), cache=cache)
+
+
+def _rms_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    w, need = saved.inputs[1], (*needs, False)
+    dx, dw, _ = _layer_grad(grads[0], saved.cache, _flat(w), need, False)
+    return dx, None if dw is None else dw.reshape(saved.constants[0])
+
+
+def _rms_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x, w), g, (shape, eps) = saved.inputs, grads[0], saved.constants
+    lead = tuple(range(x.ndim - len(shape)))
+    dims = tuple(range(len(lead), x.ndim))
+
+    def mean(value: Any) -> Any:
+        return sum_(value, dims=dims, keepdim=True) / max(prod(shape), 1)
+
+    rstd = ew.rsqrt(mean(x * x) + eps)
+    normal = x * rstd
+    dx = None
+    if needs[0]:
+        gw = g if w is None else g * w
+        dx = rstd * (gw - normal * mean(gw * normal))
+    return dx, sum_(g * normal, dims=lead, keepdim=False) if needs[1] else None
+
+
+rms_norm = define(
+    "rms_norm", _rms_forward, _rms_backward, graph_backward=_rms_graph_backward, fresh=True
 )

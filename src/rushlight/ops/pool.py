@@ -189,9 +189,10 @@ def _scatter_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequ
     return (max_pool_gather(grads[0], indices=saved.constants),)
 
 
-def _gather_forward(x: Any, indices: Any) -> Result:
+def _gather_forward(x: Any, indices: Any, channels_last: bool = False) -> Result:
     _match("max_pool_gather", indices, x.shape)
-    return (_gather(x, indices),), Saved((None,), constants=(indices, x.shape))
+    y = _laid(_gather(x, indices), channels_last)
+    return (y,), Saved((None,), constants=(indices, x.shape))
 
 
 def _gather_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -222,8 +223,9 @@ def _fractional_forward(x: Any, samples: Any, kernel: Ints, out_size: Ints) -> R
     cells = _fractional_cells(samples, x.shape[2:], kernel, out_size)
     wide = _gather(x, cells)  # every window apart from the others
     y = _max_forward(wide, *windows, (1,) * n, out_size)
-    indices = _gather(cells, _max_indices(wide, y, *windows, (1,) * n))
-    return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
+    last = _is_last(x)
+    indices = _laid(_gather(cells, _max_indices(wide, y, *windows, (1,) * n)), last)
+    return (y, indices), Saved((None,), (None, indices), constants=(x.shape, last))
 
 
 fractional_max_pool = define(
@@ -255,10 +257,16 @@ def _unpool_forward(x: Any, indices: Any, size: Ints) -> Result:
                 fix="pass the output_size of the planes that were pooled",
             )
         )
-    return (_unpool(x, indices, (*x.shape[:2], *size)),), Saved((None,), constants=indices)
+    y = _unpool(x, indices, (*x.shape[:2], *size))
+    return (y,), Saved((None,), constants=(indices, _is_last(x)))
 
 
-max_unpool = define("max_unpool", _unpool_forward, _scatter_backward, fresh=True)
+def _unpool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    indices, last = saved.constants
+    return (max_pool_gather(grads[0], indices=indices, channels_last=last),)
+
+
+max_unpool = define("max_unpool", _unpool_forward, _unpool_backward, fresh=True)
 
 
 # ---- average of windows

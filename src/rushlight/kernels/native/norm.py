@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array, channel_rows, channels_to_last, from_channel_rows, last_rows
+from rushlight.arrays import (
+    Array,
+    channel_rows,
+    channels_from_last,
+    channels_to_last,
+    from_channel_rows,
+    is_channels_last,
+    last_rows,
+)
 from rushlight.compiled import native
 from rushlight.kernels.reference import conv as conv_reference
 from rushlight.kernels.reference import norm as reference
@@ -25,6 +33,8 @@ __all__ = [
     "column_sum",
     "conv_bias_grad",
     "follow",
+    "group_norm_forward",
+    "group_norm_grad",
     "layer_norm_forward",
     "layer_norm_grad",
 ]
@@ -154,33 +164,85 @@ def batch_norm_eval_grad(
     return None if dx is None else from_channel_rows(dx, g.shape), dw, db
 
 
+# ---- group norm
+
+
+def _samples(x: Array, last: bool) -> Array:
+    """(N, C, *S) -> (N, size), planes or rows of channels."""
+    return _aligned((channels_to_last(x) if last else x).reshape(len(x), -1))
+
+
+def _unsamples(samples: Array, shape: tuple[int, ...], last: bool) -> Array:
+    """The inverse of `_samples`."""
+    n, c, *spatial = shape
+    return channels_from_last(samples.reshape(n, *spatial, c)) if last else samples.reshape(shape)
+
+
+def group_norm_forward(
+    x: Array, groups: int, w: Array | None, b: Array | None, eps: float
+) -> tuple[Array, Array, Array, tuple[Any, ...]]:
+    """Normalize the channels of each group together, in each sample by itself; w and b (C,).
+
+    Returns:
+        y, mean (N, G), biased variance (N, G), and (x by samples, whether channels are last, mean,
+        1 / std) for the gradient.
+    """
+    if not _takes(x):
+        return reference.group_norm_forward(x, groups, w, b, eps)
+    (n, c), last = x.shape[:2], is_channels_last(x)
+    samples = _samples(x, last)
+    y = np.empty(samples.shape, x.dtype)
+    mean, var, rstd = (np.empty((n, groups), x.dtype) for _ in range(3))
+    native.group_norm(samples, c, last, w, b, eps, y, mean, var, rstd)
+    return _unsamples(y, x.shape, last), mean, var, (samples, last, mean, rstd)
+
+
+def group_norm_grad(
+    g: Array, cache: tuple[Any, ...], w: Array | None, needs: Sequence[bool]
+) -> Grads:
+    """Return the gradients by x, w and b of `group_norm_forward`, those that are needed."""
+    if not _takes(g):
+        return reference.group_norm_grad(g, cache, w, needs)
+    samples, last, *statistics = cache
+    c = g.shape[1]
+    dx, dw, db = _wanted(samples.shape, c, g.dtype, needs)
+    native.group_norm_grad(_samples(g, last), samples, c, last, *statistics, w, dx, dw, db)
+    return None if dx is None else _unsamples(dx, g.shape, last), dw, db
+
+
 # ---- layer norm
 
 
 def layer_norm_forward(
-    x: Array, size: int, w: Array | None, b: Array | None, eps: float
+    x: Array, size: int, w: Array | None, b: Array | None, eps: float, centred: bool = True
 ) -> tuple[Array, tuple[Array, Array]]:
-    """Normalize the last `size` elements together; w and b are flat (size,).
+    """Normalize the last `size` elements together, their mean taken for 0 unless `centred`.
+
+    w and b are flat (size,).
 
     Returns:
         y, and (rows of x (M, size), mean and 1 / std (2, M)) for the gradient.
     """
     if not _takes(x):
-        return reference.layer_norm_forward(x, size, w, b, eps)
+        return reference.layer_norm_forward(x, size, w, b, eps, centred)
     rows = _aligned(x.reshape(-1, size))
     y, kept = np.empty(rows.shape, x.dtype), np.empty((2, rows.shape[0]), x.dtype)
-    native.layer_norm(rows, w, b, eps, y, kept)
+    native.layer_norm(rows, w, b, eps, centred, y, kept)
     return y.reshape(x.shape), (rows, kept)
 
 
 def layer_norm_grad(
-    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+    g: Array,
+    cache: tuple[Array, Array],
+    w: Array | None,
+    needs: Sequence[bool],
+    centred: bool = True,
 ) -> Grads:
     """Return the gradients by x, w and b (flat) of `layer_norm_forward`."""
     if not _takes(g):
-        return reference.layer_norm_grad(g, cache, w, needs)
+        return reference.layer_norm_grad(g, cache, w, needs, centred)
     shape = cache[0].shape
     rows = _aligned(g.reshape(shape))
     dx, dw, db = _wanted(shape, shape[1], g.dtype, needs)
-    native.layer_norm_grad(rows, *cache, w, dx, dw, db)
+    native.layer_norm_grad(rows, *cache, w, centred, dx, dw, db)
     return None if dx is None else dx.reshape(g.shape), dw, db

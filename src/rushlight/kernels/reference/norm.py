@@ -313,18 +313,20 @@ def _row_mean(rows: Array) -> Array:
 
 @_widened(1)
 def layer_norm_forward(
-    x: Array, size: int, w: Array | None, b: Array | None, eps: float
+    x: Array, size: int, w: Array | None, b: Array | None, eps: float, centred: bool = True
 ) -> tuple[Array, tuple[Array, Array]]:
-    """Normalize the last `size` elements together; w and b are flat (size,).
+    """Normalize the last `size` elements together, their mean taken for 0 unless `centred`.
+
+    w and b are flat (size,).
 
     Returns:
         y, and (normalized rows (M, size), 1 / std (M, 1)) for the gradient.
     """
     rows = x.reshape(x.size // size if size else 0, size)
-    normal = rows - _row_mean(rows)
+    normal = rows - _row_mean(rows) if centred else rows
     rstd = np.sqrt(_row_mean(np.square(normal)) + eps)
     np.divide(1.0, rstd, out=rstd)
-    normal *= rstd
+    normal = np.multiply(normal, rstd, out=normal if centred else None)
     y = normal if w is None else normal * w
     if b is not None:
         y = y + b if w is None else np.add(y, b, out=y)
@@ -335,7 +337,11 @@ def layer_norm_forward(
 
 @_widened(3)
 def layer_norm_grad(
-    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+    g: Array,
+    cache: tuple[Array, Array],
+    w: Array | None,
+    needs: Sequence[bool],
+    centred: bool = True,
 ) -> tuple[Array | None, Array | None, Array | None]:
     """Return the gradients by x, w and b (flat) of `layer_norm_forward`."""
     normal, rstd = cache
@@ -347,7 +353,8 @@ def layer_norm_grad(
         part = rows if w is None else rows * w
         dx = normal * _row_mean(along if w is None and along is not None else part * normal)
         np.subtract(part, dx, out=dx)
-        dx -= _row_mean(part)
+        if centred:
+            dx -= _row_mean(part)
         dx *= rstd
         dx = dx.reshape(g.shape)
     return (

@@ -257,7 +257,8 @@ def max_pool_gather(x: Array, indices: Array) -> Array:
     """x (N, C, *S), indices (N, C, *O) -> x at the flat cells (N, C, *O)"""
     last = is_channels_last(x)
     axis = 1 if last else 2
-    values = np.take_along_axis(_planes(x, last), _planes(indices, last), axis)
+    where = np.ascontiguousarray(_planes(indices, last))  # the values lie as their indices do
+    values = np.take_along_axis(_planes(x, last), where, axis)
     return _unplanes(values, indices.shape, last)
 
 
