@@ -45,9 +45,11 @@ def _cdist_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
     for rows in _blocks(a, b):
         apart = _differences(a, b, rows)
         slope = norm_pull(_beside(g, rows, apart), apart, _beside(y, rows, apart), saved.constants)
-        from_a.append(sum_(slope, dims=(apart.ndim - 2,), keepdim=False))
-        part = -sum_(slope, dims=(apart.ndim - 3,), keepdim=False) if needs[1] else None
-        from_b = part if from_b is None else from_b + part
+        if needs[0]:
+            from_a.append(sum_(slope, dims=(apart.ndim - 2,), keepdim=False))
+        if needs[1]:
+            part = -sum_(slope, dims=(apart.ndim - 3,), keepdim=False)
+            from_b = part if from_b is None else from_b + part
     return (cat(*from_a, dim=a.ndim - 2) if needs[0] else None, from_b)
 
 
