@@ -42,6 +42,23 @@ from rushlight.functional.activation import selu_ as selu_
 from rushlight.functional.activation import softmax as softmax
 from rushlight.functional.activation import threshold as threshold
 from rushlight.functional.activation import threshold_ as threshold_
+from rushlight.functional.arranging import adjoint as adjoint
+from rushlight.functional.arranging import atleast_3d as atleast_3d
+from rushlight.functional.arranging import block_diag as block_diag
+from rushlight.functional.arranging import cartesian_prod as cartesian_prod
+from rushlight.functional.arranging import column_stack as column_stack
+from rushlight.functional.arranging import combinations as combinations
+from rushlight.functional.arranging import diagflat as diagflat
+from rushlight.functional.arranging import dsplit as dsplit
+from rushlight.functional.arranging import hsplit as hsplit
+from rushlight.functional.arranging import kron as kron
+from rushlight.functional.arranging import msort as msort
+from rushlight.functional.arranging import rot90 as rot90
+from rushlight.functional.arranging import row_stack as row_stack
+from rushlight.functional.arranging import split_with_sizes as split_with_sizes
+from rushlight.functional.arranging import tensor_split as tensor_split
+from rushlight.functional.arranging import unravel_index as unravel_index
+from rushlight.functional.arranging import vsplit as vsplit
 from rushlight.functional.comparison import allclose as allclose
 from rushlight.functional.comparison import bitwise_and as bitwise_and
 from rushlight.functional.comparison import bitwise_not as bitwise_not
@@ -80,6 +97,10 @@ from rushlight.functional.composed import true_divide as true_divide
 from rushlight.functional.conv import conv1d as conv1d
 from rushlight.functional.conv import conv2d as conv2d
 from rushlight.functional.conv import conv3d as conv3d
+from rushlight.functional.conv import conv_tbc as conv_tbc
+from rushlight.functional.conv import conv_transpose1d as conv_transpose1d
+from rushlight.functional.conv import conv_transpose2d as conv_transpose2d
+from rushlight.functional.conv import conv_transpose3d as conv_transpose3d
 from rushlight.functional.creation import arange as arange
 from rushlight.functional.creation import as_tensor as as_tensor
 from rushlight.functional.creation import bernoulli as bernoulli
@@ -107,6 +128,14 @@ from rushlight.functional.creation import scalar_tensor as scalar_tensor
 from rushlight.functional.creation import tensor as tensor
 from rushlight.functional.creation import zeros as zeros
 from rushlight.functional.creation import zeros_like as zeros_like
+from rushlight.functional.cumulative import cummax as cummax
+from rushlight.functional.cumulative import cummin as cummin
+from rushlight.functional.cumulative import cumprod as cumprod
+from rushlight.functional.cumulative import cumulative_trapezoid as cumulative_trapezoid
+from rushlight.functional.cumulative import gradient as gradient
+from rushlight.functional.cumulative import logcumsumexp as logcumsumexp
+from rushlight.functional.cumulative import trapezoid as trapezoid
+from rushlight.functional.cumulative import trapz as trapz
 from rushlight.functional.distance import cdist as cdist
 from rushlight.functional.distance import cosine_similarity as cosine_similarity
 from rushlight.functional.distance import pairwise_distance as pairwise_distance
@@ -168,11 +197,29 @@ from rushlight.functional.elementwise import where as where
 from rushlight.functional.elementwise import xlogy as xlogy
 from rushlight.functional.embedding import embedding as embedding
 from rushlight.functional.embedding import embedding_bag as embedding_bag
+from rushlight.functional.likelihood_loss import ctc_loss as ctc_loss
+from rushlight.functional.likelihood_loss import kl_div as kl_div
+from rushlight.functional.likelihood_loss import poisson_nll_loss as poisson_nll_loss
+from rushlight.functional.linalg import cholesky_inverse as cholesky_inverse
+from rushlight.functional.linalg import cross as cross
+from rushlight.functional.linalg import det as det
+from rushlight.functional.linalg import inverse as inverse
+from rushlight.functional.linalg import logdet as logdet
+from rushlight.functional.linalg import matrix_exp as matrix_exp
+from rushlight.functional.linalg import matrix_power as matrix_power
+from rushlight.functional.linalg import pinverse as pinverse
+from rushlight.functional.linalg import slogdet as slogdet
 from rushlight.functional.linear import bilinear as bilinear
 from rushlight.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
 )
+from rushlight.functional.margin_loss import cosine_embedding_loss as cosine_embedding_loss
+from rushlight.functional.margin_loss import hinge_embedding_loss as hinge_embedding_loss
+from rushlight.functional.margin_loss import margin_ranking_loss as margin_ranking_loss
+from rushlight.functional.margin_loss import triplet_margin_loss as triplet_margin_loss
 from rushlight.functional.normalization import batch_norm as batch_norm
+from rushlight.functional.normalization import group_norm as group_norm
+from rushlight.functional.normalization import instance_norm as instance_norm
 from rushlight.functional.normalization import layer_norm as layer_norm
 from rushlight.functional.normalization import rms_norm as rms_norm
 from rushlight.functional.picking import argwhere as argwhere
@@ -201,8 +248,11 @@ from rushlight.functional.pooling import avg_pool1d as avg_pool1d
 from rushlight.functional.pooling import max_pool1d as max_pool1d
 from rushlight.functional.pooling import max_pool2d as max_pool2d
 from rushlight.functional.pooling import max_pool3d as max_pool3d
+from rushlight.functional.pooling_places import max_pool1d_with_indices as max_pool1d_with_indices
+from rushlight.functional.products import addbmm as addbmm
 from rushlight.functional.products import addmm as addmm
 from rushlight.functional.products import addmv as addmv
+from rushlight.functional.products import addr as addr
 from rushlight.functional.products import baddbmm as baddbmm
 from rushlight.functional.products import bmm as bmm
 from rushlight.functional.products import dot as dot
@@ -246,6 +296,49 @@ from rushlight.functional.reduction import topk as topk
 from rushlight.functional.reduction import unique as unique
 from rushlight.functional.reduction import var as var
 from rushlight.functional.reduction import var_mean as var_mean
+from rushlight.functional.scattering import diagonal_scatter as diagonal_scatter
+from rushlight.functional.scattering import index_copy as index_copy
+from rushlight.functional.scattering import index_put as index_put
+from rushlight.functional.scattering import index_reduce as index_reduce
+from rushlight.functional.scattering import masked_scatter as masked_scatter
+from rushlight.functional.scattering import put as put
+from rushlight.functional.scattering import scatter_reduce as scatter_reduce
+from rushlight.functional.scattering import select_scatter as select_scatter
+from rushlight.functional.scattering import slice_scatter as slice_scatter
+from rushlight.functional.second_names import arccos as arccos
+from rushlight.functional.second_names import arccosh as arccosh
+from rushlight.functional.second_names import arcsin as arcsin
+from rushlight.functional.second_names import arcsinh as arcsinh
+from rushlight.functional.second_names import arctan as arctan
+from rushlight.functional.second_names import arctan2 as arctan2
+from rushlight.functional.second_names import arctanh as arctanh
+from rushlight.functional.second_names import bitwise_left_shift as bitwise_left_shift
+from rushlight.functional.second_names import bitwise_right_shift as bitwise_right_shift
+from rushlight.functional.second_names import copysign as copysign
+from rushlight.functional.second_names import deg2rad as deg2rad
+from rushlight.functional.second_names import fix as fix
+from rushlight.functional.second_names import float_power as float_power
+from rushlight.functional.second_names import fmax as fmax
+from rushlight.functional.second_names import fmin as fmin
+from rushlight.functional.second_names import frexp as frexp
+from rushlight.functional.second_names import gcd as gcd
+from rushlight.functional.second_names import ger as ger
+from rushlight.functional.second_names import greater as greater
+from rushlight.functional.second_names import greater_equal as greater_equal
+from rushlight.functional.second_names import heaviside as heaviside
+from rushlight.functional.second_names import isneginf as isneginf
+from rushlight.functional.second_names import isposinf as isposinf
+from rushlight.functional.second_names import isreal as isreal
+from rushlight.functional.second_names import lcm as lcm
+from rushlight.functional.second_names import ldexp as ldexp
+from rushlight.functional.second_names import less as less
+from rushlight.functional.second_names import less_equal as less_equal
+from rushlight.functional.second_names import nextafter as nextafter
+from rushlight.functional.second_names import not_equal as not_equal
+from rushlight.functional.second_names import positive as positive
+from rushlight.functional.second_names import rad2deg as rad2deg
+from rushlight.functional.second_names import sgn as sgn
+from rushlight.functional.second_names import signbit as signbit
 from rushlight.functional.shaping import atleast_1d as atleast_1d
 from rushlight.functional.shaping import atleast_2d as atleast_2d
 from rushlight.functional.shaping import broadcast_shapes as broadcast_shapes
@@ -297,6 +390,19 @@ from rushlight.functional.special import logaddexp2 as logaddexp2
 from rushlight.functional.special import mvlgamma as mvlgamma
 from rushlight.functional.special import polygamma as polygamma
 from rushlight.functional.special import sinc as sinc
+from rushlight.functional.statistics import binomial as binomial
+from rushlight.functional.statistics import bucketize as bucketize
+from rushlight.functional.statistics import corrcoef as corrcoef
+from rushlight.functional.statistics import cov as cov
+from rushlight.functional.statistics import histc as histc
+from rushlight.functional.statistics import histogram as histogram
+from rushlight.functional.statistics import mode as mode
+from rushlight.functional.statistics import nanmedian as nanmedian
+from rushlight.functional.statistics import nanquantile as nanquantile
+from rushlight.functional.statistics import poisson as poisson
+from rushlight.functional.statistics import renorm as renorm
+from rushlight.functional.statistics import searchsorted as searchsorted
+from rushlight.functional.statistics import unique_consecutive as unique_consecutive
 from rushlight.memory import configure as _configure_malloc
 from rushlight import autograd as autograd
 from rushlight.autograd import enable_grad as enable_grad
@@ -325,7 +431,7 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "io", "nn", "optim", "special", "train", "utils"})
+_LAZY = frozenset({"check", "data", "io", "linalg", "nn", "optim", "special", "train", "utils"})
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

@@ -22,10 +22,12 @@ __all__ = [
     "Array",
     "Scalar",
     "as_dtype",
+    "channel_planes",
     "channel_rows",
     "channels_from_last",
     "channels_last_empty",
     "channels_to_last",
+    "from_channel_planes",
     "from_channel_rows",
     "get_default_dtype",
     "is_array",
@@ -238,6 +240,22 @@ def from_channel_rows(rows: Array, shape: Sequence[int]) -> Array:
         return rows
     n, c, *spatial = shape
     return channels_from_last(rows.reshape(n, *spatial, c))
+
+
+def channel_planes(x: Array) -> Array:
+    """(N, C, *S) -> (N, C, prod(S)): a view of channels-last and of C-ordered memory."""
+    n, c, *spatial = x.shape
+    if not is_channels_last(x):
+        return x.reshape(n, c, prod(spatial))
+    return channels_to_last(x).reshape(n, prod(spatial), c).transpose(0, 2, 1)
+
+
+def from_channel_planes(planes: Array, shape: Sequence[int]) -> Array:
+    """(N, C, prod(S)) -> `shape` (N, C, *S), a view of memory as `channel_planes` gives it."""
+    n, c, *spatial = shape
+    if planes.flags.c_contiguous:
+        return planes.reshape(n, c, *spatial)
+    return channels_from_last(planes.transpose(0, 2, 1).reshape(n, *spatial, c))
 
 
 def like_layout(shape: Sequence[int], like: Array, dtype: DType | None = None) -> Array:

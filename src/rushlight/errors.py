@@ -6,7 +6,15 @@ after a check has failed, so a check that passes costs one comparison.
 
 from __future__ import annotations
 
-__all__ = ["DeviceError", "DtypeError", "FileFormatError", "MissingExtra", "ShapeError", "explain"]
+__all__ = [
+    "DeviceError",
+    "DtypeError",
+    "FileFormatError",
+    "LinAlgError",
+    "MissingExtra",
+    "ShapeError",
+    "explain",
+]
 
 
 class ShapeError(ValueError, RuntimeError):
@@ -19,6 +27,10 @@ class DtypeError(TypeError, RuntimeError):
 
 class DeviceError(NotImplementedError, RuntimeError):
     """A device that this build cannot use."""
+
+
+class LinAlgError(RuntimeError):
+    """A matrix for which the result does not exist: singular, not positive definite, no limit."""
 
 
 class FileFormatError(ValueError):

@@ -142,6 +142,14 @@ class Generator:
             return np.ones(shape, np.bool_)
         return (words < threshold).reshape(shape)
 
+    def poisson(self, rates: Array) -> Array:
+        """Draw int64 from the Poisson distributions of these rates."""
+        return self._numpy.poisson(rates)
+
+    def binomial(self, count: Array, p: Array) -> Array:
+        """Draw int64: how many of `count` trials succeed at probability p."""
+        return self._numpy.binomial(count, p)
+
     def words(self, size: int, p: float) -> tuple[Array, int]:
         """Draw unsigned words and say below what number each is with probability `p`."""
         bits, threshold = _threshold(p)

@@ -128,7 +128,25 @@ def _probabilities(shape, reduction="mean", weight=None, label_smoothing=0.0, ha
     return Sample((_cross(*shape), target), options, _functional("cross_entropy", **options))
 
 
+def _in_parts(target, step=2, bias=True, **changed):
+    """Samples of scores made by a linear layer, `step` rows at a time."""
+    options = {"weight": None, "ignore_index": -100, "reduction": "mean", **changed}
+
+    def call(torch, x, w, b=None):
+        more = {**options, "options": torch.nn.LinearCrossEntropyOptions(batch_chunk_size=step)}
+        if options["weight"] is not None:
+            more["weight"] = torch.from_numpy(options["weight"])
+        return torch.nn.functional.linear_cross_entropy(
+            x, w, torch.from_numpy(target), linear_bias=b, **more
+        )
+
+    args = (normal(target.size, 3, seed=1), normal(4, 3, seed=2), normal(4) if bias else None)
+    own = {"target": target, "step": step, "dtype": np.dtype(np.float64)}
+    return Sample(args, {**options, **own}, call)
+
+
 _WEIGHT = uniform(4, low=0.2, high=2.0)
+_FEW = _ignoring(integers(5, high=4), 0, 3)
 
 SAMPLES = {
     "mse_loss": _pairs("mse_loss"),
@@ -175,6 +193,13 @@ SAMPLES = {
         _probabilities((4,)),
         _probabilities((4,), "none", _WEIGHT, 0.1),
         _probabilities((5, 4), hard=True),
+    ],
+    "linear_cross_entropy": [
+        *[_in_parts(integers(5, high=4), step) for step in (1, 2, 5, 9)],
+        *[_in_parts(_FEW, reduction=r, weight=_WEIGHT) for r in REDUCTIONS],
+        *[_in_parts(_FEW, reduction=r, bias=False) for r in REDUCTIONS],
+        _in_parts(integers(5, high=4), weight=_WEIGHT, ignore_index=1),
+        _in_parts(np.zeros(0, np.int64), reduction="sum"),
     ],
 }
 
@@ -238,11 +263,32 @@ def _index_errors(op, **more):
     ]
 
 
+def _parts_errors():
+    base = _in_parts(integers(5, high=4)).options
+    x, w, b = normal(5, 3), normal(4, 3), normal(4)
+
+    def error(kind, match, *args, **changed):
+        return Error(args, {**base, **changed}, kind, match)
+
+    return [
+        error(ShapeError, r"input \(5, 3\), weight \(4, 2\)", x, w[:, :2], b),
+        error(ShapeError, r"bias \(3,\)", x, w, b[:3]),
+        error(ShapeError, r"weight \(3,\)", x, w, b, weight=np.ones(3)),
+        error(ShapeError, r"target \(4,\)", x, w, b, target=np.zeros(4, np.int64)),
+        error(ShapeError, r"C > 0", x, w[:0], b[:0]),
+        error(DtypeError, r"float32", x, w.astype(np.float32), b),
+        error(DtypeError, r"int64 class indices", x, w, b, target=np.zeros(5)),
+        error(IndexError, r"class index 4 at target\[2\]", x, w, b, target=np.arange(5) % 5 + 2),
+        error(ValueError, r"'avg'", x, w, b, reduction="avg"),
+    ]
+
+
 _BCE = {"reduction": "mean", "weight": None}
 _LOGITS = {**_BCE, "pos_weight": None}
 _SOFT = {**_BCE, "label_smoothing": 0.0}
 
 ERRORS = {
+    "linear_cross_entropy": _parts_errors(),
     "mse_loss": [*_UNEQUAL, _INTEGERS],
     "l1_loss": [*_UNEQUAL, _INTEGERS],
     "smooth_l1_loss": [

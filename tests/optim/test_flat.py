@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rushlight as rl
+from rushlight import optim
 from rushlight.optim import SGD, Adam, AdamW
 
 SHAPES = [(3, 4), (4,), (), (2, 3), (5,), (1,)]
@@ -18,6 +19,16 @@ KINDS = [
     (SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "maximize": True}),
     (Adam, {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1}),
     (AdamW, {"lr": 0.1}),
+    (optim.RMSprop, {"momentum": 0.5, "centered": True, "weight_decay": 0.1}),
+    (optim.Rprop, {"lr": 0.1, "maximize": True}),
+    (optim.Adagrad, {"lr_decay": 0.1, "initial_accumulator_value": 0.1, "weight_decay": 0.1}),
+    (optim.Adadelta, {"eps": 1e-3, "weight_decay": 0.1}),
+    (optim.Adamax, {"lr": 0.1, "maximize": True}),
+    (optim.NAdam, {"lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.1}),
+    (optim.RAdam, {"lr": 0.1, "betas": (0.5, 0.7), "weight_decay": 0.1}),
+    (optim.ASGD, {"lr": 0.1, "lambd": 0.1, "t0": 2, "weight_decay": 0.1}),
+    (optim.Lion, {"lr": 0.1, "weight_decay": 0.1, "maximize": True}),
+    (optim.Adafactor, {"lr": 0.1, "weight_decay": 0.1}),
 ]
 
 
@@ -104,10 +115,11 @@ class Side:
             entry = self.optimizer.state[p]
             key = sorted(entry)[value % len(entry)]
             if value < 8 and key != "step":
-                entry[key] = rl.full(p.shape, 0.5, dtype=p.dtype)
+                dtype = rl.float32 if key in self.kind.numbers else p.dtype
+                entry[key] = rl.full(entry[key].shape, 0.5, dtype=dtype)
             else:
                 entry[key].data = entry[key].data.clone() + 1
-        elif name == "amsgrad" and self.kind is not SGD:
+        elif name == "amsgrad" and issubclass(self.kind, Adam):
             self.optimizer.param_groups[0]["amsgrad"] ^= True
 
     def see(self):
@@ -142,6 +154,19 @@ def test_any_history_gives_the_same_bits(kind, dtype, history):
             side.do(name, value, seed)
         for a, b in zip(flat.see(), plain.see(), strict=True):
             assert a.tobytes() == b.tobytes(), (seed, name)
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_every_kind_gives_the_same_bits(kind, options):
+    flat, plain = (Side(on, kind, options, "float32") for on in (True, False))
+    for seed in range(12):
+        for side in (flat, plain):
+            side.do("step" if seed % 3 else "partial", seed, seed)
+    for a, b in zip(flat.see(), plain.see(), strict=True):
+        assert a.tobytes() == b.tobytes()
+    fresh = Side(True, kind, options, "float32")
+    fresh.do("step", 0, 0)
+    assert sizes(fresh.optimizer) == ([[4]] if kind.elementwise else [[1, 1, 1, 1]])
 
 
 def test_buffers_are_used_at_all():

@@ -8,7 +8,18 @@ import pytest
 
 import rushlight as rl
 from rushlight.errors import ShapeError
-from rushlight.optim import SGD, Adam, AdamW, Optimizer
+from rushlight.optim import (
+    ASGD,
+    SGD,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Lion,
+    Muon,
+    NAdam,
+    Optimizer,
+)
 
 
 def leaf(values, dtype="float64"):
@@ -200,7 +211,11 @@ def test_gradient_of_another_dtype_is_cast():
     assert [(p.item(), p.dtype) for p in params] == [(-2.0, rl.float32), (-1.0, rl.float32)]
 
 
-def test_many_blocks_equal_one(monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(Adam, {"amsgrad": True}), (NAdam, {"lr": 0.1}), (ASGD, {"lr": 0.1, "t0": 1, "lambd": 0.1})],
+)
+def test_many_blocks_equal_one(monkeypatch, kind, options):
     from rushlight.optim import flat
 
     rng = np.random.default_rng(0)
@@ -209,7 +224,7 @@ def test_many_blocks_equal_one(monkeypatch):
     for block in (10, 10**6):
         monkeypatch.setattr(flat, "BLOCK", block)
         p = leaf(values)
-        results.append(run(Adam([p], amsgrad=True), p, gradient, -gradient))
+        results.append(run(kind([p], **options), p, gradient, -gradient, gradient))
     assert np.array_equal(*results)
 
 
@@ -395,3 +410,95 @@ def test_files_keep_the_state(tmp_path):
     other = Adam([q])
     other.load_state_dict(rl.load(tmp_path / "adam.safetensors"))
     assert np.array_equal(run(optimizer, p, [3.0, -1.0]), run(other, q, [3.0, -1.0]))
+
+
+# ---- those that torch has not, or that are not elementwise
+
+
+@pytest.mark.parametrize("options", [{}, {"betas": (0.5, 0.7), "weight_decay": 0.1}])
+@pytest.mark.parametrize("maximize", [False, True])
+def test_lion_is_its_paper(options, maximize):
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((3, 4))
+    p, m = leaf(w), np.zeros_like(w)
+    optimizer = Lion([p], lr=0.01, maximize=maximize, **options)
+    (beta1, beta2), decay = options.get("betas", (0.9, 0.99)), options.get("weight_decay", 0)
+    for _ in range(50):
+        gradient = rng.standard_normal(w.shape)
+        run(optimizer, p, gradient)
+        g = -gradient if maximize else gradient
+        update = np.sign(beta1 * m + (1 - beta1) * g)
+        w = w - 0.01 * (update + decay * w)
+        m = beta2 * m + (1 - beta2) * g
+        np.testing.assert_allclose(p.detach().numpy(), w, 1e-12, 1e-14)
+    np.testing.assert_allclose(optimizer.state[p]["exp_avg"].numpy(), m, 1e-12)
+
+
+def test_errors_of_lion():
+    for options, text in (
+        ({"lr": -1.0}, "lr=-1.0"),
+        ({"betas": (0.9, 1.0)}, r"betas=\(0.9, 1.0\)"),
+        ({"weight_decay": -1.0}, "weight_decay=-1.0"),
+    ):
+        with pytest.raises(ValueError, match=f"Lion: got {text}"):
+            Lion([leaf([1.0])], **options)
+
+
+def test_muon_makes_steps_whose_singular_values_are_about_1():
+    rng = np.random.default_rng(0)
+    p = leaf(np.zeros((6, 4)))
+    run(Muon([p], lr=1.0, weight_decay=0.0), p, rng.standard_normal((6, 4)))
+    values = np.linalg.svd(p.detach().numpy(), compute_uv=False) / (6 / 4) ** 0.5
+    assert (values > 0.6).all()
+    assert (values < 1.3).all()
+
+
+def test_muon_of_other_dtypes_and_sizes():
+    for dtype in ("float16", "float32"):
+        p = leaf(np.eye(3, 2), dtype)
+        before = p.tolist()
+        run(Muon([p], lr=0.1), p, np.ones((3, 2)))
+        assert p.dtype == getattr(rl, dtype)
+        assert p.tolist() != before
+    empty = leaf(np.zeros((3, 0)))
+    run(Muon([empty]), empty, np.zeros((3, 0)))
+
+
+def test_adafactor_of_an_empty_parameter():
+    empty, p = leaf(np.zeros((0, 3))), leaf([1.0, 2.0])
+    optimizer = Adafactor([empty, p])
+    give(empty, np.zeros((0, 3)))
+    run(optimizer, p, [1.0, 1.0])
+    assert optimizer.state[empty]["row_var"].shape == (0, 1)
+    assert p.tolist() == pytest.approx([1 - 0.01 * 2.5**0.5, 2 - 0.01 * 2.5**0.5])
+
+
+def test_adafactor_loads_states_of_rows_and_columns():
+    p, q = leaf(np.ones((2, 3))), leaf(np.ones((3, 2)))
+    optimizer = Adafactor([p])
+    run(optimizer, p, np.ones((2, 3)))
+    with pytest.raises(ShapeError, match=r"row_var \(2, 1\) for parameter 0, expected \(3, 1\)"):
+        Adafactor([q]).load_state_dict(optimizer.state_dict())
+
+
+def test_adagrad_has_its_state_before_the_first_step():
+    p, q = leaf([1.0]), leaf([2.0])
+    optimizer = Adagrad([p], initial_accumulator_value=0.5)
+    assert optimizer.state_dict()["state"][0]["sum"].tolist() == [0.5]
+    optimizer.add_param_group({"params": [q]})
+    assert q not in optimizer.state
+    run(optimizer, q, [1.0])
+    assert optimizer.state[q]["sum"].tolist() == [1.5]
+
+
+def test_numbers_of_a_state_keep_their_dtype():
+    for kind, names in ((NAdam, ["mu_product"]), (ASGD, ["eta", "mu"])):
+        p, twin = leaf([1.0, 2.0]), leaf([1.0, 2.0])
+        optimizer, other = kind([p], lr=0.1), kind([twin], lr=0.1)
+        run(optimizer, p, *[[0.1, -0.2]] * 3)
+        twin.data = p.data.clone()
+        other.load_state_dict(optimizer.state_dict())
+        assert all(other.state[twin][name].dtype == rl.float32 for name in names)
+        assert np.array_equal(
+            run(optimizer, p, *[[1.0, 2.0]] * 5), run(other, twin, *[[1.0, 2.0]] * 5)
+        )

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-def _constant(where: str, name: str, value: Any) -> Any:
+def constant(where: str, name: str, value: Any) -> Any:
     """Return the array of a tensor through which the loss has no gradient."""
     if not isinstance(value, TensorBase):
         if value is None and name != "target":
@@ -50,9 +50,17 @@ def _constant(where: str, name: str, value: Any) -> Any:
     return value._array
 
 
-def _tensors(*values: Any) -> tuple[Any, ...]:
+def tensors(*values: Any) -> tuple[Any, ...]:
     """Return those that are there, for backward to check that they were not modified."""
     return tuple([value for value in values if value is not None])
+
+
+def reduced(terms: Tensor, reduction: str) -> Tensor:
+    """Reduce the terms of a loss."""
+    losses.reduction_factor(reduction, 1)
+    if reduction == "none":
+        return terms
+    return terms.mean() if reduction == "mean" else terms.sum()
 
 
 def _one_dtype(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,13 +93,10 @@ def _weighted(
                 expected=f"{input.shape}, the shape of the input",
             )
         )
-    losses.reduction_factor(reduction, 1)
     terms = apply(op, (input, target), {"reduction": "none", **options}) * weight
-    if reduction == "none":
-        return terms
-    if reduction == "sum":
-        return terms.sum()
-    return terms.mean() if op is losses.huber_loss else terms.sum() / weight.sum()
+    if reduction == "mean" and op is not losses.huber_loss:
+        return terms.sum() / weight.sum()
+    return reduced(terms, reduction)
 
 
 def mse_loss(
@@ -198,10 +203,10 @@ def binary_cross_entropy(
         tensor(0.6931)
     """
     options = {
-        "weight": _constant("binary_cross_entropy", "weight", weight),
+        "weight": constant("binary_cross_entropy", "weight", weight),
         "reduction": reduction,
     }
-    return apply(losses.binary_cross_entropy, (input, target), options, _tensors(weight))
+    return apply(losses.binary_cross_entropy, (input, target), options, tensors(weight))
 
 
 def binary_cross_entropy_with_logits(
@@ -232,13 +237,13 @@ def binary_cross_entropy_with_logits(
     """
     where = "binary_cross_entropy_with_logits"
     options = {
-        "weight": _constant(where, "weight", weight),
-        "pos_weight": _constant(where, "pos_weight", pos_weight),
+        "weight": constant(where, "weight", weight),
+        "pos_weight": constant(where, "pos_weight", pos_weight),
         "reduction": reduction,
     }
     pair = _one_dtype(input, target)
     op = losses.binary_cross_entropy_with_logits
-    return apply(op, pair, options, _tensors(weight, pos_weight))
+    return apply(op, pair, options, tensors(weight, pos_weight))
 
 
 # ---- classes
@@ -271,8 +276,8 @@ def nll_loss(
         tensor(2.)
     """
     options = {
-        "target": _constant("nll_loss", "target", target),
-        "weight": _constant("nll_loss", "weight", weight),
+        "target": constant("nll_loss", "target", target),
+        "weight": constant("nll_loss", "weight", weight),
         "ignore_index": ignore_index,
         "reduction": reduction,
     }
@@ -325,20 +330,20 @@ def cross_entropy(
                 )
             )
         options = {
-            "weight": _constant("cross_entropy", "weight", weight),
+            "weight": constant("cross_entropy", "weight", weight),
             "reduction": reduction,
             "label_smoothing": label_smoothing,
         }
         pair = _one_dtype(input, target)
         op = class_losses.cross_entropy_probabilities
-        return apply(op, pair, options, _tensors(weight))
+        return apply(op, pair, options, tensors(weight))
     options = {
         "target": target._array
         if isinstance(target, TensorBase)
-        else _constant("cross_entropy", "target", target),
-        "weight": None if weight is None else _constant("cross_entropy", "weight", weight),
+        else constant("cross_entropy", "target", target),
+        "weight": None if weight is None else constant("cross_entropy", "weight", weight),
         "ignore_index": ignore_index,
         "reduction": reduction,
         "label_smoothing": label_smoothing,
     }
-    return apply(class_losses.cross_entropy, (input,), options, _tensors(weight))
+    return apply(class_losses.cross_entropy, (input,), options, tensors(weight))

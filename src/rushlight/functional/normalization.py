@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
+from rushlight.functional.padding import pad
+from rushlight.functional.pooling import avg_pool2d
 from rushlight.kernels import kernel
 from rushlight.ops import norm
 from rushlight.tape import apply, cell
@@ -15,7 +18,14 @@ from rushlight.tape import apply, cell
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["batch_norm", "layer_norm", "rms_norm"]
+__all__ = [
+    "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "rms_norm",
+]
 
 _follow = kernel("follow")
 
@@ -42,7 +52,8 @@ def batch_norm(
         eps: added to the variance.
 
     Raises:
-        ValueError: in training with one value per channel, whose variance says nothing.
+        ValueError: in training with one value per channel, whose variance says nothing; for an
+            eps below 0, in training for 0 too.
         ShapeError, DtypeError: if shapes or dtypes do not fit.
 
     Example:
@@ -52,6 +63,9 @@ def batch_norm(
         tensor([[-1.0000],
                 [ 1.0000]])
     """
+    if eps < 0.0 or (training and eps == 0.0):
+        least = "above 0 in training" if training else "of at least 0"
+        raise ValueError(explain("batch_norm", got=f"eps={eps}", expected=f"an eps {least}"))
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError(
@@ -72,7 +86,8 @@ def batch_norm(
         )
     results: Any = apply(norm.batch_norm_train, (input, weight, bias), {"eps": eps})
     y, mean, var = results
-    follow_batch(running_mean, running_var, mean._array, var._array, momentum, x)
+    n = x.size // max(x.shape[1], 1)
+    follow_batch(running_mean, running_var, mean._array, var._array, momentum, n)
     return y
 
 
@@ -82,11 +97,10 @@ def follow_batch(
     mean: Any,
     var: Any,
     momentum: float,
-    x: Any,
+    n: int,
 ) -> None:
     """Set running = (1 - momentum) running + momentum batch, the variance of the batch unbiased;
-    nothing for an empty batch."""
-    n = x.shape[0] if x.ndim == 2 else x.size // max(x.shape[1], 1)
+    nothing for a batch of n = 0 values per channel."""
     if not n:
         return
     kept: list[Any] = []
@@ -110,6 +124,111 @@ def _unequal(name: str, running: Any, value: Any) -> NoReturn:
             fix="set num_features to the input's size in dim 1",
         )
     )
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return (x - mean) / sqrt(var + eps) * weight + bias, for each channel of each sample.
+
+    Args:
+        input: (N, C, *).
+        running_mean, running_var: (C). With `use_input_stats` they are moved towards the mean over
+            the samples of their means and unbiased variances, or are None; without, they are the
+            statistics.
+        weight, bias: (C), or None for 1 and 0.
+        use_input_stats: use each sample's own mean and biased variance.
+        momentum: how far the running statistics move, 0 to 1.
+        eps: added to the variance.
+
+    Raises:
+        ValueError: for samples of one value per channel; for one of the running statistics alone.
+        ShapeError, DtypeError: if shapes or dtypes do not fit.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.functional.instance_norm(rl.tensor([[[1.0, 3.0], [2.0, 6.0]]]))
+        tensor([[[-1.0000,  1.0000],
+                 [-1.0000,  1.0000]]])
+    """
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, eps=eps)
+    x = input._array
+    if prod(x.shape[2:]) == 1:
+        raise ValueError(
+            explain(
+                "instance_norm",
+                got=f"input {x.shape}",
+                expected="(N, C, *) with more than 1 value per channel of a sample",
+            )
+        )
+    if (running_mean is None) != (running_var is None):
+        got = "one of running_mean and running_var"
+        raise ValueError(explain("instance_norm", got=got, expected="both or none"))
+    options = {"groups": x.shape[1], "eps": eps}
+    results: Any = apply(norm.group_norm, (input, weight, bias), options)
+    y, mean, var = results
+    follow_instances(running_mean, running_var, mean._array, var._array, momentum, x)
+    return y
+
+
+def follow_instances(
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    means: Any,
+    variances: Any,
+    momentum: float,
+    x: Any,
+) -> None:
+    """Let the running statistics (C) follow the average over the samples of theirs, (N, C)."""
+    if running_mean is not None and x.size:
+        mean, var = means.mean(0), variances.mean(0)
+        follow_batch(running_mean, running_var, mean, var, momentum, prod(x.shape[2:]))
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return (x - mean) / sqrt(var + eps) * weight + bias, for each group of channels of a sample.
+
+    Args:
+        input: (N, C, *).
+        num_groups: how many groups the channels make, neighbours together; it divides C.
+        weight, bias: (C), or None for 1 and 0.
+        eps: added to the (biased) variance.
+
+    Raises:
+        ValueError: if each group has one value, over all samples.
+        ShapeError, DtypeError: if shapes or dtypes do not fit.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.functional.group_norm(rl.tensor([[1.0, 3.0, 2.0, 6.0]]), 2)
+        tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
+    shape = input._array.shape
+    if num_groups > 0 and len(shape) > 1 and prod(shape) // num_groups == 1:
+        raise ValueError(
+            explain(
+                "group_norm",
+                got=f"input {shape} with num_groups={num_groups}",
+                expected="more than 1 value per group",
+            )
+        )
+    results: Any = apply(norm.group_norm, (input, weight, bias), {"groups": num_groups, "eps": eps})
+    y: Tensor = results[0]
+    return y
 
 
 def _normalized(normalized_shape: Sequence[int]) -> tuple[int, ...]:
@@ -176,3 +295,50 @@ def rms_norm(
     dims = tuple(range(x.ndim - k, x.ndim))
     y = input * ((input * input).mean(dims, keepdim=True) + eps).rsqrt()
     return y if weight is None else y * weight
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Return x / (k + alpha mean(x^2))^beta, the mean over `size` neighbouring channels.
+
+    The neighbours of channel c are c - size // 2 to c + (size - 1) // 2, zeros beyond the ends.
+
+    Args:
+        input: (N, C, *) with at least 3 dims.
+        size: how many channels, itself included.
+        alpha, beta, k: factor, exponent and summand of the formula.
+
+    Raises:
+        ValueError: for an input of fewer dims.
+        RuntimeError: for a size below 1.
+
+    Example:
+        >>> import rushlight as rl
+        >>> x = rl.tensor([[[1.0], [2.0]]])
+        >>> rl.nn.functional.local_response_norm(x, 2, alpha=2.0, beta=1.0)
+        tensor([[[0.5000],
+                 [0.3333]]])
+    """
+    if input.dim() < 3:
+        expected = "3 or more dims (N, C, *)"
+        raise ShapeError(
+            explain("local_response_norm", got=f"input {input.shape}", expected=expected)
+        )
+    if not input.numel():
+        return input
+    mean = squares_across(input, "local_response_norm", size, size // 2, (size - 1) // 2)
+    return input / (mean * alpha + k) ** beta
+
+
+def squares_across(input: Tensor, where: str, size: Any, before: int, behind: int) -> Tensor:
+    """Return the sums of x^2 over channels c - before to c + behind, divided by `size`."""
+    if not isinstance(size, int):
+        raise TypeError(explain(where, got=f"size={size!r}", expected="an int"))
+    if size < 1:
+        raise RuntimeError(explain(where, got=f"size={size}", expected="at least 1"))
+    n, c, *spatial = input.shape
+    lines = (input * input).movedim(1, -1).reshape(n, prod(spatial), 1, c)
+    padded = pad(lines, (before, behind))
+    sums = avg_pool2d(padded, (1, before + behind + 1), 1, divisor_override=size)
+    return sums.reshape(n, *spatial, c).movedim(-1, 1)

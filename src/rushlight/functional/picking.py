@@ -169,7 +169,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Return out[i][j] = input[index[i][j]][j] (for dim 0), and so on for other dims."""
     at = one_dim(dim, input._array.ndim, "gather")
-    _check_along(input._array.shape, index._array, at, "gather")
+    check_along(input._array.shape, index._array, at, "gather")
     return apply(ix.gather, (input,), {"index": index._array, "dim": at}, (index,))
 
 
@@ -188,8 +188,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """Return `input` with src[i][j] added at [index[i][j]][j] (for dim 0)."""
     at = one_dim(dim, input._array.ndim, "scatter_add")
-    _check_along(input._array.shape, index._array, at, "scatter_add")
-    _check_source(src, index, input, "scatter_add")
+    check_along(input._array.shape, index._array, at, "scatter_add")
+    check_source(src, index, input, "scatter_add")
     part = getitem(src, tuple(slice(0, n) for n in index._array.shape))
     options = {"index": index._array, "dim": at, "shape": input._array.shape}
     return input + apply(ix.scatter_add, (part,), options, (index,))
@@ -211,13 +211,13 @@ def scatter(
     given: Any = value if src is None else src
     at = one_dim(dim, input._array.ndim, "scatter")
     shape, places = input._array.shape, index._array
-    _check_along(shape, places, at, "scatter")
+    check_along(shape, places, at, "scatter")
     winner = np.full(shape, -1, np.int64)
     grids = ix.along(places, at)
     if not is_tensor(given):
         winner[grids] = 0
         return where(wrap(winner >= 0), given, input).to(input.dtype)
-    _check_source(given, index, input, "scatter")
+    check_source(given, index, input, "scatter")
     part = reshape(getitem(given, tuple(slice(0, n) for n in places.shape)), -1)
     if not places.size:
         return input.clone()
@@ -226,7 +226,7 @@ def scatter(
     return where(wrap(winner >= 0), chosen, input)
 
 
-def _check_source(src: Tensor, index: Tensor, input: Tensor, where: str) -> None:
+def check_source(src: Tensor, index: Tensor, input: Tensor, where: str) -> None:
     if src._array.dtype != input._array.dtype:
         raise DtypeError(
             explain(where, got=f"src of {src._array.dtype.name}", expected=input._array.dtype.name)
@@ -236,7 +236,7 @@ def _check_source(src: Tensor, index: Tensor, input: Tensor, where: str) -> None
         raise ShapeError(explain(where, got=f"src {shape}", expected=f"sizes of {places} or more"))
 
 
-def _check_along(shape: tuple[int, ...], index: Any, dim: int, where: str) -> None:
+def check_along(shape: tuple[int, ...], index: Any, dim: int, where: str) -> None:
     if index.dtype.kind not in "iu":
         raise IndexError(explain(where, got=f"an index of {index.dtype.name}", expected="int64"))
     if index.ndim != len(shape) or any(

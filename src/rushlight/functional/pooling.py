@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -108,7 +112,7 @@ def _averages(
     }
 
 
-def _batched(input: Tensor, n: int, where: str) -> Tensor:
+def batched(input: Tensor, n: int, where: str) -> Tensor:
     """Return (N, C, *S), with N = 1 for an input (C, *S)."""
     ndim = input._array.ndim
     if ndim == n + 2:
@@ -124,7 +128,7 @@ def _batched(input: Tensor, n: int, where: str) -> Tensor:
     )
 
 
-def _run(op: Op, x: Tensor, options: dict[str, Any], unbatched: bool) -> Any:
+def run(op: Op, x: Tensor, options: dict[str, Any], unbatched: bool) -> Any:
     found: Any = apply(op, (x,), options)
     if not unbatched:
         return found
@@ -149,14 +153,14 @@ def _max_pool(
     return_indices: bool,
 ) -> Any:
     where = _MAX[n]
-    x = _batched(input, n, where)
+    x = batched(input, n, where)
     size, given = x._array.shape[2:], (kernel_size, stride, padding, dilation)
     try:
         options = _windows(where, size, *given, ceil_mode)
     except TypeError:  # a list does not hash
         options = _windows(where, size, *map(_hashable, given), ceil_mode)
     op = ops.max_pool_with_indices if return_indices else ops.max_pool
-    return _run(op, x, options, x is not input)
+    return run(op, x, options, x is not input)
 
 
 def _avg_pool(
@@ -166,23 +170,24 @@ def _avg_pool(
     stride: Any,
     padding: Any,
     ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+    where: str = "",
 ) -> Tensor:
-    where = _AVG[n]
-    x = _batched(input, n, where)
+    where = where or _AVG[n]
+    x = batched(input, n, where)
     rule = (ceil_mode, count_include_pad, divisor_override)
     size, given = x._array.shape[2:], (kernel_size, stride, padding)
     try:
         options = _averages(where, size, *given, *rule)
     except TypeError:
         options = _averages(where, size, *map(_hashable, given), *rule)
-    return _run(ops.avg_pool, x, options, x is not input)
+    return run(ops.avg_pool, x, options, x is not input)
 
 
 def _adaptive(n: int, input: Tensor, output_size: Any, op: Op) -> Any:
     where = f"{op.name}{n}d"
-    x = _batched(input, n, where)
+    x = batched(input, n, where)
     given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if output_size is None or len(given) != n or (n == 1 and None in given):
         none = " or None" if n > 1 else ""
@@ -192,7 +197,32 @@ def _adaptive(n: int, input: Tensor, output_size: Any, op: Op) -> Any:
     size = x._array.shape[2:]
     wanted = tuple([s if o is None else o for o, s in zip(given, size, strict=True)])
     out = per_dim(wanted, n, where, "output_size", low=0)
-    return _run(op, x, {"out_size": out}, x is not input)
+    return run(op, x, {"out_size": out}, x is not input)
+
+
+def _lp_pool(
+    n: int, input: Tensor, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool
+) -> Tensor:
+    """As torch composes it: the mean of the powers, times the size of the kernel."""
+    where = f"lp_pool{n}d"
+    kernel = each(kernel_size, n, where, "kernel_size")
+    if norm_type in (math.inf, -math.inf):
+        sign = 1 if norm_type > 0 else -1
+        largest = _max_pool(n, sign * input.abs(), kernel, stride, 0, 1, ceil_mode, False)
+        return sign * largest
+    if norm_type == 0:
+        raise ZeroDivisionError(explain(where, got="norm_type=0", expected="a number but 0"))
+    mean = _avg_pool(n, input.pow(norm_type), kernel, stride, 0, ceil_mode, where=where)
+    # sign times absolute value: the same number, but no gradient where it is 0
+    total = (mean.sign() * mean.abs().relu()) * math.prod(kernel)
+    return total.pow(1.0 / norm_type)
+
+
+def each(value: Any, n: int, where: str, name: str, low: int = 1) -> tuple[int, ...]:
+    """Return n ints of one int or of a sequence of just n."""
+    if isinstance(value, (tuple, list)) and len(value) != n:
+        raise ShapeError(explain(where, got=f"{name}={value!r}", expected=f"an int or {n} ints"))
+    return per_dim(value, n, where, name, low)
 
 
 _MAX = {n: f"max_pool{n}d" for n in (1, 2, 3)}
@@ -336,6 +366,59 @@ def avg_pool3d(
     return _avg_pool(
         3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
+
+
+def lp_pool1d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return the p-norm of each window of lines (N, C, L) or (C, L); see `lp_pool2d`."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return (sum of x^p)^(1/p) over each window of images, x^p without absolute values.
+
+    Args:
+        input: (N, C, H, W), or (C, H, W) without a batch.
+        norm_type: p; with inf and -inf the largest and the smallest absolute value.
+        kernel_size: int or one int per dim.
+        stride: int or one per dim, cells from one window to the next; default kernel_size.
+        ceil_mode: bool, keep a last window that leaves the input, its sum scaled up as if its
+            other cells were alike; default False.
+
+    Raises:
+        RuntimeError: for shapes or options that do not fit.
+        ZeroDivisionError: for p = 0.
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.nn.functional.lp_pool2d(rl.tensor([[[3.0, 1.0], [4.0, 1.0]]]), 2, (2, 1))
+        tensor([[[5.0000, 1.4142]]])
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.lp_pool2d.html
+    """
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """Return the p-norm of each window of (N, C, D, H, W) or (C, D, H, W); see `lp_pool2d`."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Ints) -> Tensor:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import one_dim, varargs
 from rushlight.functional.picking import diagonal
-from rushlight.functional.shaping import movedim
+from rushlight.functional.shaping import expand, movedim
 from rushlight.ops import linalg
 from rushlight.tape import TensorBase, apply
 
@@ -16,8 +18,10 @@ if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = [
+    "addbmm",
     "addmm",
     "addmv",
+    "addr",
     "baddbmm",
     "bmm",
     "dot",
@@ -89,24 +93,43 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.unsqueeze(1) * vec2
 
 
+def _added(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    scaled = product if alpha == 1 else product * alpha
+    if beta == 0:  # nan and inf in the input do not get through
+        shape = np.broadcast_shapes(input._array.shape, scaled._array.shape)
+        return expand(scaled, shape) if shape != scaled._array.shape else scaled
+    return (input if beta == 1 else input * beta) + scaled
+
+
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
-    """Return beta * input + alpha * (mat1 @ mat2)."""
-    product = mm(mat1, mat2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+    """Return beta * input + alpha * (mat1 @ mat2); the input does not count for beta 0."""
+    return _added(input, mm(mat1, mat2), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-    """Return beta * input + alpha * (mat @ vec)."""
-    return input * beta + mv(mat, vec) * alpha
+    """Return beta * input + alpha * (mat @ vec); the input does not count for beta 0."""
+    return _added(input, mv(mat, vec), beta, alpha)
+
+
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """Return beta * input + alpha * outer(vec1, vec2); the input does not count for beta 0."""
+    return _added(input, outer(vec1, vec2), beta, alpha)
 
 
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
 ) -> Tensor:
-    """Return beta * input + alpha * bmm(batch1, batch2)."""
-    return input * beta + bmm(batch1, batch2) * alpha
+    """Return beta * input + alpha * bmm(batch1, batch2); the input does not count for beta 0."""
+    return _added(input, bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    """Return beta * input + alpha * the sum of the products of two batches of matrices."""
+    return _added(input, bmm(batch1, batch2).sum(0), beta, alpha)
 
 
 def inner(input: Tensor, other: Tensor) -> Tensor:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+from rushlight.errors import explain
 from rushlight.functional import loss as F
 from rushlight.nn.module import Module
 from rushlight.tensor import Tensor
@@ -14,11 +17,12 @@ __all__ = [
     "L1Loss",
     "MSELoss",
     "NLLLoss",
+    "NLLLoss2d",
     "SmoothL1Loss",
 ]
 
 
-class _Loss(Module):
+class Loss(Module):
     """A module with a `reduction`."""
 
     def __init__(self, reduction: str = "mean") -> None:
@@ -26,7 +30,7 @@ class _Loss(Module):
         self.reduction = reduction
 
 
-class _WeightedLoss(_Loss):
+class WeightedLoss(Loss):
     """A loss with a buffer `weight`, which may be None."""
 
     weight: Tensor | None
@@ -36,7 +40,7 @@ class _WeightedLoss(_Loss):
         self.register_buffer("weight", weight)
 
 
-class MSELoss(_Loss):
+class MSELoss(Loss):
     """Mean of (input - target)^2.
 
     Args:
@@ -63,7 +67,7 @@ class MSELoss(_Loss):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """Mean of |input - target|.
 
     Args:
@@ -90,7 +94,7 @@ class L1Loss(_Loss):
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """Mean of d^2 / (2 beta) where |d| < beta, else |d| - beta / 2; d = input - target.
 
     Args:
@@ -121,7 +125,7 @@ class SmoothL1Loss(_Loss):
         return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """Mean of d^2 / 2 where |d| < delta, else delta (|d| - delta / 2); d = input - target.
 
     Args:
@@ -132,6 +136,7 @@ class HuberLoss(_Loss):
         (*), (*) -> (), or (*) with 'none'. Unlike torch, unequal shapes are an error.
 
     Raises:
+        TypeError: if delta is neither a float nor an int.
         ShapeError: in forward, if the shapes differ.
         RuntimeError: in forward, if delta <= 0.
 
@@ -146,13 +151,15 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
+        if not isinstance(delta, (float, int)):
+            raise TypeError(explain("HuberLoss", got=f"delta={delta!r}", expected="a float or int"))
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
-class NLLLoss(_WeightedLoss):
+class NLLLoss(WeightedLoss):
     """Mean of -input[target]: the negative log-likelihood of log-probabilities.
 
     Args:
@@ -194,7 +201,38 @@ class NLLLoss(_WeightedLoss):
         )
 
 
-class CrossEntropyLoss(_WeightedLoss):
+class NLLLoss2d(NLLLoss):
+    """`NLLLoss` under the name that it once had for images; making one warns.
+
+    Args:
+        weight, ignore_index, reduction: as in `NLLLoss`.
+
+    Shape:
+        (N, C, H, W) and int64 (N, H, W) -> (), or (N, H, W) with 'none'.
+
+    Raises:
+        IndexError, ShapeError, DtypeError: in forward, as `NLLLoss` does.
+
+    Example:
+        >>> import warnings
+        >>> import rushlight as rl
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     loss = rl.nn.NLLLoss2d()
+        >>> loss(rl.full((1, 2, 1, 1), -0.5), rl.zeros(1, 1, 1).long())
+        tensor(0.5000)
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+    """
+
+    def __init__(
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        warnings.warn("NLLLoss2d is deprecated: use NLLLoss", FutureWarning, stacklevel=2)
+        super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
+
+
+class CrossEntropyLoss(WeightedLoss):
     """Mean of -sum_c t_c log softmax(input)_c, from logits.
 
     Args:
@@ -247,7 +285,7 @@ class CrossEntropyLoss(_WeightedLoss):
         )
 
 
-class BCELoss(_WeightedLoss):
+class BCELoss(WeightedLoss):
     """Mean of -(t ln p + (1 - t) ln(1 - p)), each logarithm at least -100.
 
     Args:
@@ -279,7 +317,7 @@ class BCELoss(_WeightedLoss):
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(Loss):
     """`BCELoss` of sigmoid(input), without its overflow or rounding.
 
     Args:

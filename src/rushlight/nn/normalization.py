@@ -15,14 +15,12 @@ from rushlight.nn.parameter import Parameter
 from rushlight.tape import state
 from rushlight.tensor import Tensor
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm", "SyncBatchNorm"]
 
 
-class _BatchNorm(Module):
-    """Batch normalization of inputs with the numbers of dims `_dims`."""
+class NormBase(Module):
+    """Parameters and running statistics by channel, of batch norm and instance norm."""
 
-    _dims: ClassVar[tuple[int, ...]]
-    _shapes: ClassVar[str]
     weight: Parameter | None
     bias: Parameter | None
     running_mean: Tensor | None
@@ -76,6 +74,37 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        key = prefix + "num_batches_tracked"
+        if self.track_running_stats and local_metadata.get("version", 1) < 2:
+            state_dict.setdefault(key, self.num_batches_tracked)  # old files lack it
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+    def _given(self, x: Any) -> dict[str, Any]:
+        """Return the options of the op that normalizes by the running statistics."""
+        mean, var = self._buffers["running_mean"], self._buffers["running_var"]
+        assert mean is not None and var is not None
+        given = {"mean": mean._array, "var": var._array, "eps": self.eps}
+        if state.recording:  # a graph of the backward may run the op again after they have moved
+            given["mean"], given["var"] = mean._array.copy(), var._array.copy()
+        return given
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(NormBase):
+    """Batch normalization of inputs with the numbers of dims `_dims`."""
+
+    _dims: ClassVar[Sequence[int]]
+    _shapes: ClassVar[str]
+
     def forward(self, input: Tensor) -> Tensor:
         shape = input.shape
         if len(shape) not in self._dims or shape[1] != self.num_features:
@@ -117,19 +146,11 @@ class _BatchNorm(Module):
             return {}, self._given, None
         return options, None, self._follow
 
-    def _given(self, x: Any) -> dict[str, Any]:
-        """Return the options of the op in evaluation."""
-        mean, var, _ = self._statistics()
-        assert mean is not None and var is not None
-        given = {"mean": mean._array, "var": var._array, "eps": self.eps}
-        if state.recording:  # a graph of the backward may run the op again after they have moved
-            given["mean"], given["var"] = mean._array.copy(), var._array.copy()
-        return given
-
     def _follow(self, x: Any, outputs: tuple[Any, ...]) -> None:
         """Move the running statistics towards those of a batch."""
         mean, var, batches = self._statistics()
-        follow_batch(mean, var, outputs[1], outputs[2], self._share(batches), x)
+        n = x.size // max(x.shape[1], 1)
+        follow_batch(mean, var, outputs[1], outputs[2], self._share(batches), n)
         self._count(batches)
 
     def _refuse(self, shape: tuple[int, ...]) -> None:
@@ -144,21 +165,6 @@ class _BatchNorm(Module):
                 expected=self._shapes.replace("C", str(self.num_features)),
                 fix=fix,
             )
-        )
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
-    ) -> None:
-        key = prefix + "num_batches_tracked"
-        if self.track_running_stats and local_metadata.get("version", 1) < 2:
-            state_dict.setdefault(key, self.num_batches_tracked)  # old files lack it
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
         )
 
 
@@ -258,6 +264,87 @@ class BatchNorm3d(_BatchNorm):
 
     _dims = (5,)
     _shapes = "(N, C, D, H, W)"
+
+
+class SyncBatchNorm(_BatchNorm):
+    """`BatchNorm1d` of inputs with any dims, its statistics those of the batches of all processes.
+
+    There is one process here: the layer computes what `BatchNorm1d`, `BatchNorm2d` and
+    `BatchNorm3d` compute. It is for models and state dicts that have it.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats, device, dtype, bias: as in
+            `BatchNorm1d`, and so are the attributes.
+        process_group: None; groups of processes are not supported.
+
+    Shape:
+        (N, C) or (N, C, *) -> the same
+
+    Raises:
+        NotImplementedError: for a process group.
+        ShapeError, ValueError: as in `BatchNorm1d`.
+
+    Example:
+        >>> import rushlight as rl
+        >>> model = rl.nn.Sequential(rl.nn.Conv2d(1, 3, 3), rl.nn.BatchNorm2d(3))
+        >>> rl.nn.SyncBatchNorm.convert_sync_batchnorm(model)[1].num_features
+        3
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.SyncBatchNorm.html
+    """
+
+    _dims = range(2, 65)  # NumPy has 64 at most
+    _shapes = "(N, C) or (N, C, *)"
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        if process_group is not None:
+            raise NotImplementedError(
+                explain("SyncBatchNorm", got=f"process_group={process_group!r}", expected="None")
+            )
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+        self.process_group = process_group
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """Put layers of this class, with the same parameters and statistics, where a module has
+        batch norm; return the module, or the new layer if it is batch norm itself."""
+        converted = module
+        if isinstance(module, _BatchNorm):
+            converted = cls._of(module, process_group)
+        for name, child in module.named_children():
+            converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return converted
+
+    @classmethod
+    def _of(cls, norm: _BatchNorm, process_group: Any) -> SyncBatchNorm:
+        """Return a layer of this class with the parameters and buffers of another."""
+        layer = SyncBatchNorm(
+            norm.num_features,
+            norm.eps,
+            norm.momentum,
+            norm.affine,
+            norm.track_running_stats,
+            process_group,
+            bias=norm.bias is not None,
+        )
+        layer.weight, layer.bias = norm.weight, norm.bias
+        layer.running_mean, layer.running_var = norm.running_mean, norm.running_var
+        layer.num_batches_tracked = norm.num_batches_tracked
+        return layer.train(norm.training)
 
 
 def _sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from rushlight.autograd import no_grad
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.nn.registry import Registry
 from rushlight.tensor import Tensor
 from rushlight.tensor.tensor import Handle
@@ -95,7 +95,7 @@ class Stateful(Registry):
     ) -> None:
         """Enter the module's own state, not its children's; classes may extend it."""
         for name, value in self._persistent().items():
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
         if self._overrides("get_extra_state"):
             destination[prefix + _EXTRA] = self.get_extra_state()
 
@@ -177,6 +177,9 @@ class Stateful(Registry):
         """Copy or assign one member; return what is wrong with it, or ''."""
         if not isinstance(new, Tensor):
             return f"got {type(new).__name__}, expected a Tensor (rushlight.tensor makes one)"
+        if is_lazy(new):
+            called = f"got {new!r}, expected the state of a module that was called"
+            return "" if is_lazy(old) else called
         if old.shape == () and new.shape == (1,):
             new = new[0]
         if new.shape != old.shape:

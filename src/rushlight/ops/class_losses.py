@@ -1,4 +1,5 @@
-"""Losses over classes: nll and cross-entropy, of class indices or of probabilities.
+"""Losses over classes: nll and cross-entropy, of class indices or of probabilities; and with the
+linear layer that makes the scores.
 
 They work on rows (M, C) of an input (C), (N, C) or (N, C, *S), a view of channels-last memory.
 Class indices are an option, as no gradient flows to them. `reduction` is 'none', 'mean' or 'sum'; a
@@ -8,7 +9,7 @@ mean over class indices divides by the weights of the rows that count, as in tor
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Saved, define
+from rushlight.ops.linalg import linear
 from rushlight.ops.losses import check_floats, check_pair, reduction_factor
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import permute, reshape
@@ -369,4 +371,113 @@ def _soft_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequenc
 
 cross_entropy_probabilities = define(
     "cross_entropy_probabilities", _soft_forward, _soft_backward, fresh=True
+)
+
+
+# ---- cross-entropy of a linear layer's output, so many rows at a time, never all the scores
+
+_input_grad, _weight_grad = kernel("linear_input_grad"), kernel("linear_weight_grad")
+_column_sum = kernel("column_sum")
+
+
+def _linear_cross_check(x: Any, w: Any, b: Any, target: Any, **_: Any) -> None:
+    where = "linear_cross_entropy"
+    if (
+        (x.ndim, w.ndim) != (2, 2)
+        or x.shape[1] != w.shape[1]
+        or (b is not None and b.shape != w.shape[:1])
+    ):
+        got = f"input {x.shape}, weight {w.shape}, bias {None if b is None else b.shape}"
+        raise ShapeError(explain(where, got=got, expected="(N, F), (C, F), and (C) or None"))
+    if x.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
+        got = f"input {x.dtype.name}, weight {w.dtype.name}"
+        raise DtypeError(explain(where, got=got, expected="one dtype", fix="use .to(...) first"))
+    _check_scores(where, w.T)
+    _check_indices(where, x, target)
+
+
+def _linear_cross_forward(
+    x: Any,
+    w: Any,
+    b: Any,
+    target: Any,
+    weight: Any,
+    ignore_index: int,
+    reduction: str,
+    step: int,
+    dtype: Any,
+) -> Result:
+    """x (N, F), w (C, F), b (C) or None: `step` rows at a time, in `dtype`."""
+    where, classes = "linear_cross_entropy", w.shape[0]
+    places, kept = _pick_classes(where, x, target, classes, ignore_index)
+    weight = _class_weight(where, weight, classes, dtype)
+    per_row = _row_weights(places, kept, weight, classes, dtype)
+    loss = np.empty(places.size, dtype)
+    for part, near, scores in _scores_by_part(x, w, b, places, step, dtype):
+        loss[part], _ = _cross(scores, near)
+    if per_row is not None:
+        loss = _weighted(loss, per_row, kept)
+    factor = _row_factor(reduction, per_row, places.size)
+    y = _sum_rows(loss, reduction, factor, target.shape).astype(x.dtype, copy=False)
+    constants = (places, per_row, reduction, _finite(factor), step, dtype)
+    return (y,), Saved((x, w, b), constants=constants)
+
+
+def _scores_by_part(
+    x: Any, w: Any, b: Any, places: Any, step: int, dtype: Any
+) -> Iterator[tuple[slice, Any, Any]]:
+    """Yield each part of the rows, the flat places of its targets and its scores."""
+    w = w.astype(dtype, copy=False)
+    b = None if b is None else b.astype(dtype, copy=False)
+    for start in range(0, places.size, step):
+        part = slice(start, start + step)
+        scores = linear(x[part].astype(dtype, copy=False), w, b)
+        yield part, places[part] - start * w.shape[0], scores
+
+
+def _linear_cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x, w, b), (places, per_row, reduction, factor, step, dtype) = saved.inputs, saved.constants
+    scale = _row_scale(grads[0].astype(dtype, copy=False), reduction, factor)
+    scale = np.broadcast_to(scale if per_row is None else scale * per_row, places.shape)
+    given = (x, w, b)
+    sums = [
+        np.zeros(a.shape, dtype) if need else None for a, need in zip(given, needs, strict=True)
+    ]
+    dx, dw, db = sums
+    wide = w.astype(dtype, copy=False)
+    for part, near, scores in _scores_by_part(x, w, b, places, step, dtype):
+        g = _cross_grad(_cross(scores, near)[1], near, scale[part])
+        if dx is not None:
+            dx[part] = _input_grad(g, wide)
+        if dw is not None:
+            dw += _weight_grad(x[part].astype(dtype, copy=False), g)
+        if db is not None:
+            db += _column_sum(g)
+    return [
+        None if g is None else g.astype(a.dtype, copy=False)
+        for a, g in zip(given, sums, strict=True)
+    ]
+
+
+def _linear_cross_graph_backward(
+    saved: Saved, grads: Grads, needs: Sequence[bool]
+) -> Sequence[Any]:
+    """All rows at once: a graph of the gradient holds all scores anyway."""
+    (x, w, b), (places, per_row, reduction, factor, *_) = saved.inputs, saved.constants
+    scale = _row_scale(grads[0], reduction, factor)
+    if per_row is not None:
+        scale = scale * per_row.astype(grads[0].dtype, copy=False)
+    hot = np.zeros((places.size, w.shape[0]), grads[0].dtype)
+    hot.reshape(-1)[places] = 1.0
+    g = (ew.exp(log_softmax(linear(x, w, b), dim=1)) - hot) * _column(scale)
+    return linear.graph_backward(Saved((x, w, None)), (g,), needs)
+
+
+linear_cross_entropy = define(
+    "linear_cross_entropy",
+    _linear_cross_forward,
+    _linear_cross_backward,
+    graph_backward=_linear_cross_graph_backward,
+    fresh=True,
+    check=_linear_cross_check,
 )

@@ -1,7 +1,8 @@
-"""Normalization: batch norm with the batch's or given statistics, layer norm.
+"""Normalization: batch norm with the batch's or given statistics, group norm, layer norm, RMS norm.
 
-Batch norm gives its statistics out as results; whoever calls it keeps running averages. They are
-results like any other, with a gradient; the functional layer uses their bare arrays.
+Batch norm and group norm (instance norm is one group for each channel) give their statistics out as
+results; whoever calls them keeps running averages. They are results like any other, with a
+gradient; the functional layer uses their bare arrays.
 """
 
 from __future__ import annotations
@@ -25,8 +26,13 @@ _train = kernel("batch_norm_train")
 _train_grad = kernel("batch_norm_grad")
 _eval = kernel("batch_norm_eval")
 _eval_grad = kernel("batch_norm_eval_grad")
+_group = kernel("group_norm_forward")
+_group_grad = kernel("group_norm_grad")
 _layer = kernel("layer_norm_forward")
 _layer_grad = kernel("layer_norm_grad")
+
+
+_SIZES = {"batch_norm": "num_features", "group_norm": "num_channels"}  # what layers call C
 
 
 def _check_float(where: str, x: Any, *others: Any) -> None:
@@ -47,11 +53,11 @@ def _check_float(where: str, x: Any, *others: Any) -> None:
         )
 
 
-def _check_channels(x: Any, **others: Any) -> None:
+def _check_channels(where: str, x: Any, **others: Any) -> None:
     if x.ndim < 2:
         raise ShapeError(
             explain(
-                "batch_norm",
+                where,
                 got=f"input {x.shape}",
                 expected="(N, C) or (N, C, *)",
                 fix="unsqueeze(0)",
@@ -61,19 +67,45 @@ def _check_channels(x: Any, **others: Any) -> None:
         if other is not None and other.shape != x.shape[1:2]:
             raise ShapeError(
                 explain(
-                    "batch_norm",
+                    where,
                     got=f"input {x.shape} with {name} {other.shape}",
                     expected=f"{name} ({x.shape[1]},), one value per channel",
-                    fix="set num_features to the input's size in dim 1",
+                    fix=f"set {_SIZES[where]} to the input's size in dim 1",
                 )
             )
+
+
+# ---- the formulas on Tensors
+
+
+def _standard(x: Any, mean: Any, eps: float) -> tuple[Any, Any]:
+    """Return the deviations and 1 / std, by `mean`, which keeps the dims it goes over."""
+    centred = x - mean(x)
+    return centred, ew.rsqrt(mean(centred * centred) + eps)
+
+
+def _through_normal(g: Any, centred: Any, rstd: Any, mean: Any) -> Any:
+    """Return the gradient by x of centred * rstd."""
+    normal = centred * rstd
+    return rstd * (g - mean(g) - normal * mean(g * normal))
+
+
+def _through_statistics(dx: Any, centred: Any, g_mean: Any, g_var: Any) -> Any:
+    """Add the gradients by x of its mean and variance to dx; both divided by the count, or None."""
+    if g_mean is not None:
+        part = expand(g_mean, shape=centred.shape) * 1.0
+        dx = part if dx is None else dx + part
+    if g_var is not None:
+        part = centred * (g_var * 2.0)
+        dx = part if dx is None else dx + part
+    return dx
 
 
 # ---- batch norm by the batch's own statistics
 
 
 def _train_check(x: Any, w: Any, b: Any, **_: Any) -> None:
-    _check_channels(x, weight=w, bias=b)
+    _check_channels("batch_norm", x, weight=w, bias=b)
     _check_float("batch_norm", x, w, b)
 
 
@@ -93,7 +125,7 @@ def _train_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
 
 def _train_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, w, _ = saved.inputs
-    g, g_mean, g_var = grads
+    g, *g_stats = grads
     g = None if g is None else through_relu(saved, g)
     dims = (0, *range(2, x.ndim))
     m = max(prod([x.shape[d] for d in dims]), 1)
@@ -102,22 +134,17 @@ def _train_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> 
     def mean(value: Any) -> Any:
         return sum_(value, dims=dims, keepdim=True) / m
 
-    centred = x - mean(x)
+    centred, rstd = _standard(x, mean, saved.constants)
     dx = dw = db = None
     if g is not None:
-        rstd = ew.rsqrt(mean(centred * centred) + saved.constants)
-        normal = centred * rstd
         if needs[0]:
             gw = g if w is None else g * reshape(w, shape=column)
-            dx = rstd * (gw - mean(gw) - normal * mean(gw * normal))
-        dw = sum_(g * normal, dims=dims, keepdim=False) if needs[1] else None
+            dx = _through_normal(gw, centred, rstd, mean)
+        dw = sum_(g * (centred * rstd), dims=dims, keepdim=False) if needs[1] else None
         db = sum_(g, dims=dims, keepdim=False) if needs[2] else None
-    if needs[0] and g_mean is not None:
-        part = expand(reshape(g_mean / m, shape=column), shape=x.shape) * 1.0
-        dx = part if dx is None else dx + part
-    if needs[0] and g_var is not None:
-        part = centred * reshape(g_var * (2.0 / m), shape=column)
-        dx = part if dx is None else dx + part
+    if needs[0]:
+        g_stats = [None if v is None else reshape(v / m, shape=column) for v in g_stats]
+        dx = _through_statistics(dx, centred, *g_stats)
     return dx, dw, db
 
 
@@ -136,7 +163,7 @@ batch_norm_train = define(
 
 
 def _eval_check(x: Any, w: Any, b: Any, mean: Any, var: Any, **_: Any) -> None:
-    _check_channels(x, weight=w, bias=b, running_mean=mean, running_var=var)
+    _check_channels("batch_norm", x, weight=w, bias=b, running_mean=mean, running_var=var)
     _check_float("batch_norm", x, w, b)
 
 
@@ -177,6 +204,75 @@ batch_norm_eval = define(
     fresh=True,
     takes_relu=True,
     check=_eval_check,
+)
+
+
+# ---- group norm
+
+
+def _group_check(x: Any, w: Any, b: Any, groups: int, **_: Any) -> None:
+    if groups < 1:
+        got = f"num_groups={groups}"
+        raise ShapeError(explain("group_norm", got=got, expected="a positive num_groups"))
+    _check_channels("group_norm", x, weight=w, bias=b)
+    if x.shape[1] % groups:
+        raise ShapeError(
+            explain(
+                "group_norm",
+                got=f"input {x.shape} with num_groups={groups}",
+                expected=f"channels (dim 1) that {groups} divides",
+            )
+        )
+    _check_float("group_norm", x, w, b)
+
+
+def _group_forward(x: Any, w: Any, b: Any, groups: int, eps: float) -> Result:
+    y, mean, var, cache = _group(x, groups, w, b, eps)
+    return (y, mean, var), Saved((x, w, None), constants=(groups, eps), cache=cache)
+
+
+def _group_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    g, g_mean, g_var = grads
+    if g is None or g_mean is not None or g_var is not None:  # statistics in use: rare
+        return _group_graph_backward(saved, grads, needs)
+    found: Sequence[Any] = _group_grad(g, saved.cache, saved.inputs[1], needs)
+    return found
+
+
+def _group_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x, w, _), (groups, eps) = saved.inputs, saved.constants
+    g, *g_stats = grads
+    n, c = x.shape[:2]
+    m = max(prod(x.shape[2:]) * c // groups, 1)
+    grouped, planes = (n, groups, c // groups, prod(x.shape[2:])), (n, c, prod(x.shape[2:]))
+
+    def mean(value: Any) -> Any:
+        return sum_(value, dims=(2, 3), keepdim=True) / m
+
+    centred, rstd = _standard(reshape(x, shape=grouped), mean, eps)
+    dx = dw = db = None
+    if g is not None:
+        g = reshape(g, shape=planes)
+        if needs[0]:
+            gw = g if w is None else g * reshape(w, shape=(c, 1))
+            dx = _through_normal(reshape(gw, shape=grouped), centred, rstd, mean)
+        normal = reshape(centred * rstd, shape=planes)
+        dw = sum_(g * normal, dims=(0, 2), keepdim=False) if needs[1] else None
+        db = sum_(g, dims=(0, 2), keepdim=False) if needs[2] else None
+    if needs[0]:
+        column = (n, groups, 1, 1)
+        g_stats = [None if v is None else reshape(v / m, shape=column) for v in g_stats]
+        dx = _through_statistics(dx, centred, *g_stats)
+    return None if dx is None else reshape(dx, shape=x.shape), dw, db
+
+
+group_norm = define(
+    "group_norm",
+    _group_forward,
+    _group_backward,
+    graph_backward=_group_graph_backward,
+    fresh=True,
+    check=_group_check,
 )
 
 
@@ -230,16 +326,13 @@ def _layer_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> 
     def mean(value: Any) -> Any:
         return sum_(value, dims=dims, keepdim=True) / n
 
-    centred = x - mean(x)
-    rstd = ew.rsqrt(mean(centred * centred) + eps)
-    normal = centred * rstd
+    centred, rstd = _standard(x, mean, eps)
     dx = None
     if needs[0]:
-        gw = g if w is None else g * w
-        dx = rstd * (gw - mean(gw) - normal * mean(gw * normal))
+        dx = _through_normal(g if w is None else g * w, centred, rstd, mean)
     return (
         dx,
-        sum_(g * normal, dims=lead, keepdim=False) if needs[1] else None,
+        sum_(g * (centred * rstd), dims=lead, keepdim=False) if needs[1] else None,
         sum_(g, dims=lead, keepdim=False) if needs[2] else None,
     )
 

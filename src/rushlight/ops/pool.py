@@ -1,4 +1,4 @@
-"""Pooling: maximum and average, of windows and adaptive, in any number of spatial dimensions.
+"""Pooling: maximum and average, of windows, adaptive and fractional, in any number of dimensions.
 
 x (N, C, *S) -> y (N, C, *O). Indices are flat places in a plane of S. Which cell is a window's
 maximum is piecewise constant, so the gradient of a maximum scatters by indices, and the gradient
@@ -11,6 +11,7 @@ channels-last, so the ops of the gradients are told (`channels_last`) and turn g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, TypeAlias
 
 from rushlight.arrays import channels_last_empty, is_channels_last
@@ -25,10 +26,13 @@ __all__ = [
     "adaptive_max_pool",
     "avg_pool",
     "avg_pool_grad",
+    "fractional_max_pool",
     "max_pool",
     "max_pool_gather",
     "max_pool_scatter",
     "max_pool_with_indices",
+    "max_unpool",
+    "require_float",
 ]
 
 Result = tuple[tuple[Any, ...], Saved]
@@ -46,6 +50,8 @@ _avg_grad = kernel("avg_pool_grad")
 _adaptive_avg_forward = kernel("adaptive_avg_forward")
 _adaptive_avg_grad = kernel("adaptive_avg_grad")
 _adaptive_max_forward = kernel("adaptive_max_forward")
+_fractional_cells = kernel("fractional_cells")
+_unpool = kernel("max_unpool")
 
 
 def _check(where: str, x: Any, dims: int) -> None:
@@ -80,7 +86,8 @@ def _laid(g: Any, channels_last: bool) -> Any:
     return turned
 
 
-def _float(where: str, x: Any) -> None:
+def require_float(where: str, x: Any) -> None:
+    """Refuse integers and bools."""
     if x.dtype.kind != "f":
         raise DtypeError(
             explain(where, got=x.dtype.name, expected="a floating dtype", fix="use .float() first")
@@ -90,8 +97,16 @@ def _float(where: str, x: Any) -> None:
 # ---- maximum of windows
 
 
+def _max_check(x: Any, n: int) -> None:
+    _check("max_pool", x, n)
+    if x.dtype.kind == "b":
+        raise DtypeError(explain(f"max_pool{n}d", got="bool", expected="numbers", fix=".float()"))
+
+
 def _max_pool_check(x: Any, kernel: Ints, **_: Any) -> None:
-    _check("max_pool", x, len(kernel))
+    _max_check(x, len(kernel))
+    if len(kernel) == 1:  # as in torch, which takes integers with indices and in more dims
+        require_float("max_pool1d", x)
 
 
 def _max_pool_forward(
@@ -136,7 +151,7 @@ max_pool = define(
 def _with_indices_forward(
     x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out_size: Ints
 ) -> Result:
-    _check("max_pool", x, len(kernel))
+    _max_check(x, len(kernel))
     y = _max_forward(x, kernel, stride, padding, dilation, out_size)
     indices = _max_indices(x, y, kernel, stride, padding, dilation)
     return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
@@ -154,6 +169,7 @@ max_pool_with_indices = define(
 
 def _adaptive_max_pool_forward(x: Any, out_size: Ints) -> Result:
     _check("adaptive_max_pool", x, len(out_size))
+    require_float("adaptive_max_pool", x)
     y, indices = _adaptive_max_forward(x, out_size)
     return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
 
@@ -187,6 +203,64 @@ max_pool_scatter = define("max_pool_scatter", _scatter_forward, _scatter_backwar
 max_pool_gather = define("max_pool_gather", _gather_forward, _gather_backward, fresh=True)
 
 
+# ---- maximum of windows at random starts
+
+
+def _fractional_forward(x: Any, samples: Any, kernel: Ints, out_size: Ints) -> Result:
+    n = len(kernel)
+    _check("fractional_max_pool", x, n)
+    require_float("fractional_max_pool", x)
+    if samples.shape != (*x.shape[:2], n):
+        raise ShapeError(
+            explain(
+                "fractional_max_pool",
+                got=f"samples {samples.shape} for an input {x.shape}",
+                expected=(*x.shape[:2], n),
+            )
+        )
+    windows = (kernel, kernel, (0,) * n)
+    cells = _fractional_cells(samples, x.shape[2:], kernel, out_size)
+    wide = _gather(x, cells)  # every window apart from the others
+    y = _max_forward(wide, *windows, (1,) * n, out_size)
+    indices = _gather(cells, _max_indices(wide, y, *windows, (1,) * n))
+    return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
+
+
+fractional_max_pool = define(
+    "fractional_max_pool", _fractional_forward, _by_indices_backward, fresh=True
+)
+
+
+# ---- the way back from a maximum: values at their cells, zeros elsewhere
+
+
+def _unpool_forward(x: Any, indices: Any, size: Ints) -> Result:
+    where = f"max_unpool{len(size)}d"
+    _check("max_unpool", x, len(size))
+    require_float(where, x)
+    if indices.shape != x.shape:
+        got = f"input {x.shape} with indices {indices.shape}"
+        raise ShapeError(explain(where, got=got, expected="equal shapes"))
+    if indices.dtype.name != "int64":
+        raise DtypeError(
+            explain(where, got=f"indices {indices.dtype.name}", expected="int64", fix=".long()")
+        )
+    cells = prod(size)
+    if x.size and not (indices.min() >= 0 and indices.max() < cells):
+        raise RuntimeError(
+            explain(
+                where,
+                got=f"indices {indices.min()} to {indices.max()}",
+                expected=f"0 to {cells - 1} for planes {size}",
+                fix="pass the output_size of the planes that were pooled",
+            )
+        )
+    return (_unpool(x, indices, (*x.shape[:2], *size)),), Saved((None,), constants=indices)
+
+
+max_unpool = define("max_unpool", _unpool_forward, _scatter_backward, fresh=True)
+
+
 # ---- average of windows
 
 
@@ -200,7 +274,12 @@ def _avg_pool_forward(
     divisor_override: int | None,
 ) -> Result:
     _check("avg_pool", x, len(kernel))
-    _float("avg_pool", x)
+    require_float("avg_pool", x)
+    if len(kernel) == 3 and x.dtype.itemsize < 4:  # as in torch
+        expected = "float32 or float64"
+        raise DtypeError(
+            explain("avg_pool3d", got=x.dtype.name, expected=expected, fix="use .float() first")
+        )
     windows, rule = (kernel, stride, padding), (count_include_pad, divisor_override)
     y = _avg_forward(x, *windows, out_size, *rule)
     return (y,), Saved((None,), constants=(x.shape, _is_last(x), windows, *rule))
@@ -259,7 +338,7 @@ avg_pool_grad = define("avg_pool_grad", _avg_grad_forward, _avg_grad_backward, f
 
 def _adaptive_avg_pool_forward(x: Any, out_size: Ints) -> Result:
     _check("adaptive_avg_pool", x, len(out_size))
-    _float("adaptive_avg_pool", x)
+    require_float("adaptive_avg_pool", x)
     return (_adaptive_avg_forward(x, out_size),), Saved((None,), constants=(x.shape, _is_last(x)))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import explain
 from rushlight.kernels import kernel
-from rushlight.optim.optimizer import Optimizer, check_options, number
+from rushlight.optim.optimizer import Optimizer, check_betas, check_options
+from rushlight.tape import TensorBase
 
 if TYPE_CHECKING:
     from rushlight.tensor import Tensor
@@ -48,7 +49,9 @@ class Adam(Optimizer):
         capturable, differentiable: must be False.
 
     Raises:
-        ValueError: a negative option, or a beta outside [0, 1).
+        ValueError: a negative option, or a beta outside [0, 1); betas that are neither two floats
+            nor two Tensors; a Tensor among the options and `foreach=True`, as in torch.
+        RuntimeError: `fused` and `foreach` together.
         NotImplementedError: `capturable=True` or `differentiable=True`.
 
     Example:
@@ -86,10 +89,8 @@ class Adam(Optimizer):
         ignored = {"foreach": foreach, "fused": fused}
         where = type(self).__name__
         check_options(where, lr, eps=eps, weight_decay=weight_decay, **modes, **ignored)
-        beta1, beta2 = map(number, betas)
-        if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
-            got = f"betas=({beta1}, {beta2})"
-            raise ValueError(explain(where, got=got, expected="two numbers in [0, 1)"))
+        beta1, beta2 = check_betas(where, betas)
+        _check_kinds(where, lr, betas, foreach)
         defaults = {
             "lr": lr,
             "betas": (beta1, beta2),
@@ -203,3 +204,15 @@ class AdamW(Adam):
         super().load_state_dict(state_dict)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True
+
+
+def _check_kinds(where: str, lr: Any, betas: Sequence[Any], foreach: bool | None) -> None:
+    kinds = {next((k for k in (float, TensorBase) if isinstance(b, k)), None) for b in betas}
+    if len(kinds) > 1 or None in kinds:
+        got = " and ".join(type(b).__name__ for b in betas)
+        raise ValueError(
+            explain(where, got=f"betas of {got}", expected="two floats or two Tensors")
+        )
+    if foreach and any(isinstance(value, TensorBase) for value in (lr, *betas)):
+        got = "foreach=True and lr or betas as a Tensor"
+        raise ValueError(explain(where, got=got, expected="numbers", fix="leave foreach out"))

@@ -11,7 +11,8 @@ update once over each. Nobody can tell, because
   speed it up;
 - updates are elementwise, so how arrays are cut changes no bit of the result.
 
-Large parameters stay where they are and are stepped in blocks that fit the cache.
+Large parameters stay where they are and are stepped in blocks that fit the cache. Parameters of an
+optimizer that is not elementwise are neither joined nor cut.
 """
 
 from __future__ import annotations
@@ -160,8 +161,10 @@ class Run:
         if len(params) > 1:
             self.inbox = _strip(self.shapes, weights.flat.dtype, ALIGN)
         flat = weights.flat
-        arrays = {name: strip.flat for name, strip in states.items() if name != COUNTER}
-        whole = flat.ndim != 1 or any(a.shape != flat.shape for a in arrays.values())
+        numbers = layout.optimizer.numbers
+        arrays = {name: strip.flat for name, strip in states.items() if name not in numbers}
+        whole = not layout.optimizer.elementwise or flat.ndim != 1
+        whole = whole or any(a.shape != flat.shape for a in arrays.values())
         self.blocks: list[tuple[slice | None, Array, dict[str, Any], Sequence[Array]]] = []
         if whole or (not layout.optimizer._flat and len(params) == 1):
             views = {name: strip.views[0] for name, strip in states.items()}
@@ -187,10 +190,10 @@ class Run:
         found = [d.get(name) for d in self.dicts for name in self.states]
         return all(map(is_, found, self.entries))
 
-    def counts(self) -> list[float]:
-        """Return how many steps each parameter has taken."""
-        strip = self.states.get(COUNTER)
-        return [] if strip is None else strip.flat.ravel().tolist()
+    def counts(self, numbers: Sequence[str]) -> list[tuple[float, ...]]:
+        """Return the numbers of each parameter's state: how many steps it has taken, and others."""
+        columns = [self.states[n].flat.ravel().tolist() for n in numbers if n in self.states]
+        return list(zip(*columns, strict=True))
 
     def split(self, layout: Layout, keys: Sequence[object]) -> list[Run]:
         """Take the run apart into stretches of equal keys; nothing is moved."""
@@ -210,19 +213,23 @@ class Run:
         shapes = [g._array.shape for g in grads]
         if shapes != self.shapes:
             _unequal(optimizer, shapes, self.shapes)
-        step = None
-        counter = self.states.get(COUNTER)
-        if counter is not None:
-            counter.flat += 1
-            step = float(counter.views[0].item())
+        numbers: dict[str, Any] = {}
+        for name in optimizer.numbers:
+            strip = self.states.get(name)
+            if strip is not None and name == COUNTER:
+                strip.flat += 1
+                numbers[COUNTER] = float(strip.views[0].item())
+            elif strip is not None:
+                numbers[name] = strip.views[0][()]
         gradient = self._gradient(grads)
         for cut, weight, state, scratch in self.blocks:
-            if step is not None:
-                state[COUNTER] = step
+            state.update(numbers)
             if cut is None:
                 scratch = (np.empty_like(weight), np.empty_like(weight))
             part = gradient if cut is None else gradient[cut]
             optimizer.update(weight, part, state, lr, group, self.first, scratch)
+        for name, value in optimizer.advance(numbers, lr, group).items():
+            self.states[name].flat[...] = value
         self.first = False
         for p in self.params:
             if p._version is None:
@@ -318,7 +325,7 @@ class Layout:
                 todo += self._replace(run, self._establish(run.params))
                 continue
             if len(grads) > 1:
-                counts = run.counts()
+                counts = run.counts(optimizer.numbers)
                 if counts and counts.count(counts[0]) != len(counts):
                     todo += self._replace(run, run.split(self, counts))
                     continue
@@ -374,23 +381,30 @@ class Layout:
         assert all(run.holds(self.optimizer.state) for run in runs)
         return runs
 
+    def _names(self, p: Any) -> tuple[str, ...]:
+        """Return the names of the state of `p`, which may depend on its shape if it is whole."""
+        if self.optimizer.elementwise:
+            return self.names
+        return tuple(self.optimizer.init(p._array, self.group))
+
     def _make_state(self, p: Any) -> bool:
         """Make the state that is missing; tell whether all of it was."""
-        if not self.names:
+        names, numbers = self._names(p), self.optimizer.numbers
+        if not names:
             return False
         entry = self.optimizer.state.setdefault(p, {})
-        missing = [name for name in self.names if entry.get(name) is None]
+        missing = [name for name in names if entry.get(name) is None]
         if missing:
             made = self.optimizer.init(p._array, self.group)
             for name in missing:
                 entry[name] = wrap(made[name])
-        for name in self.names:
+        for name in names:
             if not isinstance(entry[name], TensorBase):
-                dtype = np.float32 if name == COUNTER else p._array.dtype
+                dtype = np.float32 if name in numbers else p._array.dtype
                 entry[name] = wrap(np.array(entry[name], dtype))
-            if name != COUNTER and entry[name]._array.shape != p._array.shape:
+            if name not in numbers and entry[name]._array.shape != p._array.shape:
                 self._check_shape(p, name, entry[name]._array.shape)
-        return len(missing) == len(self.names)
+        return len(missing) == len(names)
 
     def _check_shape(self, p: Any, name: str, shape: tuple[int, ...]) -> None:
         expected = self.optimizer.init(p._array, self.group)[name].shape
@@ -406,7 +420,7 @@ class Layout:
 
     def _kind(self, p: Any, first: bool, places: dict[int, Any]) -> object:
         """Return what parameters must have in common to be stepped together; None: alone."""
-        if not self.optimizer._flat or p._array.size > SMALL or not p._array.size:
+        if not (self.optimizer._flat and self.optimizer.elementwise and 0 < p._array.size <= SMALL):
             return None
         entry = self.optimizer.state[p] if self.names else {}
         tensors = [p] + [entry[name] for name in self.names]
@@ -419,14 +433,17 @@ class Layout:
                 return None
             where.append(None if place is None else id(place[0]))
         dtype = p._array.dtype
+        counts: list[object] = []
         for name in self.names:
             array = entry[name]._array
-            if array.shape != (() if name == COUNTER else p._array.shape):
+            number = name in self.optimizer.numbers
+            if array.shape != (() if number else p._array.shape):
                 return None
-            if name != COUNTER and array.dtype != dtype:
+            if number:
+                counts += [float(array), array.dtype]
+            elif array.dtype != dtype:
                 return None
-        count = float(entry[COUNTER]._array) if COUNTER in self.names else None
-        return (dtype, first, count, entry[COUNTER].dtype if count is not None else 0, *where)
+        return (dtype, first, *counts, *where)
 
     def _joins(self, bunch: list[Any], p: Any, places: dict[int, Any]) -> bool:
         """Tell whether `p`, of the same kind, can follow the parameters of `bunch`."""
@@ -447,13 +464,15 @@ class Layout:
             if len(set(map(id, tensors))) != len(tensors):
                 return None  # somebody gave two parameters one state
         weights = _lay(bunch, places, ALIGN)
-        states = {n: _lay(ts, places, 1 if n == COUNTER else ALIGN) for n, ts in columns.items()}
+        numbers = self.optimizer.numbers
+        states = {n: _lay(ts, places, 1 if n in numbers else ALIGN) for n, ts in columns.items()}
         dicts = [self.optimizer.state[p] for p in bunch] if self.names else []
         return Run(self, bunch, weights, states, dicts, first)
 
     def _single(self, p: Any, first: dict[int, bool]) -> Run:
-        entry = self.optimizer.state[p] if self.names else {}
-        states = {name: _lone(entry[name]) for name in self.names}
+        names = self._names(p)
+        entry = self.optimizer.state[p] if names else {}
+        states = {name: _lone(entry[name]) for name in names}
         return Run(self, [p], _lone(p), states, [entry] if states else [], first[id(p)])
 
 

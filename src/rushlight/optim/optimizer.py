@@ -27,9 +27,12 @@ class Optimizer:
     tensors, groups or how the parameters lie in memory:
 
     - `init(parameter, group)` makes the state of one parameter: a dict of name -> array;
-    - `update(parameter, gradient, state, lr, group, first, scratch)` takes one step in place.
+    - `update(parameter, gradient, state, lr, group, first, scratch)` takes one step in place;
+    - `advance(numbers, lr, group)`, where the state has numbers other than the count of steps.
 
-    Or it overrides `step` and loops over `param_groups` and `state` itself, as in torch.
+    One that looks at parameters as a whole (their norm, say) sets the class attribute
+    `elementwise = False`. Or it overrides `step` and loops over `param_groups` and `state`
+    itself, as in torch.
 
     Args:
         params: the tensors to train, in an order that is the same in every run; or (name, tensor)
@@ -64,6 +67,8 @@ class Optimizer:
     Source: https://docs.pytorch.org/docs/stable/optim.html
     """
 
+    elementwise: ClassVar[bool] = True  # False: `update` takes parameters whole, one by one
+    numbers: ClassVar[tuple[str, ...]] = (COUNTER,)  # state that is one number, not an array
     _flat: ClassVar[bool] = True  # False: step every array by itself, the definition of right
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -111,7 +116,7 @@ class Optimizer:
             group: the options.
 
         Returns:
-            name -> array; the float32 scalar `step`, where there is one, is counted by the base.
+            name -> array; `numbers` are float32 scalars, of which the base counts `step`.
         """
         raise NotImplementedError(f"{type(self).__name__}: define init and update, or step")
 
@@ -131,13 +136,25 @@ class Optimizer:
             parameter: array, to be changed in place.
             gradient: array, not to be written to.
             state: arrays to be changed in place; `step`, where there is one, is the number of this
-                step (a float, 1 in the first).
+                step (a float, 1 in the first), other `numbers` are what they were before it.
             lr: the learning rate.
             group: the options.
             first: whether the state has just been made.
             scratch: two arrays for intermediate results, like `parameter`.
         """
         raise NotImplementedError(f"{type(self).__name__}: define init and update, or step")
+
+    def advance(
+        self, numbers: dict[str, Any], lr: float, group: dict[str, Any]
+    ) -> dict[str, float]:
+        """Return the numbers of the state, other than `step`, as they are after this step.
+
+        Args:
+            numbers: name -> number; `step` is that of this step, others are those before it.
+            lr: the learning rate.
+            group: the options.
+        """
+        return {}
 
     # ---- groups
 
@@ -327,7 +344,9 @@ class Optimizer:
                 continue
             p = own[key]
             state[p] = {
-                name: _restore(p, name, value) for name, value in entry.items() if value is not None
+                name: _restore(p, value, name in self.numbers)
+                for name, value in entry.items()
+                if value is not None
             }
             self._check_state(where, key, p, state[p], options[id(p)])
         self.state, self.param_groups = state, groups
@@ -338,7 +357,7 @@ class Optimizer:
         unlike = [
             name
             for name, value in entry.items()
-            if name != COUNTER and getattr(value, "shape", p.shape) != p.shape
+            if name not in self.numbers and getattr(value, "shape", p.shape) != p.shape
         ]
         if not unlike or type(self).init is Optimizer.init:
             return
@@ -365,6 +384,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):
+            lines += [""] if i else []
             lines.append(f"Parameter Group {i}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
@@ -394,16 +414,22 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _restore(p: Any, name: str, value: Any) -> Any:
-    """Return a copy of one entry of a saved state as a tensor, in the parameter's dtype."""
+def _restore(p: Any, value: Any, number: bool) -> Any:
+    """Return a copy of one entry of a saved state: tensors in the parameter's dtype.
+
+    A number of the state keeps its dtype (torch: all but `step` take the parameter's), as it would
+    otherwise go on differently than without having been saved.
+    """
+    if isinstance(value, (list, tuple)):
+        return type(value)(_restore(p, each, number) for each in value)
     if isinstance(value, TensorBase):
         value = value._array
-    elif name == COUNTER:
+    elif number:
         value = np.asarray(value, np.float32)
     elif not hasattr(value, "__array__"):
         return value
     array = np.array(np.asarray(value), order="C")
-    if name != COUNTER and p._array.dtype.kind == "f":
+    if not number and p._array.dtype.kind == "f":
         array = array.astype(p._array.dtype, copy=False)
     return wrap(array)
 
@@ -434,6 +460,19 @@ def check_options(where: str, lr: Any, **options: Any) -> None:
         if not value >= 0:
             got = f"{name}={float(value)}"
             raise ValueError(explain(where, got=got, expected="a number >= 0"))
+
+
+def check_betas(where: str, betas: Sequence[float | Tensor]) -> tuple[float, float]:
+    """Return the two decays of moving averages as numbers.
+
+    Raises:
+        ValueError: one is not in [0, 1).
+    """
+    beta1, beta2 = map(number, betas)
+    if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
+        got = f"betas=({beta1}, {beta2})"
+        raise ValueError(explain(where, got=got, expected="two numbers in [0, 1)"))
+    return beta1, beta2
 
 
 def number(value: float | Tensor) -> float:

@@ -494,6 +494,10 @@ class Tensor(Methods, Convert, InPlace):
         """
         return F.reshape(self, *shape)
 
+    def polygamma(self, n: int) -> Tensor:
+        """Return the n-th derivative of digamma, elementwise."""
+        return F.polygamma(n, self)
+
     def where(self, condition: Tensor, other: Any) -> Tensor:
         """Return the tensor where the condition holds and `other` elsewhere."""
         return F.where(condition, self, other)

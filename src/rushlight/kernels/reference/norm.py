@@ -1,18 +1,28 @@
 """Normalization kernels: statistics by products with ones, deviations kept for the backward pass.
 
 Batch norm works on rows (M, C) of a logical (N, C, *spatial) array: a view where the memory is
-channels-last (or 2-d), a copy where it is not. Results are channels-last.
+channels-last (or 2-d), a copy where it is not. Results are channels-last. Group norm works on
+planes (N, C, S) in the layout of its input.
+
+Half precision is computed in single: its sums would leave the range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 
-from rushlight.arrays import Array, channel_rows, from_channel_rows, last_rows
+from rushlight.arrays import (
+    Array,
+    channel_planes,
+    channel_rows,
+    from_channel_planes,
+    from_channel_rows,
+    last_rows,
+)
 from rushlight.kernels.reference.activation import relu_forward, relu_grad
 
 __all__ = [
@@ -23,6 +33,8 @@ __all__ = [
     "channel_sum",
     "column_sum",
     "follow",
+    "group_norm_forward",
+    "group_norm_grad",
     "layer_norm_forward",
     "layer_norm_grad",
 ]
@@ -37,30 +49,63 @@ def _ones(n: int, dtype: Any) -> Array:
     return ones
 
 
-def column_sum(x: Array) -> Array:
-    """(..., C) -> (C,), as products with ones: BLAS beats a strided reduction three times.
+def plane_sum(x: Array) -> Array:
+    """(N, C, S) -> (N, C), as products with ones: BLAS beats a strided reduction three times.
 
-    Long columns are summed in blocks and the blocks in float64, so the error does not grow with M.
+    Long lines are summed in blocks and the blocks in float64, so the error does not grow with S.
     """
-    rows = last_rows(x)
-    m, dtype = rows.shape[0], rows.dtype
-    if m <= _BLOCK and dtype.char in "fd":
-        return np.dot(_ones(m, dtype), rows)
+    n, c, s = x.shape
+    dtype = x.dtype
+    if s <= _BLOCK and dtype.char in "fd":
+        return np.matmul(x, _ones(s, dtype))
     total: Array
     if dtype.kind != "f" or dtype.itemsize < 4:
-        total = np.add.reduce(rows, axis=0, dtype=np.float64 if dtype.kind == "f" else dtype)
+        total = np.add.reduce(x, axis=2, dtype=np.float64 if dtype.kind == "f" else dtype)
         return total.astype(dtype, copy=False)
-    whole = m - m % _BLOCK
-    parts = np.matmul(_ones(_BLOCK, dtype), rows[:whole].reshape(-1, _BLOCK, rows.shape[1]))
-    total = np.add.reduce(parts, axis=0, dtype=np.float64)
-    if whole < m:
-        total += np.dot(_ones(m - whole, dtype), rows[whole:])
+    whole = s - s % _BLOCK
+    blocks = x[..., :whole].reshape(n, c, -1, _BLOCK).transpose(0, 2, 1, 3)
+    total = np.add.reduce(np.matmul(blocks, _ones(_BLOCK, dtype)), axis=1, dtype=np.float64)
+    if whole < s:
+        total += np.matmul(x[..., whole:], _ones(s - whole, dtype))
     return total.astype(dtype, copy=False)
+
+
+def column_sum(x: Array) -> Array:
+    """(..., C) -> (C,)"""
+    total: Array = plane_sum(last_rows(x).T[None])[0]
+    return total
 
 
 def channel_sum(x: Array) -> Array:
     """(N, C, *S) -> (C,)"""
     return column_sum(channel_rows(x))
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _widened(results: int) -> Callable[[F], F]:
+    """Let a kernel compute in float32 where its first argument is float16; so many results are
+    float16 again."""
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def run(x: Array, *args: Any, **options: Any) -> Any:
+            if x.dtype != np.float16:
+                return function(x, *args, **options)
+            wide = [_cast(a, np.float16, np.float32) for a in (x, *args)]
+            found = function(*wide, **options)
+            back = [_cast(a, np.float32, np.float16) for a in found[:results]]
+            return (*back, *found[results:])
+
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def _cast(value: Any, before: Any, after: Any) -> Any:
+    fits = isinstance(value, np.ndarray) and value.dtype == before
+    return value.astype(after) if fits else value
 
 
 # ---- batch norm
@@ -87,6 +132,7 @@ def follow(
             running += batch * share
 
 
+@_widened(3)
 def batch_norm_train(
     x: Array, w: Array | None, b: Array | None, eps: float, relu: bool = False
 ) -> tuple[Array, Array, Array, tuple[Array, ...]]:
@@ -114,6 +160,7 @@ def batch_norm_train(
     return from_channel_rows(y, x.shape), mean, var, (centred, rstd, y)
 
 
+@_widened(3)
 def batch_norm_grad(
     g: Array, cache: tuple[Array, ...], w: Array | None, needs: Sequence[bool]
 ) -> tuple[Array | None, Array | None, Array | None]:
@@ -142,6 +189,7 @@ def batch_norm_grad(
     return dx, dw, total if needs[2] else None
 
 
+@_widened(2)
 def batch_norm_eval(
     x: Array,
     mean: Array,
@@ -164,6 +212,7 @@ def batch_norm_eval(
     return from_channel_rows(relu_forward(y) if relu else y, x.shape), rstd
 
 
+@_widened(3)
 def batch_norm_eval_grad(
     g: Array, x: Array, mean: Array, rstd: Array, w: Array | None, needs: Sequence[bool]
 ) -> tuple[Array | None, Array | None, Array | None]:
@@ -180,6 +229,78 @@ def batch_norm_eval_grad(
     return dx, dw, column_sum(rows) if needs[2] else None
 
 
+# ---- group norm
+
+
+def _pooled(sums: Array, groups: int, m: int) -> Array:
+    """Means by group of what was summed by channel: (N, C) -> (N, G)"""
+    n, c = sums.shape
+    total = np.add.reduce(sums.reshape(n, groups, c // groups), axis=2, dtype=np.float64)
+    total /= m
+    return total.astype(sums.dtype)
+
+
+def _spread(value: Array, c: int) -> Array:
+    """(N, G) -> (N, C)"""
+    return value if value.shape[1] == c else np.repeat(value, c // value.shape[1], axis=1)
+
+
+@_widened(3)
+def group_norm_forward(
+    x: Array, groups: int, w: Array | None, b: Array | None, eps: float
+) -> tuple[Array, Array, Array, tuple[Array, Array]]:
+    """Normalize the channels of each group together, in each sample by itself; w and b (C,).
+
+    Returns:
+        y, mean (N, G), biased variance (N, G), and (deviations (N, C, S), 1 / std (N, G)) for the
+        gradient.
+    """
+    planes = channel_planes(x)
+    _, c, s = planes.shape
+    m = c // groups * s or 1
+    mean = _pooled(plane_sum(planes), groups, m)
+    centred = planes - _spread(mean, c)[..., None]
+    var = _pooled(plane_sum(np.square(centred)), groups, m)
+    rstd = 1.0 / np.sqrt(var + eps)
+    scale = _spread(rstd, c) if w is None else _spread(rstd, c) * w
+    y = centred * scale[..., None]
+    if b is not None:
+        y += b[:, None]
+    return from_channel_planes(y, x.shape), mean, var, (centred, rstd)
+
+
+@_widened(3)
+def group_norm_grad(
+    g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
+) -> tuple[Array | None, Array | None, Array | None]:
+    """Return the gradients by x, w and b of `group_norm_forward`, those that are needed.
+
+    dx = rstd (w g - mean(w g) - normal mean(w g normal)), means over the group.
+    """
+    centred, rstd = cache
+    planes = channel_planes(g)
+    if planes.strides != centred.strides:  # g is C-ordered behind a flatten
+        planes = np.empty_like(centred)
+        planes[...] = channel_planes(g)
+    (_, c, s), groups = planes.shape, rstd.shape[1]
+    total = plane_sum(planes)
+    along = plane_sum(planes * centred) * _spread(rstd, c) if needs[0] or needs[1] else total
+    dx = None
+    if needs[0]:
+        m = c // groups * s or 1
+        shift = _pooled(total if w is None else total * w, groups, m) * rstd
+        slope = _pooled(along if w is None else along * w, groups, m) * np.square(rstd)
+        dx = centred * -_spread(slope, c)[..., None]
+        dx += planes * (_spread(rstd, c) if w is None else _spread(rstd, c) * w)[..., None]
+        dx -= _spread(shift, c)[..., None]
+        dx = from_channel_planes(dx, g.shape)
+    return (
+        dx,
+        column_sum(along) if needs[1] else None,
+        column_sum(total) if needs[2] else None,
+    )
+
+
 # ---- layer norm
 
 
@@ -190,6 +311,7 @@ def _row_mean(rows: Array) -> Array:
     return mean
 
 
+@_widened(1)
 def layer_norm_forward(
     x: Array, size: int, w: Array | None, b: Array | None, eps: float
 ) -> tuple[Array, tuple[Array, Array]]:
@@ -211,6 +333,7 @@ def layer_norm_forward(
     return y.reshape(x.shape), (normal, rstd)
 
 
+@_widened(3)
 def layer_norm_grad(
     g: Array, cache: tuple[Array, Array], w: Array | None, needs: Sequence[bool]
 ) -> tuple[Array | None, Array | None, Array | None]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.kernels.reference.steps import average, directed
 
 __all__ = ["adam_step", "sgd_step"]
 
@@ -28,21 +29,10 @@ def adam_step(
     scratch: Sequence[Array],
 ) -> None:
     """Take Adam's step number `step`; with `largest` (of the squares so far) it is AMSGrad's."""
-    work, total = scratch
-    if maximize:
-        gradient = np.negative(gradient, out=total)
-    if decay != 0 and decoupled:
-        parameter *= 1 - lr * decay
-    elif decay != 0:
-        np.multiply(parameter, decay, out=work)
-        gradient = np.add(gradient, work, out=total)
-
-    mean *= beta1
-    mean += np.multiply(gradient, 1 - beta1, out=work)
-    square *= beta2
-    np.multiply(gradient, gradient, out=work)
-    work *= 1 - beta2
-    square += work
+    gradient = directed(parameter, gradient, lr, decay, decoupled, maximize, scratch)
+    work = scratch[0]
+    average(mean, gradient, beta1, work)
+    average(square, np.multiply(gradient, gradient, out=work), beta2, work)
     if largest is not None:
         square = np.maximum(largest, square, out=largest)
 
@@ -70,12 +60,8 @@ def sgd_step(
     scratch: Sequence[Array],
 ) -> None:
     """Take a step of gradient descent; with a momentum buffer, which the first step fills."""
+    gradient = directed(parameter, gradient, lr, decay, False, maximize, scratch)
     product, total = scratch
-    if maximize:
-        gradient = np.negative(gradient, out=total)
-    if decay != 0:
-        np.multiply(parameter, decay, out=product)
-        gradient = np.add(gradient, product, out=total)
     if buffer is not None:
         if first:
             buffer[...] = gradient

@@ -25,11 +25,13 @@ __all__ = [
     "adaptive_max_forward",
     "avg_pool_forward",
     "avg_pool_grad",
+    "fractional_cells",
     "max_pool_forward",
     "max_pool_gather",
     "max_pool_grad",
     "max_pool_indices",
     "max_pool_scatter",
+    "max_unpool",
 ]
 
 Ints: TypeAlias = tuple[int, ...]
@@ -224,18 +226,31 @@ def _unplanes(flat: Array, shape: Ints, last: bool) -> Array:
     return flat.reshape(shape)
 
 
-def max_pool_scatter(g: Array, indices: Array, x_shape: Ints) -> Array:
-    """Add g (N, C, *O) at its flat cells in zeros of x_shape; sums where cells repeat."""
-    n, c, *size = x_shape
-    cells, last = prod(size), is_channels_last(g)
+def _places(indices: Array, shape: Ints, last: bool) -> Array:
+    """Flat cells in their planes (N, C, *O) -> flat places in an array of `shape`, laid as told."""
+    n, c, *size = shape
+    cells = prod(size)
     where = _planes(indices, last)
     corner = np.arange(n)[:, None, None] * (c * cells)
     if last:
-        where = where * c + corner + np.arange(c)
-    else:
-        where = where + corner + (np.arange(c) * cells)[:, None]
-    flat = np.bincount(where.ravel(), _planes(g, last).ravel(), minlength=n * c * cells)
+        return where * c + corner + np.arange(c)
+    return where + corner + (np.arange(c) * cells)[:, None]
+
+
+def max_pool_scatter(g: Array, indices: Array, x_shape: Ints) -> Array:
+    """Add g (N, C, *O) at its flat cells in zeros of x_shape; sums where cells repeat."""
+    last = is_channels_last(g)
+    where = _places(indices, x_shape, last)
+    flat = np.bincount(where.ravel(), _planes(g, last).ravel(), minlength=prod(x_shape))
     return _unplanes(flat.astype(g.dtype), x_shape, last)
+
+
+def max_unpool(x: Array, indices: Array, shape: Ints) -> Array:
+    """Put x (N, C, *O) at its flat cells in zeros of `shape`; the last stays where cells repeat."""
+    last = is_channels_last(x)
+    flat = np.zeros(prod(shape), x.dtype)
+    flat[_places(indices, shape, last).ravel()] = _planes(x, last).ravel()
+    return _unplanes(flat, shape, last)
 
 
 def max_pool_gather(x: Array, indices: Array) -> Array:
@@ -425,3 +440,33 @@ def adaptive_max_forward(x: Array, out_size: Ints) -> tuple[Array, Array]:
     index = like_layout(where.shape, where)
     index[...] = cells.ravel()[where]
     return y, index
+
+
+# ---- fractional: windows of the size of the kernel at random starts
+
+
+def _starts(sample: Array, size: int, out: int, k: int) -> Array:
+    """sample (N, C) from [0, 1) -> the first cells of the windows of one axis, int64 (N, C, out)"""
+    starts = np.empty((*sample.shape, out), np.int64)
+    if out > 1:  # rounded as torch does, in the dtype of the samples
+        step = sample.dtype.type(size - k) / sample.dtype.type(out - 1)
+        ahead = (np.arange(out - 1).astype(sample.dtype) + sample[..., None]) * step
+        starts[..., :-1] = ahead.astype(np.int64) - (sample * step).astype(np.int64)[..., None]
+    starts[..., -1:] = size - k
+    return starts
+
+
+def fractional_cells(samples: Array, size: Ints, kernel: Ints, out_size: Ints) -> Array:
+    """samples (N, C, n), one for each axis -> the flat cells of all windows, laid side by side.
+
+    Returns:
+        int64 (N, C, *(out_size * kernel))
+    """
+    n = len(size)
+    cells = np.zeros((*samples.shape[:2], *(1,) * n), np.int64)
+    for axis, (s, o, k) in enumerate(zip(size, out_size, kernel, strict=True)):
+        picks = (_starts(samples[..., axis], s, o, k)[..., None] + np.arange(k)).reshape(
+            *samples.shape[:2], *(1,) * axis, o * k, *(1,) * (n - axis - 1)
+        )
+        cells = cells * s + picks
+    return cells

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 from rushlight.errors import explain
-from rushlight.optim.optimizer import Optimizer
+from rushlight.optim.optimizer import Optimizer, number
 from rushlight.tape import TensorBase, cell
 
-__all__ = ["LRScheduler", "check_optimizer", "line", "rate", "set_rate", "within"]
+__all__ = [
+    "LRScheduler",
+    "check_optimizer",
+    "cosine",
+    "line",
+    "per_group",
+    "rate",
+    "set_rate",
+    "within",
+]
 
 
 def rate(group: dict[str, Any]) -> float:
@@ -48,6 +58,21 @@ def within(where: str, right: bool, got: str, expected: str) -> None:
 def line(start: float, end: float, step: int, steps: int) -> float:
     """Return the point of a line that is at `start` in step 0 and stays at `end` from `steps`."""
     return end if step >= steps else start + (end - start) * step / steps
+
+
+def cosine(start: float, end: float, done: float) -> float:
+    """Return the point of half a wave that is at `start` for done = 0 and at `end` for done = 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
+def per_group(
+    where: str, name: str, value: float | Sequence[float], optimizer: Optimizer
+) -> list[float]:
+    """Return an option of each group, which may have been given once for all."""
+    groups = len(optimizer.param_groups)
+    values: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value] * groups
+    within(where, len(values) == groups, f"{len(values)} {name}", f"one, or {groups}")
+    return [number(each) for each in values]
 
 
 class LRScheduler:
@@ -88,6 +113,8 @@ class LRScheduler:
 
     last_epoch: int
     _last_lr: list[float]
+    _outright: ClassVar[bool] = False  # the rate is that of the step, whatever it was before
+    _inner = False  # stepped by another scheduler, which gives the warning if one is due
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(self, optimizer)
@@ -107,7 +134,7 @@ class LRScheduler:
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch + 1
         self._step_count = 1
-        if last_epoch == -1:
+        if last_epoch == -1 or self._outright:
             self._apply(self.get_lr())
         else:
             self._last_lr = [rate(group) for group in optimizer.param_groups]
@@ -153,6 +180,8 @@ class LRScheduler:
             self._start(epoch)
 
     def _warn(self) -> None:
+        if self._inner:
+            return
         stepped = self.optimizer._stepped or type(self.optimizer).step is not Optimizer.step
         if self._step_count == 1 and self.last_epoch == 0 and not stepped:
             warnings.warn(
@@ -177,7 +206,8 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the optimizer."""
-        return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+        hidden = ("optimizer", "_inner")
+        return {key: value for key, value in self.__dict__.items() if key not in hidden}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` returned; the rates are in the optimizer's state."""

@@ -1,4 +1,4 @@
-"""Schedules made of schedules: one after the other, and after a warm-up."""
+"""Schedules made of schedules: all at once, one after the other, and after a warm-up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,101 @@ from rushlight.optim.lr_scheduler.base import LRScheduler, check_optimizer, line
 from rushlight.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from rushlight.optim.optimizer import Optimizer
 
-__all__ = ["SequentialLR", "WarmupLR", "warmup"]
+__all__ = ["ChainedScheduler", "SequentialLR", "WarmupLR", "warmup"]
 
 
-class SequentialLR(LRScheduler):
+class _Composed(LRScheduler):
+    """Schedulers of one optimizer, stepped by this one."""
+
+    _schedulers: list[LRScheduler]
+
+    def _take(self, optimizer: Optimizer | None, schedulers: Sequence[LRScheduler]) -> None:
+        where = type(self).__name__
+        within(where, len(schedulers) > 0, "no schedulers", "at least one")
+        for i, scheduler in enumerate(schedulers):
+            kind = f"{type(scheduler).__name__} as scheduler {i}"
+            if not isinstance(scheduler, LRScheduler):
+                raise TypeError(explain(where, got=kind, expected="a scheduler"))
+            plain = not isinstance(scheduler, ReduceLROnPlateau)
+            within(where, plain, kind, "schedules of the step alone")
+            optimizer = optimizer or scheduler.optimizer
+            own = scheduler.optimizer is optimizer
+            within(where, own, f"another optimizer in scheduler {i}", "one optimizer")
+            scheduler._inner = True
+        self.optimizer = schedulers[0].optimizer
+        self._schedulers = list(schedulers)
+        self.base_lrs = schedulers[0].base_lrs
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimizer, the schedulers' states within."""
+        inner = [scheduler.state_dict() for scheduler in self._schedulers]
+        return {**super().state_dict(), "_schedulers": inner}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "_schedulers"})
+        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            scheduler.load_state_dict(state)
+
+
+class ChainedScheduler(_Composed):
+    """Several schedules at once: each scales the rate that the one before it has left.
+
+    Args:
+        schedulers: sequence of schedulers, none of them a `ReduceLROnPlateau`.
+        optimizer: their Optimizer; default that of the first.
+
+    Raises:
+        ValueError: no scheduler, one of another optimizer, a `ReduceLROnPlateau`.
+        TypeError: something else than a scheduler.
+
+    Example:
+        >>> import rushlight as rl
+        >>> optimizer = rl.optim.SGD([rl.ones(1, requires_grad=True)], lr=1.0)
+        >>> schedules = rl.optim.lr_scheduler
+        >>> first = schedules.ConstantLR(optimizer, factor=0.5, total_iters=2)
+        >>> second = schedules.ExponentialLR(optimizer, gamma=0.5)
+        >>> scheduler = ChainedScheduler([first, second])
+        >>> rates = scheduler.get_last_lr()
+        >>> for _ in range(3):
+        ...     optimizer.step()
+        ...     scheduler.step()
+        ...     rates = rates + scheduler.get_last_lr()
+        >>> rates
+        [0.5, 0.25, 0.25, 0.125]
+
+    Source:
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
+    """
+
+    def __init__(
+        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
+    ) -> None:
+        self._take(optimizer, schedulers)
+        self._step_count = 1
+        self.last_epoch = schedulers[0].last_epoch
+        self._last_lr = [rate(group) for group in self.optimizer.param_groups]
+
+    def step(self) -> None:  # type: ignore[override]
+        """Take one step of every scheduler, in their order."""
+        self._warn()
+        self._step_count += 1
+        for scheduler in self._schedulers:
+            scheduler.step()
+        self.last_epoch = self._schedulers[0].last_epoch
+        self._last_lr = [rate(group) for group in self.optimizer.param_groups]
+
+    def _start(self, step: int) -> None:
+        rates = list(self.base_lrs)
+        for scheduler in self._schedulers:
+            scheduler._start(step)
+            shares = zip(scheduler.get_last_lr(), scheduler.base_lrs, strict=True)
+            rates = [lr * (now / base) for lr, (now, base) in zip(rates, shares, strict=True)]
+        self.last_epoch = step
+        self._apply(rates)
+
+
+class SequentialLR(_Composed):
     """Schedules one after the other: each starts from its own step 0 at its milestone.
 
     Args:
@@ -26,6 +117,7 @@ class SequentialLR(LRScheduler):
     Raises:
         ValueError: no scheduler, one of another optimizer, a `ReduceLROnPlateau`, or another
             number of milestones.
+        TypeError: something else than a scheduler.
 
     Example:
         >>> import rushlight as rl
@@ -52,21 +144,12 @@ class SequentialLR(LRScheduler):
         milestones: Sequence[int],
         last_epoch: int = -1,
     ) -> None:
-        check_optimizer(self, optimizer)
         where = "SequentialLR"
-        within(where, len(schedulers) > 0, "no schedulers", "at least one")
-        for i, scheduler in enumerate(schedulers):
-            plain = isinstance(scheduler, LRScheduler)
-            plain = plain and not isinstance(scheduler, ReduceLROnPlateau)
-            kind = f"{type(scheduler).__name__} as scheduler {i}"
-            within(where, plain, kind, "schedules of the step alone")
-            own = scheduler.optimizer is optimizer
-            within(where, own, f"another optimizer in scheduler {i}", "one optimizer")
+        check_optimizer(self, optimizer)
+        self._take(optimizer, schedulers)
         got = f"{len(schedulers)} schedulers and {len(milestones)} milestones"
         within(where, len(milestones) == len(schedulers) - 1, got, "one milestone less")
-        self.optimizer = optimizer
-        self._schedulers, self._milestones = list(schedulers), list(milestones)
-        self.base_lrs = schedulers[0].base_lrs
+        self._milestones = list(milestones)
         self._step_count = 1
         self._start(last_epoch + 1)
 
@@ -88,20 +171,8 @@ class SequentialLR(LRScheduler):
             return
         self.last_epoch = following
         current = self._schedulers[i]
-        current._step_count += 1  # the warning, if due, is given here
         current.step()
         self._last_lr = current.get_last_lr()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimizer, the schedulers' states within."""
-        inner = [scheduler.state_dict() for scheduler in self._schedulers]
-        return {**super().state_dict(), "_schedulers": inner}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        super().load_state_dict({k: v for k, v in state_dict.items() if k != "_schedulers"})
-        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(state)
 
 
 class WarmupLR(LRScheduler):
@@ -146,6 +217,8 @@ class WarmupLR(LRScheduler):
         self.optimizer = scheduler if isinstance(scheduler, Optimizer) else scheduler.optimizer
         taken = 0 if self.scheduler is None else self.scheduler.last_epoch
         within(where, taken == 0, f"a scheduler after {taken} steps", "one before its first step")
+        if self.scheduler is not None:
+            self.scheduler._inner = True
         self.steps, self.start_factor = steps, start_factor
         self.target_lrs = [rate(group) for group in self.optimizer.param_groups]
         for group, lr in zip(self.optimizer.param_groups, self.target_lrs, strict=True):
@@ -186,7 +259,6 @@ class WarmupLR(LRScheduler):
                 )
             self.scheduler.step(metrics)
         else:
-            self.scheduler._step_count += 1  # the warning, if due, is given here
             self.scheduler.step()
         self.last_epoch = following
         self._last_lr = self.scheduler.get_last_lr()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, SupportsFloat
 
+from rushlight.errors import explain
 from rushlight.optim.lr_scheduler.base import LRScheduler, check_optimizer, rate, set_rate, within
 from rushlight.optim.optimizer import Optimizer
 
@@ -123,8 +124,14 @@ class ReduceLROnPlateau(LRScheduler):
         groups = self.optimizer.param_groups
         if len(groups) != len(self.min_lrs):  # a group was added since
             if self.default_min_lr is None:
-                got = f"{len(self.min_lrs)} min_lrs for {len(groups)} groups"
-                within("ReduceLROnPlateau", False, got, "one each; extend scheduler.min_lrs")
+                raise RuntimeError(
+                    explain(
+                        "ReduceLROnPlateau",
+                        got=f"{len(self.min_lrs)} min_lrs for {len(groups)} groups",
+                        expected="one each",
+                        fix="extend scheduler.min_lrs",
+                    )
+                )
             self.min_lrs = [self.default_min_lr or 0] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):
             old = rate(group)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import types
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from rushlight.errors import explain
-from rushlight.optim.lr_scheduler.base import LRScheduler, check_optimizer, line, rate, within
+from rushlight.optim.lr_scheduler.base import (
+    LRScheduler,
+    check_optimizer,
+    cosine,
+    line,
+    rate,
+    within,
+)
 from rushlight.optim.optimizer import Optimizer
 
 __all__ = [
@@ -88,6 +95,8 @@ class LambdaLR(_PerGroup):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
     """
 
+    _outright: ClassVar[bool] = True
+
     def get_lr(self) -> list[float]:
         """Return the rates of this step, whatever they were before."""
         step = self.last_epoch
@@ -158,19 +167,20 @@ class MultiStepLR(LRScheduler):
         gamma: float = 0.1,
         last_epoch: int = -1,
     ) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
+        self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
     def factor(self, step: int) -> float:
         """Return gamma ** (number of milestones up to `step`)."""
-        return self.gamma ** bisect_right(self.milestones, step)
+        return self.gamma ** bisect_right(sorted(self.milestones.elements()), step)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimizer; the milestones counted, as in torch."""
+        return {**super().state_dict(), "milestones": dict(self.milestones)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state; milestones may be torch's, counted in a dict."""
-        given = state_dict["milestones"]
-        if isinstance(given, dict):
-            given = [step for step, times in sorted(given.items()) for _ in range(times)]
-        super().load_state_dict({**state_dict, "milestones": list(given)})
+        """Take over a state; milestones may be counted, or a list."""
+        super().load_state_dict({**state_dict, "milestones": Counter(state_dict["milestones"])})
 
 
 class ConstantLR(LRScheduler):
@@ -317,8 +327,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def value(self, base_lr: float, step: int) -> float:
         """Return the point of the cosine between eta_min and base_lr."""
-        wave = (1 + math.cos(math.pi * step / self.T_max)) / 2
-        return self.eta_min + (base_lr - self.eta_min) * wave
+        return cosine(base_lr, self.eta_min, step / self.T_max)
 
     def _follow(self, lr: float, base_lr: float) -> float:
         step, low = self.last_epoch, self.eta_min
