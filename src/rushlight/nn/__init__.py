@@ -33,6 +33,7 @@ from rushlight.nn.container import (
     Sequential,
 )
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
+from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.distance import (
     CosineSimilarity,
     PairwiseDistance,
@@ -49,15 +50,6 @@ from rushlight.nn.embedding import (
     Embedding,
     EmbeddingBag,
 )
-from rushlight.nn.flatten import Flatten, Unflatten
-from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
-from rushlight.nn.linear import (
-    Bilinear,
-    Identity,
-    Linear,
-)
-from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from rushlight.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.groupnorm import CrossMapLRN2d, GroupNorm, LocalResponseNorm
 from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
@@ -78,7 +70,12 @@ from rushlight.nn.lazy_conv import (
     LazyConvTranspose2d,
     LazyConvTranspose3d,
 )
-from rushlight.nn.linear import Identity, Linear
+from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
+from rushlight.nn.linear import (
+    Bilinear,
+    Identity,
+    Linear,
+)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -90,6 +87,7 @@ from rushlight.nn.loss import (
     NLLLoss2d,
     SmoothL1Loss,
 )
+from rushlight.nn.lppool import LPPool1d, LPPool2d, LPPool3d
 from rushlight.nn.margin_loss import (
     CosineEmbeddingLoss,
     HingeEmbeddingLoss,
@@ -101,22 +99,6 @@ from rushlight.nn.margin_loss import (
     TripletMarginLoss,
     TripletMarginWithDistanceLoss,
 )
-from rushlight.nn.module import Module
-from rushlight.nn.normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, RMSNorm
-from rushlight.nn.parameter import Buffer, Parameter
-from rushlight.nn.piecewise import (
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Softshrink,
-    Threshold,
-from rushlight.nn.lppool import LPPool1d, LPPool2d, LPPool3d
 from rushlight.nn.module import Module
 from rushlight.nn.normalization import (
     BatchNorm1d,
@@ -149,6 +131,19 @@ from rushlight.nn.parameter import (
     UninitializedBuffer,
     UninitializedParameter,
 )
+from rushlight.nn.piecewise import (
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    RReLU,
+    Softshrink,
+    Threshold,
+)
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -167,6 +162,7 @@ from rushlight.nn.shuffle import (
     ChannelShuffle,
     PixelShuffle,
     PixelUnshuffle,
+)
 from rushlight.nn.unpooling import (
     FractionalMaxPool2d,
     FractionalMaxPool3d,
@@ -201,11 +197,6 @@ __all__ = [
     "Buffer",
     "CTCLoss",
     "ChannelShuffle",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "CosineEmbeddingLoss",
-    "CosineSimilarity",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -218,6 +209,8 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "CrossMapLRN2d",
     "Dropout",
@@ -228,7 +221,10 @@ __all__ = [
     "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GaussianNLLLoss",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
@@ -236,15 +232,10 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
-    "KLDivLoss",
-    "FractionalMaxPool2d",
-    "FractionalMaxPool3d",
-    "GroupNorm",
-    "HuberLoss",
-    "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "KLDivLoss",
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
@@ -275,10 +266,10 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
-    "Mish",
     "MaxUnpool1d",
     "MaxUnpool2d",
     "MaxUnpool3d",
+    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",

@@ -38,7 +38,15 @@ from rushlight.functional.activation import (
     threshold,
     threshold_,
 )
-from rushlight.functional.conv import conv1d, conv2d, conv3d
+from rushlight.functional.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from rushlight.functional.distance import (
     cosine_similarity,
     normalize,
@@ -68,17 +76,6 @@ from rushlight.functional.linear import (
     linear,
 )
 from rushlight.functional.linear_loss import linear_cross_entropy
-from rushlight.functional.conv import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_tbc,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
-from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
-from rushlight.functional.linear import linear
 from rushlight.functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -100,7 +97,6 @@ from rushlight.functional.margin_loss import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from rushlight.functional.normalization import batch_norm, layer_norm, rms_norm
 from rushlight.functional.normalization import (
     batch_norm,
     group_norm,
@@ -128,11 +124,6 @@ from rushlight.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
-from rushlight.functional.shuffle import (
-    channel_shuffle,
-    native_channel_shuffle,
-    pixel_shuffle,
-    pixel_unshuffle,
 from rushlight.functional.pooling_places import (
     adaptive_max_pool1d_with_indices,
     adaptive_max_pool2d_with_indices,
@@ -148,6 +139,12 @@ from rushlight.functional.pooling_places import (
     max_unpool2d,
     max_unpool3d,
 )
+from rushlight.functional.shuffle import (
+    channel_shuffle,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -158,8 +155,8 @@ __all__ = [
     "adaptive_max_pool2d",
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
-    "alpha_dropout",
     "adaptive_max_pool3d_with_indices",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -173,12 +170,12 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
-    "cosine_embedding_loss",
-    "cosine_similarity",
     "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
     "dropout",
@@ -190,9 +187,14 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
@@ -201,40 +203,31 @@ __all__ = [
     "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
-    "kl_div",
-    "fractional_max_pool2d",
-    "fractional_max_pool2d_with_indices",
-    "fractional_max_pool3d",
-    "fractional_max_pool3d_with_indices",
-    "gelu",
-    "group_norm",
-    "huber_loss",
     "instance_norm",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
     "linear_cross_entropy",
-    "log_softmax",
-    "logsigmoid",
-    "margin_ranking_loss",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
     "max_pool2d_with_indices",
     "max_pool3d",
-    "mish",
     "max_pool3d_with_indices",
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "mish",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_margin_loss",
