@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.ops.sample import Error, Sample, normal, uniform
 
 from rushlight.errors import DtypeError, ShapeError
+from rushlight.ops.elementwise import select
 
 EXTREME = np.array([-np.inf, -1000.0, -100.0, -1.0, -0.0, 0.0, 1.0, 100.0, 1000.0, np.inf, np.nan])
 WHOLE = np.array([-3, -1, 0, 2, 5])
@@ -271,3 +273,36 @@ ERRORS["pow"] += [
 ERRORS["where"] = [
     Error((np.ones((2, 3)), np.ones(2)), {"condition": np.array(True)}, ShapeError, "^where: got")
 ]
+
+
+# ---- many floats at once are chosen by their bits
+
+MANY = normal(40, 50)
+MANY[0, :6] = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0]
+HEADS = uniform(40, 50, seed=4) > 0.5
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("order", ["C", "F", "gaps"])
+def test_select_is_where(dtype: str, order: str) -> None:
+    x = (MANY if dtype != "int64" else np.arange(2000).reshape(40, 50)).astype(dtype)
+    y = -x[::-1]
+    if order == "F":
+        x, y = np.asfortranarray(x), np.asfortranarray(y)
+    if order == "gaps":
+        x, y = np.repeat(x, 2, axis=1)[:, ::2], np.repeat(y, 2, axis=0)[::2]
+    for heads in (HEADS, HEADS[:, :1], np.asfortranarray(HEADS), np.array(True), np.False_, True):
+        for a, b in ((x, y), (x, y[0]), (x[:, :1], y), (x, 0.0), (-np.inf, y), (2, y), (0, x[:1])):
+            found, right = select(heads, a, b), np.where(heads, a, b)
+            assert found.dtype == right.dtype and found.shape == right.shape
+            assert found.tobytes() == right.tobytes() and found.flags.writeable
+            assert not any(np.shares_memory(found, part) for part in (x, y))
+    assert select(HEADS, x, y).strides == np.where(HEADS, x, y).strides
+
+
+def test_select_of_two_dtypes_and_of_shapes_that_do_not_fit() -> None:
+    for a in (MANY.astype("f4"), np.float64(2.0)):
+        assert select(HEADS, a, MANY).dtype == np.float64
+    assert select(HEADS, MANY.astype("f4"), np.float64(1e300)).dtype == np.float64
+    with pytest.raises(ValueError, match="broadcast"):
+        select(HEADS, MANY, MANY[:, :7])

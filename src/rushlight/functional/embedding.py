@@ -13,7 +13,7 @@ from rushlight.functional.picking import gather, getitem
 from rushlight.functional.shaping import reshape
 from rushlight.ops import embedding as ops
 from rushlight.ops import reduce
-from rushlight.tape import apply, cell, wrap
+from rushlight.tape import apply, cell, quietly, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -56,7 +56,7 @@ def _row_numbers(input: Tensor, weight: Tensor, where: str) -> Any:
 def _limit_norms(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
     """Scale the named rows, where their norm is above the limit, down to it: in the table."""
     table, named = weight._array, np.unique(index)
-    (norms,), _ = reduce.norm_p.forward(table[named], dims=(1,), keepdim=True, p=float(norm_type))
+    norms = quietly(reduce.norm_p, table[named], dims=(1,), keepdim=True, p=float(norm_type))
     above = norms[:, 0] > max_norm
     if above.any():
         table[named[above]] *= max_norm / (norms[above] + 1e-7)
@@ -164,7 +164,7 @@ def embedding_bag(
     if factors is not None:
         factors = getitem(reshape(factors, -1), slice(0, end))
         factors = factors if kept is None else getitem(factors, kept)
-    dtype = weight._array.dtype
+    dtype = ops.wide(weight._array.dtype)
     if mode == "mean":
         counts = np.diff(starts)
         factors = wrap(np.repeat(1.0 / np.maximum(counts, 1), counts).astype(dtype))

@@ -15,7 +15,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Op, Saved, define
-from rushlight.ops.elementwise import Formula, mask, unary, where
+from rushlight.ops.elementwise import Formula, mask, select, unary, where
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import cat, reshape
 
@@ -65,7 +65,7 @@ gelu_tanh = unary(
 
 def _mish(x: Any) -> Any:
     e = np.exp(-np.abs(x))  # tanh(ln(1 + e^x)) as a quotient of powers of e that cannot overflow
-    up, low = np.where(x > 0, 1.0 + 2.0 * e, e * (e + 2.0)), np.where(x > 0, e * e, 1.0)
+    up, low = select(x > 0, 1.0 + 2.0 * e, e * (e + 2.0)), select(x > 0, e * e, 1.0)
     return x * (up / (up + 2.0 * low))
 
 
@@ -99,7 +99,7 @@ def with_slope(name: str, f: Formula, df: Formula, casts: str = "float") -> Op:
 def _softplus(x: Any, beta: float, threshold: float) -> Any:
     z = x * beta
     soft = (np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))) / beta
-    return np.where(z > threshold, x, soft)
+    return select(z > threshold, x, soft)
 
 
 def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
@@ -109,7 +109,7 @@ def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
 def _elu(x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
     below = np.minimum(x, 0.0)
     curve = alpha * scale * np.expm1(below if rate == 1.0 else below * rate)
-    return np.where(x > 0, x if scale == 1.0 else x * scale, curve)
+    return select(x > 0, x if scale == 1.0 else x * scale, curve)
 
 
 def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
@@ -120,7 +120,7 @@ def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.
 
 
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
-    return np.where(x > 0, x, x * negative_slope)
+    return select(x > 0, x, x * negative_slope)
 
 
 def _leaky_relu_grad(g: Any, x: Any, negative_slope: Any) -> Any:
@@ -140,7 +140,7 @@ def _hardtanh_grad(g: Any, x: Any, low: float, high: float) -> Any:
 
 
 def _threshold(x: Any, threshold: float, value: float) -> Any:
-    return np.where(x <= threshold, value, x).astype(x.dtype, copy=False)
+    return select(x <= threshold, value, x).astype(x.dtype, copy=False)
 
 
 def _threshold_grad(g: Any, x: Any, threshold: float, value: float) -> Any:
@@ -148,7 +148,7 @@ def _threshold_grad(g: Any, x: Any, threshold: float, value: float) -> Any:
 
 
 def _softshrink(x: Any, lambd: float) -> Any:
-    return np.where(np.abs(x) <= lambd, 0.0, x - np.copysign(lambd, x))
+    return select(np.abs(x) <= lambd, 0.0, x - np.copysign(lambd, x))
 
 
 def _shrink_grad(g: Any, x: Any, lambd: float) -> Any:
@@ -172,7 +172,7 @@ hardtanh = with_slope(
 )
 threshold = with_slope("threshold", _threshold, _threshold_grad, casts="promote")
 hardshrink = with_slope(
-    "hardshrink", lambda x, lambd: np.where(np.abs(x) <= lambd, 0.0, x), _shrink_grad
+    "hardshrink", lambda x, lambd: select(np.abs(x) <= lambd, 0.0, x), _shrink_grad
 )
 softshrink = with_slope("softshrink", _softshrink, _shrink_grad)
 hardsigmoid = unary(

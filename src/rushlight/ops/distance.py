@@ -9,7 +9,7 @@ from typing import Any
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.reduce import norm_p, norm_pull
 from rushlight.ops.reduce import sum as sum_
-from rushlight.ops.shape import cat, expand, reshape
+from rushlight.ops.shape import cat
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
@@ -44,17 +44,13 @@ def _cdist_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
     from_a, from_b = [], None
     for rows in _blocks(a, b):
         apart = _differences(a, b, rows)
-        slope = norm_pull(_beside(g, rows, apart), apart, _beside(y, rows, apart), saved.constants)
-        from_a.append(sum_(slope, dims=(apart.ndim - 2,), keepdim=False))
-        part = -sum_(slope, dims=(apart.ndim - 3,), keepdim=False) if needs[1] else None
-        from_b = part if from_b is None else from_b + part
+        slope = norm_pull(g[..., rows, :, None], apart, y[..., rows, :, None], saved.constants)
+        if needs[0]:
+            from_a.append(sum_(slope, dims=(apart.ndim - 2,), keepdim=False))
+        if needs[1]:
+            part = -sum_(slope, dims=(apart.ndim - 3,), keepdim=False)
+            from_b = part if from_b is None else from_b + part
     return (cat(*from_a, dim=a.ndim - 2) if needs[0] else None, from_b)
-
-
-def _beside(x: Any, rows: slice, apart: Any) -> Any:
-    """(*, P, R) -> (*, rows, R, M)"""
-    cut = x[..., rows, :]
-    return expand(reshape(cut, shape=(*cut.shape, 1)), shape=apart.shape)
 
 
 cdist = define("cdist", _cdist_forward, _cdist_backward)

@@ -44,12 +44,11 @@ def _bags(index: Any, starts: Any, weights: Any, rows: int, dtype: Any) -> Any:
 
 
 def _product(matrix: Any, x: Any) -> Any:
-    """Multiply; SciPy knows no float16."""
-    wide = x.astype(matrix.dtype, copy=False)
-    return (matrix @ wide).astype(x.dtype, copy=False)
+    return (matrix @ x.astype(matrix.dtype, copy=False)).astype(x.dtype, copy=False)
 
 
-def _wide(dtype: Any) -> Any:
+def wide(dtype: Any) -> Any:
+    """Return the dtype that sums are formed in: float32 for float16, which SciPy does not know."""
     return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
@@ -69,7 +68,7 @@ def _spread_check(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> N
 
 def _sum_forward(table: Any, weights: Any, index: Any, starts: Any, shares: Any = None) -> Result:
     """(rows, width), (K) -> (bags, width). `shares` scale the gradient of the table."""
-    a = _bags(index, starts, weights, table.shape[0], _wide(table.dtype))
+    a = _bags(index, starts, weights, table.shape[0], wide(table.dtype))
     saved = Saved((table, weights), constants=(index, starts, shares, table.shape[0]))
     return (_product(a, table),), saved
 
@@ -96,7 +95,7 @@ def _dots(table: Any, per_bag: Any, index: Any, starts: Any) -> Any:
 
 def _spread_forward(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> Result:
     """(bags, width), (K) -> (rows, width): to each row the sum over the bags that name it."""
-    a = _bags(index, starts, weights, rows, _wide(g.dtype))
+    a = _bags(index, starts, weights, rows, wide(g.dtype))
     return (_product(a.T, g),), Saved((g, weights), constants=(index, starts))
 
 

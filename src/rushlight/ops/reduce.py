@@ -266,32 +266,35 @@ norm = define("norm", _norm_forward, _norm_backward)
 
 
 def _norm_p_forward(x: Any, dims: Dims, keepdim: bool, p: float) -> Result:
+    y = np.asarray(_norm_p(x, dims, keepdim, p), x.dtype)
+    return (y,), Saved((x,), (y,), constants=(dims, p))
+
+
+def _norm_p(x: Any, dims: Dims, keepdim: bool, p: float) -> Any:
+    if p == 2:
+        return _norm_forward(x, dims, keepdim)[0][0]
     size = np.abs(_wide(x))
     if p == np.inf:
-        y = np.amax(size, axis=dims, keepdims=keepdim, initial=0.0)
-    elif p == -np.inf:
-        y = np.amin(size, axis=dims, keepdims=keepdim, initial=np.inf)
-    elif p == 0:
-        y = _add(size != 0, dims, size.dtype, keepdims=keepdim)
-    elif p == 1:
-        y = _total(size, axis=dims, keepdims=keepdim)
-    elif p == 2:
-        y = np.sqrt(_total(size * size, axis=dims, keepdims=keepdim))
-    else:
-        y = _total(size**p, axis=dims, keepdims=keepdim) ** (1.0 / p)
-    y = np.asarray(y, x.dtype)
-    return (y,), Saved((x,), (y,), constants=(dims, p))
+        return np.amax(size, axis=dims, keepdims=keepdim, initial=0.0)
+    if p == -np.inf:
+        return np.amin(size, axis=dims, keepdims=keepdim, initial=np.inf)
+    if p == 0:
+        return _add(size != 0, dims, size.dtype, keepdims=keepdim)
+    if p == 1:
+        return _total(size, axis=dims, keepdims=keepdim)
+    return _total(size**p, axis=dims, keepdims=keepdim) ** (1.0 / p)
 
 
 def _norm_p_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (x,), (y,), (dims, p) = saved.inputs, saved.outputs, saved.constants
-    return (norm_pull(spread(grads[0], x.shape, dims), x, spread(y, x.shape, dims), p),)
+    beside = kept(x.shape, dims)
+    return (norm_pull(reshape(grads[0], shape=beside), x, reshape(y, shape=beside), p),)
 
 
 def norm_pull(g: Any, x: Any, y: Any, p: float) -> Any:
-    """Return the gradient of x whose p-norm is y; 0 where that is 0. All of one shape."""
+    """Return the gradient of x whose p-norm is y, 0 where that is 0; g and y broadcast to x."""
     if p == 0:
-        return ew.where(0.0, g, condition=True)
+        return ew.where(0.0, x, condition=True)
     if p == 1:
         return g * ew.sign(x)
     if abs(p) == np.inf:
@@ -299,7 +302,7 @@ def norm_pull(g: Any, x: Any, y: Any, p: float) -> Any:
     flat = ew.mask(y == 0)
     scale = ew.where(1.0, y, condition=flat)  # no second derivative there, rather than nan
     if p == 2:
-        return ew.where(0.0, g * (x / scale), condition=flat)
+        return x * ew.where(0.0, g / scale, condition=flat)
     flat = flat | ew.mask(x == 0)
     size = ew.where(1.0, ew.abs(x), condition=flat)
     return ew.where(0.0, g * ew.sign(x) * (size / scale) ** (p - 1.0), condition=flat)
