@@ -30,10 +30,6 @@ from rushlight.nn.container import ModuleDict, ModuleList, ParameterDict, Parame
 from rushlight.nn.conv import Conv1d, Conv2d, Conv3d
 from rushlight.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from rushlight.nn.distance import CosineSimilarity, PairwiseDistance
-from rushlight.nn.distance import (
-    CosineSimilarity,
-    PairwiseDistance,
-)
 from rushlight.nn.dropout import (
     AlphaDropout,
     Dropout,
@@ -45,11 +41,6 @@ from rushlight.nn.dropout import (
 from rushlight.nn.embedding import Embedding, EmbeddingBag
 from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.fold import Fold, Unfold
-from rushlight.nn.embedding import (
-    Embedding,
-    EmbeddingBag,
-)
-from rushlight.nn.flatten import Flatten, Unflatten
 from rushlight.nn.groupnorm import CrossMapLRN2d, GroupNorm, LocalResponseNorm
 from rushlight.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from rushlight.nn.lazy import (
@@ -71,11 +62,6 @@ from rushlight.nn.lazy_conv import (
 )
 from rushlight.nn.likelihood_loss import CTCLoss, GaussianNLLLoss, KLDivLoss, PoissonNLLLoss
 from rushlight.nn.linear import Bilinear, Identity, Linear
-from rushlight.nn.linear import (
-    Bilinear,
-    Identity,
-    Linear,
-)
 from rushlight.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -139,19 +125,6 @@ from rushlight.nn.piecewise import (
     Softshrink,
     Threshold,
 )
-from rushlight.nn.piecewise import (
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Softshrink,
-    Threshold,
-)
 from rushlight.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -169,11 +142,6 @@ from rushlight.nn.pooling import (
 from rushlight.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from rushlight.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from rushlight.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
-from rushlight.nn.shuffle import (
-    ChannelShuffle,
-    PixelShuffle,
-    PixelUnshuffle,
-)
 from rushlight.nn.unpooling import (
     FractionalMaxPool2d,
     FractionalMaxPool3d,

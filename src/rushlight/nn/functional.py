@@ -52,21 +52,6 @@ from rushlight.functional.conv import (
     conv_transpose3d,
 )
 from rushlight.functional.distance import cosine_similarity, normalize, pairwise_distance, pdist
-from rushlight.functional.conv import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_tbc,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
-from rushlight.functional.distance import (
-    cosine_similarity,
-    normalize,
-    pairwise_distance,
-    pdist,
-)
 from rushlight.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -83,9 +68,6 @@ from rushlight.functional.interpolation import (
     upsample,
     upsample_bilinear,
     upsample_nearest,
-from rushlight.functional.embedding import (
-    embedding,
-    embedding_bag,
 )
 from rushlight.functional.likelihood_loss import (
     ctc_loss,
@@ -94,10 +76,6 @@ from rushlight.functional.likelihood_loss import (
     poisson_nll_loss,
 )
 from rushlight.functional.linear import bilinear, linear
-from rushlight.functional.linear import (
-    bilinear,
-    linear,
-)
 from rushlight.functional.linear_loss import linear_cross_entropy
 from rushlight.functional.loss import (
     binary_cross_entropy,
