@@ -226,6 +226,14 @@ from rushlight.functional.reduction import topk as topk
 from rushlight.functional.reduction import unique as unique
 from rushlight.functional.reduction import var as var
 from rushlight.functional.reduction import var_mean as var_mean
+from rushlight.functional.rnn import gru as gru
+from rushlight.functional.rnn import gru_cell as gru_cell
+from rushlight.functional.rnn import lstm as lstm
+from rushlight.functional.rnn import lstm_cell as lstm_cell
+from rushlight.functional.rnn import rnn_relu as rnn_relu
+from rushlight.functional.rnn import rnn_relu_cell as rnn_relu_cell
+from rushlight.functional.rnn import rnn_tanh as rnn_tanh
+from rushlight.functional.rnn import rnn_tanh_cell as rnn_tanh_cell
 from rushlight.functional.shaping import atleast_1d as atleast_1d
 from rushlight.functional.shaping import atleast_2d as atleast_2d
 from rushlight.functional.shaping import broadcast_shapes as broadcast_shapes

@@ -16,4 +16,5 @@ from rushlight.functional.picking import *
 from rushlight.functional.pooling import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
+from rushlight.functional.rnn import *
 from rushlight.functional.shaping import *
