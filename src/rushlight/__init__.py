@@ -271,6 +271,16 @@ from rushlight.functional.shaping import unbind as unbind
 from rushlight.functional.shaping import unflatten as unflatten
 from rushlight.functional.shaping import unsqueeze as unsqueeze
 from rushlight.functional.shaping import vstack as vstack
+from rushlight.functional.special import digamma as digamma
+from rushlight.functional.special import erfinv as erfinv
+from rushlight.functional.special import i0 as i0
+from rushlight.functional.special import igamma as igamma
+from rushlight.functional.special import igammac as igammac
+from rushlight.functional.special import lgamma as lgamma
+from rushlight.functional.special import logaddexp2 as logaddexp2
+from rushlight.functional.special import mvlgamma as mvlgamma
+from rushlight.functional.special import polygamma as polygamma
+from rushlight.functional.special import sinc as sinc
 from rushlight.memory import configure as _configure_malloc
 from rushlight import autograd as autograd
 from rushlight.autograd import enable_grad as enable_grad
@@ -299,7 +309,7 @@ bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
-_LAZY = frozenset({"check", "data", "io", "nn", "optim", "train", "utils"})
+_LAZY = frozenset({"check", "data", "io", "nn", "optim", "special", "train", "utils"})
 _LAZY_NAMES = {
     "get_num_threads": "threads",
     "load": "io",

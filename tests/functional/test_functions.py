@@ -49,6 +49,32 @@ for _name in (
 ):
     case(_name, lambda t, x, n=_name: getattr(t, n)(x), P)
     case(_name, lambda t, x, n=_name: getattr(x, n)(), P)
+for _name in ("digamma", "i0", "sinc", "erfinv"):
+    case(_name, lambda t, x, n=_name: getattr(t, n)(x), P)
+    case(_name, lambda t, x, n=_name: getattr(x, n)(), P)
+    case("special", lambda t, x, n=_name: getattr(t.special, n)(x), P)
+case("lgamma", lambda t, x: t.lgamma(x), P)
+case("lgamma", lambda t, x: x.lgamma(), P)
+for _name in (
+    *("entr", "erf", "erfc", "erfcx", "exp2", "expit", "expm1", "gammaln", "i0e", "i1", "i1e"),
+    *("log1p", "log_ndtr", "ndtr", "ndtri", "psi", "round"),
+):
+    case("special", lambda t, x, n=_name: getattr(t.special, n)(x), P)
+case("special", lambda t, x: t.special.entr(x), np.array([-1.0, 0.0, 0.5, np.inf, np.nan]))
+case("special", lambda t, x: t.special.multigammaln(x + 2, 3), P)
+case("special", lambda t, x, y: t.special.xlog1py(x, y), P, P[::-1])
+case("special", lambda t, x: t.special.zeta(t.tensor(2.5), x), P)
+case("special", lambda t, x: t.special.zeta(2.5, x), P)
+case("special", lambda t, x: t.special.gammainc(t.tensor([0.5, 1, 2, 3]).double(), x), P)
+case("special", lambda t, x: t.special.gammaincc(t.tensor([0.5, 1, 2, 3]).double(), x), P)
+case("igamma", lambda t, x: t.igamma(t.tensor(1.5).double(), x), P)
+case("igammac", lambda t, x: t.igammac(t.tensor(1.5).double(), x), P)
+case("mvlgamma", lambda t, x: t.mvlgamma(x + 1, 2), P)
+case("mvlgamma", lambda t, x: (x + 1).mvlgamma(1), P)
+case("polygamma", lambda t, x: t.polygamma(2, x), P)
+case("polygamma", lambda t, x: t.polygamma(0, x), P)
+case("logaddexp2", lambda t, x, y: t.logaddexp2(x, y), X, Y)
+case("logaddexp2", lambda t, x, y: x.logaddexp2(y), X, Y)
 case("acosh", lambda t, x: t.acosh(x + 1), P)
 case("acosh", lambda t, x: (x + 1).acosh(), P)
 case("round", lambda t, x: t.round(x, decimals=2), X)
@@ -575,13 +601,15 @@ def test_every_public_function_is_exercised() -> None:
         products,
         reduction,
         shaping,
+        special,
     )
 
-    modules = (activation, comparison, composed, elementwise, picking, products, reduction, shaping)
+    modules = (activation, comparison, composed, elementwise, picking, products, reduction)
+    modules += (shaping, special)
     public = {name for module in modules for name in module.__all__}
     assert sorted(public - set(CASES)) == [], "functions without a case"
     assert sorted(set(creation.__all__) - CREATION) == [], "functions without a test"
-    assert sorted(set(CASES) - public) == [], "cases without a function"
+    assert sorted(set(CASES) - public - {"special"}) == [], "cases without a function"
     assert all(hasattr(functional, n) for n in public)
     missing = [n for n in public if hasattr(torch, n) and not hasattr(rl, n)]
     assert missing == [], "names of torch that the door does not show"

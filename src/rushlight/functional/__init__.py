@@ -18,3 +18,4 @@ from rushlight.functional.products import *
 from rushlight.functional.reduction import *
 from rushlight.functional.rnn import *
 from rushlight.functional.shaping import *
+from rushlight.functional.special import *

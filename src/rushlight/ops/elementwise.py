@@ -72,7 +72,7 @@ def binary(
         try:
             y = f(a, b)
         except ValueError:
-            raise _misfit(name, a, b) from None
+            raise misfit(name, a, b) from None
         return (y,), Saved((a if keep_a else None, b if keep_b else None), (y,) if keep_y else ())
 
     def backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
@@ -85,7 +85,7 @@ def binary(
     return define(name, forward, backward, casts=casts, **traits)
 
 
-def _misfit(name: str, *arrays: Any) -> Exception:
+def misfit(name: str, *arrays: Any) -> Exception:
     """Return the error of arrays that do not broadcast."""
     shapes = " and ".join(str(np.shape(x)) for x in arrays)
     return ShapeError(
@@ -105,7 +105,7 @@ def _where_forward(a: Any, b: Any, condition: Any) -> Result:
     try:
         y = np.where(condition, a, b)
     except ValueError:
-        raise _misfit("where", a, b, condition) from None
+        raise misfit("where", a, b, condition) from None
     return (y,), Saved((None, None), constants=condition)
 
 

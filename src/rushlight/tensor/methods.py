@@ -59,6 +59,7 @@ class Methods(TensorBase):
     diag_embed = F.diag_embed
     diagonal = F.diagonal
     diff = F.diff
+    digamma = F.digamma
     dist = F.dist
     div = F.div
     divide = F.divide
@@ -67,6 +68,7 @@ class Methods(TensorBase):
     equal = F.equal
     erf = F.erf
     erfc = F.erfc
+    erfinv = F.erfinv
     exp = F.exp
     exp2 = F.exp2
     expand = F.expand
@@ -83,6 +85,9 @@ class Methods(TensorBase):
     ge = F.ge
     gt = F.gt
     hypot = F.hypot
+    i0 = F.i0
+    igamma = F.igamma
+    igammac = F.igammac
     index_add = F.index_add
     index_fill = F.index_fill
     index_select = F.index_select
@@ -94,12 +99,14 @@ class Methods(TensorBase):
     kthvalue = F.kthvalue
     le = F.le
     lerp = F.lerp
+    lgamma = F.lgamma
     log = F.log
     log10 = F.log10
     log1p = F.log1p
     log2 = F.log2
     log_softmax = F.log_softmax
     logaddexp = F.logaddexp
+    logaddexp2 = F.logaddexp2
     logical_and = F.logical_and
     logical_not = F.logical_not
     logical_or = F.logical_or
@@ -123,6 +130,7 @@ class Methods(TensorBase):
     multinomial = F.multinomial
     multiply = F.multiply
     mv = F.mv
+    mvlgamma = F.mvlgamma
     nan_to_num = F.nan_to_num
     nanmean = F.nanmean
     nansum = F.nansum
@@ -154,6 +162,7 @@ class Methods(TensorBase):
     sigmoid = F.sigmoid
     sign = F.sign
     sin = F.sin
+    sinc = F.sinc
     sinh = F.sinh
     softmax = F.softmax
     sort = F.sort
