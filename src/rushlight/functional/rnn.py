@@ -81,7 +81,7 @@ def run_layers(
             rows = drop(rows, dropout)
         outputs = []
         for i in range(directions):
-            y, *last = apply(  # type: ignore[misc]
+            y, *last = apply(
                 op,
                 (rows, *[s[k + i] for s in states], *_arguments(mode, weights[k + i], biases)),
                 {"sizes": sizes, "reverse": i == 1, **options},
@@ -186,9 +186,8 @@ def lstm(*args: Any) -> tuple[Tensor, ...]:
         >>> import rushlight as rl
         >>> layer = rl.nn.LSTM(2, 3)
         >>> h = rl.zeros(1, 4, 3)
-        >>> y, h, c = rl.lstm(
-        ...     rl.ones(5, 4, 2), (h, h), list(layer.parameters()), True, 1, 0.0, False, False, False
-        ... )
+        >>> weights = list(layer.parameters())
+        >>> y, h, c = rl.lstm(rl.ones(5, 4, 2), (h, h), weights, True, 1, 0.0, True, False, False)
         >>> y.shape, c.shape
         ((5, 4, 3), (1, 4, 3))
     """
@@ -206,7 +205,7 @@ def _step(mode: str, input: Tensor, states: States, weights: Sequence[Any]) -> t
         raise ShapeError(explain(op.name, got=f"{len(states)} states", expected="h and c"))
     args = _arguments(mode, weights, True)
     options = {"sizes": (input.shape[0],), "reverse": False, **options}
-    y, _, *cell = apply(op, (input, *states, *args), options)  # type: ignore[misc]
+    y, _, *cell = apply(op, (input, *states, *args), options)
     return y, *cell
 
 

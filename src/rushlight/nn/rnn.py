@@ -244,8 +244,9 @@ def _check_options(
         raise ValueError(explain(mode, got=f"proj_size={proj_size}", expected="0 but for LSTM"))
 
 
-def _check_dropout(dropout: float, num_layers: int) -> None:
-    if not isinstance(dropout, Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:  # type: ignore[operator]
+def _check_dropout(dropout: Any, num_layers: int) -> None:
+    is_number = isinstance(dropout, Number) and not isinstance(dropout, bool)
+    if not (is_number and 0 <= dropout <= 1):
         raise ValueError(
             explain("dropout", got=f"{dropout!r}", expected="0 to 1, the probability of a zero")
         )

@@ -83,12 +83,13 @@ class RNNCellBase(Module):
         where = self._get_name()
         if hx is not None and len(hx) != count:
             raise RuntimeError(explain(where, got=f"{len(hx)} states", expected="h and c"))
-        for name, x in (("input", input), *(("state", state) for state in hx or ())):
-            if not isinstance(x, Tensor):
-                got = f"{name} of type {type(x).__name__}"
+        given: list[tuple[str, Any]] = [("input", input), *(("state", h) for h in hx or ())]
+        for name, tensor in given:
+            if not isinstance(tensor, Tensor):
+                got = f"{name} of type {type(tensor).__name__}"
                 raise TypeError(explain(where, got=got, expected="a Tensor"))
-            if x.ndim not in (1, 2):
-                got = f"{name} {x.shape}"
+            if tensor.ndim not in (1, 2):
+                got = f"{name} {tensor.shape}"
                 raise ValueError(explain(where, got=got, expected="1 or 2 dims"))
         batched = input.ndim == 2
         x = input if batched else input.unsqueeze(0)

@@ -226,7 +226,11 @@ def _lstm_forward(
 
 
 def _lstm_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, h0, c0, w_ih, w_hh, _, _, w_hr), (y,), options = saved.inputs, saved.outputs, saved.constants
+    (x, h0, c0, w_ih, w_hh, _, _, w_hr), (y,), options = (
+        saved.inputs,
+        saved.outputs,
+        saved.constants,
+    )
     d, dh, dc, dw_hr = _lstm_grad(*grads, saved.cache, h0, c0, w_hh, w_hr, *options)
     dx, *others = _parameter_grads(
         d, d, x, lambda: _states_before(h0, y, *options), w_ih, (needs[0], *needs[3:7])
@@ -350,9 +354,7 @@ def _gru_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Se
         return (dy * z + matmul(by_h, w_hh),), (cat(dr, dz, dn, dim=1), by_h)
 
     (dh,), (by_x, by_h) = _walk(back, (_or_zeros(g_last, h0),), sizes, not reverse)
-    dx, *others = _graph_parameter_grads(
-        by_x, by_h, x, kept[0], w_ih, (needs[0], *needs[2:])
-    )
+    dx, *others = _graph_parameter_grads(by_x, by_h, x, kept[0], w_ih, (needs[0], *needs[2:]))
     return dx, dh if needs[1] else None, *others
 
 

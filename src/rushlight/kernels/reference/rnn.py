@@ -185,7 +185,7 @@ def lstm_grad(
     h0: Array, c0: Array, w: Array, w_hr: Array | None, sizes: Sizes, reverse: bool,
 ) -> tuple[Array, Array, Array, Array | None]:  # fmt: skip
     """Return the gradients by `before` (M, 4H), h0, c0 and w_hr."""
-    gates, negative, cells, tanhs = cache
+    gates, _, cells, tanhs = cache
     n, w, previous = c0.shape[1], np.ascontiguousarray(w), states_before(c0, cells, sizes, reverse)
     d = np.empty(gates.shape, gates.dtype)
     outer = None if w_hr is None else np.empty((len(gates), h0.shape[1]), gates.dtype)
@@ -197,7 +197,7 @@ def lstm_grad(
             if g is not None:
                 dy += g[a:b]
             inner = dy
-            if outer is not None:
+            if w_hr is not None and outer is not None:
                 outer[a:b] = dy
                 inner = np.dot(dy, w_hr)
             dcell += inner * through[a - low : b - low]

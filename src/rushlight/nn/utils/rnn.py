@@ -280,7 +280,7 @@ def pad_packed_sequence(
 
 
 def pad_sequence(
-    sequences: Tensor | Iterable[Tensor],
+    sequences: Any,
     batch_first: bool = False,
     padding_value: float = 0.0,
     padding_side: str = "right",
@@ -288,7 +288,7 @@ def pad_sequence(
     """Stack sequences (L, *) of different lengths, padded to the longest; gradients flow back.
 
     Args:
-        sequences: tensors that are equal but for their first size.
+        sequences: an iterable of tensors that are equal but for their first size.
         batch_first: bool, whether to return (N, T, *) rather than (T, N, *); default False.
         padding_value: float, default 0.
         padding_side: 'right' (behind the sequences) or 'left'; default 'right'.
@@ -325,7 +325,7 @@ def pad_sequence(
 
 
 def unpad_sequence(
-    padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False
+    padded_sequences: Tensor, lengths: Any, batch_first: bool = False
 ) -> list[Tensor]:
     """Undo `pad_sequence`: return the list of the sequences, each with its length.
 
