@@ -10,8 +10,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import DeviceError, ShapeError, explain
 from rushlight.functional.creation import as_tensor
-from rushlight.functional.shaping import cat
-from rushlight.ops import index
+from rushlight.ops import index, shape
 from rushlight.tape import apply, wrap
 from rushlight.tensor import Tensor
 
@@ -170,13 +169,13 @@ def _reached(lengths: Array, steps: int) -> Array:
 
 def _placed(values: Tensor, mask: Array, padding_value: float) -> Tensor:
     """values (M, *), mask with M times True -> (mask's shape, *), padding elsewhere"""
-    shape = (*mask.shape, *values.shape[1:])
-    found: Tensor = apply(index.put, (values,), {"index": mask, "shape": shape})
+    sizes = (*mask.shape, *values.shape[1:])
+    found: Tensor = apply(index.put, (values,), {"index": mask, "shape": sizes})
     if not padding_value or mask.all():
         return found
     empty = ~mask.reshape(*mask.shape, *[1] * (values.ndim - 1))
     value = values._array.dtype.type(padding_value).item()
-    return found.masked_fill(wrap(np.broadcast_to(empty, shape)), value)
+    return found.masked_fill(wrap(np.broadcast_to(empty, sizes)), value)
 
 
 def pack_padded_sequence(
@@ -319,7 +318,7 @@ def pad_sequence(
     mask = _reached(lengths, int(lengths.max()))
     if padding_side == "left":
         mask = mask[:, ::-1]
-    values = cat([s.to(found[0].dtype) for s in found])
+    values = apply(shape.cat, tuple(s.to(found[0].dtype) for s in found), {"dim": 0})
     padded = _placed(values, np.ascontiguousarray(mask), padding_value)
     return padded if batch_first else padded.transpose(0, 1).contiguous()
 
