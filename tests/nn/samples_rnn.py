@@ -1,4 +1,4 @@
-"""Samples of the recurrent layers: every option, both layouts, without a batch; and of the cells."""
+"""Samples of the recurrent layers (every option, both layouts, no batch) and of the cells."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def test_parameters_by_layer() -> None:
     fresh = nn.Parameter(rl.zeros(16, 3))
     layer.weight_ih_l0 = fresh
     assert layer.all_weights[0][0] is fresh
-    assert not layer.double().all_weights[0][0].dtype == rl.float32
+    assert layer.double().all_weights[0][0].dtype == rl.float64
 
 
 @pytest.mark.parametrize("kind", KINDS)
