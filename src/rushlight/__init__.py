@@ -69,6 +69,10 @@ from rushlight.functional.composed import true_divide as true_divide
 from rushlight.functional.conv import conv1d as conv1d
 from rushlight.functional.conv import conv2d as conv2d
 from rushlight.functional.conv import conv3d as conv3d
+from rushlight.functional.conv import conv_tbc as conv_tbc
+from rushlight.functional.conv import conv_transpose1d as conv_transpose1d
+from rushlight.functional.conv import conv_transpose2d as conv_transpose2d
+from rushlight.functional.conv import conv_transpose3d as conv_transpose3d
 from rushlight.functional.creation import arange as arange
 from rushlight.functional.creation import as_tensor as as_tensor
 from rushlight.functional.creation import bernoulli as bernoulli

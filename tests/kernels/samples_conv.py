@@ -81,7 +81,11 @@ def calls(case: tuple[Any, ...], large: bool = False) -> dict[str, list[Sample]]
             Sample((x, w, b, *geometry), large=large),
             Sample((x, w, None, *geometry), large=large),
         ],
-        "conv_input_grad": [Sample((g, w, x.shape, *geometry), large=large)],
+        "conv_input_grad": [
+            Sample((g, w, x.shape, *geometry), large=large),
+            Sample((g, w, x.shape, *geometry, normal(shape[1], seed=4), False), large=large),
+            Sample((g, w, x.shape, *geometry, normal(shape[1], seed=4), True), large=large),
+        ],
         "conv_weight_grad": [Sample((x, g, w.shape, *geometry), large=large)],
     }
 
@@ -126,5 +130,11 @@ _specials()
 
 # Rows that output_padding adds to a transposed convolution: no window sees them.
 SAMPLES["conv_input_grad"] += [
-    Sample((normal(2, 4, 3, 3), normal(4, 2, 2, 2), (2, 2, 10, 9), (3, 3), NONE2, (1, 1), 1))
+    Sample((normal(2, 4, 3, 3), normal(4, 2, 2, 2), (2, 2, 10, 9), (3, 3), NONE2, (1, 1), 1)),
+    Sample(
+        (
+            *(normal(2, 4, 3, 3), normal(4, 5, 1, 2), (2, 5, 9, 9), (3, 3), NONE2, (1, 1), 1),
+            *(_with(normal(5), np.nan), True),
+        )
+    ),
 ]

@@ -16,6 +16,7 @@ from rushlight.nn import functional as F
 
 X = rl.tensor(normal(2, 3, 8, 8))
 W = rl.tensor(normal(4, 3, 3, 3))
+V = rl.tensor(normal(3, 4, 3, 3))
 
 
 # ---- layout
@@ -112,6 +113,46 @@ def test_attributes_are_torchs():
             assert (tuple(a), tuple(b)) if isinstance(b, (list, tuple)) else (a == b), name
 
 
+def test_attributes_of_a_transposed_layer_are_torchs():
+    torch = pytest.importorskip("torch")
+    args = (4, 6, (3, 2), 2, (1, 0), 1, 2, False, 3)
+    ours, theirs = nn.ConvTranspose2d(*args), torch.nn.ConvTranspose2d(*args)
+    for name, value in theirs.__dict__.items():
+        if name != "training" and not name.startswith("_"):
+            assert getattr(ours, name) == value, name
+
+
+@pytest.mark.parametrize("given", [(8, 11), [2, 4, 8, 11], (7, 10), (4, 8, 12)])
+def test_output_size_of_a_transposed_layer(given):
+    torch = pytest.importorskip("torch")
+    options = {"stride": (2, 3), "padding": 1}
+    ours, theirs = (
+        nn.ConvTranspose2d(3, 4, 3, **options),
+        torch.nn.ConvTranspose2d(3, 4, 3, **options),
+    )
+    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+    x = normal(*(3, 4, 4) if len(given) == 3 else (2, 3, 4, 4)).astype("f4")
+    right = theirs(torch.tensor(x), output_size=given).detach().numpy()
+    found = ours(rl.tensor(x), output_size=given).detach().numpy()
+    np.testing.assert_allclose(found, right, 1e-5, 1e-6)
+
+
+def test_a_layer_undoes_the_size_of_a_convolution():
+    down, up = nn.Conv1d(2, 3, 3, stride=4), nn.ConvTranspose1d(3, 2, 3, stride=4)
+    for n in range(3, 12):
+        x = rl.ones(1, 2, n)
+        assert up(down(x), output_size=x.size()).shape == x.shape
+
+
+def test_conv_tbc_equals_torch():
+    torch = pytest.importorskip("torch")
+    for pad in (-1, 0, 2):
+        arrays = normal(6, 2, 3), normal(3, 3, 4, seed=1), normal(4, seed=2)
+        ours = F.conv_tbc(*map(rl.tensor, arrays), pad)
+        theirs = torch.nn.functional.conv_tbc(*map(torch.tensor, arrays), pad)
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), 1e-10, 1e-12)
+
+
 def test_dtype_of_the_parameters():
     layer = nn.Conv1d(2, 3, 3, dtype="float64", device="cpu")
     assert layer.weight.dtype == layer.bias.dtype == rl.float64
@@ -126,6 +167,10 @@ def _function(name, *args, x=X, **options):
 
 def _layer(name, *args, **options):
     return lambda: getattr(nn, name)(*args, **options)
+
+
+def _sized(output_size):
+    return lambda: nn.ConvTranspose2d(3, 4, 3, stride=2, dtype=X.dtype)(X, output_size)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +206,36 @@ def _layer(name, *args, **options):
         (_function("adaptive_avg_pool2d", None), TypeError, "output_size=None"),
         (_function("adaptive_max_pool1d", (None,), x=X[0]), TypeError, "expected 1 ints"),
         (_function("adaptive_max_pool2d", 2, x=X[0, 0]), RuntimeError, "adaptive_max_pool2d"),
+        (_function("conv_transpose2d", V, stride=0), RuntimeError, "stride=0, expected 1 or 2"),
+        (_function("conv_transpose2d", V, padding=-1), RuntimeError, "padding=-1.*>= 0"),
+        (_function("conv_transpose2d", V, padding="same"), TypeError, "padding='same'"),
+        (_function("conv_transpose2d", V, output_padding=-1), RuntimeError, "output_padding=-1"),
+        (
+            _function("conv_transpose2d", V, output_padding=1),
+            RuntimeError,
+            "smaller than stride or",
+        ),
+        (
+            _function("conv_transpose2d", V, stride=(2, 1), output_padding=(0, 1)),
+            RuntimeError,
+            r"conv_transpose2d: got output_padding \(0, 1\) with stride \(2, 1\)",
+        ),
+        (_function("conv_transpose2d", V, groups=0), RuntimeError, "groups=0"),
+        (_function("conv_transpose2d", W), RuntimeError, "4 channels in dim 1"),
+        (_function("conv_transpose2d", V, padding=6), RuntimeError, "at least 1 cell; pad less"),
+        (_function("conv_transpose1d", V[..., 0]), RuntimeError, "conv_transpose1d: .*3 dims"),
+        (_function("conv_transpose2d", V[0]), RuntimeError, "weight with 1 kernel dims"),
+        (_function("conv_tbc", W[0], W[0, 0, 0]), RuntimeError, "conv_tbc: got input.*3 dims"),
+        (_layer("ConvTranspose2d", 3, 4, 3, padding_mode="reflect"), ValueError, "the only one"),
+        (_layer("ConvTranspose2d", 3, 4, 3, padding="same"), TypeError, "padding='same'"),
+        (_layer("ConvTranspose2d", 3, 4, 3, output_padding=-1), RuntimeError, "output_padding=-1"),
+        (_sized([1, 2, 3]), ValueError, r"\[1, 2, 3\], expected 2 sizes, or 4"),
+        (
+            _sized([10, 20]),
+            ValueError,
+            r"from \(17, 17\) to \(18, 18\) for an input \(2, 3, 8, 8\)",
+        ),
+        (_sized(9), TypeError, "output_size=9, expected a sequence"),
         (_layer("Conv2d", 3, 4, 3, groups=2), ValueError, "in_channels divisible by groups"),
         (_layer("Conv2d", 4, 3, 3, groups=2), ValueError, "out_channels divisible by groups"),
         (_layer("Conv2d", 4, 4, 3, groups=0), ValueError, "a positive int"),

@@ -87,11 +87,11 @@ def _gradient(x, w, geometry, by):
     forward = _torch(options)
     if by == "input":
 
-        def call(torch, g, w):
+        def call(torch, g, w, b):
             at = torch.zeros(x, dtype=g.dtype, requires_grad=True)
             return torch.autograd.grad(forward(torch, at, w, None), at, g, create_graph=True)[0]
 
-        return Sample((g, normal(*w, seed=1)), {"x_shape": x, **options}, call)
+        return Sample((g, normal(*w, seed=1), None), {"x_shape": x, **options}, call)
 
     def call(torch, x, g):
         at = torch.zeros(w, dtype=g.dtype, requires_grad=True)
@@ -100,12 +100,61 @@ def _gradient(x, w, geometry, by):
     return Sample((normal(*x), g), {"w_shape": w, **options}, call)
 
 
+# (shape of g, shape of w, stride, padding, output_padding, dilation, groups)
+TRANSPOSED = [
+    ((2, 3, 4), (3, 4, 3), 1, 0, 0, 1, 1),
+    ((2, 4, 3), (4, 3, 2), 3, 0, 2, 1, 2),  # cells that no kernel reaches
+    ((1, 3, 4), (3, 1, 3), 2, 1, 1, 2, 3),
+    ((2, 3, 2, 3), (3, 4, 2, 2), 2, 0, 0, 1, 1),  # as a U-Net goes up
+    ((2, 3, 3, 2), (3, 5, 3, 3), 2, 1, 1, 1, 1),
+    ((2, 4, 2, 3), (4, 4, 3, 2), (2, 1), (1, 0), (1, 0), 1, 2),
+    ((1, 2, 2, 2), (2, 4, 2, 2), 1, 0, 2, 3, 1),  # an output padding beyond the stride
+    ((2, 12, 2, 2), (12, 2, 2, 2), 2, 1, 1, 1, 1),  # many channels to few
+    ((0, 2, 2, 2), (2, 3, 2, 2), 2, 0, 0, 1, 1),
+    ((1, 4, 1, 2, 2), (4, 2, 2, 1, 2), (2, 1, 3), 0, (1, 0, 2), 1, 2),
+]
+
+
+def _transposed(g, w, stride, padding, output_padding, dilation, groups, bias=True, relu=False):
+    """conv_transpose as a layer, against torch's."""
+    n = len(g) - 2
+
+    def each(value):
+        return value if isinstance(value, tuple) else (value,) * n
+
+    more = each(output_padding)
+    pairs = tuple((p, p - m) for p, m in zip(each(padding), more, strict=True))
+    options = _geometry(n, stride, pairs, dilation, groups)
+    size = [
+        (i - 1) * s - 2 * p + d * (k - 1) + m + 1
+        for i, k, s, p, m, d in zip(
+            *(g[2:], w[2:], each(stride), each(padding), more, each(dilation)), strict=True
+        )
+    ]
+    given = (stride, padding, output_padding, groups, dilation)
+
+    def call(torch, g, w, b):
+        y = getattr(torch.nn.functional, f"conv_transpose{n}d")(g, w, b, *given)
+        return y.relu() if relu else y
+
+    options["x_shape"] = (g[0], w[1] * groups, *size)
+    if relu:
+        options["relu"] = True
+    b = normal(w[1] * groups, seed=2) if bias else None
+    return Sample((normal(*g, seed=3), normal(*w, seed=1), b), options, call, smooth=not relu)
+
+
 SAMPLES = {
     "conv": [
         *(_forward(x, w, i % 3 != 2, geometry) for i, (x, w, geometry) in enumerate(CASES)),
         *(_with_relu(_forward(x, w, True, geometry)) for x, w, geometry in CASES[:5]),
     ],
-    "conv_transpose": [_gradient(x, w, geometry, "input") for x, w, geometry in CASES],
+    "conv_transpose": [
+        *(_gradient(x, w, geometry, "input") for x, w, geometry in CASES),
+        *(_transposed(*case) for case in TRANSPOSED),
+        *(_transposed(*case, bias=False) for case in TRANSPOSED[4:7]),
+        *(_transposed(*case, relu=True) for case in TRANSPOSED[:6]),
+    ],
     "conv_weight": [_gradient(x, w, geometry, "weight") for x, w, geometry in CASES],
 }
 
@@ -113,6 +162,11 @@ SAMPLES = {
 def _error(x, w, match, b=None, error=ShapeError, **geometry):
     args = tuple(np.zeros(a) if isinstance(a, tuple) else a for a in (x, w, b))
     return Error(args, _geometry(2, **geometry), error, match)
+
+
+def _transpose_error(g, x_shape, match, b=None, error=ShapeError, **geometry):
+    args = (np.zeros(g), np.zeros((4, 3, 3, 3)), b)
+    return Error(args, {"x_shape": x_shape, **_geometry(2, **geometry)}, error, match)
 
 
 ERRORS = {
@@ -131,20 +185,18 @@ ERRORS = {
         _error((2, 3, 5, 5), (4, 3, 3, 3), "one dtype", np.zeros(4, "f4"), DtypeError),
     ],
     "conv_transpose": [
+        _transpose_error((2, 4, 3, 3), (2, 3, 6, 5), r"gradient \(2, 4, 3, 3\).*\(2, 4, 4, 3\)"),
+        _transpose_error((2, 4, 3, 3), (2, 2, 5, 5), "3 channels"),
+        _transpose_error((2, 5, 3, 3), (2, 3, 5, 5), "4 channels in dim 1 .*not 5; set in_"),
+        _transpose_error((2, 3, 3, 4), (2, 3, 5, 6), "the channels are last"),
+        _transpose_error((2, 4, 3), (2, 3, 5), "conv_transpose2d.*as many dims.*unsqueeze"),
+        _transpose_error((2, 4, 3, 3), (2, 9, 5, 5), "in_channels that groups divides", groups=3),
+        _transpose_error((2, 4, 0, 3), (2, 3, 2, 5), "no size 0 but that of the batch"),
+        _transpose_error((2, 4, 1, 3), (2, 3, 0, 2), "at least 1 cell; pad less", padding=2),
+        _transpose_error((2, 4, 3, 3), (2, 3, 5, 5), r"bias \(4,\), expected \(3,\)", np.zeros(4)),
+        _transpose_error((2, 4, 3, 3), (2, 3, 5, 5), "one dtype", np.zeros(3, "f4"), DtypeError),
         Error(
-            (np.zeros((2, 4, 3, 3)), np.zeros((4, 3, 3, 3))),
-            {"x_shape": (2, 3, 6, 5), **_geometry(2)},
-            ShapeError,
-            r"conv_transpose: got gradient \(2, 4, 3, 3\).*expected gradient \(2, 4, 4, 3\)",
-        ),
-        Error(
-            (np.zeros((2, 4, 3, 3)), np.zeros((4, 3, 3, 3))),
-            {"x_shape": (2, 2, 5, 5), **_geometry(2)},
-            ShapeError,
-            "3 channels",
-        ),
-        Error(
-            (np.zeros((2, 4, 3, 3)), np.zeros((4, 3, 3, 3), "f4")),
+            (np.zeros((2, 4, 3, 3)), np.zeros((4, 3, 3, 3), "f4"), None),
             {"x_shape": (2, 3, 5, 5), **_geometry(2)},
             DtypeError,
             "one dtype",
@@ -185,6 +237,26 @@ def test_results_are_channels_last():
     (y,), saved = ops.conv.forward(x, w, None, **_geometry(2, padding=1))
     gx, gw, _ = ops.conv.backward(saved, (y,), (True, True, False))
     assert is_channels_last(y) and is_channels_last(gx) and gw.flags.c_contiguous
+
+
+@pytest.mark.parametrize("case", TRANSPOSED[3:8])
+def test_transposed_results_are_channels_last(case):
+    args, options, *_ = _transposed(*case)
+    (y,), saved = ops.conv_transpose.forward(*args, **options)
+    gx, gw, _ = ops.conv_transpose.backward(saved, (y,), (True, True, False))
+    assert is_channels_last(y) and is_channels_last(gx) and gw.flags.c_contiguous
+
+
+def test_cells_that_no_kernel_reaches_hold_the_bias():
+    w, b = np.ones((1, 4, 1, 1), "f4"), np.arange(4, dtype="f4") - 1
+    options = {"x_shape": (1, 4, 5, 5), **_geometry(2, stride=2)}
+    for relu in (False, True):
+        y = ops.conv_transpose(np.full((1, 1, 3, 3), np.nan, "f4"), w, b, **options, relu=relu)
+        empty = np.ones((5, 5), bool)
+        empty[::2, ::2] = False
+        assert np.isnan(y[0][:, ~empty]).all()
+        right = np.maximum(b, 0) if relu else b
+        assert (y[0][:, empty] == right[:, None]).all()
 
 
 def test_integers_as_torch():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING
 
 from rushlight.errors import ShapeError, explain
@@ -48,9 +49,14 @@ def pad(
                 "pad", got=f"{len(pad)} widths", expected=f"2, 4, ... {2 * ndim} for {ndim} dims"
             )
         )
-    pairs = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)]
+    try:
+        cells = [index(width) for width in pad]
+    except TypeError:
+        raise TypeError(explain("pad", got=f"widths {pad!r}", expected="ints")) from None
+    pairs = list(zip(cells[::2], cells[1::2], strict=True))
     widths = ((0, 0),) * (ndim - len(pairs)) + tuple(reversed(pairs))
     if mode == "constant":
+        _check(input._array.shape, widths, mode)
         return _apply(input, widths, mode, 0.0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(
@@ -72,6 +78,8 @@ def pad(
             )
         )
     _check(input._array.shape, widths, mode)
+    if mode != "circular":
+        _check_sizes(input._array.shape, widths, len(pairs), mode)
     if min(min(pair) for pair in pairs) >= 0:
         return _apply(input, widths, mode, 0.0)
     added = tuple((max(a, 0), max(b, 0)) for a, b in widths)
@@ -86,16 +94,34 @@ def _apply(input: Tensor, widths: Widths, mode: str, value: float) -> Tensor:
 
 
 def _check(shape: tuple[int, ...], widths: Widths, mode: str) -> None:
+    """Check each dim by itself."""
     for dim, (size, (before, behind)) in enumerate(zip(shape, widths, strict=True)):
-        if not before and not behind:
-            continue
         left = size + min(before, 0) + min(behind, 0)
         limit = {"reflect": size - 1, "circular": left}.get(mode, max(before, behind))
-        if max(before, behind) > limit or size + before + behind < 1 or size < 1:
+        # these cut before they add, the others after it
+        kept = left if mode in ("constant", "circular") else size + before + behind
+        if (before or behind) and (max(before, behind) > limit or kept < 0):
+            wide = max(before, behind) > limit
             raise ShapeError(
                 explain(
                     f"pad, mode {mode!r}",
                     got=f"widths ({before}, {behind}) in dim {dim} of a tensor {shape}",
-                    expected=f"widths up to {limit}, and a cell left",
+                    expected=f"widths up to {limit}" if wide else "no more cut off than there is",
                 )
             )
+
+
+def _check_sizes(shape: tuple[int, ...], widths: Widths, n: int, mode: str) -> None:
+    """Check that the last n dims and the channels before them hold something, as does the result.
+
+    As in torch, some of the padded dims of the result may be empty, but not all.
+    """
+    out = [size + a + b for size, (a, b) in zip(shape, widths, strict=True)]
+    if 0 in shape[len(shape) - n - 1 :] or max(out[-n:]) < 1:
+        raise ShapeError(
+            explain(
+                f"pad, mode {mode!r}",
+                got=f"a tensor {shape}, padded {tuple(out)}",
+                expected="no size 0 but that of the batch, and a cell left",
+            )
+        )

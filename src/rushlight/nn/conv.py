@@ -1,9 +1,9 @@
-"""Convolution layers: thin classes over one base."""
+"""Convolution layers: thin classes over one base, which `conv_transpose.py` extends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import prod, sqrt
 from typing import Any, ClassVar
 
 from rushlight.errors import explain
@@ -27,6 +27,7 @@ class _ConvNd(Steady):
 
     _dims: ClassVar[int]
     _function: ClassVar[Callable[..., Tensor]]
+    _transposed: ClassVar[bool] = False
     weight: Parameter
     bias: Parameter | None
 
@@ -55,7 +56,7 @@ class _ConvNd(Steady):
         if not isinstance(padding, str):
             self.padding = per_dim(padding, n, where, "padding", low=0)
         self.dilation = per_dim(dilation, n, where, "dilation", low=1)
-        self.transposed = False
+        self.transposed = self._transposed
         self.output_padding = (0,) * n
         self.groups = groups
         self.padding_mode = padding_mode
@@ -64,13 +65,18 @@ class _ConvNd(Steady):
                 explain(where, got=f"padding='same' with stride {self.stride}", expected="stride 1")
             )
         self._reversed_padding_repeated_twice = self._pad_widths()
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(empty(*shape, device=device, dtype=dtype))
+        self.weight = Parameter(empty(self._weight_shape(), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        a, b = self.out_channels, self.in_channels
+        if self.transposed:
+            a, b = b, a
+        return (a, b // self.groups, *self.kernel_size)
 
     def _pad_widths(self) -> list[int]:
         """Return the widths that `functional.pad` wants: of the last dim first."""
@@ -85,7 +91,7 @@ class _ConvNd(Steady):
         """Draw the initial weight and bias again."""
         init.kaiming_uniform_(self.weight, a=sqrt(5))  # the bound is then 1 / sqrt(fan_in)
         if self.bias is not None:
-            fan_in = self.weight.numel() // max(1, self.out_channels)
+            fan_in = prod(self.weight.shape[1:])
             bound = 1 / sqrt(fan_in) if fan_in > 0 else 0.0
             init.uniform_(self.bias, -bound, bound)
 
@@ -110,6 +116,8 @@ class _ConvNd(Steady):
             text += f", padding={self.padding}"
         if max(self.dilation) > 1:
             text += f", dilation={self.dilation}"
+        if any(self.output_padding):
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:

@@ -13,7 +13,15 @@ from rushlight.functional.activation import (
     softplus,
     tanh,
 )
-from rushlight.functional.conv import conv1d, conv2d, conv3d
+from rushlight.functional.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from rushlight.functional.dropout import dropout, dropout1d, dropout2d, dropout3d
 from rushlight.functional.linear import linear
 from rushlight.functional.loss import (
@@ -60,6 +68,10 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
     "dropout1d",

@@ -5,6 +5,9 @@ three maps conv(x, w), conv_transpose(g, w) and conv_weight(x, g) are each other
 
     <conv(x, w), g> = <x, conv_transpose(g, w)> = <w, conv_weight(x, g)>
 
+As layers, conv and conv_transpose add a bias; conv_transpose is told the shape of its result, for
+several sizes of x have a convolution of the size of g.
+
 Shapes, in any number of spatial dimensions: x (N, C, *S), w (F, C / groups, *K), g (N, F, *O) with
 O = floor((S + lo + hi - dilation * (K - 1) - 1) / stride) + 1.
 """
@@ -187,31 +190,103 @@ def _conv_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequenc
     )
 
 
+def _bias_sum(g: Any) -> Any:
+    """(N, F, *O) -> (F,), in terms that a Tensor can follow"""
+    return reduce_sum(g, dims=(0, *range(2, g.ndim)), keepdim=False)
+
+
 def _conv_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (x, w, _), options = saved.inputs, _options(saved)
     g = through_relu(saved, grads[0])
     return (
-        conv_transpose(g, w, x_shape=x.shape, **options) if needs[0] else None,
+        conv_transpose(g, w, None, x_shape=x.shape, **options) if needs[0] else None,
         conv_weight(x, g, w_shape=w.shape, **options) if needs[1] else None,
-        reduce_sum(g, dims=(0, *range(2, g.ndim)), keepdim=False) if needs[2] else None,
+        _bias_sum(g) if needs[2] else None,
     )
 
 
+def _transpose_check(
+    g: Any,
+    w: Any,
+    b: Any,
+    x_shape: Ints,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    **_: Any,
+) -> None:
+    if g.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
+        raise _dtypes(f"conv_transpose{w.ndim - 2}d", g, w, b)
+    if (
+        not len(g.shape) == len(w.shape) == len(x_shape) > 2
+        or g.shape[1] != w.shape[0]
+        or w.shape[0] % groups
+        or min(g.shape[1:]) == 0
+        or min(w.shape) == 0
+        or min(x_shape[2:]) < 1
+    ):
+        raise _transpose_misfit(g.shape, w.shape, x_shape, groups)
+    _check("conv_transpose", x_shape, w.shape, g.shape, stride, padding, dilation, groups)
+    if b is not None and b.shape != x_shape[1:2]:
+        raise ShapeError(
+            explain(f"conv_transpose{w.ndim - 2}d", got=f"bias {b.shape}", expected=x_shape[1:2])
+        )
+
+
+def _transpose_misfit(g: Ints, w: Ints, x: Ints, groups: int) -> ShapeError:
+    """Say why the input and the weight of a transposed convolution do not go together."""
+    got, fix = f"input {g} with weight {w}", ""
+    if not len(g) == len(w) == len(x) > 2:
+        expected = "input (N, C, *S) and weight (C, F / groups, *K) with as many dims"
+        fix = "add or drop a dim of the input (unsqueeze, squeeze)"
+    elif w[0] % groups:
+        got, expected = f"weight {w} with groups={groups}", "in_channels that groups divides"
+    elif g[1] != w[0]:
+        expected = f"{w[0]} channels in dim 1 of the input, not {g[1]}"
+        last = g[-1] == w[0]
+        fix = f"set in_channels to {g[1]}"
+        fix = "the channels are last: move them with permute" if last else fix
+    elif min(g[1:]) == 0 or min(w) == 0:
+        expected = "no size 0 but that of the batch"
+    else:
+        got, expected = f"{got}, output {x}", "an output of at least 1 cell"
+        fix = "pad less: padding cuts the output"
+    return ShapeError(explain(f"conv_transpose{len(w) - 2}d", got=got, expected=expected, fix=fix))
+
+
 def _transpose_forward(
-    g: Any, w: Any, x_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+    g: Any,
+    w: Any,
+    b: Any,
+    x_shape: Ints,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    relu: bool = False,
 ) -> Result:
     geometry = (stride, padding, dilation, groups)
-    if g.dtype != w.dtype:
-        raise _dtypes("conv_transpose", g, w)
-    _check("conv_transpose", x_shape, w.shape, g.shape, *geometry)
-    return (_input_grad(g, w, x_shape, *geometry),), Saved((g, w), constants=geometry)
+    x = _input_grad(g, w, x_shape, *geometry, b, relu)
+    return (x,), Saved((g, w, None), (x,) if relu else (), geometry)
 
 
 def _transpose_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (g, w), x, options = saved.inputs, grads[0], _options(saved)
+    (g, w, _), x = saved.inputs, through_relu(saved, grads[0])
+    return (
+        _forward(x, w, None, *saved.constants) if needs[0] else None,
+        _weight_grad(x, g, w.shape, *saved.constants) if needs[1] else None,
+        _bias_grad(x) if needs[2] else None,
+    )
+
+
+def _transpose_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (g, w, _), options = saved.inputs, _options(saved)
+    x = through_relu(saved, grads[0])
     return (
         conv(x, w, None, **options) if needs[0] else None,
         conv_weight(x, g, w_shape=w.shape, **options) if needs[1] else None,
+        _bias_sum(x) if needs[2] else None,
     )
 
 
@@ -228,7 +303,7 @@ def _weight_forward(
 def _weight_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (x, g), w, options = saved.inputs, grads[0], _options(saved)
     return (
-        conv_transpose(g, w, x_shape=x.shape, **options) if needs[0] else None,
+        conv_transpose(g, w, None, x_shape=x.shape, **options) if needs[0] else None,
         conv(x, w, None, **options) if needs[1] else None,
     )
 
@@ -242,5 +317,13 @@ conv = define(
     takes_relu=True,
     check=_conv_check,
 )
-conv_transpose = define("conv_transpose", _transpose_forward, _transpose_backward, fresh=True)
+conv_transpose = define(
+    "conv_transpose",
+    _transpose_forward,
+    _transpose_backward,
+    graph_backward=_transpose_graph_backward,
+    fresh=True,
+    takes_relu=True,
+    check=_transpose_check,
+)
 conv_weight = define("conv_weight", _weight_forward, _weight_backward, fresh=True)

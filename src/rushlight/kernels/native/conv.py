@@ -16,6 +16,7 @@ import numpy as np
 from rushlight.arrays import Array, channels_last_empty
 from rushlight.compiled import native
 from rushlight.kernels.reference import conv as reference
+from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -171,17 +172,29 @@ def conv_weight_grad(
 
 
 def conv_input_grad(
-    g: Array, w: Array, x_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+    g: Array,
+    w: Array,
+    x_shape: Ints,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    b: Array | None = None,
+    relu: bool = False,
 ) -> Array:
-    """g (N, G*F, *O), w (G*F, C, *kernel) -> x_shape (N, G*C, *S); transposed convolution too."""
+    """g (N, G*F, *O), w (G*F, C, *kernel), b (G*C,) -> x_shape (N, G*C, *S), with relu if asked"""
     if not _takes(g, w.ndim) or w.shape[1] < LEAST:
-        return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups)
+        return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, b, relu)
     g, w = _last(g), np.ascontiguousarray(w)
+    b = None if b is None else np.ascontiguousarray(b)
     dx = channels_last_empty(x_shape, g)
     shapes = g.shape, g.strides, w.shape, tuple(x_shape), dx.strides, g.itemsize
     for cells, window in _phases(*shapes, stride, padding, dilation, groups):
-        if window is None:
+        if window is not None:
+            window.forward(g, w, b, dx[cells], relu)
+        elif b is None:
             dx[cells] = 0
         else:
-            window.forward(g, w, None, dx[cells], False)
+            alone = reference.per_channel(b, dx.ndim)
+            dx[cells] = relu_forward(alone) if relu else alone
     return dx

@@ -113,14 +113,32 @@ def conv_weight_grad(
 
 
 def conv_input_grad(
-    g: Array, w: Array, x_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
+    g: Array,
+    w: Array,
+    x_shape: Ints,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    b: Array | None = None,
+    relu: bool = False,
 ) -> Array:
-    """g (N, G*F, *O), w (G*F, C, *kernel) -> x_shape (N, G*C, *S); transposed convolution too."""
+    """g (N, G*F, *O), w (G*F, C, *kernel) -> x_shape (N, G*C, *S)
+
+    With b (G*C,) added and relu if asked, this is the transposed convolution.
+    """
+    geometry = (stride, padding, dilation, groups)
+    if relu:
+        return relu_forward(conv_input_grad(g, w, x_shape, *geometry, b))
     if g.dtype == np.float16:
-        args = (x_shape, stride, padding, dilation, groups)
-        return conv_input_grad(_single(g), _single(w), *args).astype(np.float16)
+        wide = None if b is None else _single(b)
+        found = conv_input_grad(_single(g), _single(w), x_shape, *geometry, wide)
+        return found.astype(np.float16)
     if w.shape[0] // groups > SCATTER_RATIO * w.shape[1] and prod(w.shape[2:]) > 1:
-        return _scattered_input_grad(g, w, x_shape, stride, padding, dilation, groups)
+        dx = _scattered_input_grad(g, w, x_shape, *geometry)
+        if b is not None:
+            dx += per_channel(b, dx.ndim)
+        return dx
     # (G*F, C, *kernel) -> (G, F, C, *kernel) -> (G*C, F, *kernel)
     adjoint = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
     adjoint = adjoint.reshape(-1, w.shape[0] // groups, *w.shape[2:])
@@ -139,11 +157,11 @@ def conv_input_grad(
         if not dx[cells].size:
             continue
         if not all(taps for taps, _, _ in sides):
-            dx[cells] = 0
+            dx[cells] = 0 if b is None else per_channel(b, dx.ndim)
             continue
         index: Any = (..., *np.ix_(*([*reversed(taps)] for taps, _, _ in sides)))
         pads, steps = tuple(pad for _, pad, _ in sides), tuple(step for _, _, step in sides)
-        part = conv_forward(g, adjoint[index], None, ones, pads, steps, groups)
+        part = conv_forward(g, adjoint[index], b, ones, pads, steps, groups)
         if stride == ones:
             return part
         dx[cells] = part
@@ -161,6 +179,11 @@ def conv_bias_grad(g: Array) -> Array:
     # A product with ones: a BLAS call instead of a strided reduction.
     sums: Array = np.matmul(np.ones(rows.shape[0], g.dtype), rows)
     return sums
+
+
+def per_channel(b: Array, ndim: int) -> Array:
+    """(C,) -> (C, 1, ...), which broadcasts over (N, C, *S) of ndim dims"""
+    return b.reshape(-1, *(1,) * (ndim - 2))
 
 
 # ---- matrices
