@@ -2,8 +2,9 @@
 
 The rows of a sequence array (M, F) are packed: those of step 0, then of step 1, ..., `sizes` of
 them in each; sizes never grow, as the longest sequences stand first. `before` (M, 4H for the LSTM)
-is what the gates get from the input, x W_ih^T + b, computed by one product for all steps; it is
-overwritten. A step then costs the recurrent product and a dozen passes over arrays of one step.
+is what the gates get from the input, x W_ih^T + b, computed by one product for all steps. A step
+then costs the recurrent product and a dozen passes over arrays of one step; compiled kernels give
+functions that do these passes as one.
 
 Backward, all factors that do not depend on the gradient from later steps are computed for a block
 of steps at once; the gradients by the weights are left to the caller: products over all rows.
@@ -11,9 +12,10 @@ of steps at once; the gradients by the weights are left to the caller: products 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,7 @@ __all__ = [
 
 Sizes = tuple[int, ...]
 Steps = tuple[tuple[int, int], ...]
+Part = Callable[..., Any]
 _BLOCK = 1 << 16  # elements of the gates whose factors are computed at once: they stay in the cache
 
 
@@ -103,14 +106,14 @@ def rnn_forward(
     before: Array, h0: Array, w: Array, sizes: Sizes, reverse: bool, relu: bool
 ) -> tuple[Array, Array]:
     """before (M, H), h0 (N, H), w (H, H) -> h of all steps (M, H), of the last ones (N, H)"""
-    y = before
+    y = np.empty(before.shape, before.dtype)
     wt, products = np.ascontiguousarray(w.T), np.empty(h0.shape, y.dtype)
     h, last = _start(h0, sizes, reverse)
     for a, b in _steps(sizes, reverse):
         if b - a != len(h):
             h = _resized(h, h0, last, b - a)
         row = y[a:b]
-        row += np.dot(h, wt, out=products[: b - a])
+        np.add(before[a:b], np.dot(h, wt, out=products[: b - a]), out=row)
         if relu:
             np.maximum(row, 0, out=row)
         else:
@@ -146,75 +149,54 @@ def rnn_grad(
 # ---- LSTM: c' = f c + i g, h' = o tanh(c'), gates in the order i, f, g, o
 
 
+def _lstm_step(
+    product: Array, before: Array, c: Array, gates: Array, negative: Array, cell: Array,
+    tanhs: Array, part: Array,
+) -> None:  # fmt: skip
+    """From -W h, `before` and c set sigmoids, -g, c', tanh(c') and, as `part`, o tanh(c')."""
+    n = c.shape[1]
+    np.subtract(product, before, out=gates)
+    np.tanh(gates[:, 2 * n : 3 * n], out=negative)
+    _sigmoid_of_negative(gates)  # of g too: one pass over all is shorter than two over parts
+    np.multiply(c, gates[:, n : 2 * n], out=cell)
+    cell -= np.multiply(gates[:, :n], negative, out=part)
+    np.tanh(cell, out=tanhs)
+    np.multiply(gates[:, 3 * n :], tanhs, out=part)
+
+
 def lstm_forward(
-    before: Array, h0: Array, c0: Array, w: Array, w_hr: Array | None, sizes: Sizes, reverse: bool
-) -> tuple[Array, Array, Array, tuple[Array, ...]]:
+    before: Array, h0: Array, c0: Array, w: Array, w_hr: Array | None, sizes: Sizes,
+    reverse: bool, step: Part = _lstm_step,
+) -> tuple[Array, Array, Array, tuple[Array, ...]]:  # fmt: skip
     """before (M, 4H), h0 (N, P), c0 (N, H), w (4H, P), w_hr (P, H) or None -> h (M, P), ...
 
     Returns:
         h of all steps, h and c of the last ones, and (sigmoids (M, 4H), -g (M, H), c (M, H),
         tanh(c) (M, H)) for the gradient.
     """
-    gates, wt, n = before, _negated(w), c0.shape[1]
-    m, dtype = len(gates), gates.dtype
+    wt, n, m, dtype = _negated(w), c0.shape[1], len(before), before.dtype
+    gates, y = np.empty((m, 4 * n), dtype), np.empty((m, h0.shape[1]), dtype)
     negative, cells, tanhs = (np.empty((m, n), dtype) for _ in range(3))
-    y = np.empty((m, h0.shape[1]), dtype)
     products, parts = np.empty((max(sizes), 4 * n), dtype), np.empty((max(sizes), n), dtype)
     (h, h_last), (c, c_last) = _start(h0, sizes, reverse), _start(c0, sizes, reverse)
     for a, b in _steps(sizes, reverse):
         if b - a != len(h):
             h, c = _resized(h, h0, h_last, b - a), _resized(c, c0, c_last, b - a)
-        gate, cell, part = gates[a:b], cells[a:b], parts[: b - a]
-        np.subtract(np.dot(h, wt, out=products[: b - a]), gate, out=gate)
-        np.tanh(gate[:, 2 * n : 3 * n], out=negative[a:b])
-        _sigmoid_of_negative(gate)  # of g too: one pass over all is shorter than two over parts
-        np.multiply(c, gate[:, n : 2 * n], out=cell)
-        cell -= np.multiply(gate[:, :n], negative[a:b], out=part)
-        np.tanh(cell, out=tanhs[a:b])
-        h, c = y[a:b], cell
-        if w_hr is None:
-            np.multiply(gate[:, 3 * n :], tanhs[a:b], out=h)
-        else:
-            np.dot(np.multiply(gate[:, 3 * n :], tanhs[a:b], out=part), w_hr.T, out=h)
+        product, cell = np.dot(h, wt, out=products[: b - a]), cells[a:b]
+        h = y[a:b]
+        part = h if w_hr is None else parts[: b - a]
+        step(product, before[a:b], c, gates[a:b], negative[a:b], cell, tanhs[a:b], part)
+        if w_hr is not None:
+            np.dot(part, w_hr.T, out=h)
+        c = cell
     h_last[: len(h)], c_last[: len(c)] = h, c
     return y, h_last, c_last, (gates, negative, cells, tanhs)
 
 
-def lstm_grad(
-    g: Array | None, g_last: Array | None, g_cell: Array | None, cache: tuple[Array, ...],
-    h0: Array, c0: Array, w: Array, w_hr: Array | None, sizes: Sizes, reverse: bool,
-) -> tuple[Array, Array, Array, Array | None]:  # fmt: skip
-    """Return the gradients by `before` (M, 4H), h0, c0 and w_hr."""
-    gates, _, cells, tanhs = cache
-    n, w, previous = c0.shape[1], np.ascontiguousarray(w), states_before(c0, cells, sizes, reverse)
-    d = np.empty(gates.shape, gates.dtype)
-    outer = None if w_hr is None else np.empty((len(gates), h0.shape[1]), gates.dtype)
-    dh, dc = _gradient(g_last, h0), _gradient(g_cell, c0)
-    for low, high, block in _blocks(sizes, reverse, 4 * n):
-        through = _lstm_factors(d[low:high], *(x[low:high] for x in (*cache, previous)))
-        for a, b in block:
-            dy, dcell, part = dh[: b - a], dc[: b - a], d[a:b].reshape(b - a, 4, n)
-            if g is not None:
-                dy += g[a:b]
-            inner = dy
-            if w_hr is not None and outer is not None:
-                outer[a:b] = dy
-                inner = np.dot(dy, w_hr)
-            dcell += inner * through[a - low : b - low]
-            part[:, :3] *= dcell[:, None]
-            part[:, 3] *= inner
-            dcell *= gates[a:b, n : 2 * n]
-            np.dot(d[a:b], w, out=dy)
-    dw = None if outer is None else np.dot(outer.T, gates[:, 3 * n :] * tanhs)
-    return d, dh, dc, dw
-
-
-def _lstm_factors(
-    d: Array, gates: Array, negative: Array, cells: Array, tanhs: Array, previous: Array
-) -> Array:
+def _lstm_factors(d: Array, gates: Array, negative: Array, tanhs: Array, previous: Array) -> Array:
     """Set d to what the gradients by c' (for i, f, g) and h' (for o) are multiplied with, and
     return dh' / dc' = o (1 - tanh(c')^2); all of some rows."""
-    n = cells.shape[1]
+    n = tanhs.shape[1]
     np.multiply(gates, gates, out=d)
     np.subtract(gates, d, out=d)
     new = -negative
@@ -230,12 +212,68 @@ def _lstm_factors(
     return through
 
 
+def _lstm_back(dy: Array, dc: Array, d: Array, through: Array, gates: Array, *_: Array) -> None:
+    """From the gradients by h' and c' set that by `before` and, in place, that by c."""
+    n = dc.shape[1]
+    dc += dy * through
+    by_gate = d.reshape(len(d), 4, n)
+    by_gate[:, :3] *= dc[:, None]
+    by_gate[:, 3] *= dy
+    dc *= gates[:, n : 2 * n]
+
+
+def lstm_grad(
+    g: Array | None, g_last: Array | None, g_cell: Array | None, cache: tuple[Array, ...],
+    h0: Array, c0: Array, w: Array, w_hr: Array | None, sizes: Sizes, reverse: bool,
+    factors: Part = _lstm_factors, back: Part = _lstm_back,
+) -> tuple[Array, Array, Array, Array | None]:  # fmt: skip
+    """Return the gradients by `before` (M, 4H), h0, c0 and w_hr."""
+    gates, negative, cells, tanhs = cache
+    kept = gates, negative, tanhs, states_before(c0, cells, sizes, reverse)
+    n, w = c0.shape[1], np.ascontiguousarray(w)
+    d = np.empty(gates.shape, gates.dtype)
+    outer = None if w_hr is None else np.empty((len(gates), h0.shape[1]), gates.dtype)
+    dh, dc = _gradient(g_last, h0), _gradient(g_cell, c0)
+    for low, high, block in _blocks(sizes, reverse, 4 * n):
+        through = factors(d[low:high], *(x[low:high] for x in kept))
+        for a, b in block:
+            dy = inner = dh[: b - a]
+            if g is not None:
+                dy += g[a:b]
+            if w_hr is not None and outer is not None:
+                outer[a:b] = dy
+                inner = np.dot(dy, w_hr)
+            rows = (x[a:b] for x in kept)
+            back(inner, dc[: b - a], d[a:b], through[a - low : b - low], *rows)
+            np.dot(d[a:b], w, out=dy)
+    dw = None if outer is None else np.dot(outer.T, gates[:, 3 * n :] * tanhs)
+    return d, dh, dc, dw
+
+
 # ---- GRU: n = tanh(before_n + r (W_hn h + b_hn)), h' = n + z (h - n), gates in the order r, z, n
 
 
+def _gru_step(
+    product: Array, before: Array, bias: Array, h: Array, gates: Array, new: Array, hidden: Array,
+    y: Array, part: Array,
+) -> None:  # fmt: skip
+    """From -W h, `before`, b_hn and h set r and z, n, W_hn h + b_hn and h'; `part` is scratch."""
+    n = h.shape[1]
+    np.subtract(product[:, : 2 * n], before[:, : 2 * n], out=gates)
+    _sigmoid_of_negative(gates)
+    np.subtract(bias, product[:, 2 * n :], out=hidden)
+    np.multiply(gates[:, :n], hidden, out=part)
+    part += before[:, 2 * n :]
+    np.tanh(part, out=new)
+    np.subtract(h, new, out=part)
+    part *= gates[:, n:]
+    np.add(part, new, out=y)
+
+
 def gru_forward(
-    before: Array, h0: Array, w: Array, b_hn: Array | None, sizes: Sizes, reverse: bool
-) -> tuple[Array, Array, tuple[Array, ...]]:
+    before: Array, h0: Array, w: Array, b_hn: Array | None, sizes: Sizes, reverse: bool,
+    step: Part = _gru_step,
+) -> tuple[Array, Array, tuple[Array, ...]]:  # fmt: skip
     """before (M, 3H), h0 (N, H), w (3H, H), b_hn (H) or None -> h (M, H), ...
 
     Returns:
@@ -246,47 +284,16 @@ def gru_forward(
     gates = np.empty((m, 2 * n), dtype)
     new, hidden, y = (np.empty((m, n), dtype) for _ in range(3))
     products, parts = np.empty((max(sizes), 3 * n), dtype), np.empty((max(sizes), n), dtype)
-    bias = 0 if b_hn is None else b_hn
+    bias = np.zeros(n, dtype) if b_hn is None else b_hn
     h, last = _start(h0, sizes, reverse)
     for a, b in _steps(sizes, reverse):
         if b - a != len(h):
             h = _resized(h, h0, last, b - a)
-        gate, candidate, part = gates[a:b], new[a:b], parts[: b - a]
-        product = np.dot(h, wt, out=products[: b - a])
-        np.subtract(product[:, : 2 * n], before[a:b, : 2 * n], out=gate)
-        _sigmoid_of_negative(gate)
-        np.subtract(bias, product[:, 2 * n :], out=hidden[a:b])
-        np.multiply(gate[:, :n], hidden[a:b], out=part)
-        part += before[a:b, 2 * n :]
-        np.tanh(part, out=candidate)
-        np.subtract(h, candidate, out=part)
-        part *= gate[:, n:]
-        h = np.add(part, candidate, out=y[a:b])
+        product, out = np.dot(h, wt, out=products[: b - a]), (gates[a:b], new[a:b], hidden[a:b])
+        step(product, before[a:b], bias, h, *out, y[a:b], parts[: b - a])
+        h = y[a:b]
     last[: len(h)] = h
     return y, last, (gates, new, hidden)
-
-
-def gru_grad(
-    g: Array | None, g_last: Array | None, cache: tuple[Array, ...], y: Array, h0: Array,
-    w: Array, sizes: Sizes, reverse: bool,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Return the gradients by `before` (M, 3H), by W_hh h + b_hh (M, 3H), and by h0."""
-    gates, n, w = cache[0], h0.shape[1], np.ascontiguousarray(w)
-    previous = states_before(h0, y, sizes, reverse)
-    d = np.empty((len(y), 4 * n), y.dtype)  # r, z, the part of n from h, that from x
-    dh = _gradient(g_last, h0)
-    products = np.empty(h0.shape, y.dtype)
-    for low, high, block in _blocks(sizes, reverse, 4 * n):
-        _gru_factors(d[low:high], *(x[low:high] for x in (*cache, previous)))
-        for a, b in block:
-            row = dh[: b - a]
-            if g is not None:
-                row += g[a:b]
-            part = d[a:b].reshape(b - a, 4, n)
-            part *= row[:, None]
-            row *= gates[a:b, n:]
-            row += np.dot(d[a:b, : 3 * n], w, out=products[: b - a])
-    return np.concatenate((d[:, : 2 * n], d[:, 3 * n :]), axis=1), d[:, : 3 * n], dh
 
 
 def _gru_factors(d: Array, gates: Array, new: Array, hidden: Array, previous: Array) -> None:
@@ -303,3 +310,33 @@ def _gru_factors(d: Array, gates: Array, new: Array, hidden: Array, previous: Ar
     d[:, :n] *= by_x
     d[:, n : 2 * n] *= previous - new
     np.multiply(by_x, r, out=d[:, 2 * n : 3 * n])
+
+
+def _gru_back(dy: Array, d: Array, gates: Array, *_: Array) -> None:
+    """From the gradient by h' set d and, in place, the part of that by h that does not go through
+    the product."""
+    n = dy.shape[1]
+    by_gate = d.reshape(len(d), 4, n)
+    by_gate *= dy[:, None]
+    dy *= gates[:, n:]
+
+
+def gru_grad(
+    g: Array | None, g_last: Array | None, cache: tuple[Array, ...], y: Array, h0: Array,
+    w: Array, sizes: Sizes, reverse: bool, factors: Part = _gru_factors, back: Part = _gru_back,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return the gradients by `before` (M, 3H), by W_hh h + b_hh (M, 3H), and by h0."""
+    kept = *cache, states_before(h0, y, sizes, reverse)
+    n, w = h0.shape[1], np.ascontiguousarray(w)
+    d = np.empty((len(y), 4 * n), y.dtype)  # r, z, the part of n from h, that from x
+    dh = _gradient(g_last, h0)
+    products = np.empty(h0.shape, y.dtype)
+    for low, high, block in _blocks(sizes, reverse, 4 * n):
+        factors(d[low:high], *(x[low:high] for x in kept))
+        for a, b in block:
+            dy = dh[: b - a]
+            if g is not None:
+                dy += g[a:b]
+            back(dy, d[a:b], *(x[a:b] for x in kept))
+            dy += np.dot(d[a:b, : 3 * n], w, out=products[: b - a])
+    return np.concatenate((d[:, : 2 * n], d[:, 3 * n :]), axis=1), d[:, : 3 * n], dh
