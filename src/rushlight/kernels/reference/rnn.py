@@ -72,7 +72,7 @@ def _start(first: Array, sizes: Sizes, reverse: bool) -> tuple[Array, Array]:
 
 def states_before(first: Array, states: Array, sizes: Sizes, reverse: bool) -> Array:
     """first (N, F), states (M, F) after each step -> (M, F) before it"""
-    found = np.empty_like(states)
+    found = np.empty(states.shape, states.dtype)
     low = high = 0
     for a, b in _steps(sizes, reverse):
         known = min(b - a, high - low)  # sequences that were there a step before
