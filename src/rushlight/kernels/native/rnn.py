@@ -48,11 +48,13 @@ def lstm_forward(
     return reference.lstm_forward(before, h0, c0, w, w_hr, sizes, reverse, _lstm_step)
 
 
-def lstm_grad(*args: Any) -> tuple[Array, Array, Array, Array | None]:
+def lstm_grad(
+    g: Array | None, g_last: Array | None, g_cell: Array | None, cache: tuple[Array, ...],
+    *args: Any,
+) -> tuple[Array, Array, Array, Array | None]:  # fmt: skip
     """See the reference."""
-    if not _takes(args[3][0]):
-        return reference.lstm_grad(*args)
-    return reference.lstm_grad(*args, _no_factors, _lstm_back)
+    parts = (_no_factors, _lstm_back) if _takes(cache[0]) else ()
+    return reference.lstm_grad(g, g_last, g_cell, cache, *args, *parts)
 
 
 def gru_forward(
@@ -66,8 +68,9 @@ def gru_forward(
     return reference.gru_forward(before, h0, w, b_hn, sizes, reverse, _gru_step)
 
 
-def gru_grad(*args: Any) -> tuple[Array, Array, Array]:
+def gru_grad(
+    g: Array | None, g_last: Array | None, cache: tuple[Array, ...], *args: Any
+) -> tuple[Array, Array, Array]:
     """See the reference."""
-    if not _takes(args[3]):
-        return reference.gru_grad(*args)
-    return reference.gru_grad(*args, _no_factors, native.gru_step_grad)
+    parts = (_no_factors, native.gru_step_grad) if _takes(cache[0]) else ()
+    return reference.gru_grad(g, g_last, cache, *args, *parts)
