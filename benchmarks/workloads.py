@@ -1,8 +1,8 @@
 """The nets that Rushlight is measured on, written once for both libraries.
 
 `build(name, torch)` takes the library itself, torch or rushlight, so that both run the same lines.
-Besides the five nets there are families of small ones for the sweep: `width=256`, `batch=64`,
-`image=32`, `channels=16`. `cost(name, rushlight)` counts their work by formula.
+Besides the five nets there are recurrent ones, to be asked for by name, and families of small ones
+for the sweep: `width=256`, `batch=64`, `image=32`, `channels=16`. `cost(name, rushlight)` counts their work by formula.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
-__all__ = ["NAMES", "Workload", "build", "cost", "net"]
+__all__ = ["NAMES", "RECURRENT", "Workload", "build", "cost", "net"]
 
 
 class Workload(NamedTuple):
@@ -70,10 +70,27 @@ def _vgg(nn: Any) -> Any:
     )
 
 
+def _recurrent(kind: str, inputs: int, hidden: int) -> Callable[[Any], Any]:
+    """Return what makes a recurrent layer and, of its last step, a linear one."""
+
+    def make(nn: Any) -> Any:
+        class Last(nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.layer = getattr(nn, kind)(inputs, hidden, batch_first=True)
+
+            def forward(self, x: Any) -> Any:
+                return self.layer(x)[0][:, -1]
+
+        return nn.Sequential(Last(), nn.Linear(hidden, 2))
+
+    return make
+
+
 Row = tuple[Callable[[Any], Any], int, tuple[int, ...], str]
 
-# name: (model, batch size, input shape, kind of target). An LSTM and a small Transformer belong
-# here as soon as rushlight.nn has their layers; `cost` then needs their formulas too.
+# name: (model, batch size, input shape, kind of target). A small Transformer belongs here as soon as
+# rushlight.nn has its layers; `cost` then needs their formulas too.
 _TABLE: dict[str, Row] = {
     "small-mlp": (_small_mlp, 64, (8,), "two numbers"),
     "large-mlp": (_large_mlp, 256, (784,), "class"),
@@ -82,6 +99,13 @@ _TABLE: dict[str, Row] = {
     "vgg": (_vgg, 64, (3, 32, 32), "class"),
 }
 NAMES = tuple(_TABLE)
+_TABLE |= {
+    "lstm": (_recurrent("LSTM", 32, 64), 32, (30, 32), "two numbers"),
+    "gru": (_recurrent("GRU", 32, 64), 32, (30, 32), "two numbers"),
+    "large-lstm": (_recurrent("LSTM", 32, 256), 64, (50, 32), "two numbers"),
+    "large-gru": (_recurrent("GRU", 32, 256), 64, (50, 32), "two numbers"),
+}
+RECURRENT = tuple(name for name in _TABLE if name not in NAMES)
 
 
 def _swept(name: str) -> Row:
@@ -137,6 +161,13 @@ def cost(name: str, rushlight: Any, what: str) -> tuple[float, float]:
             else:
                 flops += product
                 moved += prod(x.shape) + prod(y.shape)
+            first = False
+        if kind == "Last":  # two products in each step; that of the input has no input gradient
+            n, steps, _ = x.shape
+            inner, outer = (2.0 * n * steps * prod(w.shape) for w in layer.layer.all_weights[0][:2])
+            flops += 2 * inner + 3 * outer if what == "step" else inner + outer
+            states = n * steps * layer.layer.hidden_size
+            moved += (prod(x.shape) * 2 + states * 3) if what == "step" else prod(x.shape) + states
             first = False
         x = y
     parameters = sum(prod(p.shape) for p in model.parameters())
