@@ -2,7 +2,8 @@
 
 `build(name, torch)` takes the library itself, torch or rushlight, so that both run the same lines.
 Besides the five nets there are recurrent ones, to be asked for by name, and families of small ones
-for the sweep: `width=256`, `batch=64`, `image=32`, `channels=16`. `cost(name, rushlight)` counts their work by formula.
+for the sweep: `width=256`, `batch=64`, `image=32`, `channels=16`. `cost(name, rushlight)` counts
+their work by formula.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ def _recurrent(kind: str, inputs: int, hidden: int) -> Callable[[Any], Any]:
 
 Row = tuple[Callable[[Any], Any], int, tuple[int, ...], str]
 
-# name: (model, batch size, input shape, kind of target). A small Transformer belongs here as soon as
-# rushlight.nn has its layers; `cost` then needs their formulas too.
+# name: (model, batch size, input shape, kind of target). A small Transformer belongs here as soon
+# as rushlight.nn has its layers; `cost` then needs their formulas too.
 _TABLE: dict[str, Row] = {
     "small-mlp": (_small_mlp, 64, (8,), "two numbers"),
     "large-mlp": (_large_mlp, 256, (784,), "class"),
