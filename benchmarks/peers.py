@@ -12,19 +12,21 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from workloads import Workload, build, net
+from workloads import RECURRENT, Workload, build, net
 
 __all__ = ["PEERS", "default_peers", "prepare"]
 
 
 class Peer(NamedTuple):
     """needs: packages; does: what it can be timed at; env: environment of its process; asked:
-    whether it takes part only where it is asked for."""
+    whether it takes part only where it is asked for; lacks: the workloads that it has no model of.
+    """
 
     needs: tuple[str, ...]
     does: tuple[str, ...] = ("step", "batch", "one")
     env: dict[str, str] = {}  # noqa: RUF012
     asked: bool = False
+    lacks: tuple[str, ...] = ()
 
 
 INFERENCE = ("batch", "one")
@@ -36,7 +38,7 @@ PEERS = {
     "torch-fused": Peer(("torch",), ("step",)),
     "torchscript": Peer(("torch",), INFERENCE),
     "onnxruntime": Peer(("torch", "onnx", "onnxruntime"), INFERENCE),
-    "jax": Peer(("jax",)),
+    "jax": Peer(("jax",), lacks=RECURRENT),
     "torch-compile": Peer(("torch",), asked=True),  # half a minute for each net
 }
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from peers import PEERS, default_peers
-from workloads import NAMES, cost
+from workloads import NAMES, RECURRENT, cost
 
 HERE = Path(__file__).parent
 TORCH = ("torch", "torch-channels-last")
@@ -78,7 +78,7 @@ def take_turns(
     workers: dict[str, Worker], workload: str, what: str, rounds: int, seconds: float
 ) -> dict[str, float]:
     """Return the median milliseconds of each peer that does this."""
-    able = [peer for peer in workers if what in PEERS[peer].does]
+    able = [p for p in workers if what in PEERS[p].does and workload not in PEERS[p].lacks]
     times: dict[str, list[float]] = {peer: [] for peer in able}
     for i in range(rounds):
         for peer in able:
@@ -236,7 +236,7 @@ def main() -> None:
     """Run, print the tables, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--workloads", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--workloads", nargs="+", choices=[*NAMES, *RECURRENT], default=list(NAMES))
     parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=default_peers())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each figure")

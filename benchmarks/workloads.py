@@ -1,8 +1,9 @@
 """The nets that Rushlight is measured on, written once for both libraries.
 
 `build(name, torch)` takes the library itself, torch or rushlight, so that both run the same lines.
-Besides these nets there are families of small ones for the sweep: `width=256`, `batch=64`,
-`image=32`, `channels=16`. `cost(name, rushlight)` counts their work by formula.
+Besides the five nets there are recurrent ones, to be asked for by name, and families of small ones
+for the sweep: `width=256`, `batch=64`, `image=32`, `channels=16`. `cost(name, rushlight)` counts
+their work by formula.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
-__all__ = ["NAMES", "Workload", "build", "cost", "net"]
+__all__ = ["NAMES", "RECURRENT", "Workload", "build", "cost", "net"]
 
 
 class Workload(NamedTuple):
@@ -77,10 +78,26 @@ def _transformer(nn: Any) -> Any:
     return nn.Sequential(block(), block(), nn.Flatten(), nn.Linear(32 * 64, 10))
 
 
+def _recurrent(kind: str, inputs: int, hidden: int) -> Callable[[Any], Any]:
+    """Return what makes a recurrent layer and, of its last step, a linear one."""
+
+    def make(nn: Any) -> Any:
+        class Last(nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.layer = getattr(nn, kind)(inputs, hidden, batch_first=True)
+
+            def forward(self, x: Any) -> Any:
+                return self.layer(x)[0][:, -1]
+
+        return nn.Sequential(Last(), nn.Linear(hidden, 2))
+
+    return make
+
+
 Row = tuple[Callable[[Any], Any], int, tuple[int, ...], str]
 
-# name: (model, batch size, input shape, kind of target). An LSTM belongs here as soon as
-# rushlight.nn has its layer; `cost` then needs its formula too.
+# name: (model, batch size, input shape, kind of target)
 _TABLE: dict[str, Row] = {
     "small-mlp": (_small_mlp, 64, (8,), "two numbers"),
     "large-mlp": (_large_mlp, 256, (784,), "class"),
@@ -90,6 +107,13 @@ _TABLE: dict[str, Row] = {
     "transformer": (_transformer, 32, (32, 64), "class"),
 }
 NAMES = tuple(_TABLE)
+_TABLE |= {
+    "lstm": (_recurrent("LSTM", 32, 64), 32, (30, 32), "two numbers"),
+    "gru": (_recurrent("GRU", 32, 64), 32, (30, 32), "two numbers"),
+    "large-lstm": (_recurrent("LSTM", 32, 256), 64, (50, 32), "two numbers"),
+    "large-gru": (_recurrent("GRU", 32, 256), 64, (50, 32), "two numbers"),
+}
+RECURRENT = tuple(name for name in _TABLE if name not in NAMES)
 
 
 def _swept(name: str) -> Row:
@@ -124,6 +148,11 @@ def _products(layer: Any, x: Any, y: Any) -> list[tuple[float, int, int]]:
     if kind in ("Linear", "Conv2d"):
         weight = layer.weight.shape
         return [(2.0 * prod(weight) * prod(y.shape) / weight[0], prod(x.shape), prod(y.shape))]
+    if kind == "Last":  # a recurrent layer: every step's input, and the state before it
+        n, steps, _ = x.shape
+        states = n * steps * layer.layer.hidden_size
+        inner, outer = (2.0 * n * steps * prod(w.shape) for w in layer.layer.all_weights[0][:2])
+        return [(inner, prod(x.shape), 0), (outer, 0, states)]
     if kind != "TransformerEncoderLayer":
         return []
     n, length, width = x.shape

@@ -1,6 +1,7 @@
 // exp of vectors: x = n ln 2 + r with ln 2 in two parts (Cody and Waite, Software Manual for the
 // Elementary Functions, 1980), then 2^n times the Taylor series of e^r, whose first missing term is
-// below the last place. The error is under one unit in the last place; NaN stays.
+// below the last place. The error is under one unit in the last place; NaN stays. And what is made
+// of it: the logistic function and tanh.
 #pragma once
 
 #include "tile.h"
@@ -26,26 +27,62 @@ struct Exp<double> {
     static constexpr double ROUND = 0x1.8p52;
 };
 
+// What is left of x when n ln 2 is taken off, for n = shifted - ROUND.
+template <class T>
+inline Vec<T> rest(Vec<T> x, Vec<T> shifted) {
+    using E = Exp<T>;
+    Vec<T> n = shifted - E::ROUND;
+    return (x - n * E::LN2_HIGH) - n * E::LN2_LOW;
+}
+
+// The Taylor series of e^r from its term r^FROM on, divided by r^FROM.
+template <class T, int FROM>
+inline Vec<T> series(Vec<T> r) {
+    using E = Exp<T>;
+    double factor = 1;  // 1 / k!, all folded at compile time
+    T terms[E::TERMS];
+    RL_UNROLL for (int k = 0; k < E::TERMS; k++) {
+        terms[k] = (T)factor;
+        factor /= k + 1;
+    }
+    Vec<T> y = broadcast(terms[E::TERMS - 1]);
+    RL_UNROLL for (int k = E::TERMS - 2; k >= FROM; k--) y = y * r + terms[k];
+    return y;
+}
+
 template <class T>
 inline Vec<T> exp(Vec<T> x) {
     using E = Exp<T>;
     using Ints = Vec<typename E::Int>;
     x = x < E::LOWEST ? broadcast(E::LOWEST) : x;
     x = x > E::HIGHEST ? broadcast(E::HIGHEST) : x;
-    Vec<T> shifted = x * T(1.4426950408889634) + E::ROUND, n = shifted - E::ROUND;
-    Vec<T> r = (x - n * E::LN2_HIGH) - n * E::LN2_LOW;
-    double factor = 1;  // 1 / k!, all folded at compile time
-    T series[E::TERMS];
-    RL_UNROLL for (int k = 0; k < E::TERMS; k++) {
-        series[k] = (T)factor;
-        factor /= k + 1;
-    }
-    Vec<T> y = broadcast(series[E::TERMS - 1]);
-    RL_UNROLL for (int k = E::TERMS - 2; k >= 0; k--) y = y * r + series[k];
+    Vec<T> shifted = x * T(1.4426950408889634) + E::ROUND;
+    Vec<T> y = series<T, 0>(rest<T>(x, shifted));
     // 2^n in two factors, as n may lie beyond the exponents of normal numbers
     Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND), half = whole >> 1;
     y *= (Vec<T>)((half + E::BIAS) << E::FRACTION);
     return y * (Vec<T>)((whole - half + E::BIAS) << E::FRACTION);
+}
+
+template <class T>
+inline Vec<T> sigmoid(Vec<T> x) {
+    Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
+    return (x < T(0) ? e : one) / (one + e);
+}
+
+// tanh |x| = -e / (2 + e) for e = exp(-2 |x|) - 1 = 2^n (e^r - 1) + (2^n - 1): nothing cancels, so
+// the error is some units in the last place for small x, too.
+template <class T>
+inline Vec<T> tanh(Vec<T> x) {
+    using E = Exp<T>;
+    using Ints = Vec<typename E::Int>;
+    Vec<T> down = (x < T(0) ? x : -x) * T(2);
+    down = down < T(-50) ? broadcast(T(-50)) : down;  // there tanh is 1, and 2^n a normal number
+    Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND, r = rest<T>(down, shifted);
+    Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
+    Vec<T> power = (Vec<T>)((whole + E::BIAS) << E::FRACTION);
+    Vec<T> e = power * (r * series<T, 1>(r)) + (power - T(1)), y = -e / (e + T(2));
+    return x < T(0) ? -y : x > T(0) ? y : x;  // 0, -0 and NaN are their own
 }
 
 }  // namespace rl::RL_LEVEL

@@ -7,6 +7,7 @@
 #include "optim.h"
 #include "pointwise.h"
 #include "pool.h"
+#include "rnn.h"
 
 namespace rl {
 
@@ -18,6 +19,7 @@ struct Kernels {
     OptimKernels<T> optim;
     PointwiseKernels<T> pointwise;
     PoolKernels<T> pool;
+    RnnKernels<T> rnn;
 };
 
 struct Level {

@@ -13,6 +13,7 @@ RL_FAMILY(norm, Norm)
 RL_FAMILY(optim, Optim)
 RL_FAMILY(pointwise, Pointwise)
 RL_FAMILY(pool, Pool)
+RL_FAMILY(rnn, Rnn)
 
 template <class T>
 void fill(Kernels<T>& k) {
@@ -22,6 +23,7 @@ void fill(Kernels<T>& k) {
     fill_optim(k.optim);
     fill_pointwise(k.pointwise);
     fill_pool(k.pool);
+    fill_rnn(k.rnn);
 }
 
 Level make() {

@@ -8,6 +8,7 @@ void bind_norm(nb::module_&);
 void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
 void bind_pool(nb::module_&);
+void bind_rnn(nb::module_&);
 
 NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // the descriptions that Python's caches hold live to the end
@@ -22,4 +23,5 @@ NB_MODULE(_native, m) {
     bind_optim(m);
     bind_pointwise(m);
     bind_pool(m);
+    bind_rnn(m);
 }

@@ -40,10 +40,7 @@ void relu_grad(Index n, const T* g, const T* y, T* dx) {
 
 template <class T>
 void sigmoid(Index n, const T* x, T* y) {
-    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
-        Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
-        return (x < T(0) ? e : one) / (one + e);
-    });
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return RL_LEVEL::sigmoid<T>(x); });
 }
 
 // ---- softmax: rows by vectors, the last one filled up with what changes nothing

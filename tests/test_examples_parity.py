@@ -6,6 +6,9 @@ import pytest
 from tests.examples_parity import run, same_curve
 
 NAMES = [
+    "gru",
+    "lstm",
+    "rnn",
     "transformer",
     "unet",
 ]

@@ -339,6 +339,14 @@ from rushlight.functional.second_names import positive as positive
 from rushlight.functional.second_names import rad2deg as rad2deg
 from rushlight.functional.second_names import sgn as sgn
 from rushlight.functional.second_names import signbit as signbit
+from rushlight.functional.rnn import gru as gru
+from rushlight.functional.rnn import gru_cell as gru_cell
+from rushlight.functional.rnn import lstm as lstm
+from rushlight.functional.rnn import lstm_cell as lstm_cell
+from rushlight.functional.rnn import rnn_relu as rnn_relu
+from rushlight.functional.rnn import rnn_relu_cell as rnn_relu_cell
+from rushlight.functional.rnn import rnn_tanh as rnn_tanh
+from rushlight.functional.rnn import rnn_tanh_cell as rnn_tanh_cell
 from rushlight.functional.shaping import atleast_1d as atleast_1d
 from rushlight.functional.shaping import atleast_2d as atleast_2d
 from rushlight.functional.shaping import broadcast_shapes as broadcast_shapes

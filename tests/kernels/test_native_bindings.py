@@ -54,6 +54,7 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
     places = np.arange(0, M * C, C)
     words = np.zeros(M * C, np.uint16)
     relu = (f(M, C), f(M, C), f(M, C))
+    three, four = f(M, 3 * C), f(M, 4 * C)
     return {
         "conv": (conv.forward, [f(M, C), f(5, C), f(5), f(M, 5), False]),
         "conv_weight": (conv.weight, [f(M, C), f(M, 5), f(C, 5)]),
@@ -107,6 +108,22 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         "layer_norm_grad": (
             native.layer_norm_grad,
             [f(M, C), f(M, C), f(2, M), f(C), True, f(M, C), f(C), f(C)],
+        ),
+        "lstm_step": (
+            native.lstm_step,
+            [four, four, f(M, C), f(M, 4 * C), *(f(M, C) for _ in range(4))],
+        ),
+        "lstm_step_grad": (
+            native.lstm_step_grad,
+            [f(M, C), f(M, C), f(M, 4 * C), four, f(M, C), f(M, C), f(M, C)],
+        ),
+        "gru_step": (
+            native.gru_step,
+            [three, three, f(C), f(M, C), f(M, 2 * C), f(M, C), f(M, C), f(M, C)],
+        ),
+        "gru_step_grad": (
+            native.gru_step_grad,
+            [f(M, C), f(M, 4 * C), f(M, 2 * C), f(M, C), f(M, C), f(M, C)],
         ),
     }
 

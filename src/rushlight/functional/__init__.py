@@ -29,6 +29,7 @@ from rushlight.functional.pooling import *
 from rushlight.functional.pooling_places import *
 from rushlight.functional.products import *
 from rushlight.functional.reduction import *
+from rushlight.functional.rnn import *
 from rushlight.functional.scattering import *
 from rushlight.functional.second_names import *
 from rushlight.functional.shaping import *

@@ -139,6 +139,8 @@ from rushlight.nn.pooling import (
     MaxPool2d,
     MaxPool3d,
 )
+from rushlight.nn.rnn import GRU, LSTM, RNN, RNNBase
+from rushlight.nn.rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from rushlight.nn.shuffle import ChannelShuffle, PixelShuffle, PixelUnshuffle
 from rushlight.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from rushlight.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
@@ -156,6 +158,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
@@ -204,6 +209,7 @@ __all__ = [
     "Fold",
     "FractionalMaxPool2d",
     "FractionalMaxPool3d",
+    "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
@@ -221,6 +227,7 @@ __all__ = [
     "LPPool1d",
     "LPPool2d",
     "LPPool3d",
+    "LSTMCell",
     "LayerNorm",
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
@@ -269,6 +276,9 @@ __all__ = [
     "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",

@@ -13,6 +13,7 @@ from rushlight.kernels.reference import (
     norm,
     optim,
     pool,
+    rnn,
     softmax,
 )
 
@@ -20,6 +21,6 @@ __all__ = ["REFERENCE"]
 
 REFERENCE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, linear, conv, dropout, pool, norm, optim, softmax)
+    for module in (activation, linear, conv, dropout, pool, norm, optim, rnn, softmax)
     for function in (getattr(module, name) for name in module.__all__)
 }

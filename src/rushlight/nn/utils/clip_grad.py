@@ -1,4 +1,4 @@
-"""Norms and clipping of gradients; parameters as one vector."""
+"""Norms and clipping of gradients."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.autograd import no_grad
-from rushlight.errors import ShapeError, explain
-from rushlight.functional.shaping import cat
+from rushlight.errors import explain
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
@@ -19,8 +18,6 @@ __all__ = [
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "get_total_norm",
-    "parameters_to_vector",
-    "vector_to_parameters",
 ]
 
 Tensors = Tensor | Iterable[Tensor]
@@ -131,38 +128,3 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
     with no_grad():
         for gradient in _gradients(parameters):
             gradient.clamp_(-float(clip_value), float(clip_value))
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """Return the elements of all parameters as one vector.
-
-    Example:
-        >>> import rushlight as rl
-        >>> parameters_to_vector([rl.zeros(1, 2), rl.ones(1)])
-        tensor([0., 0., 1.])
-    """
-    return cat([p.reshape(-1) for p in parameters])
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Make the parameters views of parts of a vector.
-
-    Raises:
-        TypeError: if `vec` is not a Tensor.
-        RuntimeError: if its length is not the number of elements of the parameters.
-    """
-    if not isinstance(vec, Tensor):
-        raise TypeError(
-            explain("vector_to_parameters", got=type(vec).__name__, expected="a Tensor")
-        )
-    found = list(parameters)
-    count = sum(p.numel() for p in found)
-    if vec.shape != (count,):
-        raise ShapeError(
-            explain("vector_to_parameters", got=f"a vector {vec.shape}", expected=(count,))
-        )
-    start = 0
-    for parameter in found:
-        part = vec.data[start : start + parameter.numel()]
-        parameter.data = part.reshape(parameter.shape)
-        start += parameter.numel()

@@ -1,0 +1,44 @@
+"""Recurrent steps of the compiled kernels: how exact their tanh is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.kernels.native import levels
+
+from rushlight.compiled import native
+
+if native is None:
+    pytest.skip("there is no compiled extension here", allow_module_level=True)
+
+WIDE = np.concatenate([np.logspace(-36, 2, 4001), [0.0, 0.34657, 0.35, 1e30]])
+ROUNDINGS = 4  # of tanh, and one of the product with 1
+
+
+def _tanh(x: np.ndarray) -> np.ndarray:
+    """tanh by a step whose other gates are open and whose state was 0."""
+    n = len(x)
+    before = np.full((1, 4 * n), 1000.0, x.dtype)  # sigmoids of 1
+    before[0, 2 * n : 3 * n] = x
+    product, c = np.zeros_like(before), np.zeros((1, n), x.dtype)
+    gates, out = np.empty_like(before), [np.empty_like(c) for _ in range(4)]
+    native.lstm_step(product, before, c, gates, *out)
+    assert np.array_equal(out[0], -out[1], equal_nan=True)
+    return out[1][0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("level", levels())
+def test_tanh_is_exact_for_small_numbers_too(level: str, dtype: str) -> None:
+    best = native.level()
+    native.choose_level(level)
+    try:
+        x = np.concatenate([WIDE, -WIDE]).astype(dtype)
+        found = _tanh(x)
+        right = np.tanh(x.astype(np.longdouble))
+        limit = ROUNDINGS * np.finfo(dtype).eps * abs(right)
+        assert (abs(found - right) <= limit).all()
+        assert np.isnan(_tanh(np.array([np.nan], dtype)))[0]
+        assert _tanh(np.array([np.inf, -np.inf], dtype)).tolist() == [1.0, -1.0]
+    finally:
+        native.choose_level(best)
