@@ -138,7 +138,11 @@ MISTAKES = {
     "option": (["--epoch", "1"], 2, "--epoch"),
     "lr": (["--lr", "-0.1"], 1, "lr: got -0.1, expected a finite number > 0"),
     "lr nan": (["--lr", "nan"], 1, "lr: got nan"),
-    "optimizer": (["--optimizer", "adan"], 1, "optimizer: got 'adan', expected one of 'adam', "),
+    "optimizer": (
+        ["--optimizer", "adan"],
+        1,
+        "optimizer: got 'adan', expected one of 'adadelta', ",
+    ),
     "no data": (["--data", "nowhere"], 1, "train-images-idx3-ubyte"),
     "a file as data": (["--data", "file"], 1, "train-images-idx3-ubyte"),
     "truncated": (["--data", "."], 1, "truncated"),

@@ -282,7 +282,8 @@ def _channel_sums(node: Node, g: Array, _: int) -> Array:
 def _normal(node: Node) -> Array:
     """Return what a norm multiplies by its weight."""
     saved: Any = node.saved
-    outputs, _ = node.op.run(saved.inputs[0], None, None, *saved.constants)
+    x, *rest = saved.inputs
+    outputs, _ = node.op.run(x, *(None for _ in rest), *saved.constants)
     return outputs[0]
 
 
@@ -377,6 +378,7 @@ RULES: dict[tuple[str, int], Rule] = {
     ("conv_transpose", 2): _channel_sums,
     ("layer_norm", 1): _layer_weight,
     ("layer_norm", 2): _layer_bias,
+    ("rms_norm", 1): _layer_weight,
     ("group_norm", 1): _group_weight,
     ("group_norm", 2): _channel_sums,
     ("prelu", 1): _prelu_weight,

@@ -56,7 +56,7 @@ def optimizers() -> dict[str, Any]:
     found = {name: getattr(optim, name) for name in optim.__all__}
     return {
         name.lower(): kind
-        for name, kind in sorted(found.items())
+        for name, kind in sorted(found.items(), key=lambda item: item[0].lower())
         if inspect.isclass(kind)
         and issubclass(kind, optim.Optimizer)
         and kind not in (optim.Optimizer, optim.LBFGS)  # which needs a closure
