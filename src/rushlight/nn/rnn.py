@@ -117,14 +117,18 @@ class RNNBase(Module):
             shape = shapes[name.partition("_l")[0]]
             setattr(self, name, Parameter(empty(*shape, device=device, dtype=dtype)))
 
-    @property
-    def all_weights(self) -> list[list[Parameter]]:
-        """The parameters of each layer and direction."""
+    def _weights(self) -> list[list[Parameter]]:
+        """Return `all_weights`; a property that fails would hide which of them is missing."""
         return [[getattr(self, name) for name in names] for names in self._names()]
 
     @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters of each layer and direction."""
+        return self._weights()
+
+    @property
     def _flat_weights(self) -> list[Parameter]:
-        return [weight for weights in self.all_weights for weight in weights]
+        return [weight for weights in self._weights() for weight in weights]
 
     def flatten_parameters(self) -> None:
         """Do nothing: the parameters need no other layout on a CPU."""
@@ -137,11 +141,12 @@ class RNNBase(Module):
 
     def _run(self, input: Input, hx: Sequence[Tensor] | None) -> tuple[Any, tuple[Tensor, ...]]:
         """Return the output (packed if the input is) and the final states."""
-        options = (self.all_weights, self.bias, self.dropout, self.training, self._directions)
+        weights = self._weights()
+        options = (weights, self.bias, self.dropout, self.training, self._directions)
         if isinstance(input, PackedSequence):
             data, batch_sizes, order, back = input
             sizes = tuple(batch_sizes.tolist())
-            self._check_input(data, 2)
+            self._check_input(data, 2, weights[0][0])
             states = self._states(data, sizes[0], hx, 3)
             if order is not None and hx is not None:
                 states = [state.index_select(1, order) for state in states]
@@ -149,20 +154,23 @@ class RNNBase(Module):
             if back is not None:
                 finals = tuple(state.index_select(1, back) for state in finals)
             return PackedSequence(y, batch_sizes, order, back), finals
+        if not isinstance(input, Tensor):
+            got, expected = f"input of type {type(input).__name__}", "a Tensor or a PackedSequence"
+            raise TypeError(explain(self._get_name(), got=got, expected=expected))
         if input.ndim not in (2, 3):
             got = f"input {input.shape}"
             raise ValueError(explain(self._get_name(), got=got, expected="2 or 3 dims"))
         batched, first = input.ndim == 3, int(not self.batch_first)
         x = input if batched else input.unsqueeze(first)
-        self._check_input(x, 3)
+        self._check_input(x, 3, weights[0][0])
         states = self._states(x, x.shape[first], hx, input.ndim)
         y, finals = run_padded(self.mode, x, states, *options, batch_first=self.batch_first)
         if batched:
             return y, finals
         return y.squeeze(first), tuple(state.squeeze(1) for state in finals)
 
-    def _check_input(self, x: Tensor, ndim: int) -> None:
-        where, dtype = self._get_name(), self._flat_weights[0].dtype
+    def _check_input(self, x: Tensor, ndim: int, weight: Tensor) -> None:
+        where, dtype = self._get_name(), weight.dtype
         if x.dtype != dtype:
             raise ValueError(
                 explain(

@@ -81,6 +81,9 @@ class RNNCellBase(Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the input and `count` states with a batch dim, which is 1 if there was none."""
         where = self._get_name()
+        if hx is not None and not isinstance(hx, (tuple, list)):
+            got, expected = f"hx of type {type(hx).__name__}", "a tuple of Tensors, h and c"
+            raise TypeError(explain(where, got=got, expected=expected))
         if hx is not None and len(hx) != count:
             raise RuntimeError(explain(where, got=f"{len(hx)} states", expected="h and c"))
         given: list[tuple[str, Any]] = [("input", input), *(("state", h) for h in hx or ())]

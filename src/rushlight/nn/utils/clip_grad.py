@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.autograd import no_grad
-from rushlight.errors import explain
+from rushlight.errors import DtypeError, explain
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
@@ -57,9 +57,13 @@ def get_total_norm(
         foreach: accepted and ignored.
 
     Raises:
-        RuntimeError: for a norm that is inf or nan, if asked for.
+        RuntimeError: for a norm that is inf or nan, if asked for, or for integers.
     """
     found = _list(tensors)
+    for tensor in found:
+        if not tensor.is_floating_point():
+            got = f"a tensor {tensor.dtype.name}"
+            raise DtypeError(explain("get_total_norm", got=got, expected="floating dtypes"))
     norms = np.array([_norm(t._array, float(norm_type)) for t in found])
     dtype = np.result_type(*[t._array.dtype for t in found]) if found else np.dtype(np.float32)
     total = _norm(norms, float(norm_type))

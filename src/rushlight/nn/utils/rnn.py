@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.errors import DeviceError, ShapeError, explain
+from rushlight.errors import DeviceError, DtypeError, ShapeError, explain
 from rushlight.functional.creation import as_tensor
 from rushlight.ops import index, shape
 from rushlight.tape import apply, wrap
@@ -147,6 +147,13 @@ class PackedSequence(_Packed):
         return self.to(np.uint8)
 
 
+def _check_tensors(where: str, sequences: Iterable[Any]) -> None:
+    for sequence in sequences:
+        if not isinstance(sequence, Tensor):
+            got = f"a sequence of type {type(sequence).__name__}"
+            raise TypeError(explain(where, got=got, expected="a Tensor"))
+
+
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """Return the permutation that undoes another; None for None.
 
@@ -157,6 +164,9 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """
     if permutation is None:
         return None
+    if permutation.dtype.kind not in "iu":
+        got = permutation.dtype.name
+        raise DtypeError(explain("invert_permutation", got=got, expected="an integer dtype"))
     found = np.empty_like(permutation._array)
     found[permutation._array] = np.arange(found.size)
     return wrap(found)
@@ -167,15 +177,25 @@ def _reached(lengths: Array, steps: int) -> Array:
     return np.arange(steps) < lengths[:, None]
 
 
+def _padding(value: float, dtype: np.dtype[Any]) -> Any:
+    """Return the value in the dtype of the sequences; one that it cannot hold is an error."""
+    try:
+        with np.errstate(over="raise"):
+            return dtype.type(value)
+    except (ArithmeticError, ValueError) as error:
+        got, expected = f"padding_value={value}", f"a value of dtype {dtype.name}"
+        raise DtypeError(explain("padding", got=got, expected=expected)) from error
+
+
 def _placed(values: Tensor, mask: Array, padding_value: float) -> Tensor:
     """values (M, *), mask with M times True -> (mask's shape, *), padding elsewhere"""
     sizes = (*mask.shape, *values.shape[1:])
+    value = _padding(padding_value, values._array.dtype)
     found: Tensor = apply(index.put, (values,), {"index": mask, "shape": sizes})
-    if not padding_value or mask.all():
+    if mask.all() or (value == 0 and not np.signbit(value)):
         return found
     empty = ~mask.reshape(*mask.shape, *[1] * (values.ndim - 1))
-    value = values._array.dtype.type(padding_value).item()
-    return found.masked_fill(wrap(np.broadcast_to(empty, sizes)), value)
+    return found.masked_fill(wrap(np.broadcast_to(empty, sizes)), value.item())
 
 
 def pack_padded_sequence(
@@ -206,6 +226,7 @@ def pack_padded_sequence(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html
     """
     where = "pack_padded_sequence"
+    _check_tensors(where, (input,))
     if input.ndim < 2:
         raise IndexError(explain(where, got=f"input {input.shape}", expected="(T, N, *)"))
     x = input.transpose(0, 1) if batch_first else input
@@ -308,6 +329,7 @@ def pad_sequence(
         got = type(sequences).__name__
         raise RuntimeError(explain(where, got=got, expected="an iterable of tensors"))
     found = tuple(sequences)
+    _check_tensors(where, found)
     if padding_side not in ("left", "right"):
         got, expected = f"padding_side={padding_side!r}", "'left' or 'right'"
         raise RuntimeError(explain(where, got=got, expected=expected))
@@ -340,7 +362,7 @@ def unpad_sequence(
     if len(rows) != len(lengths):
         got = f"{len(lengths)} lengths for {len(rows)} sequences"
         raise ShapeError(explain("unpad_sequence", got=got, expected="one for each"))
-    counts = [max(int(n), 0) for n in lengths.tolist()]
+    counts = np.count_nonzero(_reached(lengths._array, rows.shape[1]), axis=1).tolist()
     return [row[:n].clone() for row, n in zip(rows.unbind(0), counts, strict=True)]
 
 
@@ -356,6 +378,7 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
         >>> pack_sequence([rl.tensor([1]), rl.tensor([2, 3])], enforce_sorted=False).data
         tensor([2, 1, 3])
     """
+    _check_tensors("pack_sequence", sequences)
     lengths = [len(s) for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
