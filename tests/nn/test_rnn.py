@@ -235,6 +235,9 @@ BAD_OPTIONS: list[tuple[str, tuple[Any, ...], dict[str, Any], type[Exception], s
     ("RNN", (3, 3), {"nonlinear": "relu"}, TypeError, r"got \['nonlinear'\]"),
     ("RNN", (3, 3), {"nonlinearity": "sin"}, ValueError, "'sin', expected 'tanh' or 'relu'"),
     ("RNNBase", ("X", 3, 3), {}, ValueError, "mode 'X'"),
+    ("LSTM", (3, 3), {"proj_size": 1.5}, TypeError, "LSTM: got proj_size=1.5, expected an int"),
+    ("RNNCell", (3.0, 4), {}, TypeError, "RNNCell: got input_size=3.0, expected an int"),
+    ("GRUCell", (3, "4"), {}, TypeError, "GRUCell: got hidden_size='4', expected an int"),
 ]
 
 
@@ -313,6 +316,21 @@ def test_calls_that_torch_refuses(call: Any, error: type[Exception], match: str)
         call(torch)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_inputs_of_the_wrong_kind(kind: str) -> None:
+    for value in (None, [1.0], X, tuple(pack_padded_sequence(rl.tensor(X), [4, 2]))):
+        match = f"{kind}: got input of type {type(value).__name__}, expected a Tensor or a Packed"
+        with pytest.raises(TypeError, match=match):
+            _make(kind, 3, 4)(value)
+
+
+def test_a_missing_weight_is_named() -> None:
+    layer = nn.GRU(3, 4)
+    del layer.bias_hh_l0
+    with pytest.raises(AttributeError, match="'bias_hh_l0'"):
+        layer(rl.ones(2, 2, 3))
+
+
 def test_states_of_the_wrong_kind() -> None:
     x = rl.ones(2, 2, 3)
     with pytest.raises(TypeError, match="LSTM: got hx of type Tensor, expected a tuple of Tensors"):
@@ -321,6 +339,8 @@ def test_states_of_the_wrong_kind() -> None:
         nn.GRU(3, 4)(x, (rl.ones(1, 2, 4),))
     with pytest.raises(TypeError, match="GRUCell: got state of type list, expected a Tensor"):
         nn.GRUCell(3, 4)(x[0], [1.0])
+    with pytest.raises(TypeError, match="LSTMCell: got hx of type Tensor, expected a tuple of"):
+        nn.LSTMCell(3, 4)(x[0], rl.ones(2, 2, 4))
     packed = pack_padded_sequence(x, [2, 1])
     with pytest.raises(RuntimeError, match=r"GRU: got initial states \(1, 1, 4\)"):
         nn.GRU(3, 4)(packed, rl.ones(1, 1, 4))

@@ -86,6 +86,8 @@ def test_total_norm_and_scaling() -> None:
     (p,) = _parameters([[3.0, 4.0]])
     utils.clip_grads_with_norm_(p, 1.0, rl.tensor(10.0, dtype=rl.float64))
     assert np.allclose(p.grad.numpy(), [0.3, 0.4])
+    with pytest.raises(RuntimeError, match="get_total_norm: got a tensor int64, expected floating"):
+        utils.get_total_norm([rl.arange(3)])
 
 
 def test_clip_grad_value() -> None:

@@ -84,7 +84,8 @@ def test_lists_and_other_dtypes() -> None:
     both(lambda t, n: _pack(t).pad_sequence([n, n[:1]], True, 5), integers(3, 2, high=9))
     both(lambda t, n, x: _pack(t).pad_sequence([n, x]), integers(2, high=9), normal(3) * 9)
     both(lambda t, x: _pack(t).pad_sequence(x), normal(2, 3))
-    both(lambda t, x: _pack(t).unpad_sequence(x, t.tensor([9, 0]), True), normal(2, 3))
+    for lengths in ([9, 0], [-1, 2], [2.5, 1.0], [float("inf"), float("nan")]):
+        both(lambda t, x: _pack(t).unpad_sequence(x, t.tensor(lengths), True), normal(2, 3))  # noqa: B023
     both(lambda t, n: _pack(t).pack_sequence([n, n[1:]])[:2], integers(3, high=9))
     both(lambda t, x: _pack(t).pack_sequence([x[:1], x], False), normal(3, 2))
     both(
@@ -94,6 +95,11 @@ def test_lists_and_other_dtypes() -> None:
     permutation = integers(1, high=1)
     both(lambda t, n: _pack(t).invert_permutation(t.tensor([2, 0, 3, 1])), permutation)
     assert utils.invert_permutation(None) is None
+
+
+def test_padding_with_minus_zero() -> None:
+    padded = utils.pad_sequence([rl.ones(2), rl.ones(1)], True, -0.0)
+    assert np.signbit(padded.numpy()).tolist() == [[False, False], [False, True]]
 
 
 def test_unpadding_copies() -> None:
@@ -137,6 +143,18 @@ ERRORS: list[tuple[Any, str]] = [
     (lambda t, x: _pack(t).pad_sequence([x[0, 0]]), "equal but for L"),
     (lambda t, x: _pack(t).pad_sequence(3), "got int, expected an iterable"),
     (lambda t, x: _pack(t).pad_sequence([x], padding_side="up"), "padding_side='up'"),
+    (lambda t, x: _pack(t).pad_sequence([x.half(), x[:1].half()], False, 1e9), "=1000000000.0, ex"),
+    (
+        lambda t, x: _pack(t).pad_sequence([x.byte(), x[:1].byte()], False, -1),
+        "=-1, .* dtype uint8",
+    ),
+    (
+        lambda t, x: _pack(t).pad_sequence([[1.0], [2.0, 3.0]]),
+        "pad_sequence: got a sequence of type",
+    ),
+    (lambda t, x: _pack(t).pack_padded_sequence(x.tolist(), [3, 1]), "got a sequence of type list"),
+    (lambda t, x: _pack(t).pack_sequence([np.ones(2)]), "pack_sequence: .* ndarray, expected a T"),
+    (lambda t, x: _pack(t).invert_permutation(x[:, 0]), "invert_permutation: got float64"),
     (lambda t, x: _pack(t).pack_sequence([x[:1], x]), "enforce_sorted=False"),
     (lambda t, x: _pack(t).unpad_sequence(x, t.tensor([1])), "1 lengths for 2 sequences"),
     (

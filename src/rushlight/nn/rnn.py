@@ -155,8 +155,13 @@ class RNNBase(Module):
                 finals = tuple(state.index_select(1, back) for state in finals)
             return PackedSequence(y, batch_sizes, order, back), finals
         if not isinstance(input, Tensor):
-            got, expected = f"input of type {type(input).__name__}", "a Tensor or a PackedSequence"
-            raise TypeError(explain(self._get_name(), got=got, expected=expected))
+            raise TypeError(
+                explain(
+                    self._get_name(),
+                    got=f"input of type {type(input).__name__}",
+                    expected="a Tensor or a PackedSequence",
+                )
+            )
         if input.ndim not in (2, 3):
             got = f"input {input.shape}"
             raise ValueError(explain(self._get_name(), got=got, expected="2 or 3 dims"))
@@ -240,6 +245,8 @@ def _check_options(
             raise TypeError(explain(mode, got=f"{name}={size!r}", expected="an int"))
         if size <= 0:
             raise ValueError(explain(mode, got=f"{name}={size}", expected=f"{name} > 0"))
+    if not isinstance(proj_size, int):
+        raise TypeError(explain(mode, got=f"proj_size={proj_size!r}", expected="an int"))
     if not 0 <= proj_size < hidden_size:
         raise ValueError(
             explain(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from rushlight.errors import explain
 from rushlight.functional.creation import empty, zeros
@@ -55,6 +55,11 @@ class RNNCellBase(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, SupportsIndex):
+                raise TypeError(
+                    explain(self._get_name(), got=f"{name}={size!r}", expected="an int")
+                )
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
