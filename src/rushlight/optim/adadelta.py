@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import average_square, directed
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class Adadelta(Optimizer):
         rho, eps = group["rho"], group["eps"]
         square, moved = state["square_avg"], state["acc_delta"]
         work, delta = scratch
-        average(square, np.multiply(gradient, gradient, out=work), rho, work)
+        average_square(square, gradient, rho, work)
         np.sqrt(np.add(square, eps, out=work), out=work)
         np.divide(gradient, work, out=delta)
         delta *= np.sqrt(np.add(moved, eps, out=work), out=work)
-        average(moved, np.multiply(delta, delta, out=work), rho, work)
+        average_square(moved, delta, rho, work)
         parameter -= np.multiply(delta, lr, out=work)

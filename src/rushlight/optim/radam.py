@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed, lerp
+from rushlight.kernels.reference.steps import average_square, directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_betas, check_options
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class RAdam(Optimizer):
         (beta1, beta2), work = group["betas"], scratch[0]
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         lerp(mean, gradient, 1 - beta1, work)
-        average(square, np.multiply(gradient, gradient, out=work), beta2, work)
+        average_square(square, gradient, beta2, work)
 
         corrected = 1 - beta2**step
         most = 2 / (1 - beta2) - 1
