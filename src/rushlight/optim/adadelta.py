@@ -71,7 +71,7 @@ class Adadelta(Optimizer):
     ) -> None:
         modes = {"capturable": capturable, "foreach": foreach, "differentiable": differentiable}
         numbers = {"rho": rho, "eps": eps, "weight_decay": weight_decay}
-        check_options("Adadelta", lr, **numbers, **modes)
+        numbers = check_options("Adadelta", lr, **numbers, **modes)
         if rho > 1:
             raise ValueError(explain("Adadelta", got=f"rho={rho}", expected="a number in [0, 1]"))
         super().__init__(params, {"lr": lr, **numbers, "maximize": maximize, **modes})

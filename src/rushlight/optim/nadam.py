@@ -82,8 +82,8 @@ class NAdam(Optimizer):
     ) -> None:
         modes = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
         numbers = {"eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay}
-        check_options("NAdam", lr, **numbers, **modes)
-        check_betas("NAdam", betas)
+        numbers = check_options("NAdam", lr, **numbers, **modes)
+        betas = check_betas("NAdam", betas)
         switches = {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
         super().__init__(params, {"lr": lr, "betas": betas, **numbers, **switches, **modes})
 

@@ -77,8 +77,8 @@ class RAdam(Optimizer):
     ) -> None:
         modes = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
         numbers = {"eps": eps, "weight_decay": weight_decay}
-        check_options("RAdam", lr, **numbers, **modes)
-        check_betas("RAdam", betas)
+        numbers = check_options("RAdam", lr, **numbers, **modes)
+        betas = check_betas("RAdam", betas)
         switches = {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, {"lr": lr, "betas": betas, **numbers, **switches, **modes})
 

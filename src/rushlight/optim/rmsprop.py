@@ -74,7 +74,7 @@ class RMSprop(Optimizer):
     ) -> None:
         modes = {"capturable": capturable, "foreach": foreach, "differentiable": differentiable}
         numbers = {"eps": eps, "momentum": momentum, "weight_decay": weight_decay, "alpha": alpha}
-        check_options("RMSprop", lr, **numbers, **modes)
+        numbers = check_options("RMSprop", lr, **numbers, **modes)
         defaults = {"lr": lr, **numbers, "centered": centered, "maximize": maximize, **modes}
         super().__init__(params, defaults)
 
