@@ -50,7 +50,8 @@ void adam(const Adam& s, Index n, T* w, const T* g, T* mean, T* square, T* most)
         if (decays) weight *= keep;
         if (penalty) slope += weight * decay;
         Vec<T> m = get(mean + i) * beta1 + slope * rest1;
-        Vec<T> v = get(square + i) * beta2 + slope * slope * rest2;
+        // the share first: the square alone may overflow
+        Vec<T> v = get(square + i) * beta2 + slope * rest2 * slope;
         put(mean + i, m);
         put(square + i, v);
         if (most) {

@@ -294,6 +294,20 @@ SCHEDULES = [
         "SequentialLR",
         lambda s, o: s.SequentialLR(o, [s.ExponentialLR(o, 0.98), s.SWALR(o, 0.2, 30)], [90]),
     ),
+    Case(
+        "SequentialLR",  # where a product begins, and rates that schedules of a later turn have set
+        lambda s, o: s.SequentialLR(
+            o, [s.SWALR(o, 0.3, 8), s.MultiplicativeLR(o, lambda t: 0.98), s.ConstantLR(o)], [9, 99]
+        ),
+        functions=True,
+    ),
+    Case(
+        "SequentialLR",
+        lambda s, o: s.SequentialLR(
+            o, [s.MultiplicativeLR(o, lambda t: 0.9), s.ConstantLR(o, 0.2, 30)], [20]
+        ),
+        functions=True,
+    ),
     _plateau(),
     _plateau(mode="max", patience=3, factor=0.5),
     _plateau(patience=2, cooldown=5, threshold=0.1, threshold_mode="abs"),

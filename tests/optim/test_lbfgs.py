@@ -112,3 +112,9 @@ def test_a_line_search_as_in_torch():
         found = strong_wolfe(along, start, t, np.ones(1), limit, 1e-9)
         assert found.t == pytest.approx(float(expected), rel=1e-9, abs=1e-12)
         assert (found.loss, len(calls)) == (pytest.approx(f, rel=1e-9), evaluations)
+
+
+@pytest.mark.parametrize("options", [{"history_size": 0}, {"max_iter": -1}, {"max_iter": 2.5}])
+def test_counts_that_are_none(options):
+    with pytest.raises(ValueError, match=f"LBFGS: got {next(iter(options))}=.*expected an integer"):
+        LBFGS([rl.ones(1, requires_grad=True)], **options)

@@ -162,7 +162,60 @@ def test_gradients_that_are_not_finite(value):
             np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), 1e-9, err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop", "Adadelta", "NAdam", "RAdam"])
+def test_squares_that_overflow_where_their_share_does_not(name, dtype):
+    large = {"float16": 300.0, "float32": 2e19}[dtype]
+    pair = Pair(name, {"lr": 0.01, **({"rho": 0.999} if name == "Adadelta" else {})}, dtype)
+    for factor in (1.0, -0.5, 0.7):
+        for p, q in zip(pair.ours, pair.theirs, strict=True):
+            gradient = np.full(p.shape, large * factor, dtype)
+            p.grad, q.grad = rl.tensor(gradient), torch.from_numpy(gradient)
+        before = [p.detach().numpy().copy() for p in pair.ours]
+        pair.a.step()
+        pair.b.step()
+    assert pair.error() < {"float16": 1e-2, "float32": 1e-5}[dtype]
+    moved = [np.abs(p.detach().numpy() - b) for p, b in zip(pair.ours, before, strict=True)]
+    assert name == "Adadelta" or all(np.all(m > 0) for m in moved)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("RMSprop", {"alpha": 0.5, "momentum": 0.25}),
+        ("Adagrad", {"lr_decay": 0.5, "eps": 0.25}),
+        ("Adadelta", {"rho": 0.5}),
+        ("NAdam", {"momentum_decay": 0.5}),
+        ("Adam", {"weight_decay": 0.5, "eps": 0.25}),
+        ("SGD", {"momentum": 0.5, "weight_decay": 0.25}),
+    ],
+)
+def test_options_may_be_tensors(name, options):
+    pair = Pair(name, options)
+    tensors = {key: rl.tensor(value, dtype=rl.float64) for key, value in options.items()}
+    pair.a = getattr(optim, name)(pair.ours, **tensors)
+    for _ in range(3):
+        pair.step()
+    assert pair.error() < 1e-10
+
+
 # ---- errors
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "text"),
+    [
+        ("Adam", {"lr": None}, "Adam: got lr of type NoneType, expected a number"),
+        ("SGD", {"weight_decay": "0.1"}, "SGD: got weight_decay of type str"),
+        ("Adam", {"betas": 0.9}, "Adam: got betas=0.9, expected two numbers"),
+        ("RAdam", {"betas": (0.9,)}, r"RAdam: got betas=\(0.9,\), expected two numbers"),
+        ("Lion", {"betas": ("a", 0.9)}, "Lion: got betas of type str, expected a number"),
+    ],
+)
+def test_options_that_are_no_numbers(name, options, text):
+    with pytest.raises(TypeError, match=text):
+        getattr(optim, name)([rl.ones(2, requires_grad=True)], **options)
+
 
 BAD = [
     *[(name, {"lr": -1.0}, "lr=-1.0, expected a number >= 0") for name in NAMES],

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import average_square, directed
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Adadelta(Optimizer):
     ) -> None:
         modes = {"capturable": capturable, "foreach": foreach, "differentiable": differentiable}
         numbers = {"rho": rho, "eps": eps, "weight_decay": weight_decay}
-        check_options("Adadelta", lr, **numbers, **modes)
+        numbers = check_options("Adadelta", lr, **numbers, **modes)
         if rho > 1:
             raise ValueError(explain("Adadelta", got=f"rho={rho}", expected="a number in [0, 1]"))
         super().__init__(params, {"lr": lr, **numbers, "maximize": maximize, **modes})
@@ -100,9 +100,9 @@ class Adadelta(Optimizer):
         rho, eps = group["rho"], group["eps"]
         square, moved = state["square_avg"], state["acc_delta"]
         work, delta = scratch
-        average(square, np.multiply(gradient, gradient, out=work), rho, work)
+        average_square(square, gradient, rho, work)
         np.sqrt(np.add(square, eps, out=work), out=work)
         np.divide(gradient, work, out=delta)
         delta *= np.sqrt(np.add(moved, eps, out=work), out=work)
-        average(moved, np.multiply(delta, delta, out=work), rho, work)
+        average_square(moved, delta, rho, work)
         parameter -= np.multiply(delta, lr, out=work)

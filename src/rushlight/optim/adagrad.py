@@ -78,7 +78,7 @@ class Adagrad(Optimizer):
             "weight_decay": weight_decay,
             "initial_accumulator_value": initial_accumulator_value,
         }
-        check_options("Adagrad", lr, **numbers, **modes)
+        numbers = check_options("Adagrad", lr, **numbers, **modes)
         super().__init__(params, {"lr": lr, **numbers, "maximize": maximize, **modes})
         for group in self.param_groups:  # as in torch, the state is there before the first step
             for p in group["params"]:

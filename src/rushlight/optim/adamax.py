@@ -69,8 +69,8 @@ class Adamax(Optimizer):
     ) -> None:
         modes = {"foreach": foreach, "differentiable": differentiable, "capturable": capturable}
         numbers = {"eps": eps, "weight_decay": weight_decay}
-        check_options("Adamax", lr, **numbers, **modes)
-        check_betas("Adamax", betas)
+        numbers = check_options("Adamax", lr, **numbers, **modes)
+        betas = check_betas("Adamax", betas)
         options = {"betas": betas, **numbers, "maximize": maximize}
         super().__init__(params, {"lr": lr, **options, **modes})
 

@@ -121,11 +121,13 @@ class Run:
 
     __slots__ = (
         "blocks",
+        "counter",
         "dicts",
         "entries",
         "first",
         "inbox",
         "names",
+        "others",
         "params",
         "places",
         "shapes",
@@ -162,6 +164,8 @@ class Run:
             self.inbox = _strip(self.shapes, weights.flat.dtype, ALIGN)
         flat = weights.flat
         numbers = layout.optimizer.numbers
+        self.counter = states.get(COUNTER)
+        self.others = [(n, states[n]) for n in numbers if n in states and n != COUNTER]
         arrays = {name: strip.flat for name, strip in states.items() if name not in numbers}
         whole = not layout.optimizer.elementwise or flat.ndim != 1
         whole = whole or any(a.shape != flat.shape for a in arrays.values())
@@ -190,10 +194,13 @@ class Run:
         found = [d.get(name) for d in self.dicts for name in self.states]
         return all(map(is_, found, self.entries))
 
-    def counts(self, numbers: Sequence[str]) -> list[tuple[float, ...]]:
+    def counts(self) -> list[Any]:
         """Return the numbers of each parameter's state: how many steps it has taken, and others."""
-        columns = [self.states[n].flat.ravel().tolist() for n in numbers if n in self.states]
-        return list(zip(*columns, strict=True))
+        steps = [] if self.counter is None else self.counter.flat.tolist()
+        if not self.others:
+            return steps
+        columns = [strip.flat.tolist() for _, strip in self.others]
+        return list(zip(*([steps] if steps else []), *columns, strict=True))
 
     def split(self, layout: Layout, keys: Sequence[object]) -> list[Run]:
         """Take the run apart into stretches of equal keys; nothing is moved."""
@@ -213,14 +220,10 @@ class Run:
         shapes = [g._array.shape for g in grads]
         if shapes != self.shapes:
             _unequal(optimizer, shapes, self.shapes)
-        numbers: dict[str, Any] = {}
-        for name in optimizer.numbers:
-            strip = self.states.get(name)
-            if strip is not None and name == COUNTER:
-                strip.flat += 1
-                numbers[COUNTER] = float(strip.views[0].item())
-            elif strip is not None:
-                numbers[name] = strip.views[0][()]
+        numbers: dict[str, Any] = {name: strip.views[0][()] for name, strip in self.others}
+        if self.counter is not None:
+            self.counter.flat += 1
+            numbers[COUNTER] = float(self.counter.views[0].item())
         gradient = self._gradient(grads)
         for cut, weight, state, scratch in self.blocks:
             state.update(numbers)
@@ -228,8 +231,9 @@ class Run:
                 scratch = (np.empty_like(weight), np.empty_like(weight))
             part = gradient if cut is None else gradient[cut]
             optimizer.update(weight, part, state, lr, group, self.first, scratch)
-        for name, value in optimizer.advance(numbers, lr, group).items():
-            self.states[name].flat[...] = value
+        if self.others:
+            for name, value in optimizer.advance(numbers, lr, group).items():
+                self.states[name].flat[...] = value
         self.first = False
         for p in self.params:
             if p._version is None:
@@ -325,7 +329,7 @@ class Layout:
                 todo += self._replace(run, self._establish(run.params))
                 continue
             if len(grads) > 1:
-                counts = run.counts(optimizer.numbers)
+                counts = run.counts()
                 if counts and counts.count(counts[0]) != len(counts):
                     todo += self._replace(run, run.split(self, counts))
                     continue

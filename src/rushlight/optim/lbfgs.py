@@ -45,7 +45,7 @@ class LBFGS(Optimizer):
         line_search_fn: 'strong_wolfe' or None; default None.
 
     Raises:
-        ValueError: a negative learning rate; a second group.
+        ValueError: a negative learning rate; `max_iter` < 0 or `history_size` < 1; a second group.
         RuntimeError: another `line_search_fn`, in the step.
 
     Example:
@@ -78,6 +78,10 @@ class LBFGS(Optimizer):
         line_search_fn: str | None = None,
     ) -> None:
         check_options("LBFGS", lr)
+        for name, value, least in (("max_iter", max_iter, 0), ("history_size", history_size, 1)):
+            if not (isinstance(value, int) and value >= least):
+                expected = f"an integer >= {least}"
+                raise ValueError(explain("LBFGS", got=f"{name}={value}", expected=expected))
         defaults = {
             "lr": lr,
             "max_iter": max_iter,

@@ -62,7 +62,7 @@ class Lion(Optimizer):
         maximize: bool = False,
     ) -> None:
         check_options("Lion", lr, weight_decay=weight_decay)
-        check_betas("Lion", betas)
+        betas = check_betas("Lion", betas)
         options = {"betas": betas, "weight_decay": weight_decay, "maximize": maximize}
         super().__init__(params, {"lr": lr, **options})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed, lerp
+from rushlight.kernels.reference.steps import average_square, directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_betas, check_options
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class NAdam(Optimizer):
     ) -> None:
         modes = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
         numbers = {"eps": eps, "weight_decay": weight_decay, "momentum_decay": momentum_decay}
-        check_options("NAdam", lr, **numbers, **modes)
-        check_betas("NAdam", betas)
+        numbers = check_options("NAdam", lr, **numbers, **modes)
+        betas = check_betas("NAdam", betas)
         switches = {"decoupled_weight_decay": decoupled_weight_decay, "maximize": maximize}
         super().__init__(params, {"lr": lr, "betas": betas, **numbers, **switches, **modes})
 
@@ -119,7 +119,7 @@ class NAdam(Optimizer):
         (beta1, beta2), (work, ahead) = group["betas"], scratch
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         lerp(mean, gradient, 1 - beta1, work)
-        average(square, np.multiply(gradient, gradient, out=work), beta2, work)
+        average_square(square, gradient, beta2, work)
 
         mu, following = _momentum(step, group), _momentum(step + 1, group)
         product = float(self.advance(state, lr, group)["mu_product"])

@@ -434,11 +434,15 @@ def _restore(p: Any, value: Any, number: bool) -> Any:
     return wrap(array)
 
 
-def check_options(where: str, lr: Any, **options: Any) -> None:
+def check_options(where: str, lr: Any, **options: Any) -> dict[str, float]:
     """Check what optimizers have in common: numbers that must not be negative, and modes.
+
+    Returns:
+        The other options that are no modes, as numbers.
 
     Raises:
         ValueError: a learning rate that is negative, NaN or of several elements; another negative.
+        TypeError: an option that is no number.
         NotImplementedError: `capturable` or `differentiable`.
         RuntimeError: `fused` and `foreach` together.
     """
@@ -456,10 +460,12 @@ def check_options(where: str, lr: Any, **options: Any) -> None:
         raise ValueError(
             explain(where, got=f"lr, a Tensor {lr._array.shape}", expected="one element")
         )
-    for name, value in {"lr": lr, **options}.items():
+    numbers = {name: _number(where, name, value) for name, value in options.items()}
+    for name, value in {"lr": _number(where, "lr", lr), **numbers}.items():
         if not value >= 0:
             got = f"{name}={float(value)}"
             raise ValueError(explain(where, got=got, expected="a number >= 0"))
+    return numbers
 
 
 def check_betas(where: str, betas: Sequence[float | Tensor]) -> tuple[float, float]:
@@ -467,8 +473,11 @@ def check_betas(where: str, betas: Sequence[float | Tensor]) -> tuple[float, flo
 
     Raises:
         ValueError: one is not in [0, 1).
+        TypeError: other than two numbers.
     """
-    beta1, beta2 = map(number, betas)
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(explain(where, got=f"betas={betas!r}", expected="two numbers"))
+    beta1, beta2 = (_number(where, "betas", beta) for beta in betas)
     if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
         got = f"betas=({beta1}, {beta2})"
         raise ValueError(explain(where, got=got, expected="two numbers in [0, 1)"))
@@ -477,4 +486,11 @@ def check_betas(where: str, betas: Sequence[float | Tensor]) -> tuple[float, flo
 
 def number(value: float | Tensor) -> float:
     """Return the number that a number or a tensor of one element is."""
-    return float(value._array) if isinstance(value, TensorBase) else value
+    return float(value._array.item()) if isinstance(value, TensorBase) else value
+
+
+def _number(where: str, name: str, value: Any) -> float:
+    if not isinstance(value, TensorBase) and not hasattr(value, "__float__"):
+        kind = type(value).__name__
+        raise TypeError(explain(where, got=f"{name} of type {kind}", expected="a number"))
+    return number(value)

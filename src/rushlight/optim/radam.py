@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed, lerp
+from rushlight.kernels.reference.steps import average_square, directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_betas, check_options
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class RAdam(Optimizer):
     ) -> None:
         modes = {"foreach": foreach, "capturable": capturable, "differentiable": differentiable}
         numbers = {"eps": eps, "weight_decay": weight_decay}
-        check_options("RAdam", lr, **numbers, **modes)
-        check_betas("RAdam", betas)
+        numbers = check_options("RAdam", lr, **numbers, **modes)
+        betas = check_betas("RAdam", betas)
         switches = {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, {"lr": lr, "betas": betas, **numbers, **switches, **modes})
 
@@ -107,7 +107,7 @@ class RAdam(Optimizer):
         (beta1, beta2), work = group["betas"], scratch[0]
         mean, square = state["exp_avg"], state["exp_avg_sq"]
         lerp(mean, gradient, 1 - beta1, work)
-        average(square, np.multiply(gradient, gradient, out=work), beta2, work)
+        average_square(square, gradient, beta2, work)
 
         corrected = 1 - beta2**step
         most = 2 / (1 - beta2) - 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed, lerp
+from rushlight.kernels.reference.steps import average_square, directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RMSprop(Optimizer):
     ) -> None:
         modes = {"capturable": capturable, "foreach": foreach, "differentiable": differentiable}
         numbers = {"eps": eps, "momentum": momentum, "weight_decay": weight_decay, "alpha": alpha}
-        check_options("RMSprop", lr, **numbers, **modes)
+        numbers = check_options("RMSprop", lr, **numbers, **modes)
         defaults = {"lr": lr, **numbers, "centered": centered, "maximize": maximize, **modes}
         super().__init__(params, defaults)
 
@@ -101,7 +101,7 @@ class RMSprop(Optimizer):
         gradient = directed(parameter, gradient, lr, decay, False, maximize, scratch)
         alpha, momentum, work = group["alpha"], group["momentum"], scratch[0]
         square = state["square_avg"]
-        average(square, np.multiply(gradient, gradient, out=work), alpha, work)
+        average_square(square, gradient, alpha, work)
         if group["centered"]:
             mean = state["grad_avg"]
             lerp(mean, gradient, 1 - alpha, work)

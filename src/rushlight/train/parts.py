@@ -110,6 +110,15 @@ def make_optimizer(optimizer: Any, model: Any, lr: float | None) -> Any:
                 expected="a name, an optimizer, or a function parameters -> optimizer",
             )
         )
+    if isinstance(made, optim.LBFGS):
+        raise ValueError(
+            explain(
+                "Trainer",
+                got="LBFGS, whose steps compute the loss several times",
+                expected="an optimizer that takes one step for each batch",
+                fix="call optimizer.step(closure) in a loop of your own",
+            )
+        )
     own = {id(parameter) for parameter in parameters}
     if not any(id(p) in own for group in made.param_groups for p in group["params"]):
         raise ValueError(

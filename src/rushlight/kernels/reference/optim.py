@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, directed
+from rushlight.kernels.reference.steps import average, average_square, directed
 
 __all__ = ["adam_step", "sgd_step"]
 
@@ -32,7 +32,7 @@ def adam_step(
     gradient = directed(parameter, gradient, lr, decay, decoupled, maximize, scratch)
     work = scratch[0]
     average(mean, gradient, beta1, work)
-    average(square, np.multiply(gradient, gradient, out=work), beta2, work)
+    average_square(square, gradient, beta2, work)
     if largest is not None:
         square = np.maximum(largest, square, out=largest)
 

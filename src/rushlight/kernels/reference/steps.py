@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 
-__all__ = ["average", "directed", "lerp"]
+__all__ = ["average", "average_square", "directed", "lerp"]
 
 
 def directed(
@@ -40,6 +40,16 @@ def average(mean: Array, value: Array, keep: float, work: Array) -> None:
     """Move an average in place: mean <- keep * mean + (1 - keep) * value; `work` may be `value`."""
     mean *= keep
     mean += np.multiply(value, 1 - keep, out=work)
+
+
+def average_square(mean: Array, value: Array, keep: float, work: Array) -> None:
+    """Move an average of squares in place: mean <- keep * mean + (1 - keep) * value * value.
+
+    The share comes first, as in torch: the square alone would overflow where its share does not.
+    """
+    mean *= keep
+    np.multiply(value, 1 - keep, out=work)
+    mean += np.multiply(work, value, out=work)
 
 
 def lerp(start: Array, end: Array, weight: float, work: Array | None = None) -> None:

@@ -191,6 +191,10 @@ class LRScheduler:
                 stacklevel=3,
             )
 
+    def _begin(self) -> None:
+        """Go to step 0 from the initial rates, as one that no other schedule comes before."""
+        self._start(0)
+
     def _start(self, step: int) -> None:
         """Go to a step, whatever the rates are now."""
         self.last_epoch = step

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from rushlight.errors import explain
-from rushlight.optim.lr_scheduler.base import LRScheduler, check_optimizer, line, rate, within
+from rushlight.optim.lr_scheduler.base import (
+    LRScheduler,
+    check_optimizer,
+    line,
+    rate,
+    set_rate,
+    within,
+)
 from rushlight.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from rushlight.optim.optimizer import Optimizer
+from rushlight.optim.optimizer import Optimizer, number
 
 __all__ = ["ChainedScheduler", "SequentialLR", "WarmupLR", "warmup"]
 
@@ -151,7 +158,18 @@ class SequentialLR(_Composed):
         within(where, len(milestones) == len(schedulers) - 1, got, "one milestone less")
         self._milestones = list(milestones)
         self._step_count = 1
-        self._start(last_epoch + 1)
+        for group in optimizer.param_groups:  # schedules of a later turn have set theirs
+            set_rate(group, number(group["initial_lr"]))
+        if last_epoch == -1:
+            self._begin()
+        else:
+            self._start(last_epoch + 1)
+
+    def _begin(self) -> None:
+        self.last_epoch = 0
+        current = self._schedulers[bisect_right(self._milestones, 0)]
+        current._begin()
+        self._last_lr = current.get_last_lr()
 
     def _start(self, step: int) -> None:
         self.last_epoch = step

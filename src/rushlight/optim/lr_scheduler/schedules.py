@@ -125,6 +125,15 @@ class MultiplicativeLR(_PerGroup):
         step = self.last_epoch
         return [lr * f(step) for f, lr in zip(self.lr_lambdas, rates, strict=True)]
 
+    def _begin(self) -> None:
+        self.last_epoch = 0
+        self._apply(self.get_lr())
+
+    def _start(self, step: int) -> None:
+        self.last_epoch = step
+        groups = self.optimizer.param_groups  # step 0 multiplies, too, unless nothing was before
+        self._apply([rate(g) * f(step) for f, g in zip(self.lr_lambdas, groups, strict=True)])
+
 
 class StepLR(LRScheduler):
     """lr = initial_lr * gamma ** (step // step_size).
