@@ -91,11 +91,14 @@ def interpolate(
             )
         )
     dtype = _working(input._array.dtype, mode)
-    maps = tuple(
-        None
-        if n == o and (scale is None or scale == 1 or (mode in _LINEAR and not antialias))
-        else _taps(mode, n, o, scale, bool(align_corners), antialias, dtype)
+    options = (bool(align_corners), antialias, dtype)
+    factors = [
+        _factor(mode, dims, antialias, n, o, scale)
         for n, o, scale in zip(shape[2:], sizes, scales, strict=True)
+    ]
+    maps = tuple(
+        None if n == o and factor in (None, 1) else _taps(mode, n, o, factor, *options)
+        for n, o, factor in zip(shape[2:], sizes, factors, strict=True)
     )
     return apply(resample, (input,), {"maps": maps})
 
@@ -145,6 +148,18 @@ def _each(name: str, value: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(value)
 
 
+def _factor(
+    mode: str, dims: int, antialias: bool, n: int, out: int, scale: float | None
+) -> float | None:
+    """Return the factor that a map goes by; None where torch looks at the sizes instead.
+
+    It leaves a dim of the same size as it is, and doubles images by their sizes.
+    """
+    flat = mode == "nearest" and dims == 2
+    same = n == out and (antialias or mode in _LINEAR or flat)
+    return None if same or (flat and out == 2 * n) else scale
+
+
 def _sizes(shape: tuple[int, ...], size: Any) -> tuple[int, ...]:
     given = _each("size", size, shape)
     try:
@@ -184,7 +199,8 @@ def _check_mode(
 def _working(dtype: Any, mode: str) -> Any:
     """Return the dtype that coordinates and weights are computed in, as in torch."""
     if dtype.kind == "f":
-        return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+        wide = dtype == np.float64 and mode not in _NEAREST
+        return np.dtype(np.float64 if wide else np.float32)
     if dtype != np.uint8:
         raise DtypeError(
             explain("interpolate", got=dtype.name, expected="a floating dtype", fix="use .float()")
