@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from math import isfinite
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional import pooling
+from rushlight.functional.dims import expect_tensors
 from rushlight.ops.interpolate import Taps, resample
 from rushlight.tape import apply
 
@@ -68,6 +70,7 @@ def interpolate(
         >>> rl.nn.functional.interpolate(x, size=5, mode="linear", align_corners=True)
         tensor([[[1.0000, 1.5000, 2.0000, 3.0000, 4.0000]]])
     """
+    expect_tensors("interpolate", input)
     shape = input._array.shape
     dims = len(shape) - 2
     if align_corners is not None and mode in _NEAREST:
@@ -90,7 +93,7 @@ def interpolate(
                 expected="no size 0 but that of the batch",
             )
         )
-    dtype = _working(input._array.dtype, mode)
+    dtype = _working(input._array.dtype, mode, dims)
     options = (bool(align_corners), antialias, dtype)
     factors = [
         _factor(mode, dims, antialias, n, o, scale)
@@ -128,6 +131,9 @@ def _target(
         raise TypeError(
             explain("interpolate", got=f"scale_factor={scale_factor!r}", expected="numbers")
         )
+    if not all(map(isfinite, factors)):
+        got = f"scale_factor={scale_factor!r}"
+        raise ValueError(explain("interpolate", got=got, expected="finite numbers"))
     sizes = tuple(int(n * f) for n, f in zip(shape, factors, strict=True))
     if area or recompute:
         return sizes, (None,) * len(shape)
@@ -196,10 +202,10 @@ def _check_mode(
         raise ValueError(explain("interpolate", got=got, expected=expected))
 
 
-def _working(dtype: Any, mode: str) -> Any:
+def _working(dtype: Any, mode: str, dims: int) -> Any:
     """Return the dtype that coordinates and weights are computed in, as in torch."""
     if dtype.kind == "f":
-        wide = dtype == np.float64 and mode not in _NEAREST
+        wide = dtype == np.float64 and not (mode in _NEAREST and dims == 2)
         return np.dtype(np.float64 if wide else np.float32)
     if dtype != np.uint8:
         raise DtypeError(
@@ -229,7 +235,8 @@ def _taps(
     half = dtype.type(0.5)
     if mode in _NEAREST:
         spot = cells * scale if mode == "nearest" else (cells + half) * scale
-        return Taps(rows, np.minimum(np.floor(spot).astype(np.int64), n - 1), None, out, n)
+        cols = np.floor(spot.astype(np.float32)).astype(np.int64)  # rounds up what is nearly whole
+        return Taps(rows, np.minimum(cols, n - 1), None, out, n)
     spot = cells * scale if align else (cells + half) * scale - half
     if mode != "bicubic":
         spot = np.maximum(spot, 0)
