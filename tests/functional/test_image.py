@@ -82,6 +82,18 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda: F.affine_grid(rl.zeros(1, 2, 4), (1, 1, 2, 2), True), ValueError, r"\(1, 2, 3\)"),
     (lambda: F.affine_grid(rl.zeros(2, 2, 3), (1, 1, 2, 2), True), ShapeError, "one map"),
     (lambda: F.affine_grid(rl.zeros(1, 2, 3), (1, 1, 0, 2), False), ValueError, "above 0"),
+    (lambda: F.affine_grid(rl.zeros(1, 2, 3), (1, 1, 2.5, 2), False), TypeError, "size=2.5"),
+    (lambda: F.affine_grid(rl.zeros(1, 2, 3), 4, False), TypeError, "size=4"),
+    (lambda: F.affine_grid([[1.0]], (1, 1, 2, 2), False), TypeError, "of type list"),
+    (lambda: F.grid_sample(X, GRID.numpy(), align_corners=True), TypeError, "of type ndarray"),
+    (lambda: F.interpolate(X.numpy(), 2), TypeError, "interpolate: got an argument of type ndar"),
+    (lambda: F.interpolate(X, scale_factor=float("nan")), ValueError, "scale_factor=nan"),
+    (lambda: F.interpolate(X, scale_factor=(1, float("inf"))), ValueError, "finite"),
+    (lambda: rl.nn.Upsample(scale_factor=[2, 3]), TypeError, r"Upsample: got scale_factor=\[2, 3"),
+    (lambda: F.unfold(X.numpy(), 2), TypeError, "unfold: got an argument of type ndarray"),
+    (lambda: F.fold(3, 2, 2), TypeError, "of type int"),
+    (lambda: X.unfold(3, 2.5, 1), TypeError, "size=2.5"),
+    (lambda: X.unfold(3, 2, "1"), TypeError, "step='1'"),
 ]
 
 
@@ -111,6 +123,36 @@ def test_bytes_keep_their_dtype_in_nearest_modes() -> None:
         assert y.dtype == rl.uint8 and y[0, 0, 0].tolist() == [3, 3, 250, 250]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(5, 4), (16, 4), (31, 3)])
+@pytest.mark.parametrize(
+    "scale", [(1.15, 1.15), (1.0, 1.2), (1.3, 1.0), (2.15, 1.3), (1.3, 2.2), (0.4, 1.1)]
+)
+def test_the_cells_met_by_scale_are_torchs(
+    dtype: str, size: tuple[int, int], scale: tuple[float, float]
+) -> None:
+    """Where sizes stay or double torch looks at them, not at the scale, in some modes."""
+    torch = pytest.importorskip("torch")
+    image = normal(2, 3, *size).astype(dtype)
+    cases = [("nearest", {}), ("nearest-exact", {}), ("bilinear", {}), ("bicubic", {})]
+    cases += [(mode, {"antialias": True}) for mode in ("bilinear", "bicubic")]
+    for mode, options in cases:
+        y = F.interpolate(rl.tensor(image), scale_factor=scale, mode=mode, **options)
+        expected = torch.nn.functional.interpolate(
+            torch.from_numpy(image), scale_factor=scale, mode=mode, **options
+        )
+        tolerance = 1e-5 if dtype == "float32" else 1e-12
+        np.testing.assert_allclose(y.numpy(), expected.numpy(), tolerance, tolerance, err_msg=mode)
+    for x in (image[:, :, :, 0], image[:, :, None]):  # lines and volumes go by the scale alone
+        factors = (scale[0],) if x.ndim == 3 else (1.0, *scale)
+        for mode in ("nearest", "nearest-exact"):
+            y = F.interpolate(rl.tensor(x), scale_factor=factors, mode=mode)
+            expected = torch.nn.functional.interpolate(
+                torch.tensor(x), scale_factor=factors, mode=mode
+            )
+            np.testing.assert_array_equal(y.numpy(), expected.numpy(), err_msg=mode)
+
+
 def test_unfold_is_a_view() -> None:
     x = rl.zeros(6)
     x.unfold(0, 2, 2)[1] = 7.0
@@ -137,6 +179,16 @@ def test_places_that_are_no_numbers_give_none() -> None:
     y.nan_to_num().sum().backward()
     assert x.grad.isfinite().all()
     assert not F.grid_sample(X, grid, padding_mode="border", align_corners=True).isnan().any()
+
+
+@pytest.mark.parametrize("place", [float("nan"), float("inf"), -float("inf")])
+def test_volumes_are_zero_at_places_that_are_no_numbers(place: float) -> None:
+    x = rl.tensor(normal(1, 2, 3, 4, 5), requires_grad=True)
+    grid = rl.zeros(1, 1, 1, 2, 3, dtype="float64")
+    grid[0, 0, 0, 1, 2] = place
+    y = F.grid_sample(x, grid, align_corners=False)
+    y.sum().backward()
+    assert (y[..., 0] != 0).all() and (y[..., 1] == 0).all() and x.grad.isfinite().all()
 
 
 def test_a_guessed_alignment_warns() -> None:

@@ -255,3 +255,31 @@ def test_an_error_names_the_module():
     with pytest.raises(RuntimeError, match="set in_channels to 4") as caught:
         net(X.float())
     assert re.search(r"Sequential\[2\] Conv2d\(5, 2", "\n".join(caught.value.__notes__))
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: F.conv2d(X.numpy(), W), "conv2d: got an argument of type ndarray"),
+        (lambda: F.conv2d(X, [1.0]), "conv2d: got an argument of type list"),
+        (lambda: nn.Conv2d(3, 4, 3)(X.numpy()), "conv2d: got an argument of type ndarray"),
+        (lambda: F.conv_transpose2d(X.numpy(), V), "conv_transpose2d: got an argument of type nd"),
+        (lambda: F.conv_tbc(rl.zeros(5, 1, 2), rl.zeros(3, 2, 4), None), "of type NoneType"),
+        (lambda: F.pad(X.numpy(), (1, 1)), "pad: got an argument of type ndarray"),
+        (lambda: F.pad(X, 1), "pad: got widths 1, expected a sequence"),
+        (lambda: nn.Conv2d(3.0, 4, 3), "Conv2d: got in_channels=3.0, expected an int"),
+        (lambda: nn.ConvTranspose1d(3, "4", 3), "ConvTranspose1d: got out_channels='4'"),
+        (lambda: nn.Conv2d(4, 4, 3, groups=2.0), "Conv2d: got groups=2.0, expected an int"),
+    ],
+)
+def test_other_types_are_named(call, match):
+    with pytest.raises(TypeError, match=re.escape(match)):
+        call()
+
+
+def test_groups_that_are_no_int_leave_no_trace():
+    x, w = rl.tensor(normal(1, 4, 7, 6)), rl.tensor(normal(8, 2, 3, 2))
+    for _ in range(2):  # the options of a call are kept, and 2.0 == 2
+        with pytest.raises(TypeError, match=r"groups=2\.0"):
+            F.conv2d(x, w, groups=2.0)
+    assert F.conv2d(x, w, groups=2).shape == (1, 8, 5, 5)

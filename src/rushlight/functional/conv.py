@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dims import Ints, per_dim
+from rushlight.functional.dims import Ints, expect_tensors, one_int, per_dim
 from rushlight.ops.conv import conv, conv_transpose
 from rushlight.tape import apply
 
@@ -66,7 +66,7 @@ def _steps(
                 expected=f"one with {n} kernel dims",
             )
         )
-    if groups < 1:
+    if one_int(groups, where, "groups") < 1:
         raise RuntimeError(explain(where, got=f"groups={groups}", expected="groups >= 1"))
     return (
         per_dim(stride, n, where, "stride", low=1),
@@ -84,6 +84,7 @@ def _conv(
     dilation: Any,
     groups: int,
 ) -> Tensor:
+    expect_tensors(f"conv{n}d", input, weight)
     kernel = weight._array.shape[2:]
     try:
         options = _geometry(n, kernel, stride, padding, dilation, groups)
@@ -202,6 +203,7 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_tbc.html
     """
+    expect_tensors("conv_tbc", input, weight, bias)
     for name, given, dims in (("input", input, 3), ("weight", weight, 3), ("bias", bias, 1)):
         if given.ndim != dims:
             raise ShapeError(
@@ -259,6 +261,7 @@ def _conv_transpose(
     groups: int,
     dilation: Any,
 ) -> Tensor:
+    expect_tensors(f"conv_transpose{n}d", input, weight)
     shape, w = input._array.shape, weight._array.shape
     if len(shape) == n + 1:
         batch = input.unsqueeze(0)

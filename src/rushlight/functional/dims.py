@@ -8,8 +8,19 @@ from operator import index
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 from rushlight.errors import explain
+from rushlight.tape import TensorBase
 
-__all__ = ["Ints", "Sizes", "numpy_names", "one_dim", "per_dim", "some_dims", "varargs"]
+__all__ = [
+    "Ints",
+    "Sizes",
+    "expect_tensors",
+    "numpy_names",
+    "one_dim",
+    "one_int",
+    "per_dim",
+    "some_dims",
+    "varargs",
+]
 
 
 Ints: TypeAlias = int | Sequence[int]  # an option of the last dims: one for all, or one each
@@ -50,6 +61,31 @@ def varargs(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     if len(sizes) == 1 and not isinstance(sizes[0], int) and hasattr(sizes[0], "__iter__"):
         sizes = tuple(sizes[0])
     return tuple([index(n) for n in sizes])
+
+
+def one_int(value: Any, where: str, name: str) -> int:
+    """Return an option that is one int.
+
+    Raises:
+        TypeError: if it is something else.
+    """
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(explain(where, got=f"{name}={value!r}", expected="an int")) from None
+
+
+def expect_tensors(where: str, *given: Any) -> None:
+    """Check that arguments are Tensors: an array has no gradient to follow.
+
+    Raises:
+        TypeError: if one is something else.
+    """
+    for value in given:
+        if not isinstance(value, TensorBase):
+            got = f"an argument of type {type(value).__name__}"
+            fix = "make one with rushlight.tensor(...)"
+            raise TypeError(explain(where, got=got, expected="a Tensor", fix=fix))
 
 
 def per_dim(value: Any, n: int, where: str, name: str, low: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.arrays import is_channels_last, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.functional.dims import Ints, one_dim, per_dim
+from rushlight.functional.dims import Ints, expect_tensors, one_dim, one_int, per_dim
 from rushlight.functional.padding import pad
 from rushlight.functional.shaping import permute, reshape
 from rushlight.ops import fold as ops
@@ -56,6 +56,7 @@ def _each(where: str, value: Any, name: str, low: int) -> tuple[int, ...]:
 
 
 def _float(where: str, x: Tensor) -> None:
+    expect_tensors(where, x)
     if not is_float(x._array.dtype):
         raise DtypeError(
             explain(where, got=x._array.dtype.name, expected="a floating dtype", fix="use .float()")
@@ -183,6 +184,7 @@ def windows_of(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     at = one_dim(dimension, ndim, "unfold")
     x = input if ndim else reshape(input, (1,))
     most = x._array.shape[at]
+    size, step = one_int(size, "unfold", "size"), one_int(step, "unfold", "step")
     if not 0 <= size <= most or step < 1:
         raise RuntimeError(
             explain(

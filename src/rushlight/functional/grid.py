@@ -12,6 +12,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.dims import expect_tensors, one_int
 from rushlight.functional.elementwise import where
 from rushlight.functional.interpolation import cubic_weights
 from rushlight.functional.products import matmul
@@ -60,11 +61,14 @@ def grid_sample(
     for name, value, known in (("mode", mode, _MODES), ("padding_mode", padding_mode, _PADDINGS)):
         if value not in known:
             raise ValueError(explain("grid_sample", got=f"{name}={value!r}", expected=known))
+    expect_tensors("grid_sample", input, grid)
     align = _aligned("grid_sample", align_corners)
     _check(input._array, grid._array, mode)
     y: Tensor = quietly(_sampled, input, grid, mode, padding_mode, align)
     finite: Array = np.asarray(np.isfinite(grid._array).all(-1))
     if mode == "nearest" or (mode == "bilinear" and padding_mode != "zeros") or finite.all():
+        return y
+    if input._array.ndim == 5:  # as in torch, volumes are 0 at such places and images are nan
         return y
     return where(wrap(finite[:, None]), y, float("nan"))
 
@@ -217,6 +221,10 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         tensor([[[[0., 0.],
                   [1., 0.]]]])
     """
+    expect_tensors("affine_grid", theta)
+    if not isinstance(size, Sequence):
+        raise TypeError(explain("affine_grid", got=f"size={size!r}", expected="4 or 5 ints"))
+    size = tuple([one_int(n, "affine_grid", "size") for n in size])
     align = _aligned("affine_grid", align_corners)
     dims = len(size) - 2
     if theta._array.dtype.kind != "f":

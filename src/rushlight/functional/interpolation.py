@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from math import isfinite
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional import pooling
+from rushlight.functional.dims import expect_tensors
 from rushlight.ops.interpolate import Taps, resample
 from rushlight.tape import apply
 
@@ -68,6 +70,7 @@ def interpolate(
         >>> rl.nn.functional.interpolate(x, size=5, mode="linear", align_corners=True)
         tensor([[[1.0000, 1.5000, 2.0000, 3.0000, 4.0000]]])
     """
+    expect_tensors("interpolate", input)
     shape = input._array.shape
     dims = len(shape) - 2
     if align_corners is not None and mode in _NEAREST:
@@ -90,12 +93,15 @@ def interpolate(
                 expected="no size 0 but that of the batch",
             )
         )
-    dtype = _working(input._array.dtype, mode)
-    maps = tuple(
-        None
-        if n == o and (scale is None or scale == 1 or (mode in _LINEAR and not antialias))
-        else _taps(mode, n, o, scale, bool(align_corners), antialias, dtype)
+    dtype = _working(input._array.dtype, mode, dims)
+    options = (bool(align_corners), antialias, dtype)
+    factors = [
+        _factor(mode, dims, antialias, n, o, scale)
         for n, o, scale in zip(shape[2:], sizes, scales, strict=True)
+    ]
+    maps = tuple(
+        None if n == o and factor in (None, 1) else _taps(mode, n, o, factor, *options)
+        for n, o, factor in zip(shape[2:], sizes, factors, strict=True)
     )
     return apply(resample, (input,), {"maps": maps})
 
@@ -125,6 +131,9 @@ def _target(
         raise TypeError(
             explain("interpolate", got=f"scale_factor={scale_factor!r}", expected="numbers")
         )
+    if not all(map(isfinite, factors)):
+        got = f"scale_factor={scale_factor!r}"
+        raise ValueError(explain("interpolate", got=got, expected="finite numbers"))
     sizes = tuple(int(n * f) for n, f in zip(shape, factors, strict=True))
     if area or recompute:
         return sizes, (None,) * len(shape)
@@ -143,6 +152,18 @@ def _each(name: str, value: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
             )
         )
     return tuple(value)
+
+
+def _factor(
+    mode: str, dims: int, antialias: bool, n: int, out: int, scale: float | None
+) -> float | None:
+    """Return the factor that a map goes by; None where torch looks at the sizes instead.
+
+    It leaves a dim of the same size as it is, and doubles images by their sizes.
+    """
+    flat = mode == "nearest" and dims == 2
+    same = n == out and (antialias or mode in _LINEAR or flat)
+    return None if same or (flat and out == 2 * n) else scale
 
 
 def _sizes(shape: tuple[int, ...], size: Any) -> tuple[int, ...]:
@@ -181,10 +202,11 @@ def _check_mode(
         raise ValueError(explain("interpolate", got=got, expected=expected))
 
 
-def _working(dtype: Any, mode: str) -> Any:
+def _working(dtype: Any, mode: str, dims: int) -> Any:
     """Return the dtype that coordinates and weights are computed in, as in torch."""
     if dtype.kind == "f":
-        return np.dtype(np.float64 if dtype == np.float64 else np.float32)
+        wide = dtype == np.float64 and not (mode in _NEAREST and dims == 2)
+        return np.dtype(np.float64 if wide else np.float32)
     if dtype != np.uint8:
         raise DtypeError(
             explain("interpolate", got=dtype.name, expected="a floating dtype", fix="use .float()")
@@ -213,7 +235,8 @@ def _taps(
     half = dtype.type(0.5)
     if mode in _NEAREST:
         spot = cells * scale if mode == "nearest" else (cells + half) * scale
-        return Taps(rows, np.minimum(np.floor(spot).astype(np.int64), n - 1), None, out, n)
+        cols = np.floor(spot.astype(np.float32)).astype(np.int64)  # rounds up what is nearly whole
+        return Taps(rows, np.minimum(cols, n - 1), None, out, n)
     spot = cells * scale if align else (cells + half) * scale - half
     if mode != "bicubic":
         spot = np.maximum(spot, 0)

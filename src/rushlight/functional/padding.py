@@ -7,6 +7,7 @@ from operator import index
 from typing import TYPE_CHECKING
 
 from rushlight.errors import ShapeError, explain
+from rushlight.functional.dims import expect_tensors
 from rushlight.ops import shape as sh
 from rushlight.tape import apply
 
@@ -42,7 +43,10 @@ def pad(
         >>> rl.nn.functional.pad(x, (2, 0), mode="reflect")
         tensor([[3., 2., 1., 2., 3.]])
     """
+    expect_tensors("pad", input)
     ndim = input._array.ndim
+    if not isinstance(pad, Sequence):
+        raise TypeError(explain("pad", got=f"widths {pad!r}", expected="a sequence of ints"))
     if len(pad) % 2 or len(pad) > 2 * ndim:
         raise ShapeError(
             explain(

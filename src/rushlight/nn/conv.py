@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from rushlight.errors import explain
 from rushlight.functional.conv import conv1d, conv2d, conv3d
 from rushlight.functional.creation import empty
-from rushlight.functional.dims import Ints, per_dim
+from rushlight.functional.dims import Ints, one_int, per_dim
 from rushlight.functional.padding import pad
 from rushlight.nn import init
 from rushlight.nn.module import Steady
@@ -130,10 +130,10 @@ class _ConvNd(Steady):
 def _check(
     where: str, in_channels: int, out_channels: int, groups: int, padding: Any, mode: str
 ) -> None:
-    if groups <= 0:
+    if one_int(groups, where, "groups") <= 0:
         raise ValueError(explain(where, got=f"groups={groups}", expected="a positive int"))
     for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if channels % groups:
+        if one_int(channels, where, name) % groups:
             raise ValueError(
                 explain(
                     where,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from rushlight.errors import explain
 from rushlight.functional.interpolation import interpolate
 from rushlight.nn.module import Steady
 from rushlight.tensor import Tensor
@@ -58,8 +59,11 @@ class Upsample(Steady):
         self.scale_factor: float | tuple[float, ...] | None
         if isinstance(scale_factor, tuple):
             self.scale_factor = tuple(float(factor) for factor in scale_factor)
+        elif isinstance(scale_factor, Sequence):
+            got = f"scale_factor={scale_factor!r}"
+            raise TypeError(explain(self.name, got=got, expected="a float or a tuple of them"))
         else:
-            self.scale_factor = float(scale_factor) if scale_factor else None  # type: ignore[arg-type]
+            self.scale_factor = float(scale_factor) if scale_factor else None
         self.mode = mode
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
