@@ -119,8 +119,39 @@ def select(condition: Any, a: Any, b: Any) -> Any:
         return np.where(condition, a, b)
     bits = _BITS[dtype.itemsize]
     ours, theirs = (np.asarray(x, dtype).view(bits) for x in (a, b))
-    chosen = np.negative(condition.view(np.int8)).astype(bits)  # all ones, or all zeros
-    return (((ours ^ theirs) & chosen) ^ theirs).view(dtype)
+    if _nought(b):
+        return _mixed(np.bitwise_and, ours, _ones(condition, bits)).view(dtype)
+    if _nought(a):
+        return _mixed(np.bitwise_and, theirs, _ones(~condition, bits)).view(dtype)
+    return _mixed(np.bitwise_xor, theirs, (ours ^ theirs) & _ones(condition, bits)).view(dtype)
+
+
+def _nought(x: Any) -> bool:
+    """Whether x is the number +0, which has no bits."""
+    return isinstance(x, (int, float)) and x == 0 and math.copysign(1.0, x) > 0
+
+
+def _ones(condition: Any, bits: Any) -> Any:
+    """All bits where the condition holds, else none."""
+    return np.negative(condition.view(np.int8)).astype(bits)
+
+
+def _mixed(f: Any, a: Any, fresh: Any) -> Any:
+    """f(a, fresh), written over `fresh` where that has the shape of the result."""
+    over = isinstance(fresh, np.ndarray) and a.shape in ((), fresh.shape)
+    return f(a, fresh, out=fresh) if over else f(a, fresh)
+
+
+def one_of(condition: Any, a: float, b: float, dtype: Any) -> Any:
+    """Return np.where(condition, a, b) of two numbers, by their bits (see `select`)."""
+    if np.size(condition) < 1024 or dtype.kind != "f":
+        return np.where(condition, a, b).astype(dtype)
+    bits = _BITS[dtype.itemsize]
+    ours, theirs = (dtype.type(x).view(bits) for x in (a, b))
+    chosen = condition.astype(bits)
+    chosen *= ours ^ theirs
+    chosen ^= theirs
+    return chosen.view(dtype)
 
 
 def _where_forward(a: Any, b: Any, condition: Any) -> Result:
