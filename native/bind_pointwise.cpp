@@ -50,6 +50,13 @@ void bind_pointwise(nb::module_& m) {
             k.sigmoid(n, data<T>(x), data<T>(y, n));
         });
     });
+    m.def("erf", [](const In& x, const Out& y) {
+        Index n = (Index)x.size();
+        const float* from = data<float>(x, n);
+        float* to = data<float>(y, n);
+        nb::gil_scoped_release free;
+        rl::level().f32.pointwise.erf(n, from, to);
+    });
     m.def("softmax", [](const In& x, const Out& y, Index c) {
         on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.softmax(m, c, data<T>(x), data<T>(y, n));

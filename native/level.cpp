@@ -9,7 +9,9 @@ namespace rl::RL_LEVEL {
     void fill_##name(Name##Kernels<T>&);
 RL_FAMILY(conv, Conv)
 RL_FAMILY(dropout, Dropout)
-RL_FAMILY(norm, Norm)
+RL_FAMILY(batch_norm, Norm)
+RL_FAMILY(group_norm, Norm)
+RL_FAMILY(layer_norm, Norm)
 RL_FAMILY(optim, Optim)
 RL_FAMILY(pointwise, Pointwise)
 RL_FAMILY(pool, Pool)
@@ -19,7 +21,9 @@ template <class T>
 void fill(Kernels<T>& k) {
     fill_conv(k.conv);
     fill_dropout(k.dropout);
-    fill_norm(k.norm);
+    fill_batch_norm(k.norm);
+    fill_group_norm(k.norm);
+    fill_layer_norm(k.norm);
     fill_optim(k.optim);
     fill_pointwise(k.pointwise);
     fill_pool(k.pool);

@@ -43,6 +43,10 @@ void sigmoid(Index n, const T* x, T* y) {
     map(n, x, x, y, [](Vec<T> x, Vec<T>) { return RL_LEVEL::sigmoid<T>(x); });
 }
 
+void erf(Index n, const float* x, float* y) {
+    map(n, x, x, y, [](Vec<float> x, Vec<float>) { return RL_LEVEL::erf(x); });
+}
+
 // ---- softmax: rows by vectors, the last one filled up with what changes nothing
 
 template <class T>
@@ -205,6 +209,7 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.relu = relu<T>;
     k.relu_grad = relu_grad<T>;
     k.sigmoid = sigmoid<T>;
+    if constexpr (std::is_same_v<T, float>) k.erf = erf;
     k.softmax = softmax<T>;
     k.softmax_grad = softmax_grad<T>;
     k.log_softmax = log_softmax<T>;

@@ -12,6 +12,7 @@ struct PointwiseKernels {
     void (*relu)(Index n, const T* x, T* y);                    // max(x, 0); NaN stays
     void (*relu_grad)(Index n, const T* g, const T* y, T* dx);  // g, or 0 where y = relu(x) is 0
     void (*sigmoid)(Index n, const T* x, T* y);
+    void (*erf)(Index n, const T* x, T* y) = nullptr;  // of float alone
     void (*softmax)(Index m, Index c, const T* x, T* y);
     void (*softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
     void (*log_softmax)(Index m, Index c, const T* x, T* y);

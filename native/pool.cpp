@@ -125,24 +125,6 @@ class Windows {
 
 // ---- planes to channels and back
 
-// Transpose W vectors: each round interleaves the first half with the second.
-template <class U>
-void turn(Vec<U> (&r)[W<U>]) {
-    Vec<Int<U>> low, high;
-    for (int i = 0; i < W<U>; i++) {
-        low[i] = i / 2 + i % 2 * W<U>;
-        high[i] = low[i] + W<U> / 2;
-    }
-    for (int round = 1; round < W<U>; round *= 2) {
-        Vec<U> next[W<U>];
-        for (int i = 0; i < W<U> / 2; i++) {
-            next[2 * i] = __builtin_shuffle(r[i], r[i + W<U> / 2], low);
-            next[2 * i + 1] = __builtin_shuffle(r[i], r[i + W<U> / 2], high);
-        }
-        std::copy(next, next + W<U>, r);
-    }
-}
-
 // planes (R, cells) -> lanes (cells, R); where there are fewer planes the last one is repeated.
 template <int R, class U>
 void to_lanes(const U* planes, Index count, Index cells, U* lanes) {
@@ -153,7 +135,7 @@ void to_lanes(const U* planes, Index count, Index cells, U* lanes) {
         for (int r = 0; r < R; r += W<U>) {
             Vec<U> tile[W<U>];
             for (int i = 0; i < W<U>; i++) tile[i] = load(plane[r + i] + c);
-            turn<U>(tile);
+            transpose<U>(tile);
             for (int i = 0; i < W<U>; i++) store(lanes + (c + i) * R + r, tile[i]);
         }
     for (; c < cells; c++)
@@ -168,7 +150,7 @@ void to_planes(const U* lanes, Index count, Index cells, U* planes) {
         for (int r = 0; r < std::min<Index>(R, count); r += W<U>) {
             Vec<U> tile[W<U>];
             for (int i = 0; i < W<U>; i++) tile[i] = load(lanes + (c + i) * R + r);
-            turn<U>(tile);
+            transpose<U>(tile);
             for (int i = 0; i < std::min<Index>(W<U>, count - r); i++)
                 store(planes + (r + i) * cells + c, tile[i]);
         }

@@ -10,6 +10,7 @@ from tests.kernels.native import Made, Sample, normal
 SAMPLES: dict[str, list[Sample]] = {
     "cross_entropy_forward": [],
     "cross_entropy_grad": [],
+    "erf_forward": [],
     "log_softmax_forward": [],
     "log_softmax_grad": [],
     "relu_forward": [],
@@ -40,11 +41,13 @@ def _elementwise() -> None:
         y = np.maximum(x, 0)
         SAMPLES["relu_grad"].append(Sample((g, y), large=large))
         SAMPLES["sigmoid_forward"].append(Sample((x * 5,), large=large))
+        SAMPLES["erf_forward"].append(Sample((x,), large=large))
     number, nan = np.array(-1.5), np.array(np.nan)
     for x in (number, np.array(1.5), nan):
         SAMPLES["relu_forward"].append(Sample((x,), fixed=(0,)))
         SAMPLES["relu_grad"].append(Sample((number, np.asarray(np.maximum(x, 0))), fixed=(0, 1)))
         SAMPLES["sigmoid_forward"].append(Sample((x,), fixed=(0,)))
+        SAMPLES["erf_forward"].append(Sample((x,), fixed=(0,)))
     # beyond what exp can take, in both dtypes
     x = np.array([88.5, -88.5, 103.5, -103.5, -104.5, -740.0, 740.0, 1e30, -1e30])
     SAMPLES["sigmoid_forward"].append(Sample((x,)))

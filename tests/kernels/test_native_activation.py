@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 from rushlight.compiled import native
 from rushlight.kernels.reference import softmax as reference
@@ -65,3 +66,13 @@ def test_float16_is_left_to_the_reference():
     loss, cache = activation.cross_entropy_forward(x, np.arange(0, 20, 5))
     dx = activation.cross_entropy_grad(cache, np.arange(0, 20, 5), loss)
     assert activation.sigmoid_forward(x).dtype == dx.dtype == np.float16
+
+
+def test_erf_is_exact_to_the_last_places():
+    x = np.concatenate([np.linspace(-6, 6, 100_003), np.geomspace(1e-45, 1, 1001)])
+    x = np.append(x, [np.inf, -np.inf, -0.0, 1e30, -1e30]).astype(np.float32)
+    found, right = activation.erf_forward(x), erf(x.astype(np.float64))
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(right))
+    place = np.spacing(np.abs(right).astype(np.float32))  # one unit in the last place
+    np.testing.assert_array_less(np.abs(found - right), 1.6 * place)
+    assert np.isnan(activation.erf_forward(np.full(17, np.nan, np.float32))).all()

@@ -199,6 +199,8 @@ def _sized(output_size):
         (_function("max_pool3d", 2, x=X[0]), RuntimeError, "max_pool3d"),
         (_function("max_pool2d", 2, x=X[:, :0]), RuntimeError, "size 0"),
         (_function("avg_pool2d", 2, divisor_override=0), RuntimeError, "divisor_override=0"),
+        (_function("avg_pool2d", 2, divisor_override=2.5), TypeError, "divisor_override=2.5"),
+        (_function("avg_pool2d", 2, divisor_override=True), TypeError, "divisor_override=True"),
         (_function("avg_pool2d", 3, padding=2), RuntimeError, "avg_pool2d: .*half of the kernel"),
         (_function("avg_pool2d", 9), RuntimeError, "avg_pool2d"),
         (_function("adaptive_avg_pool2d", -1), RuntimeError, "output_size"),
@@ -283,3 +285,10 @@ def test_groups_that_are_no_int_leave_no_trace():
         with pytest.raises(TypeError, match=r"groups=2\.0"):
             F.conv2d(x, w, groups=2.0)
     assert F.conv2d(x, w, groups=2).shape == (1, 8, 5, 5)
+
+
+def test_a_float_is_refused_after_the_same_int_too() -> None:
+    x = rl.zeros(1, 4, 4)
+    nn.functional.max_pool2d(x, 2)
+    with pytest.raises(TypeError, match=r"kernel_size=2\.0"):
+        nn.functional.max_pool2d(x, 2.0)  # type: ignore[arg-type]

@@ -233,6 +233,10 @@ def test_messages() -> None:
         lambda: batch_norm(x, rl.zeros(2), rl.ones(2), training=True),
     )
     fails(r"rms_norm: got input \(4, 3\)", ShapeError, nn.functional.rms_norm, x, (4,))
+    for norm, layer in (("layer_norm", "LayerNorm"), ("rms_norm", "RMSNorm")):
+        function = getattr(nn.functional, norm)
+        fails(f"{norm}: got normalized_shape=3, expected a tuple", TypeError, function, x, 3)
+        fails(f"{layer}: got normalized_shape=3.5", TypeError, getattr(nn, layer), 3.5)
 
 
 def test_functional_keeps_given_statistics_up_to_date() -> None:

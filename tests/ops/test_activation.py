@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.ops.sample import Error, Sample, integers, normal, uniform
 from tests.ops.test_elementwise import EXTREME, REAL, WHOLE, neural, unary
 
 from rushlight.errors import DtypeError, ShapeError
+from rushlight.ops import activation
 
 REALS = np.array([-1000.0, -1.0, 0.0, 1.0, 1000.0])
 KINKS = np.array([-np.inf, -7.0, -3.0, -0.5, -0.0, 0.0, 0.5, 1.0, 3.0, 6.0, 7.0, np.inf])
@@ -164,3 +166,40 @@ ERRORS: dict[str, list[Error]] = {
         Error((normal(2, 5),), {"dim": 1}, ShapeError, "an even size in dim 1"),
     ],
 }
+
+
+PIECES: list[tuple[str, dict[str, float]]] = [
+    *(("leaky_relu", {"negative_slope": s}) for s in (0.0, 1e-60, 0.01, 1.0, 2.0, -0.5)),
+    ("hardtanh", {"low": -1.0, "high": 3.0}),
+    *(("threshold", {"threshold": 0.1, "value": v}) for v in (0.0, -0.0, 2.0)),
+    ("hardshrink", {"lambd": 0.5}),
+    *(("softshrink", {"lambd": v}) for v in (0.0, 0.5)),
+    ("hardsigmoid", {}),
+    ("hardswish", {}),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "options"), PIECES)
+def test_many_numbers_as_few(name: str, options: dict[str, float], dtype: str) -> None:
+    """Many are computed by their bits or by maximum, few by np.where: the same bits."""
+    rng, op = np.random.default_rng(0), getattr(activation, name)
+    x = rng.choice(KINKS, (2, 2048)) + rng.choice([0.0, 0.125], (2, 2048))
+    g = rng.choice([1.0, -2.5, np.inf, 0.0], x.shape).astype(dtype)
+    x[0, 7], x = np.nan, x.astype(dtype)
+
+    def run(x: Any, g: Any) -> list[Any]:
+        with np.errstate(invalid="ignore"):
+            (y,), saved = op.forward(x, **options)
+            return [y, *op.backward(saved, (g,), (True,))]
+
+    few = [run(x[:, i : i + 64], g[:, i : i + 64]) for i in range(0, 2048, 64)]
+    for found, parts in zip(run(x, g), zip(*few, strict=True), strict=True):
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, np.concatenate(parts, 1))
+    if name == "leaky_relu":
+        with np.errstate(invalid="ignore"):
+            found = op.forward(x, **options)[0][0]
+            right = np.where(x > 0, x, x * x.dtype.type(options["negative_slope"]))
+        np.testing.assert_array_equal(found, right)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(right))

@@ -9,7 +9,7 @@ import pytest
 from tests.ops.sample import Error, Sample, normal, uniform
 
 from rushlight.errors import DtypeError, ShapeError
-from rushlight.ops.elementwise import select
+from rushlight.ops.elementwise import one_of, select
 
 EXTREME = np.array([-np.inf, -1000.0, -100.0, -1.0, -0.0, 0.0, 1.0, 100.0, 1000.0, np.inf, np.nan])
 WHOLE = np.array([-3, -1, 0, 2, 5])
@@ -306,3 +306,22 @@ def test_select_of_two_dtypes_and_of_shapes_that_do_not_fit() -> None:
     assert select(HEADS, MANY.astype("f4"), np.float64(1e300)).dtype == np.float64
     with pytest.raises(ValueError, match="broadcast"):
         select(HEADS, MANY, MANY[:, :7])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nought_and_numbers_are_selected_as_where_does(dtype: str) -> None:
+    x = MANY.astype(dtype)
+    x[0, :3] = np.inf, np.nan, -0.0
+    for zero in (0, 0.0, -0.0):
+        for found, right in (
+            (select(HEADS, x, zero), np.where(HEADS, x, zero)),
+            (select(HEADS, zero, x), np.where(HEADS, zero, x)),
+            (select(HEADS, zero, x.T[:1].T), np.where(HEADS, zero, x.T[:1].T)),
+        ):
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, right)
+            np.testing.assert_array_equal(np.signbit(found), np.signbit(right))
+    for heads in (HEADS, HEADS[:1, :5], np.True_):
+        found = one_of(heads, 0.25, -3.0, x.dtype)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, np.where(heads, 0.25, -3.0))

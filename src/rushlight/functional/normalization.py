@@ -231,8 +231,15 @@ def group_norm(
     return y
 
 
-def _normalized(normalized_shape: Sequence[int]) -> tuple[int, ...]:
-    return normalized_shape if normalized_shape.__class__ is tuple else tuple(normalized_shape)
+def last_sizes(where: str, normalized_shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the sizes of the last dims as a tuple."""
+    if normalized_shape.__class__ is tuple:
+        return normalized_shape
+    try:
+        return tuple(normalized_shape)
+    except TypeError:
+        got = f"normalized_shape={normalized_shape!r}"
+        raise TypeError(explain(where, got=got, expected="a tuple of ints")) from None
 
 
 def layer_norm(
@@ -258,7 +265,7 @@ def layer_norm(
         >>> rl.nn.functional.layer_norm(rl.tensor([[1.0, 3.0]]), (2,))
         tensor([[-1.0000,  1.0000]])
     """
-    options = {"normalized_shape": _normalized(normalized_shape), "eps": eps}
+    options = {"normalized_shape": last_sizes("layer_norm", normalized_shape), "eps": eps}
     return apply(norm.layer_norm, (input, weight, bias), options)
 
 
@@ -287,7 +294,7 @@ def rms_norm(
     if eps is None:  # that of what is computed in: half precision is computed in single
         dtype = input._array.dtype
         eps = float(np.finfo(dtype if dtype == np.float64 else np.float32).eps)
-    options = {"normalized_shape": _normalized(normalized_shape), "eps": eps}
+    options = {"normalized_shape": last_sizes("rms_norm", normalized_shape), "eps": eps}
     return apply(norm.rms_norm, (input, weight), options)
 
 

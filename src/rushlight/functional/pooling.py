@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import Ints, Sizes, per_dim
@@ -37,7 +37,7 @@ __all__ = [
 # ---- arguments
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)  # 2.0 == 2 and True == 1 are refused, not found
 def _windows(
     where: str,
     size: tuple[int, ...],
@@ -90,7 +90,7 @@ def _out_size(size: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int
     return out - 1 if (out - 1) * s >= size + p else out  # no window begins in the far padding
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)  # 2.0 == 2 and True == 1 are refused, not found
 def _averages(
     where: str,
     size: tuple[int, ...],
@@ -101,6 +101,10 @@ def _averages(
     count_include_pad: bool,
     divisor_override: int | None,
 ) -> dict[str, Any]:
+    whole = isinstance(divisor_override, SupportsIndex) and not isinstance(divisor_override, bool)
+    if divisor_override is not None and not whole:
+        got = f"divisor_override={divisor_override!r}"
+        raise TypeError(explain(where, got=got, expected="an int or None"))
     if divisor_override == 0:
         raise RuntimeError(explain(where, got="divisor_override=0", expected="an int but 0"))
     found = dict(_windows(where, size, kernel_size, stride, padding, 1, ceil_mode))

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from operator import index
+from typing import Any, ClassVar, SupportsIndex
 
 from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.creation import ones, zeros
-from rushlight.functional.normalization import batch_norm, follow_batch, layer_norm, rms_norm
+from rushlight.functional.normalization import (
+    batch_norm,
+    follow_batch,
+    last_sizes,
+    layer_norm,
+    rms_norm,
+)
 from rushlight.nn import init
 from rushlight.nn.module import Module, Relinked, Steady
 from rushlight.nn.parameter import Parameter
@@ -347,10 +354,10 @@ class SyncBatchNorm(_BatchNorm):
         return layer.train(norm.training)
 
 
-def _sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(normalized_shape, int):
-        return (normalized_shape,)
-    return tuple(normalized_shape)
+def _sizes(where: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(normalized_shape, SupportsIndex):
+        return (index(normalized_shape),)
+    return last_sizes(where, normalized_shape)
 
 
 class LayerNorm(Steady):
@@ -396,7 +403,7 @@ class LayerNorm(Steady):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = _sizes(normalized_shape)
+        self.normalized_shape = _sizes("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         make: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -464,7 +471,7 @@ class RMSNorm(Steady):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = _sizes(normalized_shape)
+        self.normalized_shape = _sizes("RMSNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         weight = None

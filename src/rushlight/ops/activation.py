@@ -15,7 +15,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Op, Saved, define
-from rushlight.ops.elementwise import Formula, mask, select, unary, where
+from rushlight.ops.elementwise import Formula, mask, one_of, select, unary, where
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import cat, reshape
 
@@ -120,11 +120,22 @@ def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.
 
 
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
-    return select(x > 0, x, x * negative_slope)
+    below = x * negative_slope
+    return np.maximum(x, below) if _lies_above(negative_slope, x) else select(x > 0, x, below)
+
+
+def _lies_above(slope: Any, x: Any) -> bool:
+    """Whether max(x, slope * x) is x for x > 0 only; not for slope 0, where inf * 0 is nan."""
+    if isinstance(slope, float):
+        return bool(0 < x.dtype.type(slope) <= 1)
+    return bool(slope.size and slope.min() > 0 and slope.max() <= 1)
 
 
 def _leaky_relu_grad(g: Any, x: Any, negative_slope: Any) -> Any:
-    return where(g, g * negative_slope, condition=mask(x > 0))
+    above = mask(x > 0)
+    if isinstance(negative_slope, float):
+        return g * one_of(above, 1.0, negative_slope, g.dtype)
+    return where(g, g * negative_slope, condition=above)
 
 
 softplus = with_slope("softplus", _softplus, _softplus_grad)
@@ -136,7 +147,10 @@ leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)  # of one s
 
 
 def _hardtanh_grad(g: Any, x: Any, low: float, high: float) -> Any:
-    return where(g, 0.0, condition=mask(x > low) & mask(x < high))  # 0 at the limits, unlike clamp
+    x = mask(x)
+    inside = x > low  # 0 at the limits, unlike clamp
+    inside &= x < high
+    return where(g, 0.0, condition=inside)
 
 
 def _threshold(x: Any, threshold: float, value: float) -> Any:
@@ -148,7 +162,8 @@ def _threshold_grad(g: Any, x: Any, threshold: float, value: float) -> Any:
 
 
 def _softshrink(x: Any, lambd: float) -> Any:
-    return select(np.abs(x) <= lambd, 0.0, x - np.copysign(lambd, x))
+    inner = np.clip(x, -lambd, lambd)
+    return np.subtract(x, inner, out=inner) if inner.ndim else x - inner
 
 
 def _shrink_grad(g: Any, x: Any, lambd: float) -> Any:

@@ -119,8 +119,39 @@ def select(condition: Any, a: Any, b: Any) -> Any:
         return np.where(condition, a, b)
     bits = _BITS[dtype.itemsize]
     ours, theirs = (np.asarray(x, dtype).view(bits) for x in (a, b))
-    chosen = np.negative(condition.view(np.int8)).astype(bits)  # all ones, or all zeros
-    return (((ours ^ theirs) & chosen) ^ theirs).view(dtype)
+    if _nought(b):
+        return _mixed(np.bitwise_and, ours, _ones(condition, bits)).view(dtype)
+    if _nought(a):
+        return _mixed(np.bitwise_and, theirs, _ones(~condition, bits)).view(dtype)
+    return _mixed(np.bitwise_xor, theirs, (ours ^ theirs) & _ones(condition, bits)).view(dtype)
+
+
+def _nought(x: Any) -> bool:
+    """Whether x is the number +0, which has no bits."""
+    return isinstance(x, (int, float)) and x == 0 and math.copysign(1.0, x) > 0
+
+
+def _ones(condition: Any, bits: Any) -> Any:
+    """All bits where the condition holds, else none."""
+    return np.negative(condition.view(np.int8)).astype(bits)
+
+
+def _mixed(f: Any, a: Any, fresh: Any) -> Any:
+    """f(a, fresh), written over `fresh` where that has the shape of the result."""
+    over = isinstance(fresh, np.ndarray) and a.shape in ((), fresh.shape)
+    return f(a, fresh, out=fresh) if over else f(a, fresh)
+
+
+def one_of(condition: Any, a: float, b: float, dtype: Any) -> Any:
+    """Return np.where(condition, a, b) of two numbers, by their bits (see `select`)."""
+    if np.size(condition) < 1024 or dtype.kind != "f":
+        return np.where(condition, a, b).astype(dtype)
+    bits = _BITS[dtype.itemsize]
+    ours, theirs = (dtype.type(x).view(bits) for x in (a, b))
+    chosen = condition.astype(bits)
+    chosen *= ours ^ theirs
+    chosen ^= theirs
+    return chosen.view(dtype)
 
 
 def _where_forward(a: Any, b: Any, condition: Any) -> Result:
@@ -351,20 +382,14 @@ acosh = unary("acosh", np.arccosh, lambda g, x: g * rsqrt(x * x - 1.0))
 atanh = unary("atanh", np.arctanh, lambda g, x: g / (1.0 - x * x))
 
 
-def _erf(x: Any) -> Any:
-    from scipy.special import erf  # SciPy costs 0.4 s to import: only who needs it pays
-
-    return erf(x).astype(x.dtype, copy=False)  # SciPy computes float16 in float32
-
-
 def _erfc(x: Any) -> Any:
-    from scipy.special import erfc
+    from scipy.special import erfc  # SciPy costs 0.4 s to import: only who needs it pays
 
     return erfc(x).astype(x.dtype, copy=False)
 
 
 _BELL = 2.0 / math.sqrt(math.pi)
-erf = unary("erf", _erf, lambda g, x: g * (exp(-x * x) * _BELL))
+erf = unary("erf", kernel("erf_forward"), lambda g, x: g * (exp(-x * x) * _BELL))
 erfc = unary("erfc", _erfc, lambda g, x: g * (exp(-x * x) * -_BELL))
 
 

@@ -12,6 +12,7 @@ from rushlight.kernels.reference import softmax as softmax_reference
 __all__ = [
     "cross_entropy_forward",
     "cross_entropy_grad",
+    "erf_forward",
     "log_softmax_forward",
     "log_softmax_grad",
     "relu_forward",
@@ -51,6 +52,15 @@ def sigmoid_forward(x: Array) -> Array:
     if not _takes(x, y):
         return softmax_reference.sigmoid_forward(x)
     native.sigmoid(x, y)
+    return y
+
+
+def erf_forward(x: Array) -> Array:
+    """The error function, compiled for float32."""
+    y = np.empty_like(x)
+    if x.dtype != np.float32 or not _takes(x, y):
+        return reference.erf_forward(x)
+    native.erf(x, y)
     return y
 
 

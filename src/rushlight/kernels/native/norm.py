@@ -1,4 +1,4 @@
-"""Normalization and sums by the compiled kernels (`native/norm.cpp`).
+"""Normalization and sums by the compiled kernels (`native/*_norm.cpp`).
 
 For the gradient the compiled forms keep the rows of the input and two numbers for each channel (or
 row), mean and 1 / std, instead of deviations of the input's size.
