@@ -39,10 +39,10 @@ SAMPLES: dict[str, list[Sample]] = {
         product(A, B),
         product(normal(30, 3), B),
         product(normal(2, 3, 4, 2), normal(2, 3, 2, 2, seed=1)),
-        product(np.round(NEAR), np.round(NEAR[::-1]) * 1.0, gradient=False, smooth=False),
+        product(np.round(NEAR), np.round(NEAR[::-1]) * 1.0, gradient=False),
         product(normal(0, 3), B),
         product(A, normal(0, 3)),
-        product(normal(4, 0), normal(2, 0), gradient=False, smooth=False),
+        product(normal(4, 0), normal(2, 0), gradient=False),
     ],
 }
 

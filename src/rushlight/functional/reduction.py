@@ -11,7 +11,7 @@ import numpy as np
 from rushlight.arrays import as_dtype, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.dims import numpy_names, one_dim, some_dims
-from rushlight.functional.elementwise import sign, where
+from rushlight.functional.elementwise import where
 from rushlight.functional.picking import gather
 from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
