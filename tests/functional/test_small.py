@@ -38,6 +38,7 @@ for _p in (0, 0.5, 1, 1.5, 2, 3, np.inf):
     case("normalize", lambda t, a, p=_p: t.nn.functional.normalize(a * 0.0, p), A)
 case("cdist", lambda t, a, b: t.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist"), A, B)
 case("cdist", lambda t, a, b: t.cdist(a, b), *MANY)
+case("cdist", lambda t, a, b: t.cdist(a, b, compute_mode="use_mm_for_euclid_dist"), A, B)
 case("cdist", lambda t, a, b: t.cdist(a, b[:, None]), CUBE, normal(3, 2, 5, 3))
 case("cdist", lambda t, a, b: (t.cdist(a[:0], b), t.cdist(a[:, :0], b[:, :0])), A, B)
 case("pdist", lambda t, a: [t.pdist(x.detach()) for x in (a[:1], a[:0], a[:, :0])], A)
@@ -180,3 +181,25 @@ def test_writing_to_a_tensor_in_a_graph_is_an_error(name: str) -> None:
     getattr(rl, name)(saved, *args)
     with pytest.raises(RuntimeError, match="modified in place"):
         y.sum().backward()
+
+
+def test_the_mode_and_the_number_of_rows_choose_how_cdist_computes() -> None:
+    """A product of matrices loses the distance of near rows; 25 rows are the last without it."""
+    mm, never = "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
+    for rows, mode, exact in (
+        (25, None, True),
+        (26, None, False),
+        (2, mm, False),
+        (26, never, True),
+    ):
+        x = rl.full((rows, 2), 1e8, dtype=rl.float64)
+        x[:, 1] = rl.arange(rows)
+        y = rl.cdist(x, x) if mode is None else rl.cdist(x, x, compute_mode=mode)
+        assert (y[0, 1].item() == 1.0) == exact
+
+
+def test_nan_is_not_zero_to_the_norm_that_counts() -> None:
+    x = rl.tensor([[float("nan"), 1.0, 0.0]], requires_grad=True)
+    y = rl.norm(x, 0, -1)
+    y.sum().backward()
+    assert y.tolist() == [2.0] and x.grad.tolist() == [[0.0, 0.0, 0.0]]

@@ -146,6 +146,7 @@ ERRORS = [
     (lambda: F.embedding(TABLE, NAMED), RuntimeError, "input comes before the weight"),
     (lambda: F.embedding(NAMED, TABLE[0]), RuntimeError, r"got weight \(3,\)"),
     (lambda: F.embedding(NAMED, TABLE, padding_idx=5), AssertionError, "a row of 5"),
+    (lambda: F.embedding(NAMED, TABLE.long(), max_norm=1), RuntimeError, "got weight int64 with"),
     (lambda: F.embedding(NAMED, TABLE, sparse=True), NotImplementedError, "sparse=True"),
     (lambda: nn.Embedding(3, 2, padding_idx=-4), AssertionError, "got padding_idx=-4"),
     (lambda: nn.Embedding(3, 2, sparse=True), NotImplementedError, "Embedding: sparse=True"),

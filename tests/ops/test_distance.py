@@ -18,6 +18,11 @@ def sample(a: Any, b: Any, p: float, **traits: Any) -> Sample:
     return Sample((a, b), {"p": p}, lambda torch, a, b: torch.cdist(a, b, p), **traits)
 
 
+def product(a: Any, b: Any, **traits: Any) -> Sample:
+    mode = "use_mm_for_euclid_dist"
+    return Sample((a, b), {}, lambda torch, a, b: torch.cdist(a, b, 2.0, mode), **traits)
+
+
 SAMPLES: dict[str, list[Sample]] = {
     "cdist": [
         *[sample(A, B, p) for p in (1.5, 2.0, 3.0, 0.7)],
@@ -29,7 +34,16 @@ SAMPLES: dict[str, list[Sample]] = {
         sample(A, normal(0, 3), 2.0),
         sample(normal(4, 0), normal(2, 0), 2.0),
         sample(normal(4, 0), normal(2, 0), np.inf, gradient=False),
-    ]
+    ],
+    "cdist_product": [
+        product(A, B),
+        product(normal(30, 3), B),
+        product(normal(2, 3, 4, 2), normal(2, 3, 2, 2, seed=1)),
+        product(np.round(NEAR), np.round(NEAR[::-1]) * 1.0, gradient=False),
+        product(normal(0, 3), B),
+        product(A, normal(0, 3)),
+        product(normal(4, 0), normal(2, 0), gradient=False),
+    ],
 }
 
 

@@ -119,11 +119,14 @@ def cdist(
         x2: (*, R, M), its leading dims broadcast against those of x1.
         p: >= 0, inf included; default 2. Where several elements are the largest, for p = inf, each
             gets the whole gradient.
-        compute_mode: accepted, no effect: differences are always formed, which is exact for near
-            rows; torch may take a product of matrices instead.
+        compute_mode: how p = 2 is computed. 'use_mm_for_euclid_dist': by a product of matrices,
+            which is fast, but rows much nearer to each other than to the origin lose their
+            distance; 'donot_use_mm_for_euclid_dist': by their differences, which is exact;
+            'use_mm_for_euclid_dist_if_necessary' (default): by the product from P or R > 25 on.
 
     Raises:
         RuntimeError: for other shapes or dtypes, or p < 0.
+        ValueError: for an unknown compute_mode.
 
     Example:
         >>> import rushlight as rl
@@ -145,6 +148,9 @@ def cdist(
             explain("cdist", got=got, expected="leading dims that broadcast")
         ) from None
     wide = expand(x1, (*lead, *a[-2:])), expand(x2, (*lead, *b[-2:]))
+    always, never = compute_mode == _MODES[1], compute_mode == _MODES[2]
+    if p == 2 and (always or (not never and max(a[-2], b[-2]) > 25)):
+        return apply(ops.cdist_product, wide, {})
     return apply(ops.cdist, wide, {"p": float(p)})
 
 

@@ -56,6 +56,9 @@ def _row_numbers(input: Tensor, weight: Tensor, where: str) -> Any:
 def _limit_norms(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
     """Scale the named rows, where their norm is above the limit, down to it: in the table."""
     table, named = weight._array, np.unique(index)
+    if not is_float(table.dtype):
+        got = f"weight {table.dtype.name} with max_norm={max_norm}"
+        raise DtypeError(explain("embedding", got=got, expected="a floating dtype"))
     norms = quietly(reduce.norm_p, table[named], dims=(1,), keepdim=True, p=float(norm_type))
     above = norms[:, 0] > max_norm
     if above.any():

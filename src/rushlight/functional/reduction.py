@@ -11,7 +11,7 @@ import numpy as np
 from rushlight.arrays import as_dtype, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.dims import numpy_names, one_dim, some_dims
-from rushlight.functional.elementwise import sign, where
+from rushlight.functional.elementwise import where
 from rushlight.functional.picking import gather
 from rushlight.functional.shaping import stack
 from rushlight.ops import elementwise as ew
@@ -305,13 +305,8 @@ def norm(
         return _reduce(reduce.norm, input, dim, keepdim)
     if isinstance(p, str):
         raise RuntimeError(explain("norm", got=f"p={p!r}", expected="'fro' or a number"))
-    size = input.abs()
-    if p == 1:
-        return sum(size, dim, keepdim)
-    if p == 0:
-        return sum(sign(size), dim, keepdim)
-    if p in (float("inf"), float("-inf")):
-        return (amax if p > 0 else amin)(size, dim, keepdim)
+    if p in (float("inf"), float("-inf")):  # ties share the gradient
+        return (amax if p > 0 else amin)(input.abs(), dim, keepdim)
     return _reduce(reduce.norm_p, input, dim, keepdim, p=float(p))
 
 

@@ -149,7 +149,7 @@ def _check_spread(where: str, name: str, mask: Any, scores: tuple[int, ...]) -> 
     if mask is None:
         return
     try:
-        fits = mask.ndim > 1 and np.broadcast_shapes(mask.shape, scores) == scores
+        fits = np.broadcast_shapes(mask.shape, scores) == scores
     except ValueError:
         fits = False
     if not fits:
@@ -157,7 +157,7 @@ def _check_spread(where: str, name: str, mask: Any, scores: tuple[int, ...]) -> 
             explain(
                 where,
                 got=f"{name} {mask.shape}",
-                expected=f"a shape of at least 2 dims that broadcasts to the scores {scores}",
+                expected=f"a shape that broadcasts to the scores {scores}",
             )
         )
 

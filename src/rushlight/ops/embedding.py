@@ -35,12 +35,10 @@ def check_rows(where: str, index: Any, rows: int) -> None:
             raise RowError(explain(where, got=got, expected=f"0 to {rows - 1}", fix=fix))
 
 
-def _bags(index: Any, starts: Any, weights: Any, rows: int, dtype: Any) -> Any:
-    """(bags, rows), the sparse matrix A; the weights are ones where they are None."""
-    from scipy.sparse import csr_array  # SciPy costs time to import: only who needs it pays
-
+def _entries(index: Any, starts: Any, weights: Any, dtype: Any) -> tuple[Any, Any, Any]:
+    """Return the entries of A as SciPy takes them; the weights are ones where they are None."""
     values = np.ones(index.size, dtype) if weights is None else weights.astype(dtype, copy=False)
-    return csr_array((values, index, starts), shape=(starts.size - 1, rows))
+    return values, index, starts
 
 
 def _product(matrix: Any, x: Any) -> Any:
@@ -68,7 +66,10 @@ def _spread_check(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> N
 
 def _sum_forward(table: Any, weights: Any, index: Any, starts: Any, shares: Any = None) -> Result:
     """(rows, width), (K) -> (bags, width). `shares` scale the gradient of the table."""
-    a = _bags(index, starts, weights, table.shape[0], wide(table.dtype))
+    from scipy.sparse import csr_array  # SciPy costs time to import: only who needs it pays
+
+    entries = _entries(index, starts, weights, wide(table.dtype))
+    a = csr_array(entries, shape=(starts.size - 1, table.shape[0]))
     saved = Saved((table, weights), constants=(index, starts, shares, table.shape[0]))
     return (_product(a, table),), saved
 
@@ -95,8 +96,11 @@ def _dots(table: Any, per_bag: Any, index: Any, starts: Any) -> Any:
 
 def _spread_forward(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> Result:
     """(bags, width), (K) -> (rows, width): to each row the sum over the bags that name it."""
-    a = _bags(index, starts, weights, rows, wide(g.dtype))
-    return (_product(a.T, g),), Saved((g, weights), constants=(index, starts))
+    from scipy.sparse import csc_array
+
+    entries = _entries(index, starts, weights, wide(g.dtype))
+    across = csc_array(entries, shape=(rows, starts.size - 1))  # A^T: its columns are the bags
+    return (_product(across, g),), Saved((g, weights), constants=(index, starts))
 
 
 def _spread_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -107,8 +111,10 @@ def _spread_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
     )
 
 
-sum_rows = define("sum_rows", _sum_forward, _sum_backward, check=_sum_check)
-spread_rows = define("spread_rows", _spread_forward, _spread_backward, check=_spread_check)
+sum_rows = define("sum_rows", _sum_forward, _sum_backward, fresh=True, check=_sum_check)
+spread_rows = define(
+    "spread_rows", _spread_forward, _spread_backward, fresh=True, check=_spread_check
+)
 
 
 # ---- single rows
@@ -138,7 +144,7 @@ def _rows_check(table: Any, index: Any, **_: Any) -> None:
     check_rows("embedding", index, table.shape[0])
 
 
-rows_of = define("rows_of", _rows_forward, _rows_backward, check=_rows_check)
+rows_of = define("rows_of", _rows_forward, _rows_backward, fresh=True, check=_rows_check)
 
 
 def without(index: Any, starts: Any, padding: int | None) -> tuple[Any, Any, Any]:
