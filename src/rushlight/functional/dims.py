@@ -9,7 +9,7 @@ from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 from rushlight.errors import explain
 
-__all__ = ["Ints", "Sizes", "numpy_names", "one_dim", "per_dim", "some_dims", "varargs"]
+__all__ = ["Ints", "Sizes", "hashable", "numpy_names", "one_dim", "per_dim", "some_dims", "varargs"]
 
 
 Ints: TypeAlias = int | Sequence[int]  # an option of the last dims: one for all, or one each
@@ -69,6 +69,11 @@ def per_dim(value: Any, n: int, where: str, name: str, low: int) -> tuple[int, .
             explain(where, got=f"{name}={value!r}", expected=f"1 or {n} ints >= {low}")
         )
     return found * n if len(found) == 1 else found
+
+
+def hashable(value: Any) -> Any:
+    """Return a list as a tuple, which a cache takes."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 F = TypeVar("F", bound=Callable[..., Any])
