@@ -26,7 +26,7 @@ MAKE = {
     "optimizer": (
         {"optimizer": "adan"},
         ValueError,
-        "optimizer: got 'adan', expected one of 'adadelta', .*'adam', 'adamax', 'adamw', .*'sgd', or an opt",
+        "optimizer: got 'adan', expected one of 'adadelta', .*'adam', 'adamax', .*'sgd', or an opt",
     ),
     "optimizer type": ({"optimizer": 3}, TypeError, "optimizer: got int"),
     "optimizer of others": (
