@@ -441,7 +441,7 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
 _LAZY = frozenset(
-    {"check", "data", "func", "io", "linalg", "nn", "optim", "special", "train", "utils"}
+    {"check", "cuda", "data", "func", "io", "linalg", "nn", "optim", "special", "train", "utils"}
 )
 _LAZY_NAMES = {
     "get_num_threads": "threads",

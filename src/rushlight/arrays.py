@@ -21,6 +21,7 @@ __all__ = [
     "FLOATS",
     "Array",
     "Scalar",
+    "as_channels_last",
     "as_dtype",
     "channel_planes",
     "channel_rows",
@@ -37,7 +38,9 @@ __all__ = [
     "like_layout",
     "namespace",
     "promote",
+    "require_float",
     "set_default_dtype",
+    "widened",
 ]
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -122,6 +125,19 @@ warning_switch, WARNINGS_OFF = _warning_switch()
 def is_float(dtype: DType) -> bool:
     """Tell whether gradients can flow through `dtype`."""
     return dtype.kind == "f"
+
+
+def require_float(where: str, dtype: DType) -> None:
+    """Refuse integers and bools."""
+    if dtype not in FLOATS:
+        raise DtypeError(
+            explain(where, got=dtype.name, expected="a floating dtype", fix="use .float() first")
+        )
+
+
+def widened(x: Any) -> Any:
+    """Return float16 as float32, in which sums stay in range and BLAS and SciPy work."""
+    return x.astype(float32) if x is not None and x.dtype == float16 else x
 
 
 def is_array(value: object) -> bool:
@@ -219,6 +235,15 @@ def channels_last_empty(shape: Sequence[int], like: Array, dtype: DType | None =
     n, c, *spatial = shape
     flat = namespace(like).empty((n, *spatial, c), dtype=like.dtype if dtype is None else dtype)
     return channels_from_last(flat)
+
+
+def as_channels_last(x: Array) -> Array:
+    """Return x with channels-last strides, a copy only if it must be."""
+    if is_channels_last(x):
+        return x
+    out = channels_last_empty(x.shape, x)
+    np.copyto(out, x)
+    return out
 
 
 def last_rows(x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import rushlight as rl
 from rushlight.errors import DeviceError, DtypeError, ShapeError
+from rushlight.functional import creation
 
 torch = pytest.importorskip("torch")  # before the helper, which needs it
 
@@ -147,6 +149,16 @@ def test_errors() -> None:
         rl.multinomial(rl.tensor([1.0, 0.0]), 2)
     both_raise(lambda t: t.zeros(2.5))
     both_raise(lambda t: t.ones(2, dtype=t.int64, requires_grad=True))
+    both_raise(lambda t: t.arange(0, 5, -1), "towards the end")
+    both_raise(lambda t: t.zeros(-1))
+    both_raise(lambda t: t.tensor([[1, 2], [3]]))
+    both_raise(lambda t: t.tensor([1, 2], requires_grad=True), "floating")
+    both_raise(lambda t: t.multinomial(t.tensor([-1.0, 1.0]), 2), "multinomial")
+
+
+def test_every_function_is_exercised() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in creation.__all__ if f".{name}(" not in source] == []
 
 
 # ---- promotion

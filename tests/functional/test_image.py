@@ -165,7 +165,8 @@ def test_derivatives_of_grid_sample(mode: str, padding_mode: str) -> None:
     def f(x: Any, grid: Any) -> Any:
         return F.grid_sample(x, grid, mode, padding_mode, align_corners=False)
 
-    inputs = [rl.tensor(normal(1, 2, 4, 5)).requires_grad_(), (1.3 * GRID).requires_grad_()]
+    grid = rl.cat([1.3 * GRID, -1.3 * GRID, 3.7 * GRID], 1)  # beyond all sides, and far beyond
+    inputs = [rl.tensor(normal(1, 2, 4, 5)).requires_grad_(), grid.requires_grad_()]
     assert gradcheck(f, inputs)
     assert gradgradcheck(f, inputs, directions=1)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rushlight import io
-from rushlight.errors import FileFormatError
+from rushlight.errors import DeviceError, FileFormatError
 from rushlight.tensor import Tensor, from_numpy
 
 
@@ -95,6 +95,14 @@ def test_values_of_a_tensor_that_requires_grad(path):
     x = tensor(2, 2)
     x.requires_grad_()
     assert_same(round_trip({"x": x}, path), {"x": tensor(2, 2)})
+
+
+def test_arguments_that_torch_scripts_pass(path):
+    io.save({"a": tensor(2)}, path)
+    for options in ({"map_location": "cpu"}, {"weights_only": True}, {"weights_only": False}):
+        assert_same(io.load(path, **options), {"a": tensor(2)})
+    with pytest.raises(DeviceError, match="got 'cuda', expected 'cpu'"):
+        io.load(path, "cuda")
 
 
 def test_names_that_read_alike(path):

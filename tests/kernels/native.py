@@ -161,12 +161,14 @@ def difference(found: Any, expected: Any, scale: float = 0.0) -> float:
     if expected.dtype.kind != "f":
         return 0.0 if np.array_equal(found, expected) else np.inf
     finite = np.isfinite(expected)
-    if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
+    if not finite.all():
+        if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
+            return np.inf
+        found, expected = found[finite], expected[finite]
+    if not np.isfinite(found).all():
         return np.inf
-    if not np.isfinite(found[finite]).all():
-        return np.inf
-    if not finite.any():
+    if not expected.size:
         return 0.0
-    worst = np.abs(found[finite].astype(float) - expected[finite].astype(float)).max()
-    largest = max(np.abs(expected[finite]).max(), scale)
+    worst = np.abs(found.astype(float) - expected.astype(float)).max()
+    largest = max(np.abs(expected).max(), scale)
     return float(worst / largest) if largest else float(worst)

@@ -150,15 +150,16 @@ def test_the_best_level_is_taken() -> None:
 
 
 @every_dtype
-@every_level
 @every_kernel
-def test_equals_the_reference(name: str, level: str, dtype: str) -> None:
-    native.choose_level(level)
+def test_equals_the_reference(name: str, dtype: str) -> None:
     for i, sample in enumerate(SAMPLES[name]):
         sample = sample.cast(dtype)
-        with said(name, i, sample):
-            found = run(NATIVE, name, plain(sample))
-            check(found, run(REFERENCE, name, sample), limit_of(name, dtype), sample.scale)
+        expected = run(REFERENCE, name, plain(sample))
+        for level in LEVELS:
+            native.choose_level(level)
+            with said(f"{name} ({level})", i, sample):
+                found = run(NATIVE, name, plain(sample))
+                check(found, expected, limit_of(name, dtype), sample.scale)
 
 
 @every_dtype
@@ -221,6 +222,8 @@ def test_arguments_may_be_read_only(name: str) -> None:
 def test_any_number_of_threads_gives_the_same_bits(name: str, level: str, dtype: str) -> None:
     native.choose_level(level)
     for i, sample in enumerate(SAMPLES[name]):
+        if not sample.large:  # one thread does it, whatever the number
+            continue
         sample = sample.cast(dtype)
         found = []
         for count in (1, 2, 3, 2):

@@ -502,3 +502,14 @@ def test_numbers_of_a_state_keep_their_dtype():
         assert np.array_equal(
             run(optimizer, p, *[[1.0, 2.0]] * 5), run(other, twin, *[[1.0, 2.0]] * 5)
         )
+
+
+def test_adafactor_moves_a_small_parameter_by_eps2_at_least() -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for lib in (rl, torch):
+        p = lib.nn.Parameter(lib.full((2, 3), 1e-6, dtype=lib.float64))
+        p.grad = lib.arange(1.0, 7.0, dtype=lib.float64).reshape(2, 3)
+        lib.optim.Adafactor([p], lr=0.5, eps=(None, 0.1)).step()
+        found.append(p.detach().numpy())
+    np.testing.assert_allclose(*found, 1e-12)

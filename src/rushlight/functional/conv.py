@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dims import Ints, expect_tensors, one_int, per_dim
+from rushlight.functional.dims import Ints, expect_tensors, hashable, one_int, per_dim
 from rushlight.ops.conv import conv, conv_transpose
 from rushlight.tape import apply
 
@@ -89,7 +89,7 @@ def _conv(
     try:
         options = _geometry(n, kernel, stride, padding, dilation, groups)
     except TypeError:  # a list does not hash
-        options = _geometry(n, kernel, *map(_hashable, (stride, padding, dilation)), groups)
+        options = _geometry(n, kernel, *map(hashable, (stride, padding, dilation)), groups)
     ndim = input._array.ndim
     if ndim == n + 2:
         return apply(conv, (input, weight, bias), options)
@@ -106,10 +106,6 @@ def _wrong_dims(where: str, n: int, shape: tuple[int, ...]) -> ShapeError:
             expected=f"{n + 2} dims (N, C, *S), or {n + 1} (C, *S) without a batch",
         )
     )
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def conv1d(
@@ -273,7 +269,7 @@ def _conv_transpose(
         given = (stride, padding, output_padding, dilation)
         out, geometry = _transposed_geometry(shape[2:], w[2:], *given, groups)
     except TypeError:  # a list does not hash
-        out, geometry = _transposed_geometry(shape[2:], w[2:], *map(_hashable, given), groups)
+        out, geometry = _transposed_geometry(shape[2:], w[2:], *map(hashable, given), groups)
     x_shape = (shape[0], w[1] * groups, *out)
     return apply(conv_transpose, (input, weight, bias), {"x_shape": x_shape, **geometry})
 

@@ -14,6 +14,7 @@ __all__ = [
     "Ints",
     "Sizes",
     "expect_tensors",
+    "hashable",
     "numpy_names",
     "one_dim",
     "one_int",
@@ -105,6 +106,11 @@ def per_dim(value: Any, n: int, where: str, name: str, low: int) -> tuple[int, .
             explain(where, got=f"{name}={value!r}", expected=f"1 or {n} ints >= {low}")
         )
     return found * n if len(found) == 1 else found
+
+
+def hashable(value: Any) -> Any:
+    """Return a list as a tuple, which a cache takes."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.arrays import is_float, promote
+from rushlight.arrays import is_float, promote, require_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.composed import clamp_min
 from rushlight.functional.reduction import norm
@@ -69,8 +69,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         tensor([1.])
     """
     dtype = promote(x1._array, x2._array)
-    if not is_float(dtype):
-        raise DtypeError(explain("cosine_similarity", got=dtype.name, expected="a floating dtype"))
+    require_float("cosine_similarity", dtype)
     a, b = broadcast_tensors(x1.to(dtype), x2.to(dtype))
     return sum_(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
 

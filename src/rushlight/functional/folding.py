@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from rushlight.arrays import is_channels_last, is_float
-from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.arrays import is_channels_last, require_float
+from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import Ints, expect_tensors, one_dim, one_int, per_dim
 from rushlight.functional.padding import pad
 from rushlight.functional.shaping import permute, reshape
@@ -55,14 +55,6 @@ def _each(where: str, value: Any, name: str, low: int) -> tuple[int, ...]:
     return per_dim(value, DIMS, where, name, low)
 
 
-def _float(where: str, x: Tensor) -> None:
-    expect_tensors(where, x)
-    if not is_float(x._array.dtype):
-        raise DtypeError(
-            explain(where, got=x._array.dtype.name, expected="a floating dtype", fix="use .float()")
-        )
-
-
 def unfold(
     input: Tensor, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
 ) -> Tensor:
@@ -85,7 +77,8 @@ def unfold(
                  [3., 4.],
                  [4., 5.]]])
     """
-    _float("unfold", input)
+    expect_tensors("unfold", input)
+    require_float("unfold", input._array.dtype)
     shape = input._array.shape
     if len(shape) not in (DIMS + 1, DIMS + 2) or 0 in shape[-DIMS - 1 :]:
         raise ShapeError(
@@ -132,7 +125,8 @@ def fold(
         tensor([[[[1., 2., 1.],
                   [1., 2., 1.]]]])
     """
-    _float("fold", input)
+    expect_tensors("fold", input)
+    require_float("fold", input._array.dtype)
     shape = input._array.shape
     if len(shape) not in (2, 3) or 0 in shape[-2:]:
         raise ShapeError(

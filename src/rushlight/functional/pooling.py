@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dims import Ints, Sizes, per_dim
+from rushlight.functional.dims import Ints, Sizes, hashable, per_dim
 from rushlight.ops import pool as ops
 from rushlight.ops.contract import Op
 from rushlight.tape import apply
@@ -139,10 +139,6 @@ def run(op: Op, x: Tensor, options: dict[str, Any], unbatched: bool) -> Any:
     return tuple(y.squeeze(0) for y in found) if isinstance(found, tuple) else found.squeeze(0)
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 # ---- one function of each kind
 
 
@@ -162,7 +158,7 @@ def _max_pool(
     try:
         options = _windows(where, size, *given, ceil_mode)
     except TypeError:  # a list does not hash
-        options = _windows(where, size, *map(_hashable, given), ceil_mode)
+        options = _windows(where, size, *map(hashable, given), ceil_mode)
     op = ops.max_pool_with_indices if return_indices else ops.max_pool
     return run(op, x, options, x is not input)
 
@@ -185,7 +181,7 @@ def _avg_pool(
     try:
         options = _averages(where, size, *given, *rule)
     except TypeError:
-        options = _averages(where, size, *map(_hashable, given), *rule)
+        options = _averages(where, size, *map(hashable, given), *rule)
     return run(ops.avg_pool, x, options, x is not input)
 
 

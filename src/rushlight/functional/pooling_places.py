@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rushlight.arrays import require_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.creation import rand
 from rushlight.functional.dims import Ints, Sizes
@@ -129,7 +130,7 @@ def _fractional(
             )
         )
     if samples is None:
-        ops.require_float(where, x._array)
+        require_float(where, x._array.dtype)
         samples = rand(batch, channels, n, dtype=x.dtype)
     given = samples._array
     if given.dtype != x.dtype:

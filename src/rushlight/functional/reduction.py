@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rushlight.arrays import as_dtype, is_float
-from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.arrays import as_dtype, require_float
+from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import numpy_names, one_dim, some_dims
 from rushlight.functional.elementwise import where
 from rushlight.functional.picking import gather
@@ -67,13 +67,6 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-def _floating(x: TensorBase, where: str) -> None:
-    if not is_float(x._array.dtype):
-        raise DtypeError(
-            explain(where, got=x._array.dtype.name, expected="a floating dtype", fix="use .float()")
-        )
-
-
 def _reduce(op: Any, x: Tensor, dim: Dim, keepdim: bool, **options: Any) -> Tensor:
     dims = some_dims(dim, x._array.ndim, op.name)
     return apply(op, (x,), {"dims": dims, "keepdim": keepdim, **options})
@@ -99,7 +92,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Return the mean over `dim`; the dtype must be floating."""
     x = _converted(input, dtype)
-    _floating(x, "mean")
+    require_float("mean", x._array.dtype)
     return _reduce(reduce.mean, x, dim, keepdim)
 
 
@@ -125,7 +118,7 @@ def var(
     """
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    _floating(input, "var")
+    require_float("var", input._array.dtype)
     return _reduce(reduce.var, input, dim, keepdim, correction=_correction(unbiased, correction))
 
 
@@ -141,7 +134,7 @@ def std(
     """Return the square root of `var`; the gradient is 0 where nothing varies."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
-    _floating(input, "std")
+    require_float("std", input._array.dtype)
     return _reduce(reduce.std, input, dim, keepdim, correction=_correction(unbiased, correction))
 
 
@@ -168,7 +161,7 @@ def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any 
 def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Return the mean over `dim` of what is not nan."""
     x = _converted(input, dtype)
-    _floating(x, "nanmean")
+    require_float("nanmean", x._array.dtype)
     return nansum(x, dim, keepdim) / sum(x == x, dim, keepdim)
 
 
@@ -300,7 +293,7 @@ def norm(
         >>> rl.norm(rl.tensor([3.0, 4.0]))
         tensor(5.)
     """
-    _floating(input, "norm")
+    require_float("norm", input._array.dtype)
     if p in ("fro", 2, None):
         return _reduce(reduce.norm, input, dim, keepdim)
     if isinstance(p, str):
@@ -372,7 +365,7 @@ def quantile(
     input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False
 ) -> Tensor:
     """Return the q-quantile (0 <= q <= 1), linear between neighbours; several for a vector q."""
-    _floating(input, "quantile")
+    require_float("quantile", input._array.dtype)
     x = input.reshape(-1) if dim is None else input
     at = one_dim(0 if dim is None else dim, x._array.ndim, "quantile")
     places = np.asarray(q._array if isinstance(q, TensorBase) else q, x._array.dtype)

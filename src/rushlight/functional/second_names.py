@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rushlight.arrays import promote
+from rushlight.arrays import promote, require_float
 from rushlight.errors import DtypeError, explain
 from rushlight.functional.comparison import eq, ge, gt, isnan, le, lt, ne
 from rushlight.functional.elementwise import (
@@ -150,8 +150,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 def frexp(input: Tensor) -> Frexp:
     """Return mantissas m and exponents e with x = m * 2**e; no gradient."""
-    if input._array.dtype.kind != "f":
-        raise DtypeError(explain("frexp", got=input.dtype, expected="a floating dtype"))
+    require_float("frexp", input._array.dtype)
     return Frexp(*map(wrap, np.frexp(input._array)))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import FileFormatError, explain
+from rushlight.functional.creation import check_device
 from rushlight.io.safetensors import load_file, save_file
 from rushlight.tensor import Tensor, from_numpy
 
@@ -71,11 +72,13 @@ def save(state: Mapping[Any, Any], path: Path) -> None:
     save_file(arrays, path, metadata)
 
 
-def load(path: Path) -> Any:
+def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> Any:
     """Read a file that `save` wrote, or any safetensors file.
 
     Args:
         path: the file to read.
+        map_location: the device of the tensors; None (default) or the CPU, the one there is.
+        weights_only: no effect: no file that is read here can run code, whatever is given.
 
     Returns:
         The state as it was saved; for a file of another tool, a dict of name -> Tensor.
@@ -84,6 +87,7 @@ def load(path: Path) -> Any:
         FileFormatError: the file is truncated, altered, or of another format (torch's `.pt`
             files are pickles, which are not read).
         OSError: the file cannot be opened.
+        DeviceError: map_location is another device.
 
     Example:
         >>> import os, tempfile
@@ -95,6 +99,7 @@ def load(path: Path) -> Any:
         (2, 3)
         >>> folder.cleanup()
     """
+    check_device(map_location)
     where = os.fspath(path)
     with open(path, "rb") as file:
         start = file.read(8)

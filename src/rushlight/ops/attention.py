@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.arrays import widened
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
@@ -28,11 +29,6 @@ _softmax, _softmax_grad = kernel("softmax_forward"), kernel("softmax_grad")
 
 
 # ---- the arithmetic, on (..., L, E) (..., S, E) (..., S, V) with equal leading dims
-
-
-def _wide(x: Any) -> Any:
-    """Return float16 as float32, in which BLAS multiplies and sums stay in range."""
-    return x.astype(np.float32) if x is not None and x.dtype == np.float16 else x
 
 
 def _bias(mask: Any, keep: Any, causal: bool, rows: int, columns: int, dtype: Any) -> Any:
@@ -199,7 +195,7 @@ def _spread(*arrays: Any) -> list[Any]:
     if any(a.shape[:-2] != first for a in arrays):
         first = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
         arrays = tuple([np.broadcast_to(a, (*first, *a.shape[-2:])) for a in arrays])
-    return [_wide(a) for a in arrays]
+    return [widened(a) for a in arrays]
 
 
 def _attention_forward(
@@ -224,9 +220,9 @@ def _attention_forward(
 def _attention_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     parts = _spread(*saved.inputs[:3])
     p, dtype = saved.outputs[1], saved.outputs[1].dtype
-    wide = [_wide(g) for g in grads]
+    wide = [widened(g) for g in grads]
     scale, factor = saved.constants
-    found = _gradients(tuple(wide), parts, _wide(p), scale, factor, needs)
+    found = _gradients(tuple(wide), parts, widened(p), scale, factor, needs)
     return [None if x is None else x.astype(dtype, copy=False) for x in found]
 
 
@@ -330,7 +326,7 @@ def _heads_forward(
     factor: Any = None,
     blind: bool = True,
 ) -> Result:
-    q, k, v = _parts([_wide(a) for a in (x, y, z)], heads, batch_first)
+    q, k, v = _parts([widened(a) for a in (x, y, z)], heads, batch_first)
     bias = _bias(mask, keep, causal, q.shape[2], k.shape[2], q.dtype)
     p = _probabilities(q, k, bias, scale, blind)
     out = np.empty((*x.shape[:2], heads * v.shape[3]), q.dtype)
@@ -345,7 +341,7 @@ def _heads_forward(
 def _heads_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     heads, batch_first, scale, factor = saved.constants
     args, p = saved.inputs[:3], saved.outputs[1]
-    wide = [_wide(a) for a in args]
+    wide = [widened(a) for a in args]
     counts = _counts(args)
     found: list[Any] = [
         np.empty(a.shape, a.dtype) if a is not None and need else None
@@ -355,10 +351,12 @@ def _heads_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
     for space, count in zip(found, counts, strict=False):
         known = space is not None
         outs += _heads_of(space, count, heads, batch_first) if known else [None] * count
-    g = None if grads[0] is None else _heads_of(_wide(grads[0]), 1, heads, batch_first)[0]
+    g = None if grads[0] is None else _heads_of(widened(grads[0]), 1, heads, batch_first)[0]
     parts = _parts(wide, heads, batch_first)
     asked = [space is not None for space in outs] + [needs[3]]
-    found.append(_gradients((g, _wide(grads[1])), parts, _wide(p), scale, factor, asked, outs)[3])
+    found.append(
+        _gradients((g, widened(grads[1])), parts, widened(p), scale, factor, asked, outs)[3]
+    )
     return [None if x is None else x.astype(p.dtype, copy=False) for x in found]
 
 

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import channel_rows, from_channel_rows
+from rushlight.arrays import channel_rows, from_channel_rows, widened
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.elementwise import mask
@@ -63,16 +63,11 @@ class Cells:
 
 def _rows(x: Any) -> Any:
     """(N, C, *S) -> (N * prod(S), C), C-ordered; float32 for float16, which SciPy has no sums of"""
-    rows = np.ascontiguousarray(channel_rows(x))
-    return rows.astype(np.float32) if x.dtype == np.float16 else rows
+    return widened(np.ascontiguousarray(channel_rows(x)))
 
 
 def _image(rows: Any, shape: Ints, dtype: Any) -> Any:
     return from_channel_rows(rows.astype(dtype, copy=False), shape)
-
-
-def _wide(w: Any) -> Any:
-    return w.astype(np.float32) if w.dtype == np.float16 else w
 
 
 def _match(where: str, cells: Cells, x: Any = None, g: Any = None, w: Any = None) -> None:
@@ -100,7 +95,7 @@ def _match(where: str, cells: Cells, x: Any = None, g: Any = None, w: Any = None
 
 def _sample_forward(x: Any, w: Any, cells: Cells) -> Result:
     _match("sample", cells, x=x, w=w)
-    rows = cells.matrix(_wide(w)) @ _rows(x)
+    rows = cells.matrix(widened(w)) @ _rows(x)
     y = _image(rows, (*x.shape[:2], *cells.out), x.dtype)
     return (y,), Saved((x, w), constants=(cells,))
 
@@ -115,7 +110,7 @@ def _sample_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 
 def _spread_forward(g: Any, w: Any, cells: Cells) -> Result:
     _match("spread", cells, g=g, w=w)
-    rows = cells.matrix(_wide(w)).T @ _rows(g)
+    rows = cells.matrix(widened(w)).T @ _rows(g)
     dx = _image(rows, (*g.shape[:2], *cells.size), g.dtype)
     return (dx,), Saved((g, w), constants=(cells,))
 

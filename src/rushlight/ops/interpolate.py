@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import channels_to_last, is_channels_last, like_layout
-from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.arrays import channels_to_last, is_channels_last, like_layout, require_float
+from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Saved, define
 
 __all__ = ["Taps", "resample"]
@@ -136,8 +136,8 @@ def _check(x: Any, maps: Maps) -> None:
         raise ShapeError(
             explain("resample", got=f"input {x.shape}", expected=f"(N, C, *S) with S of {expected}")
         )
-    if x.dtype.kind != "f" and any(m is not None and m.entries[2] is not None for m in maps):
-        raise DtypeError(explain("resample", got=x.dtype.name, expected="a floating dtype"))
+    if any(m is not None and m.entries[2] is not None for m in maps):
+        require_float("resample", x.dtype)
 
 
 def _resample_forward(x: Any, maps: Maps) -> Result:

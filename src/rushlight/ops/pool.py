@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, TypeAlias
 
-from rushlight.arrays import channels_last_empty, is_channels_last
+from rushlight.arrays import as_channels_last, require_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
@@ -79,19 +79,7 @@ def _is_last(x: Any) -> bool:
 
 
 def _laid(g: Any, channels_last: bool) -> Any:
-    if not channels_last or is_channels_last(g):
-        return g
-    turned = channels_last_empty(g.shape, g)
-    turned[...] = g
-    return turned
-
-
-def require_float(where: str, x: Any) -> None:
-    """Refuse integers and bools."""
-    if x.dtype.kind != "f":
-        raise DtypeError(
-            explain(where, got=x.dtype.name, expected="a floating dtype", fix="use .float() first")
-        )
+    return as_channels_last(g) if channels_last else g
 
 
 # ---- maximum of windows
@@ -106,7 +94,7 @@ def _max_check(x: Any, n: int) -> None:
 def _max_pool_check(x: Any, kernel: Ints, **_: Any) -> None:
     _max_check(x, len(kernel))
     if len(kernel) == 1:  # as in torch, which takes integers with indices and in more dims
-        require_float("max_pool1d", x)
+        require_float("max_pool1d", x.dtype)
 
 
 def _max_pool_forward(
@@ -169,7 +157,7 @@ max_pool_with_indices = define(
 
 def _adaptive_max_pool_forward(x: Any, out_size: Ints) -> Result:
     _check("adaptive_max_pool", x, len(out_size))
-    require_float("adaptive_max_pool", x)
+    require_float("adaptive_max_pool", x.dtype)
     y, indices = _adaptive_max_forward(x, out_size)
     return (y, indices), Saved((None,), (None, indices), constants=(x.shape, _is_last(x)))
 
@@ -210,7 +198,7 @@ max_pool_gather = define("max_pool_gather", _gather_forward, _gather_backward, f
 def _fractional_forward(x: Any, samples: Any, kernel: Ints, out_size: Ints) -> Result:
     n = len(kernel)
     _check("fractional_max_pool", x, n)
-    require_float("fractional_max_pool", x)
+    require_float("fractional_max_pool", x.dtype)
     if samples.shape != (*x.shape[:2], n):
         raise ShapeError(
             explain(
@@ -239,7 +227,7 @@ fractional_max_pool = define(
 def _unpool_forward(x: Any, indices: Any, size: Ints) -> Result:
     where = f"max_unpool{len(size)}d"
     _check("max_unpool", x, len(size))
-    require_float(where, x)
+    require_float(where, x.dtype)
     if indices.shape != x.shape:
         got = f"input {x.shape} with indices {indices.shape}"
         raise ShapeError(explain(where, got=got, expected="equal shapes"))
@@ -282,7 +270,7 @@ def _avg_pool_forward(
     divisor_override: int | None,
 ) -> Result:
     _check("avg_pool", x, len(kernel))
-    require_float("avg_pool", x)
+    require_float("avg_pool", x.dtype)
     if len(kernel) == 3 and x.dtype.itemsize < 4:  # as in torch
         expected = "float32 or float64"
         raise DtypeError(
@@ -346,7 +334,7 @@ avg_pool_grad = define("avg_pool_grad", _avg_grad_forward, _avg_grad_backward, f
 
 def _adaptive_avg_pool_forward(x: Any, out_size: Ints) -> Result:
     _check("adaptive_avg_pool", x, len(out_size))
-    require_float("adaptive_avg_pool", x)
+    require_float("adaptive_avg_pool", x.dtype)
     return (_adaptive_avg_forward(x, out_size),), Saved((None,), constants=(x.shape, _is_last(x)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.arrays import widened
 from rushlight.errors import ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
@@ -29,11 +30,6 @@ def _total(x: Any, axis: Dims, keepdims: bool) -> Any:
     if kind == "e":
         return _add(x, axis, np.float32, keepdims=keepdims).astype(x.dtype)
     return _add(x, axis, None if kind in "fd" else np.int64, keepdims=keepdims)
-
-
-def _wide(x: Any) -> Any:
-    """Return float16 as float32: squares and long sums soon leave its range."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def kept(shape: tuple[int, ...], dims: Dims) -> tuple[int, ...]:
@@ -96,7 +92,7 @@ mean = define("mean", _mean_forward, _mean_backward, casts="none")
 
 
 def _var(x: Any, dims: Dims, keepdim: bool, correction: float) -> Any:
-    centred = _wide(x)
+    centred = widened(x)
     centred = centred - _mean(centred, dims, True)
     total = _total(centred * centred, axis=dims, keepdims=keepdim)
     freedom = np.asarray(max(_count(x.shape, dims) - correction, 0), total.dtype)
@@ -216,7 +212,7 @@ prod = define("prod", _prod_forward, _prod_backward)
 
 
 def _cumsum_forward(x: Any, dim: int) -> Result:
-    y = np.cumsum(_wide(x), dim, np.int64 if x.dtype.kind in "biu" else None)
+    y = np.cumsum(widened(x), dim, np.int64 if x.dtype.kind in "biu" else None)
     if x.dtype == np.float16:
         y = y.astype(x.dtype)
     return (y,), Saved((None,), constants=dim)
@@ -248,7 +244,7 @@ logsumexp = define("logsumexp", _logsumexp_forward, _logsumexp_backward, casts="
 
 
 def _norm_forward(x: Any, dims: Dims, keepdim: bool) -> Result:
-    wide = _wide(x)
+    wide = widened(x)
     y = np.sqrt(_total(wide * wide, axis=dims, keepdims=keepdim)).astype(x.dtype, copy=False)
     return (y,), Saved((x,), (y,), constants=dims)
 
@@ -273,7 +269,7 @@ def _norm_p_forward(x: Any, dims: Dims, keepdim: bool, p: float) -> Result:
 def _norm_p(x: Any, dims: Dims, keepdim: bool, p: float) -> Any:
     if p == 2:
         return _norm_forward(x, dims, keepdim)[0][0]
-    size = np.abs(_wide(x))
+    size = np.abs(widened(x))
     if p == np.inf:
         return np.amax(size, axis=dims, keepdims=keepdim, initial=0.0)
     if p == -np.inf:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, channels_last_empty, is_channels_last
+from rushlight.arrays import Array, as_channels_last, channels_last_empty, is_channels_last
 from rushlight.compiled import native
 from rushlight.kernels.reference import pool as reference
 
@@ -115,13 +115,7 @@ def _own(x: Array) -> tuple[Array, bool]:
 
 def _laid(x: Array, last: bool) -> Array:
     """Return x in the memory order of another array, a copy only if it must be."""
-    if not last:
-        return np.ascontiguousarray(x)
-    if is_channels_last(x):
-        return x
-    out = channels_last_empty(x.shape, x)
-    np.copyto(out, x)
-    return out
+    return as_channels_last(x) if last else np.ascontiguousarray(x)
 
 
 # ---- maximum; which cell it is, is found anew: that costs less than to read y as well
