@@ -144,26 +144,28 @@ def _variance(var: Any, input: Tensor) -> Tensor:
     if not isinstance(var, (float, TensorBase)):
         got = f"var of type {type(var).__name__}"
         raise TypeError(explain("gaussian_nll_loss", got=got, expected="a Tensor or float"))
-    if var < 0 if isinstance(var, float) else bool((var < 0).any()):
-        got = f"var from {var if isinstance(var, float) else var.min().item()}"
+    alone = isinstance(var, float)
+    v: Any = var
+    if v < 0 if alone else bool((v < 0).any()):
+        got = f"var from {v if alone else v.min().item()}"
         raise ValueError(explain("gaussian_nll_loss", got=got, expected="no negative variance"))
-    if isinstance(var, float):
+    if alone:
         dtype = input.dtype if input.is_floating_point() else None
-        return filled(input.shape, var, dtype=dtype)
-    if var.shape == input.shape:
-        return var
-    if var.shape == input.shape[:-1]:
-        return var.unsqueeze(-1)
-    unlike = [m for n, m in zip(input.shape, var.shape, strict=False) if n != m]
-    if var.ndim != input.ndim or unlike != [1]:
+        return filled(input.shape, v, dtype=dtype)
+    if v.shape == input.shape:
+        return v
+    if v.shape == input.shape[:-1]:
+        return v.unsqueeze(-1)
+    unlike = [m for n, m in zip(input.shape, v.shape, strict=False) if n != m]
+    if v.ndim != input.ndim or unlike != [1]:
         raise ValueError(
             explain(
                 "gaussian_nll_loss",
-                got=f"var {var.shape} for input {input.shape}",
+                got=f"var {v.shape} for input {input.shape}",
                 expected=f"{input.shape}, {input.shape[:-1]}, or one of its sizes 1",
             )
         )
-    return var
+    return v
 
 
 # ---- connectionist temporal classification
