@@ -267,3 +267,90 @@ def test_deprecated_arguments_are_refused() -> None:
         nn.MSELoss(size_average=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         nn.MSELoss("sum")  # type: ignore[misc]
+
+
+# ---- infinities, nan, and what is no floating tensor
+
+INF = float("inf")
+
+
+def test_infinite_logits_of_a_yes() -> None:
+    x, t = rl.tensor([INF, INF, -INF, -INF]), rl.tensor([0.25, 0.0, 0.25, 1.0])
+    y = F.binary_cross_entropy_with_logits(x, t, reduction="none")
+    assert y.tolist() == [INF] * 4
+
+
+@pytest.mark.parametrize("x", [-INF, INF, -40.0, 40.0, 0.5])
+def test_gradient_of_the_target_beside_a_small_pos_weight(x: float) -> None:
+    t, few = rl.tensor([0.25], dtype=rl.float64, requires_grad=True), 1e-10
+    given = rl.tensor([x], dtype=rl.float64)
+    y = F.binary_cross_entropy_with_logits(given, t, pos_weight=rl.tensor([few]).double())
+    y.backward()
+    yes, no = np.logaddexp(0.0, -x), np.logaddexp(0.0, x)
+    np.testing.assert_allclose(t.grad.numpy(), [few * yes - no], 1e-7)
+
+
+def test_l1_at_nan_has_the_gradient_0_on_all_ways() -> None:
+    for graph in (False, True):
+        x = rl.tensor([float("nan"), 2.0], requires_grad=True)
+        (g,) = rl.autograd.grad(F.l1_loss(x, rl.zeros(2)), x, create_graph=graph)
+        assert g.tolist() == [0.0, 0.5]
+    _both("l1_loss", np.array([np.nan, 2.0]), np.zeros(2), reduction="sum")
+
+
+def test_gaussian_of_a_float_variance_and_integers() -> None:
+    x, t = integers(5, high=9), integers(5, high=9, seed=1)
+    ours = F.gaussian_nll_loss(rl.tensor(x), rl.tensor(t), 0.5)
+    theirs = TF.gaussian_nll_loss(torch.tensor(x), torch.tensor(t), 0.5)
+    assert ours.item() == pytest.approx(theirs.item())
+    assert ours.dtype == rl.float32
+
+
+def test_gaussian_of_an_infinite_and_a_tiny_variance() -> None:
+    var = np.array([np.inf, 1e-9, 0.5])
+    _both("gaussian_nll_loss", normal(3), normal(3, seed=1), var, reduction="none")
+
+
+@pytest.mark.parametrize("var", [-1.0, rl.tensor([-1.0, float("nan")])])
+def test_gaussian_of_a_negative_variance(var: Any) -> None:
+    with pytest.raises(ValueError, match="gaussian_nll_loss: got var from"):
+        F.gaussian_nll_loss(rl.zeros(0 if isinstance(var, float) else 2), rl.zeros(1), var)
+
+
+def test_booleans_are_refused_by_name() -> None:
+    yes = rl.tensor([True, False])
+    for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"):
+        _fails(rf"{name}: got input bool and target bool", DtypeError, name, yes, yes)
+
+
+def test_soft_margin_has_no_gradient_of_the_target() -> None:
+    t = rl.ones(2, requires_grad=True)
+    _fails("soft_margin_loss is not diff.*target", RuntimeError, "soft_margin_loss", rl.zeros(2), t)
+
+
+X, LABELS = rl.ones(2, 3), rl.tensor([0, 1])
+TENSORS: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"), (X, X)),
+    **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), (X, X)),
+    **dict.fromkeys(("nll_loss", "cross_entropy", "multi_margin_loss"), (X, LABELS)),
+    **dict.fromkeys(("kl_div", "poisson_nll_loss", "hinge_embedding_loss"), (X, X)),
+    **dict.fromkeys(("margin_ranking_loss", "triplet_margin_loss"), (X, X, X)),
+    "cosine_embedding_loss": (X, X, LABELS),
+    "soft_margin_loss": (X, X),
+    "multilabel_margin_loss": (X, X.long()),
+    "linear_cross_entropy": (X, X, LABELS),
+    "ctc_loss": (rl.zeros(4, 2, 3), rl.ones(2, 1).long()),
+}
+
+
+@pytest.mark.filterwarnings("ignore:kl_div")
+@pytest.mark.parametrize("name", TENSORS)
+@pytest.mark.parametrize("wrong", [np.ones((2, 3)), [0, 1], 1.5, None, "a"], ids=repr)
+def test_what_is_no_tensor_is_refused_by_name(name: str, wrong: Any) -> None:
+    rest = ((4, 4), (1, 1)) if name == "ctc_loss" else ()
+    getattr(F, name)(*TENSORS[name], *rest)
+    for i in range(len(TENSORS[name])):
+        args = [*TENSORS[name], *rest]
+        args[i] = wrong
+        kind = type(wrong).__name__
+        _fails(rf"{name}: got \w+ of type {kind}, expected a Tensor", TypeError, name, *args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -19,8 +20,9 @@ import rushlight as rl
 __all__ = ["COLUMNS", "LIMITS", "Row", "database", "measure", "measure_others"]
 
 COLUMNS = ("output", "input gradient", "parameter gradient", "second order")
-LIMITS = (1e-10, 1e-9, 1e-9, 1e-7)  # in float64, relative to the largest value, at least 1
-WIDER = (1e-10, 1e-8, 1e-8, 1e-7)  # torch's Hardsigmoid has 1/6 in float32
+LIMITS = (1e-10, 1e-9, 1e-9, 1e-7)  # in float64, relative to the largest value of each tensor
+FLOOR = 1e-6  # ... which counts as this at least: sums that should be 0 are 1e-17
+WIDER = {"Hardsigmoid": (1e-10, 1e-7, 1e-9, 1e-7)}  # torch has 1/6 in float32 there
 
 
 Errors: TypeAlias = list[float | None]
@@ -82,6 +84,8 @@ def measure(info: ModuleInfo) -> Row:
             mode = "training" if training else "evaluation"
             where = f"input {i}, {mode}, {case.desc or 'plain'}"
             tally.add(where, partial(_run, info, cls, case, training))
+    if tally.errors[0] is None:
+        tally.failures.append("nothing was compared")
     refused = _refused(info, cls, tally.failures)
     return Row(name, tally.samples, tally.errors, refused, tally.failures)
 
@@ -94,7 +98,7 @@ def measure_others() -> list[Row]:
         name = type(sample.make()).__name__
         if name in known or sample.torch is None or sample.inputs is None:
             continue
-        tally = tallies.setdefault(name, _Tally(WIDER))
+        tally = tallies.setdefault(name, _Tally(WIDER.get(name, LIMITS)))
         for training in (False,) if sample.random else (False, True):
             tally.add(f"sample {tally.samples}", partial(_run_own, sample, training))
     return [Row(n, t.samples, t.errors, None, t.failures) for n, t in sorted(tallies.items())]
@@ -142,11 +146,19 @@ def _run(info: ModuleInfo, cls: Any, case: Any, training: bool) -> Errors:
 
 def _compare(theirs: Any, mine: Any, args: Any, kwargs: Any, second: bool) -> Errors:
     """Give both modules the same state and inputs; return the errors by column."""
-    mine.load_state_dict({k: rl.from_numpy(array(v)) for k, v in theirs.state_dict().items()})
+    state = theirs.state_dict()
+    if list(mine.state_dict()) != list(state):
+        raise AssertionError(f"state {list(mine.state_dict())}, expected {list(state)}")
+    mine.load_state_dict({k: rl.from_numpy(array(v)) for k, v in state.items()})
     twins = Twins()
-    got = _leaves(mine(*twins(args), **twins(kwargs)))
-    expected = _leaves(theirs(*args, **kwargs))
+    got, expected = mine(*twins(args), **twins(kwargs)), theirs(*args, **kwargs)
+    if _form(got) != _form(expected):
+        raise AssertionError(f"output of the form {_form(got)}, expected {_form(expected)}")
+    got, expected = _leaves(got), _leaves(expected)
     members = list(zip(theirs.parameters(), mine.parameters(), strict=True))
+    for a, b in [*members, *zip(expected, got, strict=True)]:
+        if a.requires_grad != b.requires_grad:
+            raise AssertionError(f"requires_grad is {b.requires_grad}, not {a.requires_grad}")
     inputs, members = twins.pairs, [(a, b) for a, b in members if a.requires_grad]
     pairs = inputs + members
     first, grads = _gradients(torch, expected, [a for a, _ in pairs], torch.from_numpy, second)
@@ -158,7 +170,7 @@ def _compare(theirs: Any, mine: Any, args: Any, kwargs: Any, second: bool) -> Er
         _furthest([*zip(got, expected, strict=True), *buffers]),
         _furthest(zip(found[:n], first[:n], strict=True)),
         _furthest(zip(found[n:], first[n:], strict=True)),
-        _furthest(zip(again, grads, strict=True)) if second else None,
+        _furthest(zip(again, grads, strict=True), _zeros) if second else None,
     ]
 
 
@@ -170,55 +182,85 @@ def _leaves(output: Any) -> list[Any]:
     return [] if output is None else [output]
 
 
+def _form(output: Any) -> Any:
+    """Return how an output is made of tensors: keys, names and Nones."""
+    if isinstance(output, dict):
+        return {key: _form(part) for key, part in output.items()}
+    if isinstance(output, (tuple, list)):
+        kind = type(output)
+        return getattr(kind, "_fields", kind.__name__), [_form(part) for part in output]
+    return None if output is None else "tensor"
+
+
+def _kind(tensor: Any) -> tuple[str, tuple[int, ...]]:
+    return str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
+
+
 def _gradients(lib: Any, outputs: list[Any], wanted: list[Any], make: Any, second: bool) -> Any:
     """Return the gradients of a random sum of the outputs, and those of a random sum of these.
 
-    The second are None where the library cannot give them.
+    The second are None where torch has not got them.
     """
-    outputs = [out for out in outputs if out.requires_grad]
-    if not outputs or not wanted:
+    if not wanted or not any(out.requires_grad for out in outputs):
         return [None] * len(wanted), [None] * len(wanted)
     total = _random_sum(outputs, make, 1)
     first = lib.autograd.grad(total, wanted, create_graph=second, allow_unused=True)
     if not second:
         return list(first), None
-    again = [g for g in first if g is not None and g.requires_grad]
-    if not again:
+    if not any(g is not None and g.requires_grad for g in first):
         return list(first), [None] * len(wanted)
     try:
-        found = lib.autograd.grad(_random_sum(again, make, 2), wanted, allow_unused=True)
-    except RuntimeError:
-        if lib is rl:
+        found = lib.autograd.grad(_random_sum(first, make, 2), wanted, allow_unused=True)
+    except RuntimeError as error:
+        if lib is rl or "is not implemented" not in str(error):
             raise
         return list(first), None
     return list(first), list(found)
 
 
-def _random_sum(tensors: list[Any], make: Any, seed: int) -> Any:
-    rng = np.random.default_rng(seed)
-    return sum((t * make(rng.standard_normal(tuple(t.shape)))).sum() for t in tensors)
+def _random_sum(tensors: Sequence[Any], make: Any, seed: int) -> Any:
+    """Sum those that have a gradient, each by weights that are its own."""
+    return sum(
+        (t * make(np.random.default_rng([seed, i]).standard_normal(tuple(t.shape)))).sum()
+        for i, t in enumerate(tensors)
+        if t is not None and t.requires_grad
+    )
 
 
-def _furthest(pairs: Any) -> float | None:
-    """Return the largest error relative to the largest value; None without pairs."""
-    worst = None
-    for mine, theirs in pairs:
-        a, b = _values(mine, theirs), _values(theirs, mine)
-        if a.shape != b.shape:
-            raise AssertionError(f"shape {a.shape}, expected {b.shape}")
-        finite = np.isfinite(b)
-        same = np.array_equal(a[~finite], b[~finite], equal_nan=True)
-        scale = max(1.0, np.abs(b[finite]).max(initial=0.0))
-        error = np.abs(a[finite] - b[finite]).max(initial=0.0) / scale if same else float("nan")
-        worst = float(error) if worst is None else float(np.fmax(worst, error) if same else error)
-    return worst
+def _same(mine: Any, theirs: Any) -> tuple[Any, Any]:
+    if mine is None or theirs is None:
+        raise AssertionError(f"{_kind(mine)}, expected {_kind(theirs)}")
+    return mine, theirs
 
 
-def _values(tensor: Any, other: Any) -> Any:
-    """Return the values; a gradient that is missing on one side alone stands for zeros."""
+def _zeros(mine: Any, theirs: Any) -> tuple[Any, Any]:
+    """Stand zeros for a second gradient that is missing on one side alone."""
+    return (0.0 * theirs if mine is None else mine), (0.0 * mine if theirs is None else theirs)
+
+
+def _furthest(pairs: Any, complete: Any = _same) -> float | None:
+    """Return the largest error of the pairs, NaN if any is; None if there is nothing in them."""
+    errors = [_error(*complete(a, b)) for a, b in pairs if a is not None or b is not None]
+    return float(np.max(errors)) if errors else None
+
+
+def _error(mine: Any, theirs: Any) -> float:
+    """Return the largest error relative to the largest value; NaN where inf or nan differ."""
+    if _kind(mine) != _kind(theirs):
+        raise AssertionError(f"{_kind(mine)}, expected {_kind(theirs)}")
+    a, b = (np.asarray(x.detach().numpy(force=True), np.float64) for x in (mine, theirs))
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return float("nan")
+    scale = max(FLOOR, np.abs(b[finite]).max(initial=0.0))
+    return float(np.abs(a[finite] - b[finite]).max(initial=0.0) / scale)
+
+
+def _kind(tensor: Any) -> Any:
+    """Return dtype and shape."""
     if tensor is None:
-        return np.zeros(() if other is None else tuple(other.shape))
-    return np.asarray(tensor.detach().numpy(force=True), np.float64)
+        return None
+    return str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape)
 
 
 # ---- error inputs
@@ -231,32 +273,54 @@ def _refused(info: ModuleInfo, cls: Any, failures: list[str]) -> int | None:
     torch.manual_seed(0)
     count = 0
     for i, error_input in enumerate(_error_inputs(info)):
-        case, wanted = error_input.module_error_input, error_input.error_type
-        double = not _raises(info.module_cls, case, lambda value: value, wanted, double=False)
-        try:
-            if _raises(cls, case, Twins(), wanted, double):
-                count += 1
-            else:
-                failures.append(f"error input {i}: not refused ({error_input.error_regex})")
-        except Exception as error:
-            name = type(error).__name__
-            failures.append(f"error input {i}: {name}, not {wanted.__name__}: {error}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = _refusal(info, cls, error_input)
+        count += found is None
+        failures += [] if found is None else [f"error input {i}: {found}"]
     return count
 
 
-def _raises(cls: Any, case: Any, twins: Any, wanted: type[Exception], double: bool) -> bool:
-    """Tell whether making the module, or calling it, raises such an error; others pass through."""
+def _refusal(info: ModuleInfo, cls: Any, error_input: Any) -> str | None:
+    """Return what is wrong with how ours refuses an error input; None if it is like torch's."""
+    case, wanted = error_input.module_error_input, error_input.error_type
+    for double in (True, False):  # of one dtype if that is refused too: for the same reason then
+        theirs = _raised(info.module_cls, case, lambda value: value, double)
+        if isinstance(theirs.error, wanted) and re.search(
+            error_input.error_regex, str(theirs.error)
+        ):
+            break
+    else:
+        return f"torch does not refuse it as it says: {theirs.error!r}"
+    mine = _raised(cls, case, Twins(), double)
+    unbuilt = isinstance(mine.error, NotImplementedError) and wanted is not NotImplementedError
+    if not isinstance(mine.error, wanted) or unbuilt:
+        return f"{mine.error!r}, not {wanted.__name__} ({error_input.error_regex})"
+    if mine.stage != theirs.stage or "got" not in str(mine.error):
+        return f"{mine.error!r} in {mine.stage}, not in {theirs.stage}"
+    return None
+
+
+class _Raised(NamedTuple):
+    """What was raised, and whether by the constructor or by the call."""
+
+    error: Exception | None
+    stage: str
+
+
+def _raised(cls: Any, case: Any, twins: Any, double: bool) -> _Raised:
+    """Make the module of an error input and call it."""
     made, called = case.constructor_input, case.forward_input
+    stage = "construction"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = cls(*twins(made.args), **twins(made.kwargs))
-            if called is not None:
-                module = module.double() if double else module
-                module(*twins(called.args), **twins(called.kwargs))
-    except wanted:
-        return True
-    return False
+        module = cls(*twins(made.args), **twins(made.kwargs))
+        if called is not None:
+            stage = "forward"
+            module = module.double() if double else module
+            module(*twins(called.args), **twins(called.kwargs))
+    except Exception as error:
+        return _Raised(error, stage)
+    return _Raised(None, stage)
 
 
 def _error_inputs(info: ModuleInfo) -> Iterator[Any]:

@@ -22,10 +22,12 @@ not edit.
 
 Every module of torch's own test database (`torch.testing._internal.common_modules.module_db`) is
 made with the same arguments and state in torch and here and run on the same inputs in float64. The
-columns give the largest error, relative to the largest value (at least 1), over all samples,
-rounded up to a power of ten; 0 means equal to the bit. *Second order* is the gradient of a random
-sum of all gradients. *Refused* counts the inputs that torch refuses and so does Rushlight, with the
-same type of exception. A module is whole when no sample and no error input fails.
+columns give the largest error, relative to the largest value of its tensor (at least 1e-6), over
+all samples, rounded up to a power of ten; 0 means equal to the bit. Dtypes, shapes, names of the
+state, what requires a gradient and what has none must be equal, too. *Second order* is the gradient
+of a random sum of all gradients; it is empty where torch has none. *Refused* counts the inputs that
+torch refuses and so does Rushlight, as early and with the same type of exception. A module is whole
+when no sample and no error input fails.
 """
 
 
@@ -84,9 +86,9 @@ def _bound(error: float | None) -> str:
     """Return the power of ten above an error."""
     if error is None:
         return ""
-    return (
-        "0" if error == 0 else f"1e{math.ceil(math.log10(error)):+03d}" if error == error else "nan"
-    )
+    if error == 0 or not math.isfinite(error):
+        return f"{error:.0f}"
+    return f"1e{math.ceil(math.log10(error)):+03d}"
 
 
 _NUMBER = re.compile(r"(?<=\| )(0|1e[+-]\d\d)(?= \|)")

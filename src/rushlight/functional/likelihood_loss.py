@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.functional.elementwise import clamp, exp, log, masked_fill, xlogy
-from rushlight.functional.loss import reduced
+from rushlight.functional.creation import full as filled
+from rushlight.functional.elementwise import exp, log, masked_fill, where, xlogy
+from rushlight.functional.loss import check_tensors, reduced
 from rushlight.ops import ctc, losses
 from rushlight.tape import TensorBase, apply, wrap
 
@@ -46,6 +47,7 @@ def kl_div(
         >>> rl.nn.functional.kl_div(x, t, reduction="batchmean")
         tensor(0.1308)
     """
+    check_tensors("kl_div", input=input, target=target)
     if not (input.is_floating_point() and target.is_floating_point()):
         got = f"input {input.dtype.name} and target {target.dtype.name}"
         raise DtypeError(explain("kl_div", got=got, expected="floating dtypes", fix=".float()"))
@@ -88,6 +90,7 @@ def poisson_nll_loss(
         >>> rl.nn.functional.poisson_nll_loss(rl.zeros(2), rl.tensor([1.0, 5.0]))
         tensor(1.)
     """
+    check_tensors("poisson_nll_loss", input=input, target=target)
     if log_input:
         terms = exp(input) - target * input
     else:
@@ -125,10 +128,11 @@ def gaussian_nll_loss(
         >>> rl.nn.functional.gaussian_nll_loss(rl.zeros(2), rl.tensor([1.0, 3.0]), rl.ones(2))
         tensor(2.5000)
     """
+    check_tensors("gaussian_nll_loss", input=input)
     v = _variance(var, input)
     values = v.detach()
     if bool((values < eps).any()):
-        v = v + (clamp(values, min=eps) - values)
+        v = v + where(values < eps, eps - values, 0.0)
     terms = (log(v) + (input - target) ** 2 / v) * 0.5
     if full:
         terms = terms + 0.5 * math.log(2 * math.pi)
@@ -140,10 +144,14 @@ def _variance(var: Any, input: Tensor) -> Tensor:
     if not isinstance(var, (float, TensorBase)):
         got = f"var of type {type(var).__name__}"
         raise TypeError(explain("gaussian_nll_loss", got=got, expected="a Tensor or float"))
-    v: Any = wrap(np.full(input.shape, var, input.dtype)) if isinstance(var, float) else var
-    if bool((v < 0).any()):
-        got = f"var from {v.min().item()}"
+    alone = isinstance(var, float)
+    v: Any = var
+    if v < 0 if alone else bool((v < 0).any()):
+        got = f"var from {v if alone else v.min().item()}"
         raise ValueError(explain("gaussian_nll_loss", got=got, expected="no negative variance"))
+    if alone:
+        dtype = input.dtype if input.is_floating_point() else None
+        return filled(input.shape, v, dtype=dtype)
     if v.shape == input.shape:
         return v
     if v.shape == input.shape[:-1]:
@@ -195,6 +203,7 @@ def ctc_loss(
         >>> rl.nn.functional.ctc_loss(x, rl.tensor([[1]]), (2,), (1,))
         tensor(0.2877)
     """
+    check_tensors("ctc_loss", log_probs=log_probs, targets=targets)
     if log_probs.ndim not in (2, 3):
         got = f"log_probs {log_probs.shape}"
         raise ShapeError(explain("ctc_loss", got=got, expected="(T, N, C) or (T, C)"))

@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.arrays import FLOATS
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.linear import linear
-from rushlight.functional.loss import constant, cross_entropy, tensors
+from rushlight.functional.loss import check_tensors, constant, cross_entropy, tensors
 from rushlight.ops import class_losses
 from rushlight.tape import apply
 
@@ -148,6 +148,8 @@ def linear_cross_entropy(
         >>> rl.nn.functional.linear_cross_entropy(x, w, rl.tensor([0]), options=options)
         tensor(0.1269)
     """
+    name = "linear_cross_entropy"
+    check_tensors(name, input=input, linear_weight=linear_weight, target=target)
     scores = _scores_shape(input, linear_weight, linear_bias)
     if target.shape == scores and ignore_index is not None:
         got = f"ignore_index={ignore_index} with probabilities as target"

@@ -29,19 +29,26 @@ __all__ = [
 ]
 
 
+def check_tensors(where: str, **given: Any) -> None:
+    """Refuse what is no tensor, by its name."""
+    for name, value in given.items():
+        if not isinstance(value, TensorBase):
+            raise TypeError(
+                explain(
+                    where,
+                    got=f"{name} of type {type(value).__name__}",
+                    expected="a Tensor",
+                    fix="make one with rushlight.tensor(...)",
+                )
+            )
+
+
 def constant(where: str, name: str, value: Any) -> Any:
     """Return the array of a tensor through which the loss has no gradient."""
+    if value is None and name != "target":
+        return None
     if not isinstance(value, TensorBase):
-        if value is None and name != "target":
-            return None
-        raise TypeError(
-            explain(
-                where,
-                got=f"{name} of type {type(value).__name__}",
-                expected="a Tensor",
-                fix="make one with rushlight.tensor(...)",
-            )
-        )
+        check_tensors(where, **{name: value})
     if value._requires_grad and state.recording:
         raise RuntimeError(
             f"{where} is not differentiable with respect to {name}, got one that requires grad; "
@@ -85,6 +92,7 @@ def _weighted(
     options: dict[str, Any],
 ) -> Tensor:
     """Weigh the terms of a loss; the mean divides by the sum of the weights (huber: the count)."""
+    check_tensors(where, weight=weight)
     if weight.shape != input.shape:
         raise ValueError(
             explain(
@@ -118,6 +126,7 @@ def mse_loss(
         >>> rl.nn.functional.mse_loss(rl.tensor([1.0, 2.0]), rl.tensor([1.0, 4.0]))
         tensor(2.)
     """
+    check_tensors("mse_loss", input=input, target=target)
     if weight is not None:
         return _weighted("mse_loss", losses.mse_loss, input, target, weight, reduction, {})
     return apply(losses.mse_loss, (input, target), {"reduction": reduction})
@@ -127,6 +136,7 @@ def l1_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
 ) -> Tensor:
     """Return the mean of |input - target|; arguments and errors as in `mse_loss`."""
+    check_tensors("l1_loss", input=input, target=target)
     if weight is not None:
         return _weighted("l1_loss", losses.l1_loss, input, target, weight, reduction, {})
     return apply(losses.l1_loss, (input, target), {"reduction": reduction})
@@ -149,6 +159,7 @@ def smooth_l1_loss(
         >>> rl.nn.functional.smooth_l1_loss(rl.tensor([0.5, 3.0]), rl.zeros(2), reduction="none")
         tensor([0.1250, 2.5000])
     """
+    check_tensors("smooth_l1_loss", input=input, target=target)
     if beta == 0:
         return apply(losses.l1_loss, (input, target), {"reduction": reduction})
     return apply(losses.smooth_l1_loss, (input, target), {"reduction": reduction, "beta": beta})
@@ -171,6 +182,7 @@ def huber_loss(
     Raises:
         RuntimeError: if delta <= 0.
     """
+    check_tensors("huber_loss", input=input, target=target)
     options: dict[str, Any] = {"delta": delta}
     if weight is not None:
         op = losses.huber_loss
@@ -202,6 +214,7 @@ def binary_cross_entropy(
         >>> rl.nn.functional.binary_cross_entropy(rl.tensor([0.5]), rl.tensor([1.0]))
         tensor(0.6931)
     """
+    check_tensors("binary_cross_entropy", input=input, target=target)
     options = {
         "weight": constant("binary_cross_entropy", "weight", weight),
         "reduction": reduction,
@@ -236,6 +249,7 @@ def binary_cross_entropy_with_logits(
         tensor([100.0000,   0.6931])
     """
     where = "binary_cross_entropy_with_logits"
+    check_tensors(where, input=input, target=target)
     options = {
         "weight": constant(where, "weight", weight),
         "pos_weight": constant(where, "pos_weight", pos_weight),
@@ -275,6 +289,7 @@ def nll_loss(
         >>> rl.nn.functional.nll_loss(rl.tensor([[-0.5, -2.0]]), rl.tensor([1]))
         tensor(2.)
     """
+    check_tensors("nll_loss", input=input)
     options = {
         "target": constant("nll_loss", "target", target),
         "weight": constant("nll_loss", "weight", weight),
@@ -315,11 +330,8 @@ def cross_entropy(
         >>> rl.nn.functional.cross_entropy(logits, rl.tensor([0, 1]), reduction="none")
         tensor([0.1269, 0.6931])
     """
-    if (
-        isinstance(target, TensorBase)
-        and target._array.dtype.kind == "f"
-        and target._array.ndim == input._array.ndim
-    ):
+    check_tensors("cross_entropy", input=input, target=target)
+    if target._array.dtype.kind == "f" and target._array.ndim == input._array.ndim:
         if ignore_index >= 0:
             raise RuntimeError(
                 explain(
@@ -338,10 +350,8 @@ def cross_entropy(
         op = class_losses.cross_entropy_probabilities
         return apply(op, pair, options, tensors(weight))
     options = {
-        "target": target._array
-        if isinstance(target, TensorBase)
-        else constant("cross_entropy", "target", target),
-        "weight": None if weight is None else constant("cross_entropy", "weight", weight),
+        "target": target._array,
+        "weight": constant("cross_entropy", "weight", weight),
         "ignore_index": ignore_index,
         "reduction": reduction,
         "label_smoothing": label_smoothing,

@@ -14,7 +14,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.activation import logsigmoid
 from rushlight.functional.distance import pairwise_distance
 from rushlight.functional.elementwise import clamp, masked_fill, minimum, relu, sqrt, where
-from rushlight.functional.loss import constant, reduced
+from rushlight.functional.loss import check_tensors, constant, reduced
 from rushlight.functional.picking import gather
 from rushlight.ops import margin_losses
 from rushlight.tape import apply, wrap
@@ -63,6 +63,7 @@ def cosine_embedding_loss(
         >>> rl.nn.functional.cosine_embedding_loss(a, b, rl.tensor([1]))
         tensor(0.2929)
     """
+    check_tensors("cosine_embedding_loss", input1=input1, input2=input2, target=target)
     if target.ndim > 1 or input1.ndim != target.ndim + 1 or input2.ndim != target.ndim + 1:
         got = f"inputs {input1.shape}, {input2.shape} and target {target.shape}"
         expected = "(N, D), (N, D), (N), or (D), (D), ()"
@@ -92,6 +93,7 @@ def hinge_embedding_loss(
         >>> rl.nn.functional.hinge_embedding_loss(x, t, reduction="none")
         tensor([0.3000, 0.7000])
     """
+    check_tensors("hinge_embedding_loss", input=input, target=target)
     terms = where(target != 1, clamp(margin - input, min=0), 0.0) + where(target != -1, input, 0.0)
     return reduced(terms, reduction)
 
@@ -217,6 +219,7 @@ def _triplet(
 
 
 def _same_ndim(name: str, **given: Tensor) -> None:
+    check_tensors(name, **given)
     if len({x.ndim for x in given.values()}) > 1:
         got = ", ".join(f"{key} {x.shape}" for key, x in given.items())
         raise ShapeError(explain(name, got=got, expected="as many dims in each"))
@@ -230,7 +233,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
 
     Args:
         input: scores.
-        target: of 1 and -1, broadcast with the input.
+        target: of 1 and -1, broadcast with the input; it has no gradient.
         reduction: 'mean', 'sum' or 'none'.
 
     Example:
@@ -238,6 +241,8 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
         >>> rl.nn.functional.soft_margin_loss(rl.tensor([0.0, 5.0]), rl.tensor([1.0, -1.0]))
         tensor(2.8499)
     """
+    check_tensors("soft_margin_loss", input=input)
+    constant("soft_margin_loss", "target", target)
     return reduced(-logsigmoid(target * input), reduction)
 
 
@@ -258,6 +263,7 @@ def multilabel_soft_margin_loss(
         >>> rl.nn.functional.multilabel_soft_margin_loss(x, t)
         tensor(0.6931)
     """
+    check_tensors("multilabel_soft_margin_loss", input=input)
     if not input.ndim:
         got = f"input {input.shape}"
         raise IndexError(explain("multilabel_soft_margin_loss", got=got, expected="(*, C)"))
@@ -285,6 +291,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
         >>> rl.nn.functional.multilabel_margin_loss(x, t)
         tensor(0.8500)
     """
+    check_tensors("multilabel_margin_loss", input=input)
     options = {"target": constant("multilabel_margin_loss", "target", target)}
     options["reduction"] = reduction
     return apply(margin_losses.multilabel_margin_loss, (input,), options)
@@ -337,6 +344,7 @@ def multi_margin_loss(
 def _margin_labels(input: Tensor, target: Tensor, p: int, weight: Any) -> Tensor:
     """Return the target classes as a column, after all checks."""
     name = "multi_margin_loss"
+    check_tensors(name, input=input)
     if p not in (1, 2):
         raise ValueError(explain(name, got=f"p={p!r}", expected="1 or 2"))
     if weight is not None and weight.ndim != 1:

@@ -82,8 +82,7 @@ REGRESSION_FIX = "convert one of them with .float()"
 def _difference(where: str, x: Any, t: Any) -> Any:
     if x.shape != t.shape:
         check_pair(where, x, t)
-    d = x - t
-    if d.dtype.kind != "f":
+    if x.dtype.kind != "f" and t.dtype.kind != "f":
         raise DtypeError(
             explain(
                 where,
@@ -92,7 +91,7 @@ def _difference(where: str, x: Any, t: Any) -> Any:
                 fix=REGRESSION_FIX,
             )
         )
-    return d
+    return x - t
 
 
 def _sum_product(a: Any, b: Any, factor: float) -> Any:
@@ -131,7 +130,7 @@ def _l1_forward(x: Any, t: Any, reduction: str) -> Result:
 
 def _l1_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, t = saved.inputs
-    side = ew.sign(x - t) if saved.cache is None else np.sign(saved.cache)
+    side = ew.sign(x - t if saved.cache is None else saved.cache)  # 0 of nan
     return _both(side * (grads[0] * saved.constants), needs)
 
 
@@ -240,9 +239,9 @@ def _logits_forward(x: Any, t: Any, weight: Any, pos_weight: Any, reduction: str
     pos_weight = _weight_like(where, "pos_weight", pos_weight, x)
     e = np.exp(-np.abs(x))  # never above 1, so nothing overflows
     soft = np.log1p(e)
-    if pos_weight is None:  # softplus(x) - x t
-        loss = np.maximum(x, 0.0)
-        loss -= x * t
+    if pos_weight is None:  # softplus(x) - x t, where x may be inf
+        loss = (x > 0) - t
+        loss *= x
         loss += soft
     else:  # (1 - t) x + (1 + (pos_weight - 1) t) softplus(-x)
         soft -= np.minimum(x, 0.0)
@@ -266,8 +265,8 @@ def _logits_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
         else:
             dx = (p * (t * (pos_weight - 1.0) + 1.0) - t * pos_weight) * scale
     if needs[1]:
-        up = x if pos_weight is None else ew.logsigmoid(x) * (pos_weight - 1.0) + x
-        dt = -up * scale
+        down = -x if pos_weight is None else ew.logsigmoid(-x) - ew.logsigmoid(x) * pos_weight
+        dt = down * scale
     return dx, dt
 
 
