@@ -149,10 +149,14 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 
 def frexp(input: Tensor) -> Frexp:
-    """Return mantissas m and exponents e with x = m * 2**e; no gradient."""
+    """Return mantissas m and exponents e with x = m * 2**e; the gradient of m is 2**-e."""
     if input._array.dtype.kind != "f":
         raise DtypeError(explain("frexp", got=input.dtype, expected="a floating dtype"))
-    return Frexp(*map(wrap, np.frexp(input._array)))
+    exponent = np.frexp(input._array)[1]
+    half = exponent // 2  # 2**-e alone may be infinite
+    one = input._array.dtype.type(1)
+    first, second = (wrap(np.ldexp(one, -part)) for part in (half, exponent - half))
+    return Frexp(input * first * second, wrap(exponent))
 
 
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
