@@ -56,6 +56,19 @@ for _name in ("inv", "det", "pinv", "matrix_exp", "slogdet", "svdvals", "cond"):
 for _name in ("pinv", "svdvals", "matrix_rank"):
     linalg(_name, TALL)
     linalg(_name, TALL.mT)
+linalg("pinv", TALL, 0.3)
+for _name in ("pinv", "matrix_rank"):
+    linalg(_name, BATCH[:1], hermitian=True)
+    case(lambda t, x, y, n=_name: getattr(t.linalg, n)(x, atol=y), TALL, np.array([0.1, 1.7]))
+    case(lambda t, x, y, n=_name: getattr(t.linalg, n)(x, rtol=y), TALL, np.array([0.1, 0.9]))
+    linalg(_name, TALL[:0])
+    linalg(_name, TALL[:, :, :0])
+linalg("matrix_rank", TALL, 1.5)
+for _upper in (False, True):
+    case(
+        lambda t, x, y, u=_upper: y.cholesky_solve(t.linalg.cholesky(x, upper=u), upper=u), GOOD, X.T
+    )
+linalg("vander", np.array(2.0), N=3)
 linalg("pinv", TALL, rtol=0.3)
 linalg("pinv", TALL, atol=0.5)
 linalg("matrix_rank", TALL, rtol=0.3)
@@ -136,6 +149,8 @@ def test_multi_dot_equals_torch() -> None:
         (lambda t, x: t.linalg.cross(x, x), X),
         (lambda t, x: t.linalg.eigh(x, "x"), GOOD),
         (lambda t, x: t.linalg.multi_dot([x]), X),
+        (lambda t, x: t.linalg.lstsq(x, x), V),
+        (lambda t, x: t.linalg.vander(x, N=0), V),
         (lambda t, x: t.linalg.matrix_power(x, 2), X),
     ],
 )

@@ -203,6 +203,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: Any = Non
     """
     if driver not in _DRIVERS:
         raise RuntimeError(explain("lstsq", got=f"driver={driver!r}", expected=list(_DRIVERS)))
+    decompose.matrices("lstsq", A._array, square=False)
     vector = B.ndim == A.ndim - 1
     right = B.unsqueeze(-1) if vector else B
     cut = np.finfo(A._array.dtype).eps * max(A.shape[-2:]) if rcond is None else rcond
