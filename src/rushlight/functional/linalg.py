@@ -397,7 +397,9 @@ def _column(value: Any, like: Tensor) -> Tensor:
     if not isinstance(value, TensorBase):
         return like.new_full((1,), value)
     tensor: Any = value.to(like.dtype)  # type: ignore[attr-defined]
-    return tensor if tensor.shape[-1:] == (1,) and tensor.ndim == like.ndim else tensor.unsqueeze(-1)
+    return (
+        tensor if tensor.shape[-1:] == (1,) and tensor.ndim == like.ndim else tensor.unsqueeze(-1)
+    )
 
 
 def matrix_rank(

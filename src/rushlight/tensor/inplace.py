@@ -386,9 +386,7 @@ class InPlace(TensorBase):
             got = self._array.dtype.name
             raise DtypeError(explain(f"{name}_", got=got, expected="a floating dtype"))
         if not value > 0:
-            raise RuntimeError(
-                explain(f"{name}_", got=f"{what}={value}", expected=f"{what} > 0")
-            )
+            raise RuntimeError(explain(f"{name}_", got=f"{what}={value}", expected=f"{what} > 0"))
         return self._fill(name, values(self._array.shape))
 
     def exponential_(self, lambd: float = 1, *, generator: Generator | None = None) -> Self:
