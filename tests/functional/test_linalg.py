@@ -61,8 +61,16 @@ for _name in ("pinv", "matrix_rank"):
     case(  # of a symmetric matrix: torch's gradient of it need not be one
         lambda t, x, n=_name: getattr(t.linalg, n)((x + x.mT) / 2, hermitian=True), BATCH
     )
-    case(lambda t, x, y, n=_name: getattr(t.linalg, n)(x, atol=y), TALL, np.array([0.1, 1.7]))
-    case(lambda t, x, y, n=_name: getattr(t.linalg, n)(x, rtol=y), TALL, np.array([0.1, 0.9]))
+    case(
+        lambda t, x, y, n=_name: getattr(t.linalg, n)(x, atol=y.detach()),
+        TALL,
+        np.array([0.1, 1.7]),
+    )
+    case(
+        lambda t, x, y, n=_name: getattr(t.linalg, n)(x, rtol=y.detach()),
+        TALL,
+        np.array([0.1, 0.9]),
+    )
     linalg(_name, TALL[:0])
     linalg(_name, TALL[:, :, :0])
 linalg("matrix_rank", TALL, 1.5)
@@ -155,6 +163,7 @@ def test_multi_dot_equals_torch() -> None:
         (lambda t, x: t.linalg.multi_dot([x]), X),
         (lambda t, x: t.linalg.lstsq(x, x), V),
         (lambda t, x: t.linalg.vander(x, N=0), V),
+        (lambda t, x: t.linalg.pinv(x, atol=x[0, 0].abs()), X),
         (lambda t, x: t.linalg.matrix_power(x, 2), X),
     ],
 )

@@ -23,7 +23,7 @@ from rushlight.functional.reduction import norm as p_norm
 from rushlight.functional.reduction import sum as total
 from rushlight.functional.shaping import movedim, stack
 from rushlight.ops import decompose
-from rushlight.tape import TensorBase, apply
+from rushlight.tape import TensorBase, apply, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -396,6 +396,9 @@ def _column(value: Any, like: Tensor) -> Tensor:
     """Return a number, or a tensor of a number for each matrix, as what goes with their values."""
     if not isinstance(value, TensorBase):
         return like.new_full((1,), value)
+    if value._requires_grad and state.recording:
+        got = "a tolerance that requires a gradient"
+        raise RuntimeError(explain("pinv", got=got, expected="a constant", fix="detach() it"))
     tensor: Any = value.to(like.dtype)  # type: ignore[attr-defined]
     return (
         tensor if tensor.shape[-1:] == (1,) and tensor.ndim == like.ndim else tensor.unsqueeze(-1)

@@ -434,9 +434,9 @@ def quantile_places(q: Any, dtype: Any, where_: str) -> Any:
 
 def neighbours(rank: Any, interpolation: str, where_: str) -> tuple[Any, Any, Any]:
     """Return the ranks beside a fractional one, and the weight of the upper."""
-    rounded = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}.get(interpolation)
-    if rounded is not None:
-        rank = rounded(rank)
+    rounded: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+    if interpolation in rounded:
+        rank = rounded[interpolation](rank)
     elif interpolation not in ("linear", "midpoint"):
         expected = "'linear', 'lower', 'higher', 'midpoint' or 'nearest'"
         raise RuntimeError(
