@@ -7,6 +7,10 @@ imported when they are first used.
 from __future__ import annotations
 
 from importlib import import_module as _import_module
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import TYPE_CHECKING
 from typing import Any as _Any
 
@@ -59,6 +63,11 @@ from rushlight.functional.arranging import split_with_sizes as split_with_sizes
 from rushlight.functional.arranging import tensor_split as tensor_split
 from rushlight.functional.arranging import unravel_index as unravel_index
 from rushlight.functional.arranging import vsplit as vsplit
+from rushlight.functional.asking import detach as detach
+from rushlight.functional.asking import is_complex as is_complex
+from rushlight.functional.asking import is_floating_point as is_floating_point
+from rushlight.functional.asking import is_nonzero as is_nonzero
+from rushlight.functional.asking import is_signed as is_signed
 from rushlight.functional.comparison import allclose as allclose
 from rushlight.functional.comparison import bitwise_and as bitwise_and
 from rushlight.functional.comparison import bitwise_not as bitwise_not
@@ -202,6 +211,7 @@ from rushlight.functional.likelihood_loss import kl_div as kl_div
 from rushlight.functional.likelihood_loss import poisson_nll_loss as poisson_nll_loss
 from rushlight.functional.linear import bilinear as bilinear
 from rushlight.functional.linalg import cholesky_inverse as cholesky_inverse
+from rushlight.functional.linalg import cholesky_solve as cholesky_solve
 from rushlight.functional.linalg import cross as cross
 from rushlight.functional.linalg import det as det
 from rushlight.functional.linalg import inverse as inverse
@@ -436,6 +446,7 @@ if TYPE_CHECKING:
 
 _configure_malloc()  # RUSHLIGHT_MALLOC=default leaves malloc as it is
 
+newaxis = None
 bool = _bool
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64

@@ -142,6 +142,18 @@ class Generator:
             return np.ones(shape, np.bool_)
         return (words < threshold).reshape(shape)
 
+    def exponential(self, shape: tuple[int, ...], rate: float) -> Array:
+        """Draw float64 from the exponential distribution of that rate."""
+        return self._numpy.standard_exponential(shape) / rate
+
+    def cauchy(self, shape: tuple[int, ...], median: float, scale: float) -> Array:
+        """Draw float64 from the Cauchy distribution."""
+        return self._numpy.standard_cauchy(shape) * scale + median
+
+    def geometric(self, shape: tuple[int, ...], p: float) -> Array:
+        """Draw int64: how many trials it takes to succeed once at probability p."""
+        return self._numpy.geometric(p, shape)
+
     def poisson(self, rates: Array) -> Array:
         """Draw int64 from the Poisson distributions of these rates."""
         return self._numpy.poisson(rates)

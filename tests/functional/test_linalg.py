@@ -56,6 +56,31 @@ for _name in ("inv", "det", "pinv", "matrix_exp", "slogdet", "svdvals", "cond"):
 for _name in ("pinv", "svdvals", "matrix_rank"):
     linalg(_name, TALL)
     linalg(_name, TALL.mT)
+linalg("pinv", TALL, 0.3)
+for _name in ("pinv", "matrix_rank"):
+    case(  # of a symmetric matrix: torch's gradient of it need not be one
+        lambda t, x, n=_name: getattr(t.linalg, n)((x + x.mT) / 2, hermitian=True), BATCH
+    )
+    case(
+        lambda t, x, y, n=_name: getattr(t.linalg, n)(x.detach(), atol=y.detach()),
+        TALL,
+        np.array([0.1, 1.7]),
+    )
+    case(
+        lambda t, x, y, n=_name: getattr(t.linalg, n)(x.detach(), rtol=y.detach()),
+        TALL,
+        np.array([0.1, 0.9]),
+    )
+    linalg(_name, TALL[:0])
+    linalg(_name, TALL[:, :, :0])
+linalg("matrix_rank", TALL, 1.5)
+for _upper in (False, True):
+    case(
+        lambda t, x, y, u=_upper: y.cholesky_solve(t.linalg.cholesky(x, upper=u), upper=u),
+        GOOD,
+        X.T,
+    )
+linalg("vander", np.array(2.0), N=3)
 linalg("pinv", TALL, rtol=0.3)
 linalg("pinv", TALL, atol=0.5)
 linalg("matrix_rank", TALL, rtol=0.3)
@@ -136,6 +161,8 @@ def test_multi_dot_equals_torch() -> None:
         (lambda t, x: t.linalg.cross(x, x), X),
         (lambda t, x: t.linalg.eigh(x, "x"), GOOD),
         (lambda t, x: t.linalg.multi_dot([x]), X),
+        (lambda t, x: t.linalg.lstsq(x, x), V),
+        (lambda t, x: t.linalg.vander(x, N=0), V),
         (lambda t, x: t.linalg.matrix_power(x, 2), X),
     ],
 )
@@ -158,3 +185,16 @@ def test_every_function_is_exercised() -> None:
 def test_cross_without_a_dim_takes_the_first_of_size_3() -> None:  # torch warns, and does so
     x, y = rl.tensor(X), rl.tensor(X[::-1].copy())
     assert rl.equal(rl.cross(x, y), rl.linalg.cross(x, y, dim=0))
+
+
+def test_the_gradient_of_a_cut_pseudo_inverse_is_exact() -> None:  # torch's is not
+    x = rl.tensor(TALL[1], requires_grad=True)
+    assert rl.linalg.matrix_rank(x, atol=1.7).item() < 3
+    assert rl.check.gradcheck(lambda x: rl.linalg.pinv(x, atol=1.7), (x,))
+
+
+def test_a_tolerance_gets_no_gradient() -> None:
+    for t in (rl, torch):
+        tol = t.tensor(0.5, requires_grad=True)
+        with pytest.raises(RuntimeError, match=r"gradient|requires_grad"):
+            t.linalg.pinv(t.ones(2, 3), atol=tol)

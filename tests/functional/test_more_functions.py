@@ -74,6 +74,9 @@ case("heaviside", lambda t, x: x.detach().heaviside(t.full_like(x, 0.5)), X)
 call("ldexp", X, N)
 case("frexp", lambda t, x: [p.double() for p in t.frexp(x.detach())], X)
 case("frexp", lambda t, x: x.detach().frexp()[0], X)
+case("frexp", lambda t, x: t.frexp(x.detach() * 5e-309)[0], X)
+case("frexp", lambda t, x: t.frexp(x)[0], X)
+case("gradient", lambda t, x: t.gradient(x, spacing=None), X)
 case("nextafter", lambda t, x, y: t.nextafter(x.detach(), y.detach()), X, Y)
 case("nextafter", lambda t, x, y: x.detach().nextafter(y.detach()), X, Y)
 for _name in ("gcd", "lcm", "bitwise_left_shift", "bitwise_right_shift"):
@@ -249,6 +252,42 @@ for _p in (1, 2, 3.5):
     call("renorm", CUBE, p=_p, dim=1, maxnorm=1.5)
 
 
+MODES = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", ["quantile", "nanquantile"])
+def test_quantiles_between_neighbours(name: str, mode: str) -> None:
+    q = np.array([0.0, 0.25, 0.4, 0.5, 1.0])
+    holes = X.copy()
+    holes[1, 2] = np.nan
+    for x in (X, holes):
+        both(lambda t, x, q: getattr(t, name)(x, q.detach(), 1, interpolation=mode), x, q)
+        both(lambda t, x: getattr(x, name)(0.3, keepdim=True, interpolation=mode), x)
+
+
+def test_a_quantile_refuses_a_gradient_by_q() -> None:
+    for f in (rl.quantile, rl.nanquantile):
+        with pytest.raises(NotImplementedError, match="q that requires a gradient"):
+            f(rl.tensor([1.0, rl.nan]), rl.tensor(0.5, requires_grad=True))
+
+
+def test_quantile_beside_infinity() -> None:
+    assert rl.quantile(rl.tensor([1.0, 2.0, rl.inf]), 0.5).item() == 2.0
+
+
+def test_differences_of_what_is_joined() -> None:
+    both(lambda t, x, y: t.diff(x, 2, 0, y, y), X, X[:1])
+    both(lambda t, x, y: x.diff(dim=1, append=y), X, X[:, :2])
+
+
+def test_spread_and_mean_take_the_older_arguments() -> None:
+    both(lambda t, x: t.var_mean(x, 0, unbiased=False), X)
+    both(lambda t, x: t.std_mean(x, False), X)
+    both(lambda t, x: t.var_mean(x, 1, correction=None), X)
+    both(lambda t, x: x.std(0, correction=None), X)
+
+
 @pytest.mark.filterwarnings("ignore:index_reduce.. is in beta")
 @pytest.mark.parametrize("name", CASES)
 def test_equals_torch(name: str) -> None:
@@ -288,6 +327,16 @@ def test_equals_torch(name: str) -> None:
         (lambda t, x: t.gradient(x, edge_order=3), X),
         (lambda t, x: t.poisson(-x.abs()), X),
         (lambda t, x: t.cov(x), CUBE),
+        (lambda t, x: t.cov(x, fweights=x[0].abs()), X),
+        (lambda t, x: t.cov(x, aweights=x[0, :2].abs()), X),
+        (lambda t, x: t.cov(x, aweights=-x[0].abs()), X),
+        (lambda t, x: t.gradient(x, dim=(1, 1)), X),
+        (lambda t, x: t.hsplit(x, (1.5,)), X),
+        (lambda t, x: t.fmax(x, 2), X),
+        (lambda t, x: t.copysign(2, x), X),
+        (lambda t, x: t.diff(x, -1), X),
+        (lambda t, x: t.quantile(x, 0.5, interpolation="mean"), X),
+        (lambda t, x: t.quantile(x, x[:2].abs() % 1), X),
     ],
 )
 def test_errors(call: tuple[Any, ...]) -> None:

@@ -161,7 +161,7 @@ def test_refused_writes_name_the_alternative() -> None:
         x[:] = rl.ones(2)
     with pytest.raises(ShapeError, match="broadcast"):
         x.copy_(rl.ones(2))
-    with pytest.raises(DtypeError, match="expected a result of int64"):
+    with pytest.raises(DtypeError, match="got a result of float32, expected int64"):
         rl.ones(2, dtype=rl.int64).add_(1.5)
     with pytest.raises(DtypeError, match="float32, expected int64"):
         rl.ones(2, dtype=rl.int64).sigmoid_()
@@ -412,8 +412,8 @@ def test_compare_knows_a_difference() -> None:
 def test_in_place_writes_that_do_not_fit() -> None:
     whole, small, x = rl.tensor([2, 3]), rl.tensor([1, 2], dtype=rl.uint8), rl.ones(2)
     for write, error, text in (
-        (lambda: whole.add_(1.5), DtypeError, r"add_: got int64 with float, .* use x = x\.add"),
-        (lambda: whole.mul_(x), DtypeError, "mul_: got int64 with float32"),
+        (lambda: whole.add_(1.5), DtypeError, r"add_: got a result of float32, .* use x = x\.add"),
+        (lambda: whole.mul_(x), DtypeError, "mul_: got a result of float32, expected int64"),
         (lambda: whole.pow_(-1), DtypeError, "int64 to a negative power"),
         (lambda: whole.masked_fill_(whole, 9), DtypeError, "a condition of int64, expected bool"),
         (lambda: x.clamp_(), RuntimeError, "clamp: got min=None and max=None"),

@@ -158,6 +158,10 @@ class Function:
                     expected=f"{len(needs)}, one for each argument of forward",
                 )
             )
+        for i, (result, kind) in enumerate(zip(results, ctx._arguments, strict=False)):
+            if result is not None and kind[0] is None:
+                got = f"a gradient for argument {i}, which is no Tensor"
+                raise RuntimeError(explain(f"{cls.__name__}.backward", got=got, expected="None"))
         return [
             cls._checked(r, shape, dtype, graph) if need and r is not None else None
             for r, (shape, dtype), need in zip(results, ctx._arguments, needs, strict=False)

@@ -65,13 +65,20 @@ def backward(
     if inputs is None:
         run_backward(outputs, seeds, retain_graph=keep, create_graph=create_graph)
         return
-    wanted = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    wanted = _wanted("backward", inputs)
     found = run_backward(
         outputs, seeds, wanted=wanted, retain_graph=keep, create_graph=create_graph
     )
     for tensor, gradient in zip(wanted, found, strict=True):
         if gradient is not None:
             accumulate(tensor, gradient, False, create_graph)
+
+
+def _wanted(where: str, inputs: Any) -> list[Any]:
+    found = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    if not found:
+        raise RuntimeError(explain(where, got="no inputs", expected="a tensor or more"))
+    return found
 
 
 def _list(values: Any, length: int) -> list[Any]:
@@ -107,7 +114,10 @@ def grad(
         tensor(18.)
     """
     roots = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
-    wanted = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    wanted = _wanted("grad", inputs)
+    if materialize_grads and allow_unused is False:
+        got = "materialize_grads=True with allow_unused=False"
+        raise ValueError(explain("grad", got=got, expected="one of them"))
     for i, tensor in enumerate(wanted):
         if not tensor._requires_grad:
             raise RuntimeError(f"grad: input {i} does not require grad")

@@ -3,6 +3,7 @@
 
 from rushlight.functional.activation import *
 from rushlight.functional.arranging import *
+from rushlight.functional.asking import *
 from rushlight.functional.attention import *
 from rushlight.functional.comparison import *
 from rushlight.functional.composed import *

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -65,6 +65,9 @@ def tensor_split(
     cuts: Any = indices_or_sections
     if isinstance(cuts, TensorBase):
         cuts = cuts._array.tolist()
+    if not all(isinstance(cut, SupportsIndex) for cut in np.atleast_1d(np.array(cuts, object))):
+        expected = "an int, or a sequence of ints"
+        raise TypeError(explain("tensor_split", got=repr(cuts), expected=expected))
     if isinstance(cuts, int):
         if cuts < 1:
             raise RuntimeError(explain("tensor_split", got=f"{cuts} parts", expected="1 or more"))

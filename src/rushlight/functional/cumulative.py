@@ -115,8 +115,11 @@ def gradient(
     """
     dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
     at = [one_dim(d, input.ndim, "gradient") for d in dims]
+    if len(set(at)) < len(at):
+        raise RuntimeError(explain("gradient", got=f"dims {tuple(at)}", expected="each dim once"))
     if edge_order not in (1, 2):
         raise RuntimeError(explain("gradient", got=f"edge_order={edge_order}", expected="1 or 2"))
+    spacing = 1.0 if spacing is None else spacing
     steps = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(at)
     if len(steps) != len(at):
         got = f"{len(steps)} spacings for {len(at)} dims"

@@ -16,20 +16,21 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.composed import absolute
 from rushlight.functional.creation import eye
 from rushlight.functional.dims import one_dim
-from rushlight.functional.elementwise import mul, where
+from rushlight.functional.elementwise import maximum, mul, where
 from rushlight.functional.picking import tril, triu
 from rushlight.functional.products import matmul
 from rushlight.functional.reduction import norm as p_norm
 from rushlight.functional.reduction import sum as total
 from rushlight.functional.shaping import movedim, stack
 from rushlight.ops import decompose
-from rushlight.tape import apply
+from rushlight.tape import TensorBase, apply, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = [
     "cholesky_inverse",
+    "cholesky_solve",
     "cross",
     "det",
     "inverse",
@@ -202,10 +203,11 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: Any = Non
     """
     if driver not in _DRIVERS:
         raise RuntimeError(explain("lstsq", got=f"driver={driver!r}", expected=list(_DRIVERS)))
+    decompose.matrices("lstsq", A._array, square=False)
     vector = B.ndim == A.ndim - 1
     right = B.unsqueeze(-1) if vector else B
     cut = np.finfo(A._array.dtype).eps * max(A.shape[-2:]) if rcond is None else rcond
-    solution = matmul(pinv(A, rtol=cut), right)
+    solution = matmul(pinv(A, cut), right)
     rank = matrix_rank(A, rtol=cut)
     residuals = values = A.new_empty(0)
     fields = _DRIVERS[driver]
@@ -287,6 +289,19 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     return matmul(half, half.mT) if upper else matmul(half.mT, half)
 
 
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+    """Return the X of A X = B for the A whose Cholesky factor is given; B is (*, n, k).
+
+    Example:
+        >>> import rushlight as rl
+        >>> rl.cholesky_solve(rl.tensor([[8.0]]), rl.tensor([[2.0]]))
+        tensor([[2.]])
+    """
+    first, second = (L.mT, L) if upper else (L, L.mT)
+    half = solve_triangular(first, B, upper=False)
+    return solve_triangular(second, half, upper=True)
+
+
 def qr(A: Tensor, mode: str = "reduced") -> QR:
     """Return the orthogonal Q and the upper triangular R of A = Q R, with min(m, n) columns."""
     if mode != "reduced":
@@ -333,39 +348,78 @@ def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
     return svd(A, full_matrices=False, driver=driver).S
 
 
-def pinv(A: Tensor, *, rtol: Any = None, atol: float = 0.0, hermitian: bool = False) -> Tensor:
+def pinv(
+    A: Tensor,
+    rcond: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+) -> Tensor:
     """Return the pseudo-inverse: singular values below max(atol, rtol * the largest) count as 0.
 
     Args:
         A: matrices (*, m, n).
-        rtol: default the dtype's eps times max(m, n), or 0 if `atol` is given.
-        atol: default 0.
-        hermitian: must be False.
+        rcond: the older name of `rtol`.
+        hermitian: take A as symmetric and read its lower triangle alone; default False.
+        atol: number, or tensor of a number for each matrix; default 0.
+        rtol: likewise; default the dtype's eps times max(m, n), or 0 if `atol` is above 0.
     """
+    relative = rcond if rtol is None else rtol
     if hermitian:
-        raise NotImplementedError(explain("pinv", got="hermitian=True", expected="False"))
-    u, s, vh = svd(A, full_matrices=False)
-    large = s > _cut(A, s, rtol, atol)
+        s, v = eigh(A)
+        left, right = v, v.mT
+        size = absolute(s)
+    else:
+        u, s, vh = svd(A, full_matrices=False)
+        left, right, size = vh.mT, u.mT, s
+    large = size > _cut(A, size, atol, relative)
     inverse = where(large, 1.0, 0.0).to(A.dtype) / where(large, s, 1.0)
-    return matmul(vh.mT * inverse.unsqueeze(-2), u.mT)
+    return matmul(left * inverse.unsqueeze(-2), right)
 
 
 pinverse = pinv
 
 
-def _cut(A: Tensor, s: Tensor, rtol: Any, atol: Any) -> Tensor:
-    """Return the singular value at and below which all count as 0."""
-    if rtol is None:
-        rtol = 0.0 if atol else np.finfo(A._array.dtype).eps * max(A.shape[-2:])
+def _cut(A: Tensor, s: Tensor, atol: Any, rtol: Any) -> Tensor:
+    """Return the singular value at and below which all count as 0, a column for a batch."""
     values = s.detach()
-    largest = values.amax(-1, keepdim=True) if values.shape[-1] else values
-    return (largest * rtol).clamp(min=atol)
+    empty = not values.shape[-1]
+    largest = values.new_zeros(*values.shape[:-1], 1) if empty else values.amax(-1, keepdim=True)
+    low = _column(0.0 if atol is None else atol, values)
+    if rtol is None:
+        rtol = where(low > 0, 0.0, float(np.finfo(A._array.dtype).eps) * max(A.shape[-2:]))
+    return maximum(low, largest * _column(rtol, values))
 
 
-def matrix_rank(A: Tensor, *, rtol: Any = None, atol: float = 0.0) -> Tensor:
-    """Return the number of singular values above max(atol, rtol * the largest)."""
-    s = svdvals(A.detach())
-    return (s > _cut(A, s, rtol, atol)).sum(-1)
+def _column(value: Any, like: Tensor) -> Tensor:
+    """Return a number, or a tensor of a number for each matrix, as what goes with their values."""
+    if not isinstance(value, TensorBase):
+        return like.new_full((1,), value)
+    if value._requires_grad and state.recording:
+        got = "a tolerance that requires a gradient"
+        raise RuntimeError(explain("pinv", got=got, expected="a constant", fix="detach() it"))
+    tensor: Any = value.to(like.dtype)  # type: ignore[attr-defined]
+    return (
+        tensor if tensor.shape[-1:] == (1,) and tensor.ndim == like.ndim else tensor.unsqueeze(-1)
+    )
+
+
+def matrix_rank(
+    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Tensor:
+    """Return the number of singular values above max(atol, rtol * the largest).
+
+    Args:
+        A: matrices (*, m, n).
+        tol: the older way to give `atol`, with rtol 0.
+        hermitian, atol, rtol: as of `pinv`.
+    """
+    x = A.detach()
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    s = absolute(eigvalsh(x)) if hermitian else svdvals(x)
+    return (s > _cut(A, s, atol, rtol)).sum(-1)
 
 
 # ---- norms and products
@@ -459,9 +513,12 @@ def cross_along(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 def vander(x: Tensor, N: int | None = None) -> Tensor:
     """Return the powers 0 to N - 1 (default the length) of the elements along a new last dim."""
+    if not x.ndim:
+        x = x.unsqueeze(0)
     n = x.shape[-1] if N is None else N
-    column = x.unsqueeze(-1)
-    return stack([(column**k).squeeze(-1) for k in range(n)], -1)
+    if n < 1:
+        raise RuntimeError(explain("vander", got=f"N={n}", expected="N >= 1"))
+    return stack([x**k for k in range(n)], -1)
 
 
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:

@@ -13,11 +13,11 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional.dims import numpy_names, one_dim, some_dims
 from rushlight.functional.elementwise import where
 from rushlight.functional.picking import gather
-from rushlight.functional.shaping import stack
+from rushlight.functional.shaping import cat, stack
 from rushlight.ops import elementwise as ew
 from rushlight.ops import index as ix
 from rushlight.ops import reduce
-from rushlight.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, state, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -96,8 +96,10 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     return _reduce(reduce.mean, x, dim, keepdim)
 
 
-def _correction(unbiased: bool | None, correction: float) -> float:
-    return correction if unbiased is None else float(unbiased)
+def _correction(unbiased: bool | None, correction: float | None) -> float:
+    if unbiased is not None:
+        return float(unbiased)
+    return 1.0 if correction is None else correction
 
 
 @numpy_names
@@ -107,7 +109,7 @@ def var(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float = 1,
+    correction: float | None = 1,
 ) -> Tensor:
     """Return the variance, sum((x - mean)^2) / max(n - correction, 0).
 
@@ -129,7 +131,7 @@ def std(
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
-    correction: float = 1,
+    correction: float | None = 1,
 ) -> Tensor:
     """Return the square root of `var`; the gradient is 0 where nothing varies."""
     if isinstance(dim, bool):
@@ -139,17 +141,29 @@ def std(
 
 
 def var_mean(
-    input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False
+    input: Tensor,
+    dim: Dim | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = 1,
 ) -> tuple[Tensor, Tensor]:
     """Return `var` and `mean`."""
-    return var(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
+    spread = var(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def std_mean(
-    input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False
+    input: Tensor,
+    dim: Dim | bool = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = 1,
 ) -> tuple[Tensor, Tensor]:
     """Return `std` and `mean`."""
-    return std(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
+    spread = std(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
 def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -362,23 +376,30 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
 
 
 def quantile(
-    input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False
+    input: Tensor,
+    q: float | Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
 ) -> Tensor:
-    """Return the q-quantile (0 <= q <= 1), linear between neighbours; several for a vector q."""
+    """Return the q-quantile (0 <= q <= 1), between neighbours; several for a vector q.
+
+    Args:
+        q: number or tensor, a constant: it gets no gradient.
+        interpolation: 'linear', 'lower', 'higher', 'midpoint' or 'nearest'.
+    """
     require_float("quantile", input._array.dtype)
     x = input.reshape(-1) if dim is None else input
     at = one_dim(0 if dim is None else dim, x._array.ndim, "quantile")
-    places = np.asarray(q._array if isinstance(q, TensorBase) else q, x._array.dtype)
-    if ((places < 0) | (places > 1)).any():
-        raise RuntimeError(explain("quantile", got=f"q={q}", expected="0 to 1"))
+    places = quantile_places(q, x._array.dtype, "quantile")
     ordered = sort(x, at).values
     last = ordered.narrow(at, x._array.shape[at] - 1, 1)  # nan, if there is one
     parts = []
     for place in places.ravel() * (x._array.shape[at] - 1):
-        low = int(place)
-        high = builtins.min(low + 1, x._array.shape[at] - 1)
-        a, b = ordered.narrow(at, low, 1), ordered.narrow(at, high, 1)
-        part = a + (b - a) * float(place - low)
+        low, high, weight = neighbours(place, interpolation, "quantile")
+        a, b = ordered.narrow(at, int(low), 1), ordered.narrow(at, int(high), 1)
+        part = a + (b - a) * float(weight)
         if np.isnan(last._array).any():
             part = where(last != last, last, part)
         if dim is None:
@@ -387,14 +408,50 @@ def quantile(
     return parts[0] if not places.ndim else stack(parts)
 
 
-def diff(input: Tensor, n: int = 1, dim: int = -1) -> Tensor:
-    """Return the n-th differences of neighbours along `dim`."""
-    at = one_dim(dim, input._array.ndim, "diff")
+def quantile_places(q: Any, dtype: Any, where_: str) -> Any:
+    """Return q as an array, checked."""
+    if isinstance(q, TensorBase) and q._requires_grad and state.recording:
+        got, fix = "q that requires a gradient", "detach() it"
+        raise NotImplementedError(explain(where_, got=got, expected="a constant", fix=fix))
+    places = np.asarray(q._array if isinstance(q, TensorBase) else q, dtype)
+    if ((places < 0) | (places > 1)).any() or places.ndim > 1:
+        got, expected = f"q={q}", "a number of 0 to 1, or a vector of them"
+        raise RuntimeError(explain(where_, got=got, expected=expected))
+    return places
+
+
+def neighbours(rank: Any, interpolation: str, where_: str) -> tuple[Any, Any, Any]:
+    """Return the ranks beside a fractional one, and the weight of the upper."""
+    rounded: dict[str, Any] = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}
+    if interpolation in rounded:
+        rank = rounded[interpolation](rank)
+    elif interpolation not in ("linear", "midpoint"):
+        expected = "'linear', 'lower', 'higher', 'midpoint' or 'nearest'"
+        raise RuntimeError(
+            explain(where_, got=f"interpolation={interpolation!r}", expected=expected)
+        )
+    low, high = np.floor(rank).astype(np.int64), np.ceil(rank).astype(np.int64)
+    return low, high, rank * 0 + 0.5 if interpolation == "midpoint" else rank - low
+
+
+def diff(
+    input: Tensor,
+    n: int = 1,
+    dim: int = -1,
+    prepend: Tensor | None = None,
+    append: Tensor | None = None,
+) -> Tensor:
+    """Return the n-th differences of neighbours along `dim`, of what is joined, if given."""
+    if n < 0:
+        raise RuntimeError(explain("diff", got=f"n={n}", expected="n >= 0"))
+    parts = [part for part in (prepend, input, append) if part is not None]
+    x = cat(parts, dim) if len(parts) > 1 else input
+    at = one_dim(dim, x._array.ndim, "diff")
     for _ in range(n):
-        size = input._array.shape[at]
+        size = x._array.shape[at]
         rest = builtins.max(size - 1, 0)
-        input = input.narrow(at, size - rest, rest) - input.narrow(at, 0, rest)
-    return input
+        x = x.narrow(at, size - rest, rest) - x.narrow(at, 0, rest)
+    return x
 
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:

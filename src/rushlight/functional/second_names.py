@@ -88,6 +88,14 @@ def _array(x: Any) -> Any:
     return x._array if isinstance(x, TensorBase) else x
 
 
+def _tensors(where_: str, *values: Any) -> None:
+    for i, value in enumerate(values):
+        if not isinstance(value, TensorBase):
+            got = f"argument {i + 1} of type {type(value).__name__}"
+            fix = "rushlight.tensor(...) makes one"
+            raise TypeError(explain(where_, got=got, expected="a Tensor", fix=fix))
+
+
 def _refuse_bool(where_: str, input: Tensor) -> None:
     if input._array.dtype == np.bool_:
         raise DtypeError(explain(where_, got="bools", expected="numbers"))
@@ -111,16 +119,19 @@ def rad2deg(input: Tensor) -> Tensor:
 
 def fmax(input: Tensor, other: Tensor) -> Tensor:
     """Return the larger of two, elementwise; a number rather than nan."""
+    _tensors("fmax", input, other)
     return where((input >= other) | isnan(other), input, other)
 
 
 def fmin(input: Tensor, other: Tensor) -> Tensor:
     """Return the smaller of two, elementwise; a number rather than nan."""
+    _tensors("fmin", input, other)
     return where((input <= other) | isnan(other), input, other)
 
 
 def copysign(input: Tensor, other: Any) -> Tensor:
     """Return |a| with the sign of b, -0 included, elementwise."""
+    _tensors("copysign", input)
     negative = wrap(np.asarray(np.signbit(_array(other))))
     size = abs(input if input._array.dtype.kind == "f" else input.float())
     return where(negative, -size, size)
@@ -136,6 +147,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """Return 0 below 0, `values` at 0 and 1 above, elementwise; no gradient."""
+    _tensors("heaviside", input, values)
     if input._array.dtype != values._array.dtype:
         got = f"{input.dtype} and {values.dtype}"
         raise DtypeError(explain("heaviside", got=got, expected="one dtype"))
@@ -149,13 +161,18 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 
 def frexp(input: Tensor) -> Frexp:
-    """Return mantissas m and exponents e with x = m * 2**e; no gradient."""
+    """Return mantissas m and exponents e with x = m * 2**e; the gradient of m is 2**-e."""
     require_float("frexp", input._array.dtype)
-    return Frexp(*map(wrap, np.frexp(input._array)))
+    exponent = np.frexp(input._array)[1]
+    half = exponent // 2  # 2**-e alone may be infinite
+    one = input._array.dtype.type(1)
+    first, second = (wrap(np.ldexp(one, -part)) for part in (half, exponent - half))
+    return Frexp(input * first * second, wrap(exponent))
 
 
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """Return the next float from a towards b, elementwise; no gradient."""
+    _tensors("nextafter", input, other)
     return wrap(np.nextafter(input._array, other._array))
 
 

@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from rushlight.errors import ShapeError, explain
+from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.dims import one_dim
 from rushlight.functional.elementwise import where
 from rushlight.functional.picking import diagonal, gather
 from rushlight.functional.products import matmul
-from rushlight.functional.reduction import ValuesAndIndices, norm, quantile, sort
+from rushlight.functional.reduction import (
+    ValuesAndIndices,
+    neighbours,
+    norm,
+    quantile,
+    quantile_places,
+    sort,
+)
 from rushlight.functional.shaping import reshape, stack
 from rushlight.random import Generator, source_of
 from rushlight.tape import TensorBase, wrap
@@ -72,8 +79,9 @@ def cov(
     x = reshape(input, (1, -1)) if input.ndim < 2 else input
     x = x if x._array.dtype.kind == "f" else x.float()
     weights: Any = None
-    for given in (fweights, aweights):
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is not None:
+            _check_weights(name, given, x.shape[1])
             weights = given.to(x.dtype) if weights is None else weights * given.to(x.dtype)
     if weights is None:
         centred, total = x - x.mean(1, keepdim=True), x.shape[1]
@@ -88,6 +96,17 @@ def cov(
         out = matmul(centred * weights, centred.mT)
     out = out / (max(free, 0) if isinstance(free, int) else free.clamp(min=0))
     return out if input.ndim == 2 and input.shape[0] > 1 else reshape(out, ())
+
+
+def _check_weights(name: str, weights: Tensor, count: int) -> None:
+    array = weights._array
+    if (array.dtype.kind in "iu") != (name == "fweights"):
+        expected = "an integer dtype" if name == "fweights" else "a floating dtype"
+        raise DtypeError(explain("cov", got=f"{name} of {array.dtype}", expected=expected))
+    if array.shape != (count,):
+        raise ShapeError(explain("cov", got=f"{name} {array.shape}", expected=f"({count},)"))
+    if (array < 0).any():
+        raise RuntimeError(explain("cov", got=f"{name} down to {array.min()}", expected=">= 0"))
 
 
 def corrcoef(input: Tensor) -> Tensor:
@@ -184,26 +203,29 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 
 def nanquantile(
-    input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False
+    input: Tensor,
+    q: float | Tensor,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
 ) -> Tensor:
-    """Return the q-quantile of what is not nan, linear between neighbours."""
+    """Return the q-quantile of what is not nan; `interpolation` as of `quantile`."""
     holes = np.isnan(input._array)
     if not holes.any():
-        return quantile(input, q, dim, keepdim)
+        return quantile(input, q, dim, keepdim, interpolation=interpolation)
     if dim is None:
-        out = nanquantile(reshape(input, -1), q, 0)
+        out = nanquantile(reshape(input, -1), q, 0, interpolation=interpolation)
         return reshape(out, (*out.shape, *(1,) * input.ndim)) if keepdim else out
     at = one_dim(dim, input.ndim, "nanquantile")
     ordered = sort(input, at).values  # nan last
     last = np.maximum((~holes).sum(at, keepdims=True) - 1, 0)
-    places = np.asarray(q._array if isinstance(q, TensorBase) else q, input._array.dtype)
+    places = quantile_places(q, input._array.dtype, "nanquantile")
     parts = []
     for place in places.ravel():
-        rank = place * last
-        low = np.floor(rank).astype(np.int64)
-        high = np.minimum(low + 1, last)
+        low, high, weight = neighbours(place * last, interpolation, "nanquantile")
         a, b = gather(ordered, at, wrap(low)), gather(ordered, at, wrap(high))
-        part = a + (b - a) * wrap((rank - low).astype(input._array.dtype))
+        part = a + (b - a) * wrap(weight.astype(input._array.dtype))
         parts.append(part if keepdim else part.squeeze(at))
     return parts[0] if not places.ndim else stack(parts)
 

@@ -81,7 +81,9 @@ def _digamma(x: Any) -> Any:
 
 
 def _lgamma(x: Any) -> Any:
-    return np.where(x == -np.inf, np.inf, _scipy("gammaln")(x)).astype(x.dtype, copy=False)
+    y = np.where(x == -np.inf, np.inf, _scipy("gammaln")(x))
+    tiny = (np.abs(x) < np.finfo(x.dtype).tiny) & (x != 0)  # where SciPy's overflows
+    return np.where(tiny, -np.log(np.where(tiny, np.abs(x), 1)), y).astype(x.dtype, copy=False)
 
 
 lgamma: Op = unary("lgamma", _lgamma, lambda g, x: g * digamma(x))
@@ -150,10 +152,14 @@ entr = unary("entr", _scipy("entr"), lambda g, x: g * (-1.0 - log(x)))
 
 
 def _sinc_slope(g: Any, x: Any) -> Any:
-    flat = mask(x == 0)
-    t = where(1.0, x * math.pi, condition=flat)
-    slope = (cos(t) * t - sin(t)) / (t * t) * math.pi
-    return g * where(0.0, slope, condition=flat)
+    """By its series near 0, where the closed form is a difference of equal numbers."""
+    near = mask(abs(x) < 0.1)
+    t = where(1.0, x * math.pi, condition=near)
+    far = (cos(t) * t - sin(t)) / (t * t)
+    t = where(x * math.pi, 0.0, condition=near)
+    u = t * t
+    series = ((((u / -88 + 1.0) * u / 54 - 1.0) * u / 28 + 1.0) * u / 10 - 1.0) * t / 3
+    return g * where(series, far, condition=near) * math.pi
 
 
 sinc = unary("sinc", np.sinc, _sinc_slope)

@@ -193,3 +193,6 @@ def accumulate(leaf: Any, value: Any, owned: bool, create_graph: bool) -> None:
     else:
         leaf._grad._array += value
         cell(leaf._grad)[0] += 1
+    if leaf._accumulated:
+        for hook in list(leaf._accumulated.values()):
+            hook(leaf)

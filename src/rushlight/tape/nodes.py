@@ -70,6 +70,7 @@ class TensorBase:
     _index: int = 0
     _version: list[int] | None = None  # one cell for all views of one storage
     _hooks: dict[int, Callable[[Any], Any]] | None = None
+    _accumulated: dict[int, Callable[[Any], Any]] | None = None  # hooks that see `.grad`
     _retains_grad: bool = False
 
     @classmethod

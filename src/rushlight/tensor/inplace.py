@@ -13,13 +13,16 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.picking import index_parts
-from rushlight.random import Generator, default_generator, source_of
+from rushlight.random import Generator, source_of
 from rushlight.tape import TensorBase, cell, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = ["InPlace"]
+
+
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2}  # a result may be written to what ranks as high
 
 
 def _value(other: Any) -> Any:
@@ -37,6 +40,16 @@ def _misfit(where: str, array: Any, *values: Any) -> Exception:
     return ShapeError(
         explain(where, got=f"values {shapes}", expected=f"to broadcast to {array.shape}")
     )
+
+
+def _whole_numbers(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return the range of integers that a dtype holds exactly."""
+    if dtype.kind == "f":
+        most = int(2 ** (np.finfo(dtype).nmant + 1))
+        return -most, most
+    if dtype.kind == "b":
+        return 0, 1
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 
 def _too_large(where: str, array: Any, value: Any) -> DtypeError:
@@ -78,16 +91,8 @@ class InPlace(TensorBase):
         try:
             with np.errstate(all="ignore"):
                 f(array, *values, out=array)
-        except TypeError:
-            kinds = ", ".join(str(getattr(v, "dtype", type(v).__name__)) for v in values)
-            raise DtypeError(
-                explain(
-                    f"{name}_",
-                    got=f"{array.dtype.name} with {kinds or 'nothing'}, which gives another dtype",
-                    expected=f"a result of {array.dtype.name}",
-                    fix=f"use x = x.{name}(...)",
-                )
-            ) from None
+        except (TypeError, OverflowError):  # not in this dtype: as torch, in the promoted one
+            return self._replace(name, others, {})
         except ValueError:
             raise _misfit(f"{name}_", array, *values) from None
         cell(self)[0] += 1
@@ -131,8 +136,10 @@ class InPlace(TensorBase):
         """Multiply in place."""
         return self._write("mul", np.multiply, other)
 
-    def div_(self, other: Any) -> Self:
-        """Divide in place."""
+    def div_(self, other: Any, *, rounding_mode: str | None = None) -> Self:
+        """Divide in place; `rounding_mode` as of `div`."""
+        if rounding_mode is not None:
+            return self._replace("div", (other,), {"rounding_mode": rounding_mode})
         return self._write("div", np.true_divide, other)
 
     def neg_(self) -> Self:
@@ -146,10 +153,6 @@ class InPlace(TensorBase):
     def sqrt_(self) -> Self:
         """Take the square root in place."""
         return self._write("sqrt", np.sqrt)
-
-    def relu_(self) -> Self:
-        """Replace negative elements by 0."""
-        return self._write("relu", np.maximum, 0)
 
     def addcmul_(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Self:
         """Add value * tensor1 * tensor2 in place."""
@@ -262,6 +265,7 @@ class InPlace(TensorBase):
     put_ = _in_place("put")
     rad2deg_ = _in_place("rad2deg")
     reciprocal_ = _in_place("reciprocal")
+    relu_ = _in_place("relu")
     remainder_ = _in_place("remainder")
     renorm_ = _in_place("renorm")
     round_ = _in_place("round")
@@ -308,12 +312,9 @@ class InPlace(TensorBase):
             instead = f"x = x.{name}(...)" if f is None else f"x = {name}(x, ...)"
             self._refuse(f"{name}_", f"the version without underscore, {instead}")
         found = (getattr(type(self), name) if f is None else f)(self, *args, **kwargs)._array
-        if found.dtype != self._array.dtype and found.dtype != np.bool_:
-            raise DtypeError(
-                explain(
-                    f"{name}_", got=f"a result of {found.dtype.name}", expected=self._array.dtype
-                )
-            )
+        if _RANK[found.dtype.kind] > _RANK[self._array.dtype.kind]:
+            got, fix = f"a result of {found.dtype.name}", f"use x = x.{name}(...)"
+            raise DtypeError(explain(f"{name}_", got=got, expected=self._array.dtype, fix=fix))
         if found.shape != self._array.shape:
             raise _misfit(f"{name}_", self._array, found)
         return self._fill(name, found)
@@ -340,12 +341,15 @@ class InPlace(TensorBase):
             "apply", np.reshape(np.asarray(values, self._array.dtype), self._array.shape)
         )
 
-    def fill_diagonal_(self, fill_value: float) -> Self:
-        """Fill the main diagonal of a matrix with one value."""
-        if self._array.ndim != 2:
-            raise ShapeError(explain("fill_diagonal_", got=self._array.shape, expected="a matrix"))
-        diagonal = np.eye(*self._array.shape, dtype=np.bool_)
-        return self._fill("fill_diagonal", np.where(diagonal, fill_value, self._array))
+    def fill_diagonal_(self, fill_value: float, wrap: bool = False) -> Self:
+        """Fill the main diagonal with one value; `wrap` starts anew below a tall matrix's."""
+        shape = self._array.shape
+        if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
+            expected = "a matrix, or more dims of one size"
+            raise ShapeError(explain("fill_diagonal_", got=shape, expected=expected))
+        filled = self._array.copy()
+        np.fill_diagonal(filled, fill_value, wrap)
+        return self._fill("fill_diagonal", filled)
 
     def uniform_(
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
@@ -367,15 +371,99 @@ class InPlace(TensorBase):
         """Fill with 1 at probability p (a number or a tensor), else 0."""
         source = source_of(generator)
         if isinstance(p, TensorBase):
+            if not ((p._array >= 0) & (p._array <= 1)).all():
+                got = f"p from {p._array.min()} to {p._array.max()}"
+                raise RuntimeError(explain("bernoulli_", got=got, expected="0 <= p <= 1"))
             draw = source.random(self._array.shape, np.dtype(np.float64))
             return self._fill("bernoulli", draw < p._array)
         if not 0 <= p <= 1:
             raise RuntimeError(explain("bernoulli_", got=f"p={p}", expected="0 <= p <= 1"))
         return self._fill("bernoulli", source.bernoulli(self._array.shape, p))
 
-    def random_(self, low: int = 0, high: int = 2**24) -> Self:
-        """Fill with integers from {low, ..., high - 1}."""
-        return self._fill("random", default_generator.integers(low, high, self._array.shape))
+    def _continuous(self, name: str, value: float, what: str, values: Any) -> Self:
+        """Fill a floating tensor with what `values(shape)` draws, a parameter being above 0."""
+        if self._array.dtype.kind != "f":
+            got = self._array.dtype.name
+            raise DtypeError(explain(f"{name}_", got=got, expected="a floating dtype"))
+        if not value > 0:
+            raise RuntimeError(explain(f"{name}_", got=f"{what}={value}", expected=f"{what} > 0"))
+        return self._fill(name, values(self._array.shape))
+
+    def exponential_(self, lambd: float = 1, *, generator: Generator | None = None) -> Self:
+        """Fill from the exponential distribution of rate `lambd`, 0 left out."""
+        least = np.finfo(self._array.dtype).tiny if self._array.dtype.kind == "f" else 0
+        source = source_of(generator)
+        return self._continuous(
+            "exponential",
+            lambd,
+            "lambd",
+            lambda shape: np.maximum(source.exponential(shape, lambd), least),
+        )
+
+    def cauchy_(
+        self, median: float = 0, sigma: float = 1, *, generator: Generator | None = None
+    ) -> Self:
+        """Fill from the Cauchy distribution of that median and half-width."""
+        source = source_of(generator)
+        return self._continuous(
+            "cauchy", sigma, "sigma", lambda shape: source.cauchy(shape, median, sigma)
+        )
+
+    def log_normal_(
+        self, mean: float = 1, std: float = 2, *, generator: Generator | None = None
+    ) -> Self:
+        """Fill with e to the power of normal variables of that mean and standard deviation."""
+        source = source_of(generator)
+        return self._continuous(
+            "log_normal", std, "std", lambda shape: np.exp(source.normal(shape, mean, std))
+        )
+
+    def geometric_(self, p: float, *, generator: Generator | None = None) -> Self:
+        """Fill with how many trials it takes to succeed once at probability p."""
+        if not 0 < p < 1:
+            raise RuntimeError(explain("geometric_", got=f"p={p}", expected="0 < p < 1"))
+        return self._fill("geometric", source_of(generator).geometric(self._array.shape, p))
+
+    def random_(self, *bounds: int, generator: Generator | None = None) -> Self:
+        """Fill with integers: `random_(to)` from {0, ..., to - 1}, `random_(from, to)` from
+        {from, ..., to - 1}, without bounds from all that the dtype holds exactly, from 0 on.
+        """
+        if len(bounds) > 2:
+            raise TypeError(explain("random_", got=f"{len(bounds)} bounds", expected="2 or fewer"))
+        least, most = _whole_numbers(self._array.dtype)
+        low, high = (0, *bounds)[-2:] if bounds else (0, min(most + 1, 2**63 - 1))
+        if not least <= low < high <= most + 1:
+            got, expected = f"{low} to {high}", f"from < to, within {least} to {most + 1}"
+            raise RuntimeError(explain("random_", got=got, expected=expected))
+        return self._fill("random", source_of(generator).integers(low, high, self._array.shape))
+
+    # ---- another shape of the same memory
+
+    def _reshape(self, name: str, *args: Any) -> Self:
+        """Become what the method `name`, which returns a view, returns."""
+        if self._tracked():
+            self._refuse(f"{name}_", f"the version without underscore, x = x.{name}(...)")
+        self._array = getattr(self, name)(*args)._array
+        cell(self)[0] += 1
+        return self
+
+    def squeeze_(self, dim: int | tuple[int, ...] | None = None) -> Self:
+        """Drop dims of size 1 (or `dim`, if its size is 1) in place."""
+        return self._reshape("squeeze", *(() if dim is None else (dim,)))
+
+    def unsqueeze_(self, dim: int) -> Self:
+        """Insert a dim of size 1 in place."""
+        return self._reshape("unsqueeze", dim)
+
+    def t_(self) -> Self:
+        """Swap the dims of a matrix in place."""
+        return self._reshape("t")
+
+    def transpose_(self, dim0: int, dim1: int) -> Self:
+        """Swap two dims in place."""
+        return self._reshape("transpose", dim0, dim1)
+
+    swapaxes_ = swapdims_ = transpose_
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if self._tracked(value):

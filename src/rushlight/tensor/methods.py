@@ -59,6 +59,7 @@ class Methods(TensorBase):
     broadcast_to = F.broadcast_to
     ceil = F.ceil
     cholesky_inverse = F.cholesky_inverse
+    cholesky_solve = F.cholesky_solve
     chunk = F.chunk
     clamp = F.clamp
     clamp_max = F.clamp_max
@@ -78,6 +79,7 @@ class Methods(TensorBase):
     cumsum = F.cumsum
     deg2rad = F.deg2rad
     det = F.det
+    detach = F.detach
     diag = F.diag
     diag_embed = F.diag_embed
     diagflat = F.diagflat
@@ -136,6 +138,10 @@ class Methods(TensorBase):
     index_select = F.index_select
     inner = F.inner
     inverse = F.inverse
+    is_complex = F.is_complex
+    is_floating_point = F.is_floating_point
+    is_nonzero = F.is_nonzero
+    is_signed = F.is_signed
     isclose = F.isclose
     isfinite = F.isfinite
     isinf = F.isinf

@@ -14,8 +14,10 @@ from rushlight.arrays import Array, is_channels_last, is_float
 from rushlight.autograd import backward
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.creation import check_device
+from rushlight.functional.dims import varargs
 from rushlight.ops import shape as sh
-from rushlight.tape import TensorBase, apply, cell, nodes, wrap
+from rushlight.ops.reduce import sum_to
+from rushlight.tape import TensorBase, apply, nodes, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.inplace import InPlace
@@ -141,6 +143,8 @@ class Tensor(Methods, Convert, InPlace):
         """Return the number of dims."""
         return self._array.ndim
 
+    ndimension = dim
+
     def stride(self, dim: int | None = None) -> Any:
         """Return the strides in elements, or that of one dim."""
         strides = tuple(s // self._array.itemsize for s in self._array.strides)
@@ -149,14 +153,6 @@ class Tensor(Methods, Convert, InPlace):
     def is_contiguous(self) -> bool:
         """Tell whether the memory is in row-major order."""
         return bool(self._array.flags.c_contiguous)
-
-    def is_floating_point(self) -> bool:
-        """Tell whether the dtype is floating."""
-        return is_float(self._array.dtype)
-
-    def is_complex(self) -> bool:
-        """Tell whether the dtype is complex; none is."""
-        return False
 
     @property
     def is_cuda(self) -> bool:
@@ -308,12 +304,6 @@ class Tensor(Methods, Convert, InPlace):
             raise DtypeError(explain(".grad", got=value.dtype.name, expected=self.dtype.name))
         self._grad = value
 
-    def detach(self) -> Tensor:
-        """Return a tensor outside the graph that shares the memory."""
-        out = wrap(self._array)
-        out._version = cell(self)
-        return out
-
     def detach_(self) -> Self:
         """Take the tensor itself out of the graph."""
         self._node, self._index, self._requires_grad = None, 0, False
@@ -366,6 +356,30 @@ class Tensor(Methods, Convert, InPlace):
         key = next(_hook_ids)
         hooks[key] = hook
         return Handle(hooks, key)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Handle:
+        """Call `hook(tensor)` each time a backward pass has added to `.grad` of this leaf.
+
+        Raises:
+            RuntimeError: for a tensor that does not require grad, or is not a leaf.
+
+        Example:
+            >>> w = Tensor([1.0], requires_grad=True)
+            >>> _ = w.register_post_accumulate_grad_hook(lambda w: print(w.grad))
+            >>> (w * 3).sum().backward()
+            tensor([3.])
+        """
+        if not self._requires_grad or self._node is not None:
+            kind = "one that does not require grad" if self._node is None else "a result of an op"
+            expected = "a leaf that requires grad"
+            raise RuntimeError(
+                explain("register_post_accumulate_grad_hook", got=kind, expected=expected)
+            )
+        if self._accumulated is None:
+            self._accumulated = {}
+        key = next(_hook_ids)
+        self._accumulated[key] = hook
+        return Handle(self._accumulated, key)
 
     # ---- conversion (dtypes are in convert.py)
 
@@ -509,6 +523,20 @@ class Tensor(Methods, Convert, InPlace):
     def reshape_as(self, other: Tensor) -> Tensor:
         """Return the tensor in the shape of another."""
         return F.reshape(self, other.shape)
+
+    def sum_to_size(self, *size: Any) -> Tensor:
+        """Return the sum over what broadcasting to this shape from that size has added."""
+        shape = varargs(size)
+        try:
+            fits = np.broadcast_shapes(shape, self.shape) == self.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            got = f"size {shape}"
+            raise ShapeError(
+                explain("sum_to_size", got=got, expected=f"one that broadcasts to {self.shape}")
+            )
+        return sum_to(self, shape)
 
     def expand_as(self, other: Tensor) -> Tensor:
         """Broadcast to the shape of another tensor."""
