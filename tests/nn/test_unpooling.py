@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.functional.parity import both, both_raise
 from tests.ops.sample import integers, normal, uniform
 
 import rushlight as rl
 from rushlight import nn
 from rushlight.errors import ShapeError
+
+pytest.importorskip("torch")  # before the helper, which needs it
+
+from tests.functional.parity import both, both_raise  # noqa: E402
 
 F = nn.functional
 X = normal(2, 3, 6, 7)

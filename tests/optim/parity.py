@@ -17,7 +17,6 @@ import rushlight as rl
 from rushlight import optim
 
 STEPS = 200
-FEWER = {"LBFGS": 50}  # of several iterations each; it has arrived by then
 RATES = 500
 SHAPES = {
     "Muon": [(3, 4), (5, 2), (4, 4)],
@@ -170,7 +169,7 @@ def run_optimizer(name: str, options: dict[str, Any]) -> tuple[Pair, float]:
     """Return both after 200 steps, some without some of the gradients, and the largest error."""
     pair = Pair(name, options)
     largest = 0.0
-    for step in range(FEWER.get(name, STEPS)):
+    for step in range(STEPS):
         pair.step(skip={0: (), 1: (2,), 2: (0, 1)}[step % 3] if step > 50 else ())
         if step % 10 in (0, 9):
             largest = max(largest, pair.error())
