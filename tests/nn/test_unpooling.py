@@ -14,7 +14,7 @@ from rushlight.errors import ShapeError
 
 pytest.importorskip("torch")  # before the helper, which needs it
 
-from tests.functional.parity import both, both_raise  # noqa: E402
+from tests.functional.parity import both, both_raise
 
 F = nn.functional
 X = normal(2, 3, 6, 7)

@@ -12,7 +12,6 @@ from rushlight import nn
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest")  # torch's database imports it
-pytest.importorskip("expecttest")
 
 from tests.parity.measure import LIMITS, _compare, _furthest  # noqa: E402
 
