@@ -72,7 +72,11 @@ def plane_sum(x: Array) -> Array:
 
 def column_sum(x: Array) -> Array:
     """(..., C) -> (C,)"""
-    total: Array = plane_sum(last_rows(x).T[None])[0]
+    rows = last_rows(x)
+    m, dtype = rows.shape[0], rows.dtype
+    if m <= _BLOCK and dtype.char in "fd":
+        return np.dot(_ones(m, dtype), rows)  # half the time of the way by planes
+    total: Array = plane_sum(rows.T[None])[0]
     return total
 
 
