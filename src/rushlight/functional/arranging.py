@@ -106,15 +106,6 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return _even("dsplit", input, indices_or_sections, 2, 3)
 
 
-def _several(tensors: tuple[Any, ...]) -> list[Any]:
-    """Return tensors that were given one by one or as one sequence."""
-    return list(tensors[0] if len(tensors) == 1 and not _one(tensors[0]) else tensors)
-
-
-def _one(value: Any) -> bool:
-    return isinstance(value, TensorBase)
-
-
 def column_stack(tensors: Any) -> Tensor:
     """Join along dim 1; vectors and scalars become columns."""
     return hstack([reshape(t, (t.numel(), 1)) if t.ndim < 2 else t for t in tensors])
@@ -122,12 +113,13 @@ def column_stack(tensors: Any) -> Tensor:
 
 def atleast_3d(*tensors: Any) -> Any:
     """Return tensors of 3 dims or more: x becomes (1, n, 1), a matrix (m, n, 1)."""
+    single = len(tensors) == 1 and isinstance(tensors[0], TensorBase)
     found = []
-    for t in _several(tensors):
+    for t in tensors if single or len(tensors) != 1 else tensors[0]:
         shape = t._array.shape
         new = {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}.get(t.ndim, shape)
         found.append(t if new == shape else reshape(t, new))
-    return found[0] if len(tensors) == 1 and _one(tensors[0]) else tuple(found)
+    return found[0] if single else tuple(found)
 
 
 def block_diag(*tensors: Tensor) -> Tensor:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.creation import arange, ones, zeros
+from rushlight.functional.creation import arange
 from rushlight.functional.normalization import group_norm, local_response_norm, squares_across
-from rushlight.nn import init
 from rushlight.nn.module import Module, Steady
-from rushlight.nn.parameter import Parameter
+from rushlight.nn.normalization import Affine
 from rushlight.tensor import Tensor
 
 __all__ = ["CrossMapLRN2d", "GroupNorm", "LocalResponseNorm"]
 
 
-class GroupNorm(Steady):
+class GroupNorm(Affine, Steady):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, for each group of channels of each sample.
 
     Args:
@@ -47,9 +46,6 @@ class GroupNorm(Steady):
     https://docs.pytorch.org/docs/stable/generated/torch.nn.GroupNorm.html
     """
 
-    weight: Parameter | None
-    bias: Parameter | None
-
     def __init__(
         self,
         num_groups: int,
@@ -74,18 +70,7 @@ class GroupNorm(Steady):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        make: dict[str, Any] = {"device": device, "dtype": dtype}
-        weight = Parameter(ones(num_channels, **make)) if affine else None
-        shift = Parameter(zeros(num_channels, **make)) if affine and bias else None
-        self.register_parameter("weight", weight)
-        self.register_parameter("bias", shift)
-
-    def reset_parameters(self) -> None:
-        """Set weight 1 and bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        self._register(num_channels, affine, affine and bias, device=device, dtype=dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -25,11 +25,27 @@ from rushlight.tensor import Tensor
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm", "SyncBatchNorm"]
 
 
-class NormBase(Module):
-    """Parameters and running statistics by channel, of batch norm and instance norm."""
+class Affine(Module):
+    """A norm with a weight and a bias, each of which may be None."""
 
     weight: Parameter | None
     bias: Parameter | None
+
+    def _register(self, shape: Any, weighted: bool, biased: bool, **make: Any) -> None:
+        self.register_parameter("weight", Parameter(ones(shape, **make)) if weighted else None)
+        self.register_parameter("bias", Parameter(zeros(shape, **make)) if biased else None)
+
+    def reset_parameters(self) -> None:
+        """Set weight 1 and bias 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class NormBase(Affine):
+    """Parameters and running statistics by channel, of batch norm and instance norm."""
+
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -53,10 +69,8 @@ class NormBase(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         make: dict[str, Any] = {"device": device, "dtype": dtype}
-        weighted, biased, tracked = affine, affine and bias, track_running_stats
-        n = num_features
-        self.register_parameter("weight", Parameter(ones(n, **make)) if weighted else None)
-        self.register_parameter("bias", Parameter(zeros(n, **make)) if biased else None)
+        n, tracked = num_features, track_running_stats
+        self._register(n, affine, affine and bias, **make)
         self.register_buffer("running_mean", zeros(n, **make) if tracked else None)
         self.register_buffer("running_var", ones(n, **make) if tracked else None)
         self.register_buffer("num_batches_tracked", zeros((), dtype="int64") if tracked else None)
@@ -76,10 +90,7 @@ class NormBase(Module):
     def reset_parameters(self) -> None:
         """Set weight 1 and bias 0, and reset the running statistics."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
@@ -360,7 +371,7 @@ def _sizes(where: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]
     return last_sizes(where, normalized_shape)
 
 
-class LayerNorm(Steady):
+class LayerNorm(Affine, Steady):
     """y = (x - mean) / sqrt(var + eps) * weight + bias, over the last dims together.
 
     Args:
@@ -390,9 +401,6 @@ class LayerNorm(Steady):
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
     """
 
-    weight: Parameter | None
-    bias: Parameter | None
-
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -406,20 +414,8 @@ class LayerNorm(Steady):
         self.normalized_shape = _sizes("LayerNorm", normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        make: dict[str, Any] = {"device": device, "dtype": dtype}
-        weight = Parameter(ones(self.normalized_shape, **make)) if elementwise_affine else None
-        shift = (
-            Parameter(zeros(self.normalized_shape, **make)) if elementwise_affine and bias else None
-        )
-        self.register_parameter("weight", weight)
-        self.register_parameter("bias", shift)
-
-    def reset_parameters(self) -> None:
-        """Set weight 1 and bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        made = elementwise_affine
+        self._register(self.normalized_shape, made, made and bias, device=device, dtype=dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
