@@ -43,7 +43,9 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
         pair = subject.pair(case)
     except StudentError as error:
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
-        cause = "raises_in_constructor" if error.method == "__init__" and case.crash == "crash" else ""
+        cause = (
+            "raises_in_constructor" if error.method == "__init__" and case.crash == "crash" else ""
+        )
         yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
         return
     missing = pair.missing()
@@ -70,7 +72,12 @@ def _said(error: StudentError) -> dict[str, str]:
 
 
 def forward(
-    pair: Pair, x: Any, check: str = "output", *, training: bool = True, earlier: Scene | None = None
+    pair: Pair,
+    x: Any,
+    check: str = "output",
+    *,
+    training: bool = True,
+    earlier: Scene | None = None,
 ) -> Findings:
     """Call forward and compare; returns the scene, or None if something was wrong."""
     scene = pair.scene(x, training=training, earlier=earlier)
@@ -89,13 +96,20 @@ def forward(
         return None
     if given.dtype == np.float64 and getattr(scene.got["output"], "dtype", None) == np.float32:
         _note_dtype = {"dtype": "float32"}
-        yield Evidence("dtype", "output", scene, cause="dtype_changed", severity="note", details=_note_dtype)
+        yield Evidence(
+            "dtype", "output", scene, cause="dtype_changed", severity="note", details=_note_dtype
+        )
     scene.given = given
     return scene
 
 
 def backward(
-    pair: Pair, scene: Scene, *, check: str = "", fresh: bool = False, compare_parameters: bool = True
+    pair: Pair,
+    scene: Scene,
+    *,
+    check: str = "",
+    fresh: bool = False,
+    compare_parameters: bool = True,
 ) -> Findings:
     """Call backward and compare; returns whether all was right.
 
@@ -117,7 +131,7 @@ def backward(
         yield Evidence(check or "input_gradient", "gradInput", scene, error=error)
         return False
     right = True
-    for name, value in {**({"gradInput": scene.got["gradInput"]}), **pair.gradients()}.items():
+    for name, value in {"gradInput": scene.got["gradInput"], **pair.gradients()}.items():
         if name not in scene.want or (name != "gradInput" and not compare_parameters):
             continue
         scene.got[name] = value
@@ -240,4 +254,11 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
     pair.subject.comparisons += 1
     dtype = str(getattr(y, "dtype", type(y).__name__))
     if dtype not in ("float32", "NoneType"):
-        yield Evidence("dtype", "output", None, cause="dtype_changed", severity="note", details={"dtype": dtype})
+        yield Evidence(
+            "dtype",
+            "output",
+            None,
+            cause="dtype_changed",
+            severity="note",
+            details={"dtype": dtype},
+        )

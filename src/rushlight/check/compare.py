@@ -106,7 +106,7 @@ def _border(mask: Array) -> bool:
 def picture(got: Array, want: Array, limit: float = TOLERANCE) -> Picture | None:
     """Return the two-dimensional cut that holds the first wrong element."""
     at = first(got, want, limit)
-    if at is None or not 1 <= got.ndim:
+    if at is None or not got.ndim >= 1:
         return None
     place = at[:-2]
     start = max(0, at[-2] - SIDE + 1) if got.ndim > 1 else 0

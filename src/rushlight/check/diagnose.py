@@ -29,7 +29,9 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
     found: dict[tuple[str, str], Finding] = {}
     for one in evidence:
         made = finding(one, family, code)
-        same = next((key for key in found if key[0] == made.cause and key[1] == made.severity), None)
+        same = next(
+            (key for key in found if key[0] == made.cause and key[1] == made.severity), None
+        )
         if same is None:
             found[made.cause, made.severity] = made
     ordered = sorted(found.values(), key=_rank)
@@ -131,7 +133,9 @@ def _fits(
     return None
 
 
-def _predictions(hypothesis: Hypothesis, evidence: Evidence) -> Iterator[tuple[Any, dict[str, str]]]:
+def _predictions(
+    hypothesis: Hypothesis, evidence: Evidence
+) -> Iterator[tuple[Any, dict[str, str]]]:
     """Give what a hypothesis predicts; one that cannot be computed here does not apply."""
     scene = evidence.scene
     assert scene is not None
@@ -226,7 +230,9 @@ GENERAL: tuple[Hypothesis, ...] = (
     Hypothesis("stale_buffer", (), _stale),
     Hypothesis("option_ignored", (), _ignored_options),
     Hypothesis("bias_ignored", ("output",), _without_bias),
-    Hypothesis("missing_gradient", (), lambda s, n: np.zeros_like(s.want[n]) if n != "output" else None),
+    Hypothesis(
+        "missing_gradient", (), lambda s, n: np.zeros_like(s.want[n]) if n != "output" else None
+    ),
     Hypothesis("upstream_ignored", (), lambda s, n: s.again(g=np.ones_like(s.g))[n]),
     Hypothesis("times_n", (), _scaled(1)),
     Hypothesis("divided_by_n", (), _scaled(-1)),

@@ -124,7 +124,11 @@ class Scene:
 
     def reference(self) -> Any:
         """Return a new reference layer with the parameters and the mode of this scene."""
-        layer = self.made(self) if self.made else self.family.reference(self.dialect, **self.case.options)
+        layer = (
+            self.made(self)
+            if self.made
+            else self.family.reference(self.dialect, **self.case.options)
+        )
         for name, value in self.params.items():
             setattr(layer, name, np.array(value))
         layer.train() if self.training else layer.evaluate()
@@ -150,8 +154,12 @@ class Scene:
         Args:
             changes: `x`, `g`, `params`, `training`, `dialect`, or options of the constructor.
         """
-        own = {k: changes.pop(k) for k in ("x", "g", "params", "training", "dialect") if k in changes}
-        case = replace(self.case, options={**self.case.options, **changes}) if changes else self.case
+        own = {
+            k: changes.pop(k) for k in ("x", "g", "params", "training", "dialect") if k in changes
+        }
+        case = (
+            replace(self.case, options={**self.case.options, **changes}) if changes else self.case
+        )
         return replace(self, case=case, **own).run()
 
 

@@ -109,5 +109,7 @@ def _dotted(node: ast.AST) -> str:
 
 def _from(known: Any, path: str, packages: Sequence[str]) -> bool:
     value = known.get(path.partition(".")[0])
-    home = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", "")
+    home = (
+        value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", "")
+    )
     return str(home).partition(".")[0] in packages

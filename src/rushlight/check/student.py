@@ -98,7 +98,9 @@ def bind(callable_: Any, arguments: Sequence[Argument], options: Mapping[str, An
     return (*args, *extra), {**{k: v for k, v in taken.items() if k not in by_place}, **kwargs}
 
 
-def make(cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any], fields: Sequence[Field]) -> Student:
+def make(
+    cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any], fields: Sequence[Field]
+) -> Student:
     """Construct the student's layer and put it behind the face that suits it."""
     home = _home(cls)
     with guarded("__init__", home):

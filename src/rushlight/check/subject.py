@@ -52,7 +52,9 @@ class Subject:
 
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
-        return [c for c in self.family.cases if self.dialect in c.dialects and self.takes(c.options)]
+        return [
+            c for c in self.family.cases if self.dialect in c.dialects and self.takes(c.options)
+        ]
 
     def student(self, case: Case) -> Student:
         """Construct the student's layer as the case wants it; raises StudentError."""
@@ -87,7 +89,9 @@ class Pair:
                 shape = self.student.shapes[known.name]
                 if np.shape(self.student.value(known)) != shape:
                     mine = np.shape(self.student.value(known))
-                    raise StudentError("__init__", ValueError(f"{known.name}: {mine}, not {shape}"), "")
+                    raise StudentError(
+                        "__init__", ValueError(f"{known.name}: {mine}, not {shape}"), ""
+                    )
                 self.student.set(known, subject.source.normal(shape))
 
     def _reference(self, scene: Scene | None) -> Any:
@@ -141,4 +145,3 @@ class Pair:
                 value = self.student.value(known, gradient=True)
                 found[known.gradient] = None if value is None else np.array(value)
         return found
-

@@ -34,7 +34,9 @@ LINEAR = Family(
     fields=(W, B),
     cases=(
         Case({"n_in": 3, "n_out": 4}, (5, 3)),
-        Case({"n_in": 4, "n_out": 4}, (7, 4), check="non_square"),  # square: a transpose is not seen by shape
+        Case(
+            {"n_in": 4, "n_out": 4}, (7, 4), check="non_square"
+        ),  # square: a transpose is not seen by shape
     ),
     hypotheses=(
         Hypothesis("transposed", ("output",), lambda s, n: s.x @ s.params["W"] + s.params["b"]),
