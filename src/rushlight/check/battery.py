@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
-from rushlight.check.student import StudentError
+from rushlight.check.student import StudentError, TensorStudent, explicit
 from rushlight.check.subject import Pair, Subject
 
 __all__ = ["examine"]
@@ -30,8 +30,8 @@ def examine(subject: Subject) -> Iterator[Evidence]:
 
 
 def _borrowed(subject: Subject) -> Iterator[Evidence]:
-    explicit = any(hasattr(subject.obj, n) for n in ("updateOutput", "backward"))
-    names = (*subject.family.torch_names, *(("Conv2d", "Linear", "autograd") if explicit else ()))
+    by_hand = explicit(subject.obj)
+    names = (*subject.family.torch_names, *(("Conv2d", "Linear", "autograd") if by_hand else ()))
     used = subject.code.uses(names, ("torch", "rushlight", "tensorflow", "jax", "sklearn"))
     if used:
         yield Evidence("source", "", cause="delegated", details=used)
@@ -240,6 +240,8 @@ def _batch_of_one(pair: Pair) -> Iterator[Evidence]:
 
 def _dtype(pair: Pair) -> Iterator[Evidence]:
     """The output's dtype should be that of the input and the parameters together."""
+    if isinstance(pair.student, TensorStudent):  # its parameters follow the input
+        return
     kept = [pair.student.parameter(f) for f in pair.family.fields]
     own = [a.dtype for a in kept if a is not None and a.dtype.kind == "f"]
     for dtype in (np.float32, np.float64):

@@ -20,7 +20,7 @@ from rushlight.arrays import Array
 from rushlight.check.family import Argument, Field
 from rushlight.tensor import Tensor
 
-__all__ = ["Student", "StudentError", "bind", "guarded", "make", "plain"]
+__all__ = ["Student", "StudentError", "bind", "explicit", "flatten", "guarded", "make", "plain"]
 
 
 class StudentError(Exception):
@@ -105,7 +105,7 @@ def make(
     home = _home(cls)
     with guarded("__init__", home):
         layer = cls(*args, **kwargs)
-    kind = Student if _explicit(cls) else _tensor_kind(cls)
+    kind = Student if explicit(cls) else _tensor_kind(cls)
     return kind(layer, fields, home)
 
 
@@ -117,7 +117,8 @@ def _home(cls: Any) -> str:
     return ""
 
 
-def _explicit(cls: Any) -> bool:
+def explicit(cls: Any) -> bool:
+    """Tell whether a class has the explicit API; else it is a module in torch's style."""
     return any(hasattr(cls, name) for name in ("updateOutput", "update_output", "backward"))
 
 
@@ -269,8 +270,13 @@ class TensorStudent(Student):
             return None if self.y is None else np.array(self.y.detach().numpy())
 
     def _match(self, x: Array) -> None:
-        if x.dtype.kind == "f":  # a module does not promote: its parameters follow the input
-            self.layer.double() if x.dtype == np.float64 else self.layer.float()
+        if x.dtype.kind != "f":
+            return
+        wide = x.dtype == np.float64  # a module does not promote: its parameters follow the input
+        self.layer.double() if wide else self.layer.float()
+        for name, value in vars(self.layer).items():  # plain tensors do not move with the module
+            if hasattr(value, "requires_grad") and value.is_floating_point():
+                setattr(self.layer, name, value.double() if wide else value.float())
 
     def backward(self, x: Array, g: Array) -> Any:
         with guarded("backward", self.home):
@@ -284,8 +290,9 @@ class TensorStudent(Student):
 
     def array(self, names: Sequence[str]) -> Any:
         wanted = {plain(name) for name in names}
-        tensors = {**dict(self.layer.named_parameters()), **dict(self.layer.named_buffers())}
-        for name, tensor in tensors.items():
+        own = {k: v for k, v in vars(self.layer).items() if hasattr(v, "requires_grad")}
+        registered = {**dict(self.layer.named_parameters()), **dict(self.layer.named_buffers())}
+        for name, tensor in {**own, **registered}.items():
             if plain(name) in wanted:
                 return tensor.detach().numpy()
         return None

@@ -105,9 +105,7 @@ FAMILIES = (
         ),
     ),
     _family("SoftPlus"),
-    _family(
-        "Gelu", hypotheses=(Hypothesis("tanh_gelu", (), _approximations), *ELEMENTWISE)
-    ),
+    _family("Gelu", hypotheses=(Hypothesis("tanh_gelu", (), _approximations), *ELEMENTWISE)),
     _family("Sigmoid"),
     _family("Tanh"),
 )
