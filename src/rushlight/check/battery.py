@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -115,10 +116,8 @@ def backward(
         compare_parameters: whether the parameters' gradients are looked at.
     """
     if fresh:
-        try:
+        with suppress(StudentError):  # there may be nothing yet; after a backward it counts
             pair.student.zero()
-        except StudentError:
-            pass  # there may be nothing to zero yet; after a backward it counts
     given, g = scene.given, np.array(scene.g)
     try:
         scene.got["gradInput"] = pair.student.backward(given, g)

@@ -228,7 +228,7 @@ class Family:
         extras: further checks: (subject) -> evidence.
         examine: replaces the battery of layers (criteria, containers, optimizers).
         dialect: guesses the dialect from the student's class, else "" (both are tried).
-        fallback: the cause of a wrong tensor that nothing explains: {"output": ..., "gradInput": ...}.
+        fallback: the cause of a wrong tensor that nothing explains, by the tensor's name.
         torch_names: names of torch's that do this family's work: using one is delegating.
         random: whether the output in training mode is random.
         adapt: settles constants of the student's own, such as EPS: (student's layer) -> options.

@@ -59,7 +59,7 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
 
 
 def parse_like(like: Any) -> tuple[str, Family | None]:
-    """Return the dialect and the family that `like` names; "" and None where it leaves them open."""
+    """Return the dialect and the family that `like` names; "" and None where they stay open."""
     if like is None:
         return "", None
     if inspect.isclass(like) or inspect.isfunction(like):
