@@ -1,9 +1,9 @@
 """Linear: each mistake gets its name, right layers get none."""
 
 import pytest
+from tests.check.families.students import first, student
 
 from rushlight.check.layer import check_layer
-from tests.check.families.students import first, student
 
 OUTPUT = "self.output = input @ self.W.T + self.b; return self.output"
 INPUT = "self.gradInput = gradOutput @ self.W; return self.gradInput"
@@ -61,8 +61,8 @@ BROKEN = {
     ],
     "not_zeroed": [{"zero": "pass"}, {"zero": "self.gradW.fill(0)"}],
     "sign": [{"gradient": INPUT.replace("gradOutput", "-gradOutput")}],
-    "input_modified": [{"output": "input *= 2; input /= 4; self.output = 2 * input @ self.W.T + self.b; "
-                                  "return self.output"}],
+    "input_modified": [{"output": "input *= 2; input /= 4; self.output = 2 * input @ self.W.T; "
+                                  "self.output += self.b; return self.output"}],
     "stale_buffer": [
         {"output": "self.x = getattr(self, 'x', input); " + OUTPUT,
          "parameters": PARAMETERS.replace("input", "self.x")},
@@ -143,18 +143,18 @@ def test_modules_in_the_style_of_torch(made, output, cause):
 
 
 KEPT = {
-    "transposed": "self.W = np.zeros((n_in, n_out))|input @ self.W + self.b|g @ self.W.T|input.T @ g",
-    "float32": "self.W = np.zeros((n_out, n_in), np.float32)|input @ self.W.T + self.b|g @ self.W|g.T @ input",
-}  # fmt: skip
+    "transposed": ("(n_in, n_out)", "input @ self.W + self.b", "g @ self.W.T", "input.T @ g"),
+    "float32": ("(n_out, n_in), 'f4'", "input @ self.W.T + self.b", "g @ self.W", "g.T @ input"),
+}
 
 
 @pytest.mark.parametrize("kept", KEPT)
 def test_other_ways_to_keep_the_weight(kept):
-    made, output, gradient, weight = KEPT[kept].split("|")
+    shape, output, gradient, weight = KEPT[kept]
     cls = student(f"""
         class Linear:
             def __init__(self, n_in, n_out):
-                {made}
+                self.W = np.zeros({shape})
                 self.b = np.zeros(n_out, self.W.dtype)
                 self.gradW, self.gradb = np.zeros_like(self.W), np.zeros_like(self.b)
             def forward(self, input):
