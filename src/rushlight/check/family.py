@@ -79,6 +79,8 @@ class Case:
         wrong: the cause if it is wrong here and no hypothesis fits (default "unexplained").
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
+        without: rounds of the plain case that make no sense here: "repeated", "zeroing",
+            "evaluation", "batch_of_one", "dtype".
     """
 
     options: Mapping[str, Any]
@@ -91,6 +93,7 @@ class Case:
     wrong: str = "unexplained"
     gradients: bool = True
     dialects: tuple[Dialect, ...] = ("practical_dl", "torch_like")
+    without: tuple[str, ...] = ()
 
 
 @dataclass
