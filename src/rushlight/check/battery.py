@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
-from rushlight.check.student import StudentError
+from rushlight.check.student import StudentError, TensorStudent, explicit
 from rushlight.check.subject import Pair, Subject
 
 __all__ = ["examine"]
@@ -30,8 +31,8 @@ def examine(subject: Subject) -> Iterator[Evidence]:
 
 
 def _borrowed(subject: Subject) -> Iterator[Evidence]:
-    explicit = any(hasattr(subject.obj, n) for n in ("updateOutput", "backward"))
-    names = (*subject.family.torch_names, *(("Conv2d", "Linear", "autograd") if explicit else ()))
+    by_hand = explicit(subject.obj)
+    names = (*subject.family.torch_names, *(("Conv2d", "Linear", "autograd") if by_hand else ()))
     used = subject.code.uses(names, ("torch", "rushlight", "tensorflow", "jax", "sklearn"))
     if used:
         yield Evidence("source", "", cause="delegated", details=used)
@@ -77,10 +78,10 @@ def forward(
     check: str = "output",
     *,
     training: bool = True,
-    earlier: Scene | None = None,
+    base: dict[str, Any] | None = None,
 ) -> Findings:
     """Call forward and compare; returns the scene, or None if something was wrong."""
-    scene = pair.scene(x, training=training, earlier=earlier)
+    scene = pair.scene(x, training=training, base=base)
     given = np.array(x)
     try:
         scene.got["output"] = pair.student.forward(given)
@@ -94,11 +95,6 @@ def forward(
     if not np.array_equal(given, x):
         yield Evidence("input_unchanged", "input", scene, x, given, cause="input_modified")
         return None
-    if given.dtype == np.float64 and getattr(scene.got["output"], "dtype", None) == np.float32:
-        _note_dtype = {"dtype": "float32"}
-        yield Evidence(
-            "dtype", "output", scene, cause="dtype_changed", severity="note", details=_note_dtype
-        )
     scene.given = given
     return scene
 
@@ -120,10 +116,8 @@ def backward(
         compare_parameters: whether the parameters' gradients are looked at.
     """
     if fresh:
-        try:
+        with suppress(StudentError):  # there may be nothing yet; after a backward it counts
             pair.student.zero()
-        except StudentError:
-            pass  # there may be nothing to zero yet; after a backward it counts
     given, g = scene.given, np.array(scene.g)
     try:
         scene.got["gradInput"] = pair.student.backward(given, g)
@@ -151,18 +145,14 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
     """Call forward and backward on another input, without zeroing: gradients must add up."""
     output = first.got["output"]
     kept = np.array(output)
-    held = pair.student.listed()
-    before = pair.gradients()
-    second = yield from forward(pair, pair.input(), earlier=first)
+    held = _held(pair)
+    before = {name: value for name, value in pair.gradients().items() if value is not None}
+    second = yield from forward(pair, pair.input(), base=before)
     if second is None:
         return
     if isinstance(output, np.ndarray) and not np.array_equal(output, kept):
         yield Evidence("repeated", "output", first, kept, output, cause="stale_buffer")
         return
-    alone = dict(second.want)
-    for name, value in before.items():
-        if name in second.want and value is not None:
-            second.want[name] = second.want[name] + value
     given, g = second.given, np.array(second.g)
     try:
         result = pair.student.backward(given, g)
@@ -178,16 +168,22 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
         if name in second.want and not compare.close(value, second.want[name]):
             right = False
             second.got[name] = value
-            lost = compare.close(value, alone[name])
+            lost = compare.close(value, second.want[name] - before.get(name, 0.0))
             cause = "overwritten" if lost else ""
             yield Evidence("accumulation", name, second, second.want[name], value, cause=cause)
     if right and held:
         yield from _identity(pair, held, second)
 
 
+def _held(pair: Pair) -> list[Any]:
+    """Return the gradient arrays that an optimizer would hold."""
+    own = [pair.student.gradient(f) for f in pair.family.fields if f.gradient]
+    return pair.student.listed() or [array for array in own if array is not None]
+
+
 def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
     """The arrays that getGradParameters gave before must hold the new gradients."""
-    now = pair.student.listed()
+    now = _held(pair)
     pair.subject.comparisons += 1
     for old, new in zip(held, now, strict=False):
         if old is not new and not (np.shape(old) == np.shape(new) and np.array_equal(old, new)):
@@ -202,7 +198,7 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
     """After zeroGradParameters the gradients are zero, and count anew from there."""
     if not any(f.gradient for f in pair.family.fields) or not pair.gradients():
         return
-    held = pair.student.listed()
+    held = _held(pair)
     scene = pair.scene(pair.input())
     try:
         pair.student.zero()
@@ -242,23 +238,22 @@ def _batch_of_one(pair: Pair) -> Iterator[Evidence]:
 
 
 def _dtype(pair: Pair) -> Iterator[Evidence]:
-    """A float32 input should give a float32 output where the parameters are no wider."""
-    x = pair.input().astype(np.float32)
-    arrays = [pair.student.parameter(f) for f in pair.family.fields]
-    if x.dtype != np.float32 or any(getattr(a, "dtype", None) == np.float64 for a in arrays):
+    """The output's dtype should be that of the input and the parameters together."""
+    if isinstance(pair.student, TensorStudent):  # its parameters follow the input
         return
-    try:
-        y = pair.student.forward(x)
-    except StudentError:
-        return
-    pair.subject.comparisons += 1
-    dtype = str(getattr(y, "dtype", type(y).__name__))
-    if dtype not in ("float32", "NoneType"):
-        yield Evidence(
-            "dtype",
-            "output",
-            None,
-            cause="dtype_changed",
-            severity="note",
-            details={"dtype": dtype},
-        )
+    kept = [pair.student.parameter(f) for f in pair.family.fields]
+    own = [a.dtype for a in kept if a is not None and a.dtype.kind == "f"]
+    for dtype in (np.float32, np.float64):
+        try:
+            y = pair.student.forward(pair.input().astype(dtype))
+        except StudentError:
+            return
+        pair.subject.comparisons += 1
+        right = np.result_type(dtype, *own)
+        narrow = np.float32 in own  # a layer that computes in float32 throughout keeps to its own
+        if getattr(y, "dtype", None) not in (right, np.float32 if narrow else right, None):
+            details = {"dtype": str(y.dtype), "right_dtype": str(right)}
+            yield Evidence(
+                "dtype", "output", cause="dtype_changed", severity="note", details=details
+            )
+            return

@@ -71,7 +71,7 @@ def region(got: Array, want: Array, limit: float = TOLERANCE) -> Region:
         return Region("all", (), count, total)
     for kind, axis in _axes(mask.ndim):
         others = tuple(a for a in range(mask.ndim) if a != axis)
-        hit = mask.any(axis=others)
+        hit = np.atleast_1d(mask.any(axis=others))
         if hit.sum() < len(hit) and hit.sum() <= max(1, len(hit) // 2):
             if kind in ("rows", "columns") and mask.ndim == 4 and _border(mask):
                 break

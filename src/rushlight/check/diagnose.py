@@ -27,13 +27,14 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
         code: the student's source, for mistakes that are seen in the text alone.
     """
     found: dict[tuple[str, str], Finding] = {}
+    broken: set[str] = set()  # tensors that are wrong in a plain case already
     for one in evidence:
         made = finding(one, family, code)
-        same = next(
-            (key for key in found if key[0] == made.cause and key[1] == made.severity), None
-        )
-        if same is None:
-            found[made.cause, made.severity] = made
+        if one.scene is not None and one.tensor in broken and made.cause == one.scene.case.wrong:
+            continue  # not of the special case's making
+        if one.scene is not None and one.scene.case.wrong == "unexplained":
+            broken.add(one.tensor)
+        found.setdefault((made.cause, made.severity), made)
     ordered = sorted(found.values(), key=_rank)
     known = {f.tensor for f in ordered if f.severity == "defect" and f.cause not in VAGUE}
     if known:  # what is not explained follows, as a rule, from what is

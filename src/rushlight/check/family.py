@@ -106,6 +106,7 @@ class Scene:
         got: what the student's layer gave.
         earlier: the call before on the same layer, if there was one.
         given: the array that the student's forward was called with.
+        base: what the gradient arrays held before; the right gradients are added to it.
         made: makes the reference, with the student's own constants.
     """
 
@@ -120,6 +121,7 @@ class Scene:
     got: dict[str, Any] = field(default_factory=dict)
     earlier: Scene | None = None
     given: Any = None
+    base: Tensors = field(default_factory=dict)
     made: Callable[[Scene], Any] | None = None
 
     def reference(self) -> Any:
@@ -142,7 +144,8 @@ class Scene:
             tensors["gradInput"] = layer.backward(self.x, self.g)
             for known in self.family.fields:
                 if known.gradient and known.name in self.params:
-                    tensors[known.gradient] = getattr(layer, known.gradient)
+                    base = self.base.get(known.gradient, 0.0)
+                    tensors[known.gradient] = getattr(layer, known.gradient) + base
         for known in self.family.fields:
             if not known.gradient and getattr(layer, known.name, None) is not None:
                 tensors[known.name] = getattr(layer, known.name)
@@ -225,7 +228,7 @@ class Family:
         extras: further checks: (subject) -> evidence.
         examine: replaces the battery of layers (criteria, containers, optimizers).
         dialect: guesses the dialect from the student's class, else "" (both are tried).
-        fallback: the cause of a wrong tensor that nothing explains: {"output": ..., "gradInput": ...}.
+        fallback: the cause of a wrong tensor that nothing explains, by the tensor's name.
         torch_names: names of torch's that do this family's work: using one is delegating.
         random: whether the output in training mode is random.
         adapt: settles constants of the student's own, such as EPS: (student's layer) -> options.

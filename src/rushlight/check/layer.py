@@ -11,7 +11,7 @@ from rushlight.check.diagnose import diagnose
 from rushlight.check.families import FAMILIES, family_of, nearest
 from rushlight.check.family import Family
 from rushlight.check.findings import LayerReport
-from rushlight.check.student import plain
+from rushlight.check.student import explicit, plain
 from rushlight.check.subject import Subject
 from rushlight.errors import explain
 
@@ -59,7 +59,7 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
 
 
 def parse_like(like: Any) -> tuple[str, Family | None]:
-    """Return the dialect and the family that `like` names; "" and None where it leaves them open."""
+    """Return the dialect and the family that `like` names; "" and None where they stay open."""
     if like is None:
         return "", None
     if inspect.isclass(like) or inspect.isfunction(like):
@@ -89,6 +89,8 @@ def parse_like(like: Any) -> tuple[str, Family | None]:
 def _best(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
     """Check with the dialect, or with each that it could be, and return the kindest report."""
     guess = dialect or family.dialect(Subject(target, family, DIALECTS[0]))
+    if not guess and inspect.isclass(target) and not explicit(target):
+        guess = "torch_like"
     reports = [_report(target, name, family, one) for one in ((guess,) if guess else DIALECTS)]
     return min(reports, key=lambda r: (r.status != "ok", len(r.findings)))
 

@@ -22,7 +22,7 @@ _MAKES = {
 
 
 class Source:
-    """The syntax tree of a class or function; empty where the text cannot be had.
+    """The syntax trees of the methods of a class, or of a function; none where there is no text.
 
     Args:
         obj: the class or function.
@@ -30,55 +30,51 @@ class Source:
 
     def __init__(self, obj: Any) -> None:
         self.obj = obj
-        self.start = 0
-        self.tree: ast.AST = ast.Module([], [])
-        try:
-            lines, self.start = inspect.getsourcelines(obj)
-            self.tree = ast.parse(textwrap.dedent("".join(lines)))
-        except (OSError, TypeError, SyntaxError, IndentationError):
-            return
-
-    def line(self, node: Any) -> str:
-        """Return the number of a node's line in the file."""
-        return str(max(self.start, 1) + node.lineno - 1)
-
-    def methods(self) -> Iterator[ast.FunctionDef]:
-        """Give the functions that stand in the body of the class (or the function itself)."""
-        for node in ast.iter_child_nodes(self.tree):
-            if isinstance(node, ast.ClassDef):
-                yield from (part for part in node.body if isinstance(part, ast.FunctionDef))
-            elif isinstance(node, ast.FunctionDef):
-                yield node
+        self.methods = list(_trees(obj))
 
     def nested(self) -> dict[str, str]:
         """Return the method that was defined inside another one, with its line; {} if none."""
-        for method in self.methods():
+        for method in self.methods:
             for node in ast.walk(method):
                 if isinstance(node, ast.FunctionDef) and node is not method and node.name in API:
-                    return {"method": node.name, "outer": method.name, "line": self.line(node)}
+                    return {"method": node.name, "outer": method.name, "line": str(node.lineno)}
         return {}
 
     def early_return(self, tensor: str) -> str:
         """Return the line of a `return` inside a loop in the method that makes a tensor, or ""."""
         wanted = _MAKES.get(tensor, {"accGradParameters", "backward"})
-        for method in self.methods():
-            if method.name in wanted:
-                for loop in ast.walk(method):
-                    if isinstance(loop, (ast.For, ast.While)):
-                        node = _return_in(loop)
-                        if node is not None:
-                            return self.line(node)
+        for method in self.methods:
+            loops = (n for n in ast.walk(method) if isinstance(n, (ast.For, ast.While)))
+            for loop in loops if method.name in wanted else ():
+                node = _return_in(loop)
+                if node is not None:
+                    return str(node.lineno)
         return ""
 
     def uses(self, names: Sequence[str], packages: Sequence[str]) -> dict[str, str]:
         """Return the first use of one of these names out of one of these packages; {} if none."""
-        known = getattr(_any_function(self.obj), "__globals__", {})
-        for node in ast.walk(self.tree):
-            if isinstance(node, (ast.Attribute, ast.Name)):
+        for method in self.methods:
+            for node in ast.walk(method):
                 path = _dotted(node)
+                known = getattr(_function(self.obj), "__globals__", {})
                 if path and path.rpartition(".")[2] in names and _from(known, path, packages):
-                    return {"name": path, "line": self.line(node)}
+                    return {"name": path, "line": str(getattr(node, "lineno", ""))}
         return {}
+
+
+def _trees(obj: Any) -> Iterator[ast.FunctionDef]:
+    """Give the tree of each function; one by one, so that a broken file does not matter."""
+    for function in vars(obj).values() if inspect.isclass(obj) else (obj,):
+        function = getattr(function, "__func__", getattr(function, "fget", function))
+        if not inspect.isfunction(function):
+            continue
+        try:
+            lines, start = inspect.getsourcelines(function)
+            tree = ast.parse(textwrap.dedent("".join(lines)))
+        except (OSError, TypeError, SyntaxError):
+            continue
+        ast.increment_lineno(tree, max(start, 1) - 1)
+        yield from (node for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
 def _return_in(loop: ast.AST) -> ast.Return | None:
@@ -92,7 +88,7 @@ def _return_in(loop: ast.AST) -> ast.Return | None:
     return None
 
 
-def _any_function(obj: Any) -> Any:
+def _function(obj: Any) -> Any:
     if inspect.isclass(obj):
         return next((v for v in vars(obj).values() if inspect.isfunction(v)), None)
     return obj

@@ -20,7 +20,7 @@ from rushlight.arrays import Array
 from rushlight.check.family import Argument, Field
 from rushlight.tensor import Tensor
 
-__all__ = ["Student", "StudentError", "bind", "guarded", "make", "plain"]
+__all__ = ["Student", "StudentError", "bind", "explicit", "flatten", "guarded", "make", "plain"]
 
 
 class StudentError(Exception):
@@ -40,7 +40,7 @@ def _last_line(error: BaseException, home: str) -> str:
 
 @contextmanager
 def guarded(method: str, home: str) -> Iterator[None]:
-    """Run the student's code: nothing is printed, floating-point warnings are left to the values."""
+    """Run the student's code: nothing is printed, and values speak, not warnings."""
     try:
         with redirect_stdout(io.StringIO()), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -105,7 +105,7 @@ def make(
     home = _home(cls)
     with guarded("__init__", home):
         layer = cls(*args, **kwargs)
-    kind = Student if _explicit(cls) else _tensor_kind(cls)
+    kind = Student if explicit(cls) else _tensor_kind(cls)
     return kind(layer, fields, home)
 
 
@@ -117,7 +117,8 @@ def _home(cls: Any) -> str:
     return ""
 
 
-def _explicit(cls: Any) -> bool:
+def explicit(cls: Any) -> bool:
+    """Tell whether a class has the explicit API; else it is a module in torch's style."""
     return any(hasattr(cls, name) for name in ("updateOutput", "update_output", "backward"))
 
 
@@ -218,24 +219,18 @@ class Student:
     def value(self, known: Field, gradient: bool = False) -> Any:
         """Return a view of the student's array in the reference's shape, or None."""
         own = self.gradient(known) if gradient else self.parameter(known)
-        return None if own is None else self.fit(known, np.asarray(own))
+        if own is None or (gradient and np.shape(own) != np.shape(self.parameter(known))):
+            return own  # a gradient has to have the shape of its parameter
+        return self.fit(known, np.asarray(own))
 
     def fit(self, known: Field, array: Array) -> Array:
         """Bring an array that is kept transposed or with further axes of 1 to the usual shape."""
-        shape = self.shapes.get(known.name, array.shape)
+        shape: tuple[int, ...] = self.shapes.get(known.name, np.shape(array))
         if array.shape == shape:
             return array
         if tuple(s for s in array.shape if s != 1) == tuple(s for s in shape if s != 1):
             return array.reshape(shape)
-        if array.shape == shape[::-1] and self.transposed(known):
-            return array.T
-        return array
-
-    def transposed(self, known: Field) -> bool:
-        """Tell whether the student keeps a parameter transposed, its gradient then likewise."""
-        own = self.parameter(known)
-        shape = self.shapes.get(known.name)
-        return own is not None and shape is not None and np.shape(own) != shape
+        return array.T if array.shape == shape[::-1] else array
 
     def set(self, known: Field, value: Array) -> None:
         """Write values into the student's own array."""
@@ -269,8 +264,13 @@ class TensorStudent(Student):
             return None if self.y is None else np.array(self.y.detach().numpy())
 
     def _match(self, x: Array) -> None:
-        if x.dtype.kind == "f":  # a module does not promote: its parameters follow the input
-            self.layer.double() if x.dtype == np.float64 else self.layer.float()
+        if x.dtype.kind != "f":
+            return
+        wide = x.dtype == np.float64  # a module does not promote: its parameters follow the input
+        self.layer.double() if wide else self.layer.float()
+        for name, value in vars(self.layer).items():  # plain tensors do not move with the module
+            if hasattr(value, "requires_grad") and value.is_floating_point():
+                setattr(self.layer, name, value.double() if wide else value.float())
 
     def backward(self, x: Array, g: Array) -> Any:
         with guarded("backward", self.home):
@@ -284,8 +284,9 @@ class TensorStudent(Student):
 
     def array(self, names: Sequence[str]) -> Any:
         wanted = {plain(name) for name in names}
-        tensors = {**dict(self.layer.named_parameters()), **dict(self.layer.named_buffers())}
-        for name, tensor in tensors.items():
+        own = {k: v for k, v in vars(self.layer).items() if hasattr(v, "requires_grad")}
+        registered = {**dict(self.layer.named_parameters()), **dict(self.layer.named_buffers())}
+        for name, tensor in {**own, **registered}.items():
             if plain(name) in wanted:
                 return tensor.detach().numpy()
         return None

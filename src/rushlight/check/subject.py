@@ -78,6 +78,7 @@ class Pair:
         self.subject, self.case, self.family = subject, case, subject.family
         self.student = subject.student(case)
         self.constants = dict(self.family.adapt(self.student.layer))
+        self.last: Scene | None = None
         right = self._reference(None)
         for known in self.family.fields:
             value = getattr(right, known.name, None)
@@ -121,17 +122,24 @@ class Pair:
         shape = self.case.shape if batch is None else (batch, *self.case.shape[1:])
         return self.case.inputs(self.subject.source, shape)
 
-    def scene(self, x: Array, *, training: bool = True, earlier: Scene | None = None) -> Scene:
-        """Return the circumstances of a call that is about to be made."""
+    def scene(
+        self, x: Array, *, training: bool = True, base: dict[str, Array] | None = None
+    ) -> Scene:
+        """Return the circumstances of a call that is about to be made.
+
+        Args:
+            x: the input.
+            training: the mode.
+            base: what the gradient arrays hold, if they were not zeroed.
+        """
         params = {}
         for known in self.family.fields:
             value = self.student.value(known)
             if value is not None and value.dtype.kind == "f":
                 params[known.name] = np.array(value, np.float64)
-        scene = Scene(
-            self.family, self.subject.dialect, self.case, x, x, params, training, earlier=earlier,
-            made=self._reference,
-        )  # fmt: skip
+        scene = Scene(self.family, self.subject.dialect, self.case, x, x, params, training)
+        scene.made, scene.base, scene.earlier = self._reference, base or {}, self.last
+        self.last = scene
         scene.want = {"output": scene.reference().forward(x)}
         scene.g = self.subject.source.normal(np.shape(scene.want["output"]))
         scene.want = scene.run()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 
-from rushlight.check.families import linear
+from rushlight.check.families import activation, linear, softmax
 from rushlight.check.family import Family
 from rushlight.check.student import plain
 
 __all__ = ["FAMILIES", "family_of"]
 
-FAMILIES: tuple[Family, ...] = (*linear.FAMILIES,)
+FAMILIES: tuple[Family, ...] = (
+    *linear.FAMILIES,
+    *activation.FAMILIES,
+    *softmax.FAMILIES,
+)
 _NAMES = {plain(name): one for one in FAMILIES for name in (one.name, *one.others)}
 
 
