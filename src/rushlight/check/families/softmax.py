@@ -132,12 +132,12 @@ def _softmax(name: str, others: tuple[str, ...], terms: Any, **more: Any) -> Fam
 
 
 def _other_order(scene: Scene, name: str) -> Iterator[Array]:
-    x, g = scene.x, scene.g
-    yield x.reshape(len(x), -1, order="F") if name == "output" else g.reshape(x.shape, order="F")
+    x, g, shape = scene.x, scene.g, scene.want["output"].shape
+    yield x.reshape(shape, order="F") if name == "output" else g.reshape(x.shape, order="F")
     for axes in permutations(range(1, x.ndim)):
         order = (0, *axes)
         if name == "output":
-            yield x.transpose(order).reshape(len(x), -1)
+            yield x.transpose(order).reshape(shape)
         else:
             inner = g.reshape([x.shape[a] for a in order])
             yield inner.transpose(np.argsort(order))
