@@ -199,8 +199,6 @@ def _is_code(line: str) -> bool:
 
 
 def _problems(problems: Sequence[Mapping[str, Any]], lang: str) -> str:
-    cards = "".join(
-        f'<article class="rl-finding rl-is-problem">{_lines(problem_text(one, lang), "rl-message")}</article>'
-        for one in problems
-    )
+    told = (_lines(problem_text(problem, lang), "rl-message") for problem in problems)
+    cards = "".join(f'<article class="rl-finding rl-is-problem">{one}</article>' for one in told)
     return f"<h3>{_text(word('problems', lang))}</h3>{cards}"
