@@ -13,7 +13,19 @@ import rushlight as rl
 import rushlight.functional
 
 OWN = {  # names that torch has elsewhere or not at all
-    *("data", "check", "io", "train", "errors", "arrays", "kernels", "ops", "tape", "functional"),
+    *(
+        "data",
+        "check",
+        "classic",
+        "io",
+        "train",
+        "errors",
+        "arrays",
+        "kernels",
+        "ops",
+        "tape",
+        "functional",
+    ),
     *("memory", "threads", "compiled", "cli", "annotations"),
 }
 

@@ -432,6 +432,7 @@ from rushlight.autograd import set_grad_enabled as set_grad_enabled
 
 if TYPE_CHECKING:
     from rushlight import check as check
+    from rushlight import classic as classic
     from rushlight import data as data
     from rushlight import func as func
     from rushlight import io as io
@@ -452,7 +453,20 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 
 _LAZY = frozenset(
-    {"check", "cuda", "data", "func", "io", "linalg", "nn", "optim", "special", "train", "utils"}
+    {
+        "check",
+        "classic",
+        "cuda",
+        "data",
+        "func",
+        "io",
+        "linalg",
+        "nn",
+        "optim",
+        "special",
+        "train",
+        "utils",
+    }
 )
 _LAZY_NAMES = {
     "get_num_threads": "threads",

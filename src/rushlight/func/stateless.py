@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from rushlight.errors import explain
 from rushlight.functional.shaping import stack
 from rushlight.nn import Module
-from rushlight.nn.registry import edits
+from rushlight.nn.replaced import replaced
 from rushlight.tape import TensorBase
 from rushlight.tensor import Tensor
 
 __all__ = ["functional_call", "stack_module_state"]
-
-_MISSING = object()
 
 
 def functional_call(
@@ -61,7 +58,7 @@ def functional_call(
     if strict:
         _check_keys(module, tensors)
     positional = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _replaced(module, tensors, given):
+    with replaced(module, tensors, given):
         return module(*positional, **(kwargs or {}))
 
 
@@ -120,37 +117,6 @@ def _check_keys(module: Module, tensors: dict[str, Any]) -> None:
                 expected="every parameter and buffer, and nothing else",
             )
         )
-
-
-@contextmanager
-def _replaced(module: Module, tensors: dict[str, Any], given: dict[str, Any]) -> Iterator[None]:
-    """Put the tensors into the module; afterwards put its own back, and what it has made of the
-    others into `given`."""
-    places = []
-    for path in tensors:
-        owner, _, name = path.rpartition(".")
-        holder: Any = module.get_submodule(owner)
-        kinds = (holder._parameters, holder._buffers)
-        members = next((found for found in kinds if name in found), holder.__dict__)
-        own = members.get(name, _MISSING)
-        if own is not _MISSING and own is not None and not isinstance(own, TensorBase):
-            got = f"a tensor for {path!r}, which is a {type(own).__name__}"
-            raise TypeError(explain("functional_call", got=got, expected="a name of a tensor"))
-        places.append((path, members, name, own))
-    try:
-        for path, members, name, _ in places:
-            members[name] = tensors[path]
-        edits.bump()
-        yield
-    finally:
-        for path, members, name, own in reversed(places):
-            if path in given and name in members:
-                given[path] = members[name]
-            if own is _MISSING:
-                members.pop(name, None)
-            else:
-                members[name] = own
-        edits.bump()
 
 
 def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

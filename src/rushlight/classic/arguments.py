@@ -1,0 +1,231 @@
+"""Arrays in, arrays out: the tensors of one call, and whose memory the results are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import FLOATS, Array
+from rushlight.autograd import no_grad
+from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.nn import Module
+from rushlight.nn.parameter import is_lazy
+from rushlight.nn.replaced import replaced
+from rushlight.ops.shape import cast
+from rushlight.tape import TensorBase, apply, wrap
+
+__all__ = ["Call", "arrays_of", "described", "owned", "pairs_of", "promoted", "same"]
+
+CHEAP = 1 << 16  # bytes of an input up to which a copy is kept, to notice what modifies it
+
+
+def mapped(value: Any, kind: type[Any], change: Callable[[Any], Any]) -> Any:
+    """Return (tuples, lists and dicts of) values with those of a kind changed."""
+    if isinstance(value, kind):
+        return change(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[mapped(part, kind, change) for part in value])
+    if isinstance(value, (tuple, list)):
+        return type(value)([mapped(part, kind, change) for part in value])
+    if isinstance(value, dict):
+        return {key: mapped(part, kind, change) for key, part in value.items()}
+    return value
+
+
+def arrays_of(result: Any) -> Any:
+    """Return what a module returned, with arrays for its tensors."""
+    return mapped(result, TensorBase, lambda tensor: tensor._array)
+
+
+class Call:
+    """One forward: what was given, the tensors made of it, and what came out.
+
+    Attributes:
+        given: the arguments as they were given.
+        made: the arguments with tensors for their arrays.
+        leaves: those of them that get a gradient.
+        floats: all that are floating.
+        result: what the module returned; its tensors hold the graph.
+    """
+
+    __slots__ = ("copies", "floats", "given", "inputs", "leaves", "made", "result", "where")
+
+    def __init__(self, where: str, given: tuple[Any, ...], inputs: int, dtype: Any) -> None:
+        self.where, self.given, self.inputs = where, given, inputs
+        self.result: Any = None
+        self.floats: list[Any] = []
+        self.made = tuple([self._made(value, dtype) for value in given[:inputs]])
+        self.leaves = list(self.floats)
+        for leaf in self.leaves:
+            leaf._requires_grad = True
+        self.made += tuple([self._made(value, dtype) for value in given[inputs:]])
+        small = [x._array for x in self.leaves if x._array.nbytes <= CHEAP]
+        self.copies = [(array, array.copy()) for array in small]
+
+    def _made(self, value: Any, dtype: Any) -> Any:
+        if dtype is not None and not isinstance(value, np.ndarray):
+            value = self._as_array(value)
+        return mapped(value, np.ndarray, lambda array: self._tensor(array, dtype))
+
+    def _as_array(self, value: Any) -> Array:
+        try:
+            return np.asarray(value)
+        except Exception:
+            got = type(value).__name__
+            fix = "tensor.detach().numpy() is the array of a tensor"
+            raise TypeError(
+                explain(self.where, got=got, expected="a NumPy array", fix=fix)
+            ) from None
+
+    def _tensor(self, array: Array, dtype: Any) -> Any:
+        if dtype is not None and array.dtype.kind in "biu":
+            array = array.astype(np.result_type(array.dtype, dtype))
+        if array.dtype.kind in "cO" or (array.dtype.kind == "f" and array.dtype not in FLOATS):
+            expected = "float32, float64, float16 or integers"
+            raise DtypeError(explain(self.where, got=f"{array.dtype}", expected=expected))
+        tensor = wrap(array)
+        if array.dtype.kind == "f":
+            self.floats.append(tensor)
+        return tensor
+
+    def modified(self) -> bool:
+        """Tell whether an input, of those that are cheap to watch, is not what it was."""
+        return any(not _equal(array, copy) for array, copy in self.copies)
+
+    def in_structure(self, gradients: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the gradients in the structure of the inputs, None where there is none."""
+        by_leaf = {id(leaf): g for leaf, g in zip(self.leaves, gradients, strict=True)}
+        found = tuple(self.made[: self.inputs])
+        return tuple([_graded(value, by_leaf) for value in found])
+
+
+def _graded(value: Any, by_leaf: dict[int, Any]) -> Any:
+    if isinstance(value, (tuple, list)):
+        return tuple([_graded(part, by_leaf) for part in value])
+    if isinstance(value, dict):
+        return {key: _graded(part, by_leaf) for key, part in value.items()}
+    return by_leaf.get(id(value))
+
+
+def promoted(module: Module, call: Call, dtypes: set[Any]) -> Any:
+    """Call a module whose parameters or inputs are of several dtypes in the one NumPy joins."""
+    if any(map(is_lazy, (*module.parameters(), *module.buffers()))):
+        dtypes = dtypes | _materialized(module, call)
+    if len(dtypes) < 2:
+        return module(*call.made)
+    dtype = np.result_type(*dtypes)
+
+    def converted(tensor: Any) -> Any:
+        due = tensor._array.dtype in FLOATS and tensor._array.dtype != dtype
+        return apply(cast, (tensor,), {"dtype": dtype}) if due else tensor
+
+    casts = {id(p): converted(p) for p in module.parameters()}
+    parameters = module.named_parameters(remove_duplicate=False)
+    tensors = {path: casts[id(p)] for path, p in parameters if casts[id(p)] is not p}
+    buffers = dict(module.named_buffers(remove_duplicate=False))
+    moved = {path: converted(b) for path, b in buffers.items() if converted(b) is not b}
+    with replaced(module, {**tensors, **moved}, moved):
+        result = module(*mapped(call.made, TensorBase, converted))
+    for path, buffer in moved.items():
+        buffers[path]._array[...] = buffer._array
+    return result
+
+
+def _materialized(module: Module, call: Call) -> set[Any]:
+    """Let lazy parameters learn their shapes, in their own dtype; return their dtypes."""
+    modes = [(each, each.training) for each in module.modules()]
+    lazy = {p.dtype for p in module.parameters() if is_lazy(p)}
+    own = np.result_type(*lazy) if lazy else np.dtype(np.float32)
+
+    def converted(tensor: Any) -> Any:
+        array = tensor._array
+        return wrap(array.astype(own) if array.dtype in FLOATS else array)
+
+    with no_grad():
+        try:
+            module.eval()(*mapped(call.made, TensorBase, converted))
+        finally:
+            for each, mode in modes:
+                each.training = mode
+    return {p._array.dtype for p in (*module.parameters(), *module.buffers())} & FLOATS
+
+
+def pairs_of(where: str, result: Any, gradients: Any) -> list[tuple[Any, Array]]:
+    """Return the outputs that have a graph with their gradients, as arrays of their dtype."""
+    if isinstance(result, TensorBase):
+        if gradients is None or not result._requires_grad:
+            return []
+        array = np.asarray(gradients)
+        if array.shape != result._array.shape:
+            fix = "it has the shape of the output"
+            raise ShapeError(
+                explain(
+                    where, got=f"gradOutput {array.shape}", expected=result._array.shape, fix=fix
+                )
+            )
+        return [(result, array.astype(result._array.dtype, copy=False))]
+    if isinstance(result, dict):
+        result, gradients = list(result.values()), [gradients.get(key) for key in result]
+    if not isinstance(result, (tuple, list)):
+        return []
+    if not isinstance(gradients, (tuple, list)) or len(gradients) != len(result):
+        got = f"gradOutput of type {type(gradients).__name__}"
+        expected = f"a tuple of {len(result)}, one for each output (None for zeros)"
+        raise TypeError(explain(where, got=got, expected=expected))
+    parts = zip(result, gradients, strict=True)
+    return [pair for output, g in parts for pair in pairs_of(where, output, g)]
+
+
+def owned(found: Sequence[Any], leaves: Sequence[Any], held: Sequence[Array]) -> list[Array]:
+    """Return the gradients of the leaves (zeros for None) as arrays that nobody else holds."""
+    held, results = list(held), []
+    for gradient, leaf in zip(found, leaves, strict=True):
+        if gradient is None:
+            gradient = np.zeros_like(leaf._array)
+        elif any(np.may_share_memory(gradient, other) for other in held):
+            gradient = gradient.copy(order="K")
+        gradient = np.asarray(gradient)
+        held.append(gradient)
+        results.append(gradient)
+    return results
+
+
+# ---- comparison of inputs
+
+
+def same(given: Any, before: Any) -> bool:
+    """Tell whether an input is the one before: the same object, or equal to it."""
+    if given is before:
+        return True
+    if isinstance(before, (tuple, list)):
+        return (
+            isinstance(given, (tuple, list))
+            and len(given) == len(before)
+            and all(map(same, given, before))
+        )
+    if isinstance(before, dict):
+        return (
+            isinstance(given, dict)
+            and given.keys() == before.keys()
+            and all(same(given[key], before[key]) for key in before)
+        )
+    if isinstance(before, np.ndarray) or isinstance(given, np.ndarray):
+        return _equal(np.asarray(given), np.asarray(before))
+    return bool(given == before)
+
+
+def _equal(a: Array, b: Array) -> bool:
+    """Tell whether arrays are of one shape and hold the same values, nan among them."""
+    if a.shape != b.shape:
+        return False
+    unequal = a != b
+    return not unequal.any() or bool((unequal <= ((a != a) & (b != b))).all())
+
+
+def described(given: Any) -> str:
+    """Return the shapes of an input."""
+    if isinstance(given, (tuple, list)):
+        return ", ".join(map(described, given))
+    return str(given.shape) if isinstance(given, np.ndarray) else type(given).__name__
