@@ -120,6 +120,16 @@ class LayerReport:
         """Tell whether the layer was checked and has no defect."""
         return self.status == "ok"
 
+    def __str__(self) -> str:
+        from rushlight.check.report import layer_text
+
+        return layer_text(self)
+
+    def _repr_html_(self) -> str:
+        from rushlight.check.report import as_html
+
+        return as_html(self)
+
     def to_record(self) -> dict[str, Any]:
         """Return the report as a dictionary that JSON can carry."""
         return asdict(self)
@@ -153,3 +163,13 @@ class FileReport:
         if not checked:
             return 2
         return 0 if all(layer.ok for layer in checked) else 1
+
+    def __str__(self) -> str:
+        from rushlight.check.report import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from rushlight.check.report import as_html
+
+        return as_html(self)
