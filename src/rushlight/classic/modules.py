@@ -32,6 +32,8 @@ __all__ = [
     "Scaling",
     "SquaredError",
     "UniformScaling",
+    "WholeAvgPool",
+    "WholeMaxPool",
 ]
 
 _follow = kernel("follow")
@@ -181,6 +183,27 @@ class GlobalAvgPool(nn.Module):
         if input.ndim != 4:
             _refuse("GlobalAvgPool2d", input, "(N, C, H, W)")
         return input.mean((2, 3))
+
+
+class WholeMaxPool(nn.MaxPool2d):
+    """`nn.MaxPool2d` of planes that the windows divide."""
+
+    def forward(self, input: Tensor) -> Any:
+        _divisible("MaxPool2d", input, self.kernel_size)
+        return super().forward(input)
+
+
+class WholeAvgPool(nn.AvgPool2d):
+    """`nn.AvgPool2d` of planes that the windows divide."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        _divisible("AvgPool2d", input, self.kernel_size)
+        return super().forward(input)
+
+
+def _divisible(where: str, input: Tensor, kernel: Any) -> None:
+    if any(size % kernel for size in input.shape[-2:]):
+        _refuse(where, input, f"height and width divisible by {kernel}")
 
 
 # ---- losses
