@@ -21,16 +21,20 @@ ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 
 class Explicit:
-    """Layers whose forward and backward are called one by one; arrays go in and come out."""
+    """Layers whose forward and backward are called one by one; arrays go in and come out.
+
+    ReLU follows the pooling, where it has a quarter to do: the maximum of ReLU is ReLU of the
+    maximum. (Autograd's Sequential exchanges the two by itself.)
+    """
 
     def __init__(self):
         self.net = classic.Sequential(
             classic.Conv2d(1, 16, 3, padding=1),
-            classic.ReLU(),
             classic.MaxPool2d(2),
+            classic.ReLU(),
             classic.Conv2d(16, 32, 3, padding=1),
-            classic.ReLU(),
             classic.MaxPool2d(2),
+            classic.ReLU(),
             classic.Flatten(),
             classic.Linear(32 * 7 * 7, 128),
             classic.ReLU(),
@@ -58,11 +62,11 @@ class Autograd:
     def __init__(self, weights):
         self.net = nn.Sequential(
             nn.Conv2d(1, 16, 3, padding=1),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Conv2d(16, 32, 3, padding=1),
-            nn.ReLU(),
             nn.MaxPool2d(2),
+            nn.ReLU(),
             nn.Flatten(),
             nn.Linear(32 * 7 * 7, 128),
             nn.ReLU(),
