@@ -25,11 +25,12 @@ import rushlight
 from rushlight.check.loading.guard import Recorder, limit_resources, seal
 from rushlight.check.loading.loader import Loader
 from rushlight.check.loading.problem import Place
-from rushlight.check.loading.stops import place_of, reason_in_check
+from rushlight.check.loading.stops import place_of, reason_in_check, reason_of
 from rushlight.check.loading.stubs import Stub
 
 __all__ = ["main"]
 
+_READ = 10.0  # seconds of processor time to read a file
 _IMPORTS = 4  # times as long as a definition may an import take
 _really_exit = os._exit  # the guard will put something else in its place
 
@@ -71,20 +72,26 @@ class _Child:
         limit_resources(self.request["memory"], self.request["cpu_seconds"])
         self.recorder.start()
         seal(self.request["folder"])
-        self.send("guarded", self.seconds)
+        self.send("guarded", _READ)
+        try:
+            self._run(find, check)
+        except BaseException as error:
+            self.send("failed", self.seconds, error=_words(error), reason=reason_of(error))
+
+    def _run(self, find: Callable[..., Any], check: Callable[..., Any]) -> None:
+        """Load the file and check what is found in it."""
         loader = Loader(self.request["path"], torch=self.request["torch"], before=self._before)
         with loader:
             loader.load()
             problems = [problem.to_dict() for problem in loader.problems]
             self.send("loaded", self.seconds, problems=problems, **self.recorder.take())
-            try:
-                found = list(find(_own_names(loader)))
-            except BaseException as error:
-                self.send("failed", self.seconds, error=_words(error))
-                return
-            self.send("found", self.seconds, names=[name for name, _ in found])
-            for index in range(self.request["start"], len(found)):
-                self._check(index, *found[index], check, loader)
+            found = list(find(_own_names(loader)))
+            names = [name for name, _ in found]
+            places = {n: loader.places[n][-1].to_dict() for n in names if n in loader.places}
+            self.send("found", self.seconds, names=names, places=places)
+            for index, (name, layer) in enumerate(found):
+                if index >= self.request["start"]:
+                    self._check(index, check, name, layer, loader)
         self.send("done", self.seconds)
 
     def _watch(self) -> None:
@@ -107,9 +114,9 @@ class _Child:
     def _check(
         self,
         index: int,
-        name: str,
-        found: Any,
         check: Callable[..., dict[str, Any]],
+        name: str,
+        layer: Any,
         loader: Loader,
     ) -> None:
         self.send("checking", self.seconds, index=index)
@@ -117,7 +124,7 @@ class _Child:
         np.random.seed(0)  # noqa: NPY002 (what students' code draws from)
         rushlight.manual_seed(0)
         try:
-            result = dict(check(name, found, self.request["options"]))
+            result = dict(check(name, layer, self.request["options"]))
             json.dumps(result, default=_plain)
         except BaseException as error:
             where = place_of(error, loader.files)
@@ -127,10 +134,6 @@ class _Child:
                 "error": _words(error),
                 "where": None if where is None else where.to_dict(),
             }
-        if name in loader.places:
-            last = loader.places[name][-1]
-            result = {"cell": last.cell, "line": last.line, **result}
-        result = {"name": name, **result}
         self.send("checked", self.seconds, index=index, result=result, **self.recorder.take())
 
 

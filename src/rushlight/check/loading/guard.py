@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from rushlight.check.loading.landlock import lock
 from rushlight.check.loading.stops import Stop
+from rushlight.check.loading.words import words
 
 __all__ = ["Guard", "Recorder", "limit_resources", "seal"]
 
@@ -43,15 +44,13 @@ _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "shutil.chown": ((0, None),),
     "sqlite3.connect": ((0, None),),
 }
-_PROGRAMS = frozenset(
+_PROGRAMS = words(
     "os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.startfile/2 os.system "
-    "pty.spawn subprocess.Popen webbrowser.open _winapi.CreateProcess".split()
+    "pty.spawn subprocess.Popen webbrowser.open _winapi.CreateProcess"
 )
 _LIBRARIES = frozenset({"ctypes.dlopen"})
 _SIGNALS = frozenset({"os.kill", "os.killpg", "signal.pthread_kill"})
-_REGISTRY = frozenset(
-    "winreg.CreateKey winreg.DeleteKey winreg.DeleteValue winreg.SetValue".split()
-)
+_REGISTRY = words("winreg.CreateKey winreg.DeleteKey winreg.DeleteValue winreg.SetValue")
 
 
 class Guard:
@@ -97,9 +96,7 @@ class Guard:
             beside = args[folder] if folder is not None and folder < len(args) else None
             self._check_path(path, beside, f"{event} {{}}", link=event != "os.truncate")
 
-    def _check_path(
-        self, path: Any, beside: int | None, words: str, *, link: bool = False
-    ) -> None:
+    def _check_path(self, path: Any, beside: int | None, words: str, *, link: bool = False) -> None:
         """Raise unless a path lies in the folder; with `link` it is the link itself that counts."""
         text = self._fsdecode(path)
         if isinstance(beside, int) and beside >= 0 and not text.startswith(self._separator):
@@ -131,7 +128,7 @@ class _NoInput(io.TextIOBase):
     def _stop(self, *_: Any, **__: Any) -> NoReturn:
         raise Stop("stdin", "standard input is closed during the check")
 
-    read = readline = readlines = __iter__ = __next__ = _stop  # type: ignore[assignment]
+    read = readline = readlines = __iter__ = __next__ = _stop
 
     def readable(self) -> bool:
         return True
@@ -192,7 +189,7 @@ class Recorder:
         sys.stdin = sys.__stdin__ = _NoInput()  # type: ignore
         warnings.resetwarnings()
         warnings.simplefilter("default")
-        warnings.showwarning = self._warn
+        warnings.showwarning = self._warn  # type: ignore[assignment]
 
     def _warn(
         self, message: Any, category: type[Warning], filename: str, lineno: int, *_: Any
@@ -271,7 +268,7 @@ def seal(folder: str) -> None:
     importlib.import_module("ctypes")  # it loads a library itself, when it is imported
     with contextlib.suppress(OSError):
         lock(folder)
-    os._exit = _exit  # type: ignore[assignment]
+    os._exit = _exit
     _refuse_fork()
     sys.addaudithook(Guard(folder))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from rushlight.check.loading.words import words
+
 __all__ = ["drop_magics"]
 
 # Their cells are not Python of this notebook; of other cell magics (%%time) the rest is kept.
-_FOREIGN = frozenset(
-    "! HTML SVG R bash bigquery cmd cython file html javascript js julia latex markdown octave perl "
-    "powershell pypy python python2 python3 ruby script sh shell sql svg system sx writefile".split()
+_FOREIGN = words(
+    "! HTML SVG R bash bigquery cmd cython file html javascript js julia latex markdown octave "
+    "perl powershell pypy python python2 python3 ruby script sh shell sql svg system sx "
+    "writefile"
 )
 _CELL = re.compile(r"\s*%%\s*([\w!]+)")
 _LINE = re.compile(
