@@ -41,7 +41,3 @@ def check_nothing(name, value, options):
 def check_slowly(name, layer, options):
     time.sleep(options["seconds"])
     return {"status": "ok"}
-
-
-def source(name, layer, options):
-    return {"status": "ok", "source": inspect.getsource(layer)}

@@ -13,7 +13,9 @@ from rushlight.check.loading.problem import _MESSAGES, _STOPS
 def test_each_kind_speaks_both_languages(kind):
     problem = Problem(kind, "timeout", 3, 5, "  class A(B):", "A", "layers.py")
     english, russian = problem.message(), problem.message("ru")
-    assert english.startswith("layers.py, cell 3, line 5: ") and english.endswith("\n    class A(B):")
+    assert english.startswith("layers.py, cell 3, line 5: ") and english.endswith(
+        "\n    class A(B):"
+    )
     assert russian.startswith("layers.py, ячейка 3, строка 5: ")
     assert not re.search("[а-я]", english) and re.search("[а-я]", russian)
 

@@ -53,7 +53,10 @@ def test_nbformat_3(student):
     ]
     path = student("a.py", json.dumps({"nbformat": 3, "worksheets": [{"cells": cells}]}))
     path = path.rename(path.with_suffix(".ipynb"))
-    assert [(c.cell, c.text) for c in read_source(path).chunks] == [(4, "a = 1\nb = 2"), (5, "c = 3")]
+    assert [(c.cell, c.text) for c in read_source(path).chunks] == [
+        (4, "a = 1\nb = 2"),
+        (5, "c = 3"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,11 +90,16 @@ def test_malformed_cells_are_passed_over(student):
         ("!pip install x\nx = 1", "pass\nx = 1"),
         ("pip install x\nx = 1", "pass\nx = 1"),
         ("files = !ls *.py", "pass"),
+        (
+            "%run modules.ipynb\n%run -i './layers.py'",
+            "from modules import *\nfrom layers import *",
+        ),
+        ("%run ../other/a-b.py", "pass"),
         ("t = %timeit -o f()", "pass"),
         ("?np.sum\nnp.sum?\nnp.sum??", "pass\npass\npass"),
         ("if colab:\n    !pip install x\n    y = 1", "if colab:\n    pass\n    y = 1"),
         ("!pip install a \\\n  b\nx = 1", "pass\n\nx = 1"),
-        ("!echo it's \"\"\"\n%time f()\n!ls (\nx = 1", "pass\npass\npass\nx = 1"),
+        ('!echo it\'s """\n%time f()\n!ls (\nx = 1', "pass\npass\npass\nx = 1"),
         ("%%time\nx = 1", "\nx = 1"),
         ("\n%%time\n%%capture out\nx = 1\n!ls", "\n\n\nx = 1\npass"),
         ("%%bash\nls\nrm x", "\n\n"),
@@ -100,7 +108,10 @@ def test_malformed_cells_are_passed_over(student):
         ("x = 3 \\\n% 2\n!ls", "x = 3 \\\n% 2\npass"),
         ('s = """\n!ls\n%d"""\n!ls', 's = """\n!ls\n%d"""\npass'),
         ("s = '(' # [\n!ls", "s = '(' # [\npass"),
-        (r"s = '\'(' + '''\''' """ + "\n!ls'''\n!ls", r"s = '\'(' + '''\''' """ + "\n!ls'''\npass"),
+        (
+            r"s = '\'(' + '''\''' " "" + "\n!ls'''\n!ls",
+            r"s = '\'(' + '''\''' " "" + "\n!ls'''\npass",
+        ),
         ("assert a != b\n!ls", "assert a != b\npass"),
     ],
 )
@@ -145,7 +156,9 @@ def test_a_syntax_error_costs_its_own_block_only():
 
 
 def test_a_class_torn_in_two_is_left_out():
-    text = "class A:\n    def f(self):\n        x = 1\nreturn x\n    def g(self):\n        pass\nB = 1"
+    text = (
+        "class A:\n    def f(self):\n        x = 1\nreturn x\n    def g(self):\n        pass\nB = 1"
+    )
     statements, problems, _ = parse(Chunk(None, "a.py", text))
     assert names(statements) == ["B = 1"]
     assert [(p.line, p.error) for p in problems] == [(5, "unexpected indent")]

@@ -44,10 +44,9 @@ class _Child:
         self.skip = {(cell, line) for cell, line in request["skip"]}
         self.events = os.fdopen(os.dup(1), "w", encoding="ascii")
         self.dumps = os.fdopen(os.dup(2), "w")
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
+        os.dup2(2, 1)
         self.recorder = Recorder()
+        self.out_of_memory = False
         # Signals only the child's own thread sets; Windows has none of them.
         self.set_timer = getattr(signal, "setitimer", None)
 
@@ -69,6 +68,9 @@ class _Child:
         """Do what the request asks for."""
         find, check = (_function(self.request[what]) for what in ("find", "check"))
         self._watch()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
         limit_resources(self.request["memory"], self.request["cpu_seconds"])
         self.recorder.start()
         seal(self.request["folder"])
@@ -92,6 +94,8 @@ class _Child:
             for index, (name, layer) in enumerate(found):
                 if index >= self.request["start"]:
                     self._check(index, check, name, layer, loader)
+                    if self.out_of_memory:
+                        return  # what took it may still be held: the rest gets a new process
         self.send("done", self.seconds)
 
     def _watch(self) -> None:
@@ -128,6 +132,7 @@ class _Child:
             json.dumps(result, default=_plain)
         except BaseException as error:
             where = place_of(error, loader.files)
+            self.out_of_memory = isinstance(error, MemoryError)
             result = {
                 "status": "error",
                 "reason": reason_in_check(error),

@@ -24,6 +24,7 @@ _MOST_FILE = 1 << 26  # bytes of one file in the temporary folder
 _MOST_NEW_THREADS = 64
 _MOST_TEXT = 20_000  # characters of prints that are kept
 _MOST_WARNINGS = 50
+_NOT_THEIRS = (ResourceWarning, ImportWarning, PendingDeprecationWarning)
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Audit events and which of their arguments are paths, each followed by its folder's descriptor.
@@ -189,6 +190,8 @@ class Recorder:
         sys.stdin = sys.__stdin__ = _NoInput()  # type: ignore
         warnings.resetwarnings()
         warnings.simplefilter("default")
+        for category in _NOT_THEIRS:
+            warnings.simplefilter("ignore", category)
         warnings.showwarning = self._warn  # type: ignore[assignment]
 
     def _warn(

@@ -128,7 +128,8 @@ class Loader:
         self._undo.close()
 
     def _is_ours(self, module: Any) -> bool:
-        return getattr(module, "__file__", None) in self.files
+        file = getattr(module, "__file__", None) or ""
+        return file in self.files or file.startswith(str(self.path.parent))
 
     def load(self) -> None:
         """Run the definitions; whatever goes wrong becomes a Problem."""

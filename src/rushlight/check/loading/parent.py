@@ -214,6 +214,7 @@ class _Run:
         self.loaded: list[Problem] = []
         self.skip: list[tuple[int | None, int | None]] = []
         self.step: dict[str, Any] = {}
+        self.begun = 0.0
 
     def run(self) -> Checked:
         """Return the results of all layers."""
@@ -228,7 +229,7 @@ class _Run:
 
     def _one_process(self) -> bool:
         """Run one process to its end; return whether it was the last."""
-        self.step = {"event": "started", "seconds": _START / _SLOWER}
+        self.step, self.begun = {"event": "started", "seconds": _START / _SLOWER}, time.monotonic()
         with tempfile.TemporaryDirectory(
             prefix="rushlight-check-", ignore_cleanup_errors=True
         ) as outer:
@@ -251,7 +252,7 @@ class _Run:
         while True:
             patience = _SLOWER * self.step["seconds"]
             step = process.next_event(min(self.end, time.monotonic() + patience), self.stop)
-            self.step = step
+            self.step, self.begun = step, time.monotonic()
             event = step["event"]
             if event == "loaded":
                 self.loaded = [Problem(**problem) for problem in step["problems"]]
@@ -274,28 +275,28 @@ class _Run:
         event = self.step["event"]
         place = self._place(death.dump)
         out_of_time = time.monotonic() >= self.end or self.stop.is_set()
+        lasted = time.monotonic() - self.begun
+        cut_short = out_of_time and lasted < self.step["seconds"]
+        reason = "no_time" if cut_short else death.reason
         if event == "checking":
-            words = stop_message(death.reason)
-            error = {"status": "error", "reason": death.reason, "error": words, "where": place}
-            self._add(error)
-            if len(self.checked.layers) == len(self.names):
-                return True
-        elif event == "checked":  # it died between two layers: the next process goes on
+            words = stop_message(reason)
+            self._add({"status": "error", "reason": reason, "error": words, "where": place})
+        elif event == "checked":  # between two layers: the next process goes on
             pass
         elif event == "defining":
-            self._definition_stopped(death.reason, place)
+            self._definition_stopped(reason, place)
         elif event == "started" and not out_of_time:
-            last = death.dump.strip().split("\n")[-1] or stop_message(death.reason)
+            last = death.dump.strip().split("\n")[-1] or stop_message(reason)
             raise RuntimeError(
                 explain("run", got=last, expected="a process that can run find and check")
             )
         elif not out_of_time:
-            self.stopped.append(Problem("unfinished", death.reason))
+            self.stopped.append(Problem("unfinished", reason))
             return True
         if out_of_time or len(self.skip) > _MOST_STOPS:
             self.stopped.append(Problem("unfinished", "no_time"))
             return True
-        return False
+        return event.startswith("check") and len(self.checked.layers) == len(self.names)
 
     def _add(self, result: dict[str, Any]) -> None:
         """Append the result of the next layer, with its name and place before what it says."""
@@ -325,6 +326,7 @@ class _Process:
     def __init__(self, request: dict[str, Any], errors: str) -> None:
         self.errors = errors
         self.events: queue.Queue[bytes | None] = queue.Queue()
+        text = json.dumps(request).encode()
         with open(errors, "wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-X", "utf8", "-m", "rushlight.check.loading.child"],
@@ -340,7 +342,7 @@ class _Process:
         stdin = self.process.stdin
         assert stdin is not None
         with contextlib.suppress(OSError), stdin:  # a child that is gone tells so by its events
-            stdin.write(json.dumps(request).encode())
+            stdin.write(text)
 
     def _read(self) -> None:
         stdout = self.process.stdout
