@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -189,6 +190,14 @@ def test_all_layers_have_lines_and_names_are_found_by_any_spelling() -> None:
         find("Cnov2d")
     with pytest.raises(ValueError, match="torch's names are understood"):
         find("xyzzy")
+
+
+def test_comments_are_no_words() -> None:
+    for lines in CODE.values():
+        for text in lines.values():
+            for comment in text.split("#")[1:]:
+                words = set(re.findall("[A-Za-z]+", comment.split("\n")[0]))
+                assert words <= {"C", "x", "np", "pad", "input"}, text
 
 
 def test_which_lines_go_with_a_finding() -> None:

@@ -74,9 +74,9 @@ def _own_numbers() -> Iterator[None]:
 
 
 def _values(shape: tuple[int, ...], start: int) -> Array:
-    """Return small different numbers with a fraction at most, never 0."""
+    """Return small different numbers of both signs, halves at most, never 0."""
     order = np.random.default_rng([start, *shape]).permutation(prod(shape))
-    halves = order - prod(shape) // 2
+    halves = order - prod(shape) // 3
     return ((halves + (halves >= 0)) / 2).reshape(shape)
 
 
@@ -117,8 +117,8 @@ def _make(name: str, classes: ModuleType, column: int) -> tuple[str, Any]:
     if name == "Sequential":
         net = classes.Sequential()
         net.add(_readable(classes.Linear(3, 2)))
-        net.add(classes.ReLU())
-        return "Sequential: Linear(3, 2), ReLU()", net
+        net.add(classes.Tanh())
+        return "Sequential: Linear(3, 2), Tanh()", net
     arguments = _ARGUMENTS.get(name, ({}, {}))[column]
     told = ", ".join(f"{key}={value}" for key, value in arguments.items())
     return f"{name}({told})", _readable(getattr(classes, name)(**arguments))

@@ -36,24 +36,12 @@ TRAINING = {
             ),
         ),
         (
-            Text(
-                "training:    y = xhat = (x - μ) / √(σ² + EPS),  μ = mean(x),  σ² = mean((x - μ)²)",
-                "обучение:  y = xhat = (x - μ) / √(σ² + EPS),  μ = mean(x),  σ² = mean((x - μ)²)",
-            ),
-            Text(
-                "evaluation:  y = (x - moving_mean) / √(moving_variance + EPS)",
-                "оценка:    y = (x - moving_mean) / √(moving_variance + EPS)",
-            ),
+            "train():     y = xhat = (x - μ) / √(σ² + EPS),  μ = mean(x),  σ² = mean((x - μ)²)",
+            "evaluate():  y = (x - moving_mean) / √(moving_variance + EPS)",
         ),
         (
-            Text(
-                "training:    ∂L/∂x = (g - mean(g) - xhat·mean(g·xhat)) / √(σ² + EPS)",
-                "обучение:  ∂L/∂x = (g - mean(g) - xhat·mean(g·xhat)) / √(σ² + EPS)",
-            ),
-            Text(
-                "evaluation:  ∂L/∂x = g / √(moving_variance + EPS)",
-                "оценка:    ∂L/∂x = g / √(moving_variance + EPS)",
-            ),
+            "train():     ∂L/∂x = (g - mean(g) - xhat·mean(g·xhat)) / √(σ² + EPS)",
+            "evaluate():  ∂L/∂x = g / √(moving_variance + EPS)",
         ),
         (
             Text(
@@ -133,14 +121,14 @@ TRAINING = {
         ("x (*) → y (*);  mask (*)",),
         (
             Text(
-                "training:    y = x·mask / (1 - p),   mask = 1 with probability 1 - p, else 0",
-                "обучение:  y = x·mask / (1 - p),   mask = 1 с вероятностью 1 - p, иначе 0",
+                "train():     y = x·mask / (1 - p),   mask = 1 with probability 1 - p, else 0",
+                "train():     y = x·mask / (1 - p),   mask = 1 с вероятностью 1 - p, иначе 0",
             ),
-            Text("evaluation:  y = x", "оценка:    y = x"),
+            "evaluate():  y = x",
         ),
         (
-            Text("training:    ∂L/∂x = g·mask / (1 - p)", "обучение:  ∂L/∂x = g·mask / (1 - p)"),
-            Text("evaluation:  ∂L/∂x = g", "оценка:    ∂L/∂x = g"),
+            "train():     ∂L/∂x = g·mask / (1 - p)",
+            "evaluate():  ∂L/∂x = g",
         ),
         (
             Text(
