@@ -53,7 +53,7 @@ class Finding:
         tensor: what is wrong: "output", "gradInput", "gradW", "moving_mean", ...; may be "".
         cause: the likely cause; one of `check.texts` CAUSES.
         layer: the kind of layer, such as "Conv2d".
-        case: how the layer was made and called, such as "Conv2d(2, 3, 3, stride=2), input (2, 2, 7, 6)".
+        case: how the layer was made and called: "Conv2d(2, 3, 3, stride=2), input (2, 2, 7, 6)".
         index: of the first wrong element.
         expected, got: the values there.
         max_error: the largest absolute error of the tensor; inf if a value is not finite.
@@ -105,6 +105,7 @@ class LayerReport:
         reason: why it was skipped or could not be checked; a key of `check.texts` REASONS, or "".
         details: whatever the text of the reason names.
         checks: how many comparisons were made.
+        cell, line: where the file defines it, if that is known.
     """
 
     name: str
@@ -114,11 +115,23 @@ class LayerReport:
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     checks: int = 0
+    cell: int | None = None
+    line: int | None = None
 
     @property
     def ok(self) -> bool:
         """Tell whether the layer was checked and has no defect."""
         return self.status == "ok"
+
+    def __str__(self) -> str:
+        from rushlight.check.report import layer_text
+
+        return layer_text(self)
+
+    def _repr_html_(self) -> str:
+        from rushlight.check.report import as_html
+
+        return as_html(self)
 
     def to_record(self) -> dict[str, Any]:
         """Return the report as a dictionary that JSON can carry."""
@@ -138,8 +151,8 @@ class FileReport:
     Args:
         file: its name.
         layers: in the order of the file.
-        problems: parts of the file that could not be loaded: dictionaries with "kind", "cell", "line",
-            "text" and "error", as the loader writes them.
+        problems: parts of the file that could not be loaded: dictionaries with "kind", "cell",
+            "line", "text" and "error", as the loader writes them.
     """
 
     file: str
@@ -148,8 +161,18 @@ class FileReport:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 if all layers are right, 1 with defects or errors, 2 if nothing could be checked."""
+        """Return 0: all layers are right, 1: defects or errors, 2: nothing could be checked."""
         checked = [layer for layer in self.layers if layer.status != "skipped"]
         if not checked:
             return 2
         return 0 if all(layer.ok for layer in checked) else 1
+
+    def __str__(self) -> str:
+        from rushlight.check.report import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from rushlight.check.report import as_html
+
+        return as_html(self)

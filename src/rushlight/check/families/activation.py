@@ -1,0 +1,124 @@
+"""Elementwise activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from rushlight import classic, nn
+from rushlight.arrays import Array
+from rushlight.check.families.common import constant, instead
+from rushlight.check.family import Argument, Case, Family, Hypothesis, Scene
+from rushlight.random import Generator
+
+__all__ = ["FAMILIES"]
+
+
+def _spread(source: Generator, shape: tuple[int, ...]) -> Array:
+    return 2.0 * source.normal(shape)
+
+
+def _extreme(source: Generator, shape: tuple[int, ...]) -> Array:
+    """Values about which exp overflows or vanishes, among others."""
+    x = source.normal(shape)
+    x.reshape(-1)[::3] *= 1000.0
+    x.reshape(-1)[:2] = 1000.0, -1000.0
+    return x
+
+
+def _zeros(source: Generator, shape: tuple[int, ...]) -> Array:
+    x = source.normal(shape)
+    x.reshape(-1)[::2] = 0.0
+    return x
+
+
+PLAIN = Case({}, (5, 3), inputs=_spread)
+IMAGES = Case({}, (2, 3, 4, 5), inputs=_spread)
+EXTREME = Case({}, (4, 5), check="stability", inputs=_extreme, wrong="overflow", crash="overflow")
+EDGE = Case({}, (4, 5), check="ties", inputs=_zeros, wrong="edge_value")
+
+
+def _at_output(scene: Scene, name: str) -> Any:
+    return scene.again(x=scene.want["output"])[name]
+
+
+def _of_derivative(scene: Scene, name: str) -> Iterator[Any]:
+    """The derivative alone, or the gradient of the gradient's own place."""
+    slope = scene.again(g=np.ones_like(scene.g))[name]
+    yield scene.g * slope**2
+    yield scene.g * scene.want["output"]
+    yield scene.g
+
+
+ELEMENTWISE = (
+    Hypothesis("local_derivative", ("gradInput",), _at_output),
+    Hypothesis("local_derivative", ("gradInput",), _of_derivative),
+)
+FALLBACK = {"output": "local_derivative", "gradInput": "local_derivative"}
+
+
+def _family(
+    name: str, *, first: tuple[Case, ...] = (), edge: tuple[Case, ...] = (), **more: Any
+) -> Family:
+    """Return a family; `first`: cases with options, which tell more; `edge`: at a kink."""
+    more.setdefault("hypotheses", ELEMENTWISE)
+    return Family(
+        name=name,
+        reference=lambda dialect, **options: getattr(getattr(classic, dialect), name)(**options),
+        cases=(*first, PLAIN, IMAGES, *edge, EXTREME),
+        fallback=FALLBACK,
+        torch_names=(name, name.lower()),
+        **more,
+    )
+
+
+def _approximations(scene: Scene, name: str) -> Iterator[Any]:
+    yield instead(scene, classic.wrap(nn.GELU("tanh")))[name]
+    inner = instead(scene, classic.wrap(nn.Sigmoid()), x=1.702 * scene.x, g=scene.g * scene.x)
+    plain = scene.x * inner["output"]
+    yield plain if name == "output" else scene.g * inner["output"] + 1.702 * inner["gradInput"]
+
+
+def _constants(option: str) -> tuple[Hypothesis, ...]:
+    """Another value than the one asked for was taken, or another default."""
+
+    def asked(scene: Scene, name: str) -> Iterator[Any]:
+        if option in scene.case.options:
+            yield from constant(scene, name, option)
+
+    def opposite(scene: Scene, name: str) -> Any:
+        value = getattr(scene.reference(), option)
+        return scene.again(**{option: -value})[name]
+
+    return (
+        *ELEMENTWISE,
+        Hypothesis("sign", (), opposite),
+        Hypothesis("option_ignored", (), asked),
+        Hypothesis("wrong_constant", (), lambda scene, name: constant(scene, name, option)),
+    )
+
+
+SLOPE = Argument("slope", ("negative_slope", "alpha", "a", "leak"))
+ALPHA = Argument("alpha", ("a",))
+
+FAMILIES = (
+    _family("ReLU", edge=(EDGE,)),
+    _family(
+        "LeakyReLU",
+        first=(Case({"slope": 0.2}, (5, 4), inputs=_spread),),
+        arguments=(SLOPE,),
+        hypotheses=_constants("slope"),
+    ),
+    _family(
+        "ELU",
+        first=(Case({"alpha": 0.6}, (5, 4), inputs=_spread),),
+        arguments=(ALPHA,),
+        hypotheses=_constants("alpha"),
+    ),
+    _family("SoftPlus"),
+    _family("Gelu", hypotheses=(Hypothesis("tanh_gelu", (), _approximations), *ELEMENTWISE)),
+    _family("Sigmoid"),
+    _family("Tanh"),
+)
