@@ -30,7 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="language of what check_layer has found (default: the setting rushlight_lang, or en)",
     )
-    parser.addini("rushlight_lang", "language of what check_layer has found: en or ru", default="en")
+    parser.addini(
+        "rushlight_lang", "language of what check_layer has found: en or ru", default="en"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +44,7 @@ def check_layer(pytestconfig: pytest.Config) -> Callable[..., Any]:
     """
     chosen = pytestconfig.getoption("--rushlight-lang") or pytestconfig.getini("rushlight_lang")
 
-    def check(
-        obj: Any, like: Any = None, *, layer: str | None = None, lang: str = chosen
-    ) -> Any:
+    def check(obj: Any, like: Any = None, *, layer: str | None = None, lang: str = chosen) -> Any:
         __tracebackhide__ = True
         from rushlight.check import assert_correct
 

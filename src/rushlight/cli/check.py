@@ -298,15 +298,21 @@ def _write(
 ) -> None:
     """Write the page and the table, or print the table."""
     if html is not None:
-        with atomic_write(html) as file:
-            file.write(as_page(reports, lang).encode("utf-8"))
+        _replace(html, as_page(reports, lang).encode("utf-8"))
     if sink is not None:
         tabs = sink.suffix.lower() == ".tsv"
         delimiter = "\t" if tabs else ";" if lang == "ru" else ","  # as spreadsheets there expect
-        with atomic_write(sink) as file:
-            file.write(as_csv(reports, lang, delimiter=delimiter).encode("utf-8-sig"))
+        _replace(sink, as_csv(reports, lang, delimiter=delimiter).encode("utf-8-sig"))
     elif table:
         print(as_csv(reports, lang), end="", flush=True)
+
+
+def _replace(path: pathlib.Path, data: bytes) -> None:
+    try:
+        with atomic_write(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise Mistake(error.strerror or str(error)) from error
 
 
 def _missing(reports: Sequence[FileReport], layers: Sequence[str]) -> list[str]:

@@ -83,8 +83,8 @@ PROBLEM = {
     "kind": "syntax",
     "cell": 3,
     "line": 2,
-    "text": "def broken(:\n    pass",
-    "error": "SyntaxError: invalid syntax",
+    "text": "def broken(:",
+    "error": "invalid syntax",
 }
 MIXED = FileReport("homework.ipynb", (RIGHT, NOTED, CONV, LINEAR, SOFTPLUS, SLOW, STUB), (PROBLEM,))
 GOOD = FileReport("good.py", (RIGHT, NOTED))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import re
@@ -37,7 +38,7 @@ _PLAINER = {
     "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt", "∞": "inf", "∂": "d", "²": "^2",
     "³": "^3", "«": '"', "»": '"', "„": '"', "“": '"', "”": '"', "’": "'", "ё": "е", "Ё": "Е",
 }  # fmt: skip
-_TUPLE = re.compile(r"\([^()\n]{1,40}\)|\[[^][\n]{1,40}\]")
+_WHOLE = re.compile(r"`[^`\n]+`|\([^()\n]+\)|\[[^][\n]+\]")  # code, shapes, indices
 
 
 def as_text(
@@ -68,7 +69,8 @@ def as_text(
             parts.append(lines)
     if report.problems:
         parts.append(_problems(report.problems, lang, width, style))
-    parts.append(_wrapped(counted([report], lang).replace(": ", ":\xa0"), width, "", ""))
+    counts = counted([report], lang).replace(" ", "\xa0").replace(";\xa0", "; ")
+    parts.append(_wrapped(counts, width, "", ""))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
@@ -101,6 +103,9 @@ def finding_lines(
 ) -> list[str]:
     """Return message and hint of a finding as ten lines at most.
 
+    Where they would be more, the message becomes one paragraph, then without the case that showed
+    the mistake; only a very narrow terminal cuts the end off.
+
     Args:
         finding: what was found.
         lang: "en" or "ru".
@@ -109,15 +114,15 @@ def finding_lines(
     """
     from rushlight.check import texts
 
-    message = visible(texts.message(finding, lang))
     hint = visible(texts.hint(finding, lang))
     hints = _wrapped(f"{word('hint', lang)}: {hint}", width, rest, rest) if hint else []
-    lines = [*_wrapped(message, width, first, rest), *hints]
-    if len(lines) > LINES:  # a narrow terminal
-        lines = [*_wrapped(" ".join(message.split()), width, first, rest), *hints]
-    if len(lines) > LINES:
-        lines = [*lines[: LINES - 1], f"{rest}..."]
-    return lines
+    told = visible(texts.message(finding, lang))
+    brief = visible(texts.message(dataclasses.replace(finding, case=""), lang))
+    for message in (told, " ".join(told.split()), " ".join(brief.split())):
+        lines = [*_wrapped(message, width, first, rest), *hints]
+        if len(lines) <= LINES:
+            return lines
+    return [*lines[: LINES - 1], f"{rest}..."]
 
 
 def _layer(report: LayerReport, lang: str, width: int, style: Style, verbose: bool) -> list[str]:
@@ -182,7 +187,7 @@ def _grid(
     for column in (-1, 1, 0):
         over = sum(widths) + 2 * (len(widths) - 1) - width
         if over > 0:
-            widths[column] = max(widths[column] - over, min(widths[column], 8))
+            widths[column] = max(widths[column] - over, min(widths[column], 7))
     lines = []
     for row, status in itertools.zip_longest(rows, ("", *statuses), fillvalue=""):
         cells = [_cut(cell, n).ljust(n) for cell, n in zip(row, widths, strict=True)]
@@ -204,7 +209,7 @@ def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
         if line.startswith("  "):  # a formula or code
             lines.append(f"{indent}{line}")
             continue
-        whole = _TUPLE.sub(lambda match: match[0].replace(" ", "\xa0"), line)
+        whole = _WHOLE.sub(lambda match: _unbroken(match[0], width // 2), line)
         lines += textwrap.wrap(
             whole,
             width,
@@ -214,6 +219,10 @@ def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
             break_on_hyphens=False,
         )
     return [line.replace("\xa0", " ") for line in lines]
+
+
+def _unbroken(text: str, longest: int) -> str:
+    return text.replace(" ", "\xa0") if len(text) <= longest else text
 
 
 def _plain(kind: str, text: str) -> str:

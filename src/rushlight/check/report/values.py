@@ -90,8 +90,11 @@ def reason_of(report: LayerReport, lang: str) -> str:
     if not report.reason:
         return ""
     from rushlight.check import texts
+    from rushlight.check.loading.problem import stop_message
 
-    return visible(texts.reason(report, lang))
+    if report.reason in texts.REASONS:
+        return visible(texts.reason(report, lang))
+    return stop_message(report.reason, lang)
 
 
 def first_cause(report: LayerReport, lang: str) -> str:
