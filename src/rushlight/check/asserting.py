@@ -17,7 +17,7 @@ __unittest = True  # unittest leaves the frames of such a module out of a failur
 def assert_correct(
     obj: Any, like: Any = None, lang: str = "en", *, layer: str | None = None
 ) -> LayerReport | FileReport:
-    """Raise an AssertionError that says what is wrong with a layer; return the report if nothing is.
+    """Return the report of a layer that is right; raise an AssertionError that says what is not.
 
     Its text is that of `rushlight check`: what, where, by how much, why, and how to mend it. Notes
     do not fail. A layer that cannot be checked does.

@@ -10,7 +10,10 @@ from rushlight.check import texts
 from rushlight.check.findings import FileReport, Finding, LayerReport, Region
 from rushlight.check.report import as_json, as_record
 
-FINDING_KEYS = "severity check tensor index expected got max_error cause message hint".split()
+FINDING_KEYS = [
+    *("severity", "check", "tensor", "index", "expected"),
+    *("got", "max_error", "cause", "message", "hint"),
+]
 
 
 def strict(text):
