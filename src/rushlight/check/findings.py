@@ -105,6 +105,7 @@ class LayerReport:
         reason: why it was skipped or could not be checked; a key of `check.texts` REASONS, or "".
         details: whatever the text of the reason names.
         checks: how many comparisons were made.
+        cell, line: where the file defines it, if that is known.
     """
 
     name: str
@@ -114,6 +115,8 @@ class LayerReport:
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     checks: int = 0
+    cell: int | None = None
+    line: int | None = None
 
     @property
     def ok(self) -> bool:
