@@ -57,7 +57,7 @@ LATIN = set(
         softmax SoftMax sigmoid GELU Adam ReLU NumPy np scipy special expit where argmax clip var
         empty logaddexp keepdims reshape transpose reflect replicate circular symmetric padding
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
-        module float32 float64 exit quit sys state Linear Dropout dropout""",
+        module float32 float64 exit quit sys z s log1p len mean state Linear Dropout dropout""",
     )
 )
 

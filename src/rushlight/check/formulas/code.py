@@ -66,6 +66,8 @@ _BATCH_NORM = {
     "gradInput": "xhat, g = (input - mean) / np.sqrt(var + self.EPS), gradOutput\n"
     "inner = g - g.mean(axes, keepdims=True) - xhat * (g * xhat).mean(axes, keepdims=True)\n"
     "self.gradInput = inner / np.sqrt(var + self.EPS)",
+    "gradGamma": "self.gradGamma += (gradOutput * xhat).sum(axis=axes)  # if there is gamma",
+    "gradBeta": "self.gradBeta += gradOutput.sum(axis=axes)",
     "evaluation output": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C, 1, 1) for images\n"
     "mean, var = self.moving_mean.reshape(shape), self.moving_variance.reshape(shape)\n"
     "self.output = (input - mean) / np.sqrt(var + self.EPS)",
