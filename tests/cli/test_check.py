@@ -13,7 +13,7 @@ pytest.importorskip("typer")
 
 from tests.check.report import samples
 
-from rushlight.check.findings import FileReport
+from rushlight.check.findings import FileReport, LayerReport
 from rushlight.check.report import as_csv, as_json, as_page, as_text, overview
 from rushlight.cli import check as command
 from rushlight.cli import run
@@ -45,6 +45,8 @@ def checker(monkeypatch, tmp_path):
         report = ANSWERS[path.name]
         wanted = options.get("layers")
         layers = [la for la in report.layers if not wanted or la.name in wanted]
+        absent = [name for name in wanted or () if name not in [la.name for la in layers]]
+        layers += [LayerReport(name, "", "skipped", reason="absent") for name in absent]
         return dataclasses.replace(report, file=str(path), layers=tuple(layers))
 
     fake = types.ModuleType("rushlight.check.file")
@@ -106,6 +108,19 @@ def test_options_reach_the_checker(checker, capsys):
         "layers": ("Tanh", "ReLU"),
     }
     assert "layers: 2; right: 2" in capsys.readouterr().out
+
+
+def test_a_layer_that_some_files_lack_and_one_that_none_has(group, capsys):
+    assert run(["check", "class", "--layer", "Conv2d", "--csv"]) == 1
+    out, err = capsys.readouterr()
+    cells = [line.rpartition(",")[2] for line in out.splitlines()]
+    assert cells == ["Conv2d", "skipped: absent", "defect: border_not_folded", "skipped: absent"]
+    assert "--layer" not in err
+    touch("good.py")
+    assert run(["check", "good.py", "--layer", "Tanh", "--layer", "Than"]) == 2
+    out, err = capsys.readouterr()
+    assert "the file has no such layer" in out
+    assert err == "rushlight: --layer: got 'Than', expected a class or function of the file\n"
 
 
 def test_json_and_nothing_else(checker, capsys):

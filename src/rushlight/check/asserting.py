@@ -78,17 +78,15 @@ def _of_file(
     """Return the report of a file, or of one of its layers, and what is wrong with it."""
     from rushlight.check.file import check_file
     from rushlight.check.report import as_text
-    from rushlight.check.report.words import word
 
     if layer is None:
         whole = check_file(path, like=like)
         return whole, as_text(whole, lang) if whole.exit_code else ""
     whole = check_file(path, like=like, layers=(layer,))
-    for report in whole.layers:
-        if report.name == layer:
-            return report, _wrong(report, lang)
-    absent = word("not_found_layer", lang).format(name=layer, file=os.fspath(path))
-    return whole, f"{absent}\n{as_text(whole, lang)}"
+    report = next(report for report in whole.layers if report.name == layer)
+    if report.reason == "absent":
+        return report, as_text(whole, lang)  # with what could not be loaded: it may be there
+    return report, _wrong(report, lang)
 
 
 def _wrong(report: LayerReport, lang: str) -> str:

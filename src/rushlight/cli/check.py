@@ -317,5 +317,5 @@ def _replace(path: pathlib.Path, data: bytes) -> None:
 
 def _missing(reports: Sequence[FileReport], layers: Sequence[str]) -> list[str]:
     """Return the layers asked for that no file has."""
-    found = {layer.name for report in reports for layer in report.layers}
-    return [name for name in layers if name not in found]
+    found = {la.name for report in reports for la in report.layers if la.reason != "absent"}
+    return [name for name in layers if name not in found] if reports else []

@@ -88,6 +88,7 @@ def test_all_that_was_found_stands_on_the_page(lang):
             assert line.strip().replace("`", "") in text
         assert finding.cause in text
     assert texts.reason(samples.SLOW, lang) in text
+    assert {"en": "cell 2, line 5", "ru": "ячейка 2, строка 5"}[lang] in text
     assert "def broken(:" in text
 
 

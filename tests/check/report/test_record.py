@@ -49,6 +49,7 @@ def test_the_schema(lang):
     assert conv["region"] == {"kind": "border", "numbers": [], "wrong": 18, "total": 180}
     assert record["layers"][5]["message"] == texts.reason(samples.SLOW, lang)
     assert record["problems"][0]["cell"] == 3
+    assert (record["layers"][2]["cell"], record["layers"][2]["line"]) == (2, 5)
 
 
 def test_what_is_not_finite_is_null():

@@ -42,9 +42,15 @@ def test_the_table_names_layer_reference_status_and_first_cause():
 def test_every_layer_with_something_to_say_has_its_lines(lang):
     text = as_text(samples.MIXED, lang, width=100)
     blocks = text.split("\n\n")
+    where = {"en": ("cell 2, line 5", "line 7"), "ru": ("ячейка 2, строка 5", "строка 7")}[lang]
     assert [block.splitlines()[0] for block in blocks[1:-2]] == [
-        "ReLU", "Conv2d", "Linear", "SoftPlus", "MaxPool2d", "Attention",
-    ]  # fmt: skip
+        "ReLU",
+        f"Conv2d ({where[0]})",
+        f"Linear ({where[1]})",
+        "SoftPlus",
+        "MaxPool2d",
+        "Attention",
+    ]
     for finding in FINDINGS:
         words = " ".join(texts.message(finding, lang).split())
         assert words in " ".join(text.split())

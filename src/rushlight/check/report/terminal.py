@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from rushlight.check.findings import FileReport, Finding, LayerReport
 from rushlight.check.report.values import (
     counted,
+    defined_at,
     first_cause,
     one_line,
     problem_text,
@@ -144,7 +145,10 @@ def _layer(report: LayerReport, lang: str, width: int, style: Style, verbose: bo
     left = len(report.findings) - len(shown)
     if left:
         lines.append(style("skipped", f"  {word('and', lang)} {left} {word('more', lang)}"))
-    return [style("bold", one_line(report.name)), *lines] if lines else []
+    if not lines:
+        return []
+    where = defined_at(report, lang)
+    return [style("bold", one_line(report.name)) + (f" ({where})" if where else ""), *lines]
 
 
 def _problems(problems: Sequence[Any], lang: str, width: int, style: Style) -> list[str]:

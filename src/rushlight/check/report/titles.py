@@ -11,6 +11,7 @@ _REASONS = {  # identifier: (English, Russian)
     "killed": ("process was killed", "процесс убит"),
     "stdin": ("reads standard input", "читает ввод"),
     "unknown_layer": ("unknown layer", "незнакомый слой"),
+    "absent": ("not in the file", "нет в файле"),
     "abstract": ("base class", "базовый класс"),
     "no_constructor": ("cannot be made", "не создаётся"),
     "stub": ("needs a missing package", "нет нужного пакета"),

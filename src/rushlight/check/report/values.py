@@ -16,6 +16,7 @@ __all__ = [
     "STATUSES",
     "counted",
     "defects",
+    "defined_at",
     "finite",
     "first_cause",
     "number",
@@ -76,6 +77,13 @@ def finite(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return float(value)
+
+
+def defined_at(report: LayerReport, lang: str) -> str:
+    """Return where the file defines a layer, such as "cell 3, line 2"; "" if that is not known."""
+    from rushlight.check.loading.problem import Place
+
+    return Place(report.cell, report.line).words(lang)
 
 
 def problem_text(problem: Mapping[str, Any], lang: str) -> str:
