@@ -186,7 +186,6 @@ def test_the_setting_of_pytest(tmp_path):
     (tmp_path / "test_hidden.py").write_text(HIDDEN, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nrushlight_lang = ru\n", "utf-8")
     assert "Wrong: ошибка" in python(tmp_path, *PYTEST)[1]
-    assert "Wrong: defect" in python(tmp_path, *PYTEST, "--rushlight-lang", "en")[1]
 
 
 def test_unittest_shows_the_line_of_the_test_only(tmp_path):

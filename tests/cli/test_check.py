@@ -35,7 +35,8 @@ def checker(monkeypatch, tmp_path):
     calls = []
 
     def check_file(path, like=None, **options):
-        calls.append({"path": str(path), "like": like, **options})
+        given = {name: value for name, value in options.items() if value}
+        calls.append({"path": str(path), "like": like, **given})
         if like == "Lineer":
             raise ValueError("check: like: got 'Lineer', expected one of Linear")
         if path.name == "stop.py":
@@ -105,7 +106,7 @@ def test_options_reach_the_checker(checker, capsys):
         "like": "torch_like",
         "timeout": 5.0,
         "memory": 0.5,
-        "layers": ("Tanh", "ReLU"),
+        "layers": ["Tanh", "ReLU"],
     }
     assert "layers: 2; right: 2" in capsys.readouterr().out
 
@@ -346,7 +347,7 @@ PROGRAM = """
 import dataclasses, sys, time, types
 from tests.check.report import samples
 fake = types.ModuleType("rushlight.check.file")
-def check_file(path, like=None):
+def check_file(path, like=None, **options):
     if "slow" in path.name:
         print("slow", file=sys.stderr, flush=True)
         time.sleep(60)
@@ -373,3 +374,39 @@ def test_ctrl_c_in_a_shell(checker, start, tmp_path, monkeypatch):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert [record["file"] for record in json.loads(out)] == ["good.py"]
+
+
+NOTEBOOK = [
+    "import numpy as np\n%matplotlib inline",
+    "class Tanh:\n"
+    "    def updateOutput(self, input):\n"
+    "        self.output = np.tanh(input)\n"
+    "        return self.output\n"
+    "    def updateGradInput(self, input, gradOutput):\n"
+    "        self.gradInput = -gradOutput * (1 - self.output**2)\n"
+    "        return self.gradInput",
+    "def broken(:\n    pass",
+    "class Attention:\n    def updateOutput(self, input):\n        return input",
+]
+
+
+def test_a_notebook_with_the_real_checker(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cells = [
+        {"cell_type": "code", "source": text, "metadata": {}, "outputs": []} for text in NOTEBOOK
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "homework.ipynb").write_text(json.dumps(notebook), "utf-8")
+    assert run(["check", "homework.ipynb", "--json", "--lang", "en"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    tanh, attention = record["layers"]
+    assert tanh["status"] == "defect"
+    assert tanh["findings"][0]["cause"] == "sign"
+    assert (tanh["cell"], tanh["line"]) == (2, 1)
+    assert (attention["name"], attention["status"]) == ("Attention", "skipped")
+    assert record["problems"][0]["kind"] == "syntax"
+    assert run(["check", "homework.ipynb", "--layer", "Tanh", "--layer", "Than"]) == 1
+    out, err = capsys.readouterr()
+    assert "the file has no such layer; it has Tanh, Attention" in out
+    assert "got 'Than'" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["homework.ipynb"]

@@ -41,7 +41,7 @@ def check_file(
         ValueError: `like` or a limit is not known.
     """
     parse_like(like)
-    given = {
+    given: dict[str, Any] = {
         "seconds_per_layer": timeout,
         "seconds": None if timeout is None else max(60.0, 20 * timeout),
         "memory": None if memory is None else int(memory * (1 << 30)),

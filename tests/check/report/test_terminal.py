@@ -10,7 +10,7 @@ from tests.check.report import samples
 from rushlight.check import texts
 from rushlight.check.findings import FileReport, Finding, LayerReport
 from rushlight.check.report import as_text, layer_text, overview
-from rushlight.check.report.terminal import LINES, finding_lines, plainer, style_of, width_of
+from rushlight.check.report.terminal import LINES, finding_lines, style_of, width_of
 
 FINDINGS = [samples.BORDER, samples.OVERWRITTEN, samples.OVERFLOW, samples.NOTE]
 
@@ -181,22 +181,6 @@ def test_reports_print_as_text_and_show_as_html(monkeypatch, no_locale):
     assert str(samples.CONV).startswith("Conv2d: ошибка")
     assert 'lang="ru"' in samples.CONV._repr_html_()
     assert 'lang="ru"' in samples.MIXED._repr_html_()
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "cp866", "cp1251", "cp1252", "utf-8", "unheard-of"])
-def test_signs_that_a_code_page_lacks_are_spelled_out(encoding):
-    text = plainer("2 × 3 → 6 — “so” ≤ 1…", encoding)
-    if encoding == "utf-8":
-        assert text == "2 × 3 → 6 — “so” ≤ 1…"
-    elif encoding != "unheard-of":
-        text.encode(encoding)
-    if encoding == "ascii":
-        assert text == '2 x 3 -> 6 - "so" <= 1...'
-
-
-def test_russian_is_whole_in_the_code_pages_of_windows():
-    for encoding in ("cp866", "cp1251"):
-        plainer(as_text(samples.MIXED, "ru", verbose=True), encoding).encode(encoding)
 
 
 def test_a_reason_that_only_the_loader_knows():

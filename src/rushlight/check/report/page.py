@@ -105,7 +105,7 @@ def _files(files: Sequence[FileReport], lang: str) -> str:
         cells += [str(sum(layer.status == key for layer in report.layers)) for key in keys]
         first, *others = cells
         counts = "".join(f"<td>{cell}</td>" for cell in others)
-        rows.append(f'<tr><td class="rl-c-layer">{first}</td>{counts}</tr>\n')
+        rows.append(f'<tr><td class="rl-c-file">{first}</td>{counts}</tr>\n')
     return _framed(heads, rows)
 
 

@@ -24,7 +24,7 @@ from rushlight.check.report.values import (
 )
 from rushlight.check.report.words import checked_language, word
 
-__all__ = ["as_text", "finding_lines", "layer_text", "overview", "plainer", "style_of", "width_of"]
+__all__ = ["as_text", "finding_lines", "layer_text", "overview", "style_of", "width_of"]
 
 LINES = 10  # of a finding
 FINDINGS = 3  # of a layer, without verbose: what follows is mostly the same mistake again
@@ -34,11 +34,6 @@ _NAME = 32  # the longest name of a layer or file in a table
 Style = Callable[[str, str], str]
 
 _COLOURS = {"ok": "32", "defect": "31", "error": "35", "skipped": "2", "bold": "1", "note": "36"}
-_PLAINER = {
-    "…": "...", "—": "-", "–": "-", "−": "-", "×": "x", "·": "*", "±": "+-", "→": "->",
-    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt", "∞": "inf", "∂": "d", "²": "^2",
-    "³": "^3", "«": '"', "»": '"', "„": '"', "“": '"', "”": '"', "’": "'", "ё": "е", "Ё": "Е",
-}  # fmt: skip
 _WHOLE = re.compile(r"`[^`\n]+`|\([^()\n]+\)|\[[^][\n]+\]")  # code, shapes, indices
 
 
@@ -250,25 +245,3 @@ def width_of(stream: TextIO) -> int:
     if not getattr(stream, "isatty", bool)():
         return 88
     return shutil.get_terminal_size((88, 24)).columns
-
-
-def plainer(text: str, encoding: str | None) -> str:
-    """Return text whose signs a code page has: arrows, dashes and such are spelled out where not.
-
-    Example:
-        >>> plainer("2 × 3 → 6", "cp866")
-        '2 x 3 -> 6'
-    """
-    try:
-        text.encode(encoding or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return "".join(_fitting(character, encoding or "ascii") for character in text)
-    return text
-
-
-def _fitting(character: str, encoding: str) -> str:
-    try:
-        character.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return _PLAINER.get(character, character)
-    return character
