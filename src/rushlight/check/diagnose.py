@@ -101,7 +101,8 @@ def _cause(evidence: Evidence, family: Family, code: source.Source) -> tuple[str
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if got is None or want is None or scene is None:
         return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
-    for hypothesis in (*family.hypotheses, *GENERAL):
+    late = tuple(h for h in family.hypotheses if h.late)
+    for hypothesis in (*(h for h in family.hypotheses if not h.late), *GENERAL, *late):
         details = _fits(hypothesis, evidence, got, want)
         if details is not None:
             return hypothesis.cause, details

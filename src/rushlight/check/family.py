@@ -200,6 +200,7 @@ class Hypothesis:
             the tensor. It may raise: then it does not apply.
         checks: which checks it may explain; () for all.
         details: what the texts may name.
+        late: whether the general hypotheses are tried before it.
     """
 
     cause: str
@@ -207,6 +208,7 @@ class Hypothesis:
     predict: Callable[[Scene, str], Any]
     checks: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+    late: bool = False
 
 
 @dataclass
