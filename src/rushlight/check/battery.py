@@ -55,8 +55,9 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
         yield Evidence("construction", missing, cause="missing_method", details={"name": missing})
         return
     if pair.misshapen:
-        name = pair.misshapen["name"]
-        yield Evidence("construction", name, cause="wrong_shape", details=pair.misshapen)
+        wrong = dict(pair.misshapen)
+        cause = wrong.pop("cause")
+        yield Evidence("construction", wrong["name"], cause=cause, details=wrong)
         return
     first = yield from forward(pair, pair.input(), case.check)
     if first is None or not case.gradients:
@@ -65,11 +66,11 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
         return
     if case.check != "output":
         return
-    yield from _second_round(pair, first)
-    yield from _zeroing(pair)
-    yield from _evaluation(pair)
-    yield from _batch_of_one(pair)
-    yield from _dtype(pair)
+    if "repeated" not in case.without:
+        yield from _second_round(pair, first)
+    for name, part in ROUNDS.items():
+        if name not in case.without:
+            yield from part(pair)
 
 
 def _said(error: StudentError) -> dict[str, str]:
@@ -268,3 +269,11 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
                 "dtype", "output", cause="dtype_changed", severity="note", details=details
             )
             return
+
+
+ROUNDS = {
+    "zeroing": _zeroing,
+    "evaluation": _evaluation,
+    "batch_of_one": _batch_of_one,
+    "dtype": _dtype,
+}

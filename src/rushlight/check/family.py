@@ -62,6 +62,7 @@ class Field:
         gradient: the attribute of its gradient ("gradW"); "" for a statistic.
         gradients: further names of that.
         required: whether a layer without it cannot be right.
+        exact: whether it must have the usual order of axes, because users write into it.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Field:
     gradient: str = ""
     gradients: tuple[str, ...] = ()
     required: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Case:
             says that the student's layer does not claim this.
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
+        without: rounds of the plain case that make no sense here: "repeated", "zeroing",
+            "evaluation", "batch_of_one", "dtype".
     """
 
     options: Mapping[str, Any]
@@ -101,6 +105,7 @@ class Case:
     optional: bool = False
     gradients: bool = True
     dialects: tuple[Dialect, ...] = ("practical_dl", "torch_like")
+    without: tuple[str, ...] = ()
 
     def if_it_raises(self, tensor: str) -> str:
         """Return the cause of a crash on the way to a tensor."""

@@ -92,7 +92,11 @@ def _best(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
     if not guess and inspect.isclass(target) and not explicit(target):
         guess = "torch_like"
     reports = [_report(target, name, family, one) for one in ((guess,) if guess else DIALECTS)]
-    return min(reports, key=lambda r: (r.status != "ok", len(r.findings)))
+    return min(reports, key=_rank)
+
+
+def _rank(report: LayerReport) -> tuple[bool, bool, int]:
+    return report.status == "skipped", report.status != "ok", len(report.findings)
 
 
 def _report(target: Any, name: str, family: Family, dialect: str) -> LayerReport:

@@ -27,6 +27,7 @@ class Subject:
         family: the kind of layer that it is taken for.
         dialect: the dialect that it is compared with.
         comparisons: how many were made so far.
+        source: of the random inputs and parameters.
     """
 
     obj: Any
@@ -112,11 +113,14 @@ class Pair:
         """Give the student's parameter new random values, if it has the shape for it."""
         own = np.shape(self.student.value(known))
         shape = self.student.shapes.get(known.name, own)  # a bias despite bias=False has its own
-        if own == shape:
+        cause = "" if own == shape else "wrong_shape"
+        if known.exact and np.shape(self.student.parameter(known)) == shape[::-1] != shape:
+            own, cause = shape[::-1], "transposed"
+        if not cause:
             self.student.set(known, self.subject.source.normal(shape))
         elif not self.misshapen:
             shapes = {"wrong_shape": str(own), "right_shape": str(shape)}
-            self.misshapen = {"name": known.name, **shapes}
+            self.misshapen = {"name": known.name, "cause": cause, **shapes}
 
     def _reference(self, scene: Scene | None) -> Any:
         options = (scene.case if scene is not None else self.case).options

@@ -11,7 +11,13 @@ from rushlight.check.family import Argument, Case, Family, Field, Hypothesis, Sc
 
 __all__ = ["FAMILIES"]
 
-W = Field("W", ("weight", "weights", "w", "kernel"), "gradW", ("dW", "grad_weight", "weight_grad"))
+W = Field(
+    "W",
+    ("weight", "weights", "w", "kernel"),
+    "gradW",
+    ("dW", "grad_weight", "weight_grad"),
+    exact=True,
+)
 B = Field("b", ("bias", "biases"), "gradb", ("db", "grad_bias", "bias_grad"), required=False)
 
 
@@ -44,6 +50,7 @@ LINEAR = Family(
         Hypothesis("transposed", ("gradW",), _swapped_operands),
         Hypothesis("divided_by_n", ("gradb",), lambda s, n: s.g.mean(axis=0)),
         Hypothesis("wrong_axis", ("gradb",), lambda s, n: s.g.sum(axis=1)),
+        Hypothesis("wrong_axis", ("gradb",), lambda s, n: np.full_like(s.want[n], s.g.sum())),
         Hypothesis("wrong_shape", ("gradb",), lambda s, n: s.g.sum(axis=0, keepdims=True)),
         Hypothesis("wrong_shape", ("gradb",), lambda s, n: np.asarray(s.g.sum())),
     ),
