@@ -24,7 +24,7 @@ from rushlight.check.student import StudentError
 __all__ = ["FAMILIES"]
 
 MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-BOTH = {"in_channels": 2, "out_channels": 3}
+BOTH = {"in_channels": 2, "out_channels": 4}
 TORCH = ("torch_like",)
 
 W = Field(
@@ -90,17 +90,17 @@ def _mode(mode: str) -> tuple[Case, ...]:
 
 
 CASES = (
-    Case({**BOTH, "kernel_size": 3}, (5, 2, 6, 8)),
+    Case({**BOTH, "kernel_size": 3}, (3, 2, 7, 8)),
     Case({**BOTH, "kernel_size": 1}, (2, 2, 3, 4), check="options"),
     Case({**BOTH, "kernel_size": 5}, (2, 2, 7, 6), check="options"),
     _case((2, 2, 7, 9), 3, stride=2),
     _case((2, 2, 6, 8), 3, stride=2),  # the last row and column belong to no window
     _case((2, 2, 4, 5), 3, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
     _case((2, 2, 5, 7), 3, "padding", padding=2, stride=2, wrong=NOT_BACK, crash=NOT_BACK),
-    _case((2, 2, 6, 5), (2, 3), "non_square", crash=SWAPPED, wrong=SWAPPED, optional=True),
+    _case((2, 2, 4, 7), (3, 5), "non_square", crash=SWAPPED, wrong=SWAPPED, optional=True),
     _case(
         (2, 2, 6, 7),
-        (3, 2),
+        (5, 3),
         "non_square",
         stride=(1, 2),
         padding=(1, 0),
@@ -132,22 +132,27 @@ def _modes(scene: Scene, name: str) -> Iterator[Any]:
     details = {"option": "padding_mode", "value": repr(own)}
     kernel = scene.case.options["kernel_size"]
     for mode in MODES:
-        if mode != own:
+        if mode != own and (mode, name) != ("zeros", "gradInput"):  # that is a border not folded
             options = {"padding": padding, "padding_mode": mode, "kernel_size": kernel}
             yield scene.again(**options)[name], details
     windows = Windows.of(scene)
-    if name != "gradInput":
+    if name == "gradInput":
+        yield _fold_both(scene, windows, "symmetric"), details
+    else:
         x = windows.pad(scene.x, "symmetric")
         made = scene.again(x=x, padding=0, padding_mode="zeros", dialect="torch_like")
         yield made[name], details
 
 
-def _folded(scene: Scene, windows: Windows, mode: str) -> Array:
-    """Return how often each cell of the image stands in each of the padded one's, by axis."""
-    return [  # type: ignore[return-value]
-        np.eye(n)[np.pad(np.arange(n), p, mode=mode)]
-        for n, p in zip(windows.size, windows.padding, strict=True)  # type: ignore[call-overload]
-    ]
+def _copies(windows: Windows, mode: str) -> list[Array]:
+    """Return, for rows and columns, which cell of the image each cell of the padded one copies."""
+    sides = zip(windows.size, windows.padding, strict=True)
+    return [np.eye(n)[np.pad(np.arange(n), p, mode=mode)] for n, p in sides]  # type: ignore[call-overload]
+
+
+def _fold_both(scene: Scene, windows: Windows, mode: str) -> Array:
+    plane = windows.fold(_parts(scene))
+    return np.einsum("nchw,hi,wj->ncij", plane, *_copies(windows, mode))
 
 
 def _border(scene: Scene, name: str) -> Iterator[Array]:
@@ -156,17 +161,15 @@ def _border(scene: Scene, name: str) -> Iterator[Array]:
     if own == "zeros" or not any(windows.padding):
         return
     plane = windows.fold(_parts(scene))
+    yield plane
     yield windows.crop(plane)
+    rows, columns = _copies(windows, MODES[own])
     (ph, pw), (h, w) = windows.padding, windows.size
-    rows, columns = _folded(scene, windows, MODES[own])  # type: ignore[misc]
     by_rows = np.einsum("nchw,hi->nciw", plane, rows)[..., pw : pw + w]
     by_columns = np.einsum("nchw,wj->nchj", plane, columns)[:, :, ph : ph + h]
     yield by_rows
     yield by_columns
     yield by_rows + by_columns - windows.crop(plane)  # the corners are left out
-    rows, columns = _folded(scene, windows, "symmetric")  # type: ignore[misc]
-    yield np.einsum("nchw,hi,wj->ncij", plane, rows, columns)
-    yield plane
 
 
 def _other_weights(scene: Scene, name: str) -> Iterator[tuple[str, Array]]:
@@ -343,8 +346,8 @@ CONV2D = Family(
         _weights_made("kernel_flipped"),
         overwritten(_parts),
         overwritten(_last_filter),
-        Hypothesis("border_not_folded", ("gradInput",), _border),
         Hypothesis("padding_mode_ignored", ("output", "gradInput", "gradW"), _modes),
+        Hypothesis("border_not_folded", ("gradInput",), _border),
         *misplaced(_parts),
         _with_weights(SWAPPED),
         _weights_made(SWAPPED),
