@@ -175,9 +175,7 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
         if name in second.want and not compare.close(value, second.want[name]):
             right = False
             second.got[name] = value
-            lost = compare.close(value, second.want[name] - before.get(name, 0.0))
-            cause = "overwritten" if lost else ""
-            yield Evidence("accumulation", name, second, second.want[name], value, cause=cause)
+            yield Evidence("accumulation", name, second, second.want[name], value)
     if right and held:
         yield from _identity(pair, held, second)
 

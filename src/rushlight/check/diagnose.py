@@ -236,6 +236,7 @@ def _scaled(power: int) -> Any:
 
 
 GENERAL: tuple[Hypothesis, ...] = (
+    Hypothesis("overwritten", (), lambda s, n: s.want[n] - s.base[n], checks=("accumulation",)),
     Hypothesis("sign", (), lambda s, n: -np.asarray(s.want[n])),
     Hypothesis("stale_buffer", (), _stale),
     Hypothesis("option_ignored", (), _ignored_options),
