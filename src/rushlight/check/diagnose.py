@@ -27,13 +27,12 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
         code: the student's source, for mistakes that are seen in the text alone.
     """
     found: dict[tuple[str, str], Finding] = {}
-    broken: set[str] = set()  # tensors that are wrong in a plain case already
+    broken: set[str] = set()  # tensors that are wrong in a plainer case already
     for one in evidence:
         made = finding(one, family, code)
-        usual = one.scene.case.if_wrong(one.tensor) if one.scene is not None else ""
-        if one.tensor in broken and made.cause == usual:
+        if one.tensor in broken and _guessed(one, made):
             continue  # not of the special case's making
-        if usual == "unexplained":
+        if made.severity == "defect":
             broken.add(one.tensor)
         found.setdefault((made.cause, made.severity), made)
     ordered = sorted(found.values(), key=_rank)
@@ -41,6 +40,14 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
     if known:  # what is not explained follows, as a rule, from what is
         ordered = [f for f in ordered if f.cause != "unexplained"]
     return [f for f in ordered if f.cause not in VAGUE or f.tensor not in known]
+
+
+def _guessed(evidence: Evidence, made: Finding) -> bool:
+    """Tell whether the cause is what the special case is about, for want of another."""
+    if evidence.scene is None or evidence.cause:
+        return False
+    case = evidence.scene.case
+    return made.cause in {case.if_wrong(evidence.tensor), case.if_it_raises(evidence.tensor)}
 
 
 def _rank(found: Finding) -> tuple[bool, bool]:

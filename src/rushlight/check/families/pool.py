@@ -74,19 +74,19 @@ SHARED = (
     _case((2, 2, 4, 6), 2, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
     _case((2, 2, 5, 6), 3, "padding", stride=2, padding=1, wrong=NOT_BACK, crash=NOT_BACK),
     _case(
-        (2, 2, 5, 6),
-        (2, 4),
+        (2, 2, 5, 7),
+        (3, 5),
         "padding",
         stride=(1, 2),
-        padding=(0, 2),
-        crash=SWAPPED,
+        padding=(0, 1),
+        crash={"output": SWAPPED, **NOT_BACK},
         wrong=SWAPPED,
         optional=True,
     ),
 )
 MAX = (
     Case({"kernel_size": 2}, (2, 2, 4, 6), check="ties", inputs=rectified),
-    _case((2, 2, 5, 7), 3, "ties", stride=2, inputs=rectified),
+    _case((2, 2, 7, 9), 3, "ties", stride=2, inputs=rectified),
     _case((2, 2, 4, 6), 2, "padding", padding=1, inputs=negative, wrong=NOT_BACK, crash=NOT_BACK),
     _case(
         (2, 2, 5, 7),

@@ -150,8 +150,9 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
                     yield windows.crop(plane, top, left)
 
     def uncut(scene: Scene, name: str) -> Any:
-        padded = np.shape(scene.got[name])[2:] == Windows.of(scene).plane
-        return scene.got[name] if padded else None
+        windows = Windows.of(scene)
+        whole = any(windows.padding) and np.shape(scene.got[name])[2:] == windows.plane
+        return scene.got[name] if whole else None
 
     def dense(scene: Scene, name: str) -> Iterator[Any]:
         own = Windows.of(scene)
