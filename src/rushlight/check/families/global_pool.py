@@ -11,7 +11,7 @@ from rushlight.arrays import Array
 from rushlight.check import battery, compare
 from rushlight.check.families.windows import rectified
 from rushlight.check.family import Case, Evidence, Family, Hypothesis, Scene
-from rushlight.check.student import StudentError
+from rushlight.check.student import StudentError, explicit
 
 __all__ = ["FAMILIES"]
 
@@ -118,6 +118,8 @@ def _spread(scene: Scene, name: str) -> Array:
 
 def _ties(subject: Any) -> Iterator[Evidence]:
     """Equal maxima: sharing is right, the first alone another convention, each in full wrong."""
+    if not explicit(subject.obj):  # autograd's choice, not the student's
+        return
     try:
         pair = subject.pair(TIES)
         scene = yield from battery.forward(pair, pair.input(), "ties")

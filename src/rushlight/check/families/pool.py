@@ -13,6 +13,7 @@ from rushlight.check.families.windows import (
     STRIDE,
     Windows,
     kernel_argument,
+    last_forgotten,
     misplaced,
     negative,
     output_sizes,
@@ -48,7 +49,7 @@ def _dialect(subject: Any) -> str:
 
 
 def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: Any) -> Case:
-    names = ("crash", "wrong", "optional", "dialects", "inputs")
+    names = ("crash", "wrong", "optional", "dialects", "inputs", "by_hand")
     about = {k: more.pop(k) for k in names if k in more}
     about.setdefault("dialects", TORCH)
     return Case({"kernel_size": kernel, **more}, shape, check=check, **about)
@@ -85,8 +86,8 @@ SHARED = (
     ),
 )
 MAX = (
-    Case({"kernel_size": 2}, (2, 2, 4, 6), check="ties", inputs=rectified),
-    _case((2, 2, 7, 9), 3, "ties", stride=2, inputs=rectified),
+    Case({"kernel_size": 2}, (2, 2, 4, 6), check="ties", inputs=rectified, by_hand=True),
+    _case((2, 2, 7, 9), 3, "ties", stride=2, inputs=rectified, by_hand=True),
     _case((2, 2, 4, 6), 2, "padding", padding=1, inputs=negative, wrong=NOT_BACK, crash=NOT_BACK),
     _case(
         (2, 2, 5, 7),
@@ -120,21 +121,27 @@ def _unmoved(x: Array, windows: Windows) -> Iterator[Array]:
         yield x.reshape(n, c, kh, kw, oh, ow).transpose(0, 1, 4, 5, 2, 3)
 
 
-def _shared(parts: Any, pooled: Any, other: Any) -> tuple[Hypothesis, ...]:
+def _shared(parts: Any, reduced: Any, other: Any) -> tuple[Hypothesis, ...]:
     """Return the hypotheses of a pool.
 
     Args:
         parts: what each window adds to its cells.
-        pooled: makes the output of windows.
-        other: the other pool's `pooled`.
+        reduced: np.max or np.mean, what the pool does to a window.
+        other: what the other pool does.
     """
 
     def reshaped(scene: Scene, name: str) -> Iterator[Array]:
         for cut in _unmoved(scene.x, Windows.of(scene)):
-            yield pooled(cut)
+            yield reduced(cut, axis=(4, 5))
 
     def mistaken(scene: Scene, name: str) -> Iterator[Array]:
-        yield other(Windows.of(scene).cut(scene.x))
+        yield other(Windows.of(scene).cut(scene.x), axis=(4, 5))
+
+    def planes(scene: Scene, name: str) -> Iterator[Array]:
+        """One value for all channels, or for the whole batch."""
+        for axes in ((1,), (0,), (0, 1)):
+            one = reduced(scene.want[name], axis=axes, keepdims=True)
+            yield np.broadcast_to(one, scene.g.shape)
 
     return (
         overwritten(parts),
@@ -143,16 +150,10 @@ def _shared(parts: Any, pooled: Any, other: Any) -> tuple[Hypothesis, ...]:
         Hypothesis(SWAPPED, ("output",), reshaped),
         Hypothesis("option_ignored", (), _default_stride),
         Hypothesis("local_derivative", ("output",), mistaken),
+        Hypothesis("wrong_axis", ("output",), planes),
+        Hypothesis("output_size", (), last_forgotten),
         Hypothesis("output_size", ("output",), output_sizes, late=True),
     )
-
-
-def _largest(cut: Array) -> Array:
-    return cut.max(axis=(4, 5))
-
-
-def _mean(cut: Array) -> Array:
-    return cut.mean(axis=(4, 5))
 
 
 # --- maximum
@@ -247,13 +248,17 @@ def _spread(scene: Scene, name: str) -> Array:
     return _placed(scene, _means(scene))
 
 
-def _zero_padded(scene: Scene, name: str) -> Any:
-    windows = Windows.of(scene)
-    if name == "output":
-        return _largest(windows.cut(scene.x, 0.0))
-    cut = windows.cut(scene.x, 0.0)
-    chosen = cut.reshape(*cut.shape[:4], -1).argmax(axis=-1)
-    return _placed(scene, _one(scene, chosen))
+def _finite_padding(scene: Scene, name: str) -> Iterator[Any]:
+    """Zeros around the image, or another number that exceeds some of its own."""
+    windows, got = Windows.of(scene), np.asarray(scene.got[name])
+    if name == "gradInput":
+        cut = windows.cut(scene.x)
+        yield _placed(scene, _one(scene, cut.reshape(*cut.shape[:4], -1).argmax(axis=-1)))
+        return
+    yield windows.cut(scene.x).max(axis=(4, 5))
+    if got.shape == scene.want[name].shape and (got > scene.want[name]).any():
+        value = float(got[got > scene.want[name]].max())
+        yield windows.cut(scene.x, value).max(axis=(4, 5)), {"value": f"{value:.6g}"}
 
 
 # --- mean
@@ -309,14 +314,14 @@ MAX_POOL = _pool(
     ("MaxPooling2d", "MaxPool", "MaxPooling", "SpatialMaxPooling"),
     (*SHARED, *MAX),
     (
-        Hypothesis("zero_padding_in_max_pool", ("output", "gradInput"), _zero_padded),
+        Hypothesis("zero_padding_in_max_pool", ("output", "gradInput"), _finite_padding),
         Hypothesis("ties_to_all", ("gradInput",), _to_all),
         Hypothesis("ties_to_last", ("gradInput",), _to_another),
         Hypothesis("overlap_overwritten", ("gradInput",), _overwritten_cells),
         Hypothesis(SWAPPED, ("gradInput",), _mixed_index),
         Hypothesis(SWAPPED, ("gradInput",), _unmoved_gradient),
         Hypothesis("local_derivative", ("gradInput",), _spread),
-        *_shared(_first, _largest, _mean),
+        *_shared(_first, np.max, np.mean),
     ),
     torch_names=("MaxPool2d", "max_pool2d", "adaptive_max_pool2d"),
 )
@@ -326,7 +331,7 @@ AVG_POOL = _pool(
     SHARED,
     (
         Hypothesis("padding_counted", (), _real_cells),
-        *_shared(_means, _mean, _largest),
+        *_shared(_means, np.mean, np.max),
         Hypothesis("times_n", (), _divisors(1)),
         Hypothesis("divided_by_n", (), _divisors(-1)),
         Hypothesis(SWAPPED, (), _one_side),

@@ -19,6 +19,7 @@ __all__ = [
     "STRIDE",
     "Windows",
     "kernel_argument",
+    "last_forgotten",
     "misplaced",
     "negative",
     "output_sizes",
@@ -150,9 +151,9 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
                     yield windows.crop(plane, top, left)
 
     def uncut(scene: Scene, name: str) -> Any:
-        windows = Windows.of(scene)
-        whole = any(windows.padding) and np.shape(scene.got[name])[2:] == windows.plane
-        return scene.got[name] if whole else None
+        windows, got = Windows.of(scene), np.asarray(scene.got[name])
+        whole = any(windows.padding) and got.shape[2:] == windows.plane
+        return got if whole or got.size == 0 else None  # [p:-p] leaves nothing where p is 0
 
     def dense(scene: Scene, name: str) -> Iterator[Any]:
         own = Windows.of(scene)
@@ -194,6 +195,8 @@ def _fold_at(windows: Windows, parts: Array) -> Array:
 def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
     """Give what rows and columns of kernel, stride and padding, mixed up, would make."""
     pairs = {k: pair(scene.case.options[k]) for k in _PAIRS if _uneven(scene, k)}
+    if scene.case.options.get("padding") == "same":
+        pairs["padding"] = Windows.of(scene).padding
     ways = (lambda v: v[::-1], lambda v: (v[0], v[0]), lambda v: (v[1], v[1]), lambda v: v)
     for chosen in product(ways, repeat=len(pairs)):
         options = {k: way(v) for way, (k, v) in zip(chosen, pairs.items(), strict=True)}
@@ -212,6 +215,19 @@ def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
 def _uneven(scene: Scene, option: str) -> bool:
     value = scene.case.options.get(option)
     return isinstance(value, tuple) and value[0] != value[1]
+
+
+def last_forgotten(scene: Scene, name: str) -> Iterator[Any]:
+    """Give what is left when the last row or column of windows is never reached."""
+    for rows, columns in ((-1, -1), (-1, None), (None, -1)):
+        reached = np.zeros(scene.g.shape)
+        reached[:, :, :rows, :columns] = 1.0
+        if name == "output":
+            yield scene.want[name] * reached
+            bias = scene.params.get("b", np.zeros(scene.g.shape[1])).reshape(-1, 1, 1)
+            yield np.where(reached > 0, scene.want[name], bias)
+        else:
+            yield scene.again(g=scene.g * reached)[name]
 
 
 def output_sizes(scene: Scene, name: str) -> Iterator[Any]:
