@@ -88,6 +88,8 @@ class Case:
             perhaps by tensor: {"gradInput": ...}.
         optional: whether a layer may refuse it: a forward that raises TypeError, or on purpose,
             says that the student's layer does not claim this.
+        by_hand: whether it concerns layers with a backward of their own alone: autograd chooses
+            among equal maxima, not the student.
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
         without: rounds of the plain case that make no sense here: "repeated", "zeroing",
@@ -103,6 +105,7 @@ class Case:
     crash: str | Mapping[str, str] = "crash"
     wrong: str | Mapping[str, str] = "unexplained"
     optional: bool = False
+    by_hand: bool = False
     gradients: bool = True
     dialects: tuple[Dialect, ...] = ("practical_dl", "torch_like")
     without: tuple[str, ...] = ()
@@ -205,6 +208,7 @@ class Hypothesis:
             the tensor. It may raise: then it does not apply.
         checks: which checks it may explain; () for all.
         details: what the texts may name.
+        late: whether the general hypotheses are tried before it.
     """
 
     cause: str
@@ -212,6 +216,7 @@ class Hypothesis:
     predict: Callable[[Scene, str], Any]
     checks: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+    late: bool = False
 
 
 @dataclass
