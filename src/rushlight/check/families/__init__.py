@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from rushlight.check.families import activation, linear, softmax
+from rushlight.check.families import activation, containers, dropout, linear, softmax
 from rushlight.check.family import Family
 from rushlight.check.student import plain
 
@@ -14,6 +14,8 @@ FAMILIES: tuple[Family, ...] = (
     *linear.FAMILIES,
     *activation.FAMILIES,
     *softmax.FAMILIES,
+    *dropout.FAMILIES,
+    *containers.FAMILIES,
 )
 _NAMES = {plain(name): one for one in FAMILIES for name in (one.name, *one.others)}
 
