@@ -513,3 +513,24 @@ def test_adafactor_moves_a_small_parameter_by_eps2_at_least() -> None:
         lib.optim.Adafactor([p], lr=0.5, eps=(None, 0.1)).step()
         found.append(p.detach().numpy())
     np.testing.assert_allclose(*found, 1e-12)
+
+
+def test_adam_adds_epsilon_hat_to_the_uncorrected_root() -> None:
+    """w <- w - lr_t m / (sqrt(v) + eps), by the formula of the paper's short form."""
+    rng = np.random.default_rng(3)
+    start, lr, beta1, beta2, eps = rng.standard_normal(5), 0.05, 0.9, 0.99, 1e-2
+    w = rl.tensor(start, dtype="float64", requires_grad=True)
+    optimizer = rl.optim.Adam([w], lr, (beta1, beta2), eps, epsilon_hat=True)
+    expected, m, v = start.copy(), np.zeros(5), np.zeros(5)
+    for t in range(1, 21):
+        g = rng.standard_normal(5)
+        w.grad = rl.tensor(g, dtype="float64")
+        optimizer.step()
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+        lr_t = lr * (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+        expected -= lr_t * m / (v**0.5 + eps)
+        np.testing.assert_allclose(w.detach().numpy(), expected, 1e-12)
+    again = rl.optim.Adam([w], epsilon_hat=True)
+    again.load_state_dict(optimizer.state_dict())
+    assert again.param_groups[0]["epsilon_hat"]
+    assert "epsilon_hat" not in rl.optim.Adam([w]).param_groups[0]

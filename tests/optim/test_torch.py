@@ -102,7 +102,7 @@ def test_signatures(name):
         [(p.name, p.kind, p.default) for p in inspect.signature(kind).parameters.values()]
         for kind in (getattr(optim, name), getattr(torch.optim, name))
     )
-    assert ours == theirs
+    assert [p for p in ours if p[0] != "epsilon_hat"] == theirs  # which is Adam's and only ours
 
 
 def test_nothing_of_torch_is_missing():

@@ -210,9 +210,14 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
         if value is not None and np.any(value):
             yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
             return
-    stale = [a for a in held if np.any(a)]
-    if stale:
+    if any(np.any(array) for array in held):
         yield Evidence("zeroing", "", scene, cause="array_replaced")
+        return
+    again = yield from forward(pair, pair.input())
+    if again is not None and (yield from backward(pair, again)):
+        again.base = {name: again.want[name] for name in pair.gradients() if name in again.want}
+        again.want = again.run()
+        yield from backward(pair, again, check="accumulation")  # twice after one forward
 
 
 def _evaluation(pair: Pair) -> Iterator[Evidence]:

@@ -140,6 +140,7 @@ class Student:
     def __init__(self, layer: Any, fields: Sequence[Field], home: str) -> None:
         self.layer, self.fields, self.home = layer, fields, home
         self.shapes: dict[str, tuple[int, ...]] = {}  # the reference's, for arrays kept otherwise
+        self.flipped: set[str] = set()  # arrays kept transposed, even where the shape hides it
 
     # --- calls
 
@@ -227,7 +228,7 @@ class Student:
         """Bring an array that is kept transposed or with further axes of 1 to the usual shape."""
         shape: tuple[int, ...] = self.shapes.get(known.name, np.shape(array))
         if array.shape == shape:
-            return array
+            return array.T if known.name in self.flipped else array
         if tuple(s for s in array.shape if s != 1) == tuple(s for s in shape if s != 1):
             return array.reshape(shape)
         return array.T if array.shape == shape[::-1] else array

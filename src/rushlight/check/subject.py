@@ -27,6 +27,7 @@ class Subject:
         family: the kind of layer that it is taken for.
         dialect: the dialect that it is compared with.
         comparisons: how many were made so far.
+        source: of the random inputs and parameters.
     """
 
     obj: Any
@@ -34,6 +35,7 @@ class Subject:
     dialect: Dialect
     comparisons: int = 0
     source: Generator = field(default_factory=lambda: Generator(7))
+    flipped: set[str] = field(default_factory=set)  # arrays that the student keeps transposed
 
     def __post_init__(self) -> None:
         self.code = Source(self.obj)
@@ -85,6 +87,11 @@ class Pair:
             if value is not None:
                 self.student.shapes[known.name] = np.shape(value)
         self._warm_up()
+        self.student.flipped = subject.flipped
+        for known in self.family.fields:
+            own, shape = self.student.parameter(known), self.student.shapes.get(known.name, ())
+            if own is not None and own.shape == shape[::-1] != shape:
+                subject.flipped.add(known.name)
         for known in self.family.fields:
             if known.gradient and self.student.value(known) is not None:
                 shape = self.student.shapes[known.name]

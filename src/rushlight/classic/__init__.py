@@ -1,16 +1,76 @@
-"""The explicit layer API: forward and backward over arrays, on the ops that autograd uses."""
+"""The explicit layer API: forward and backward over arrays, on the ops that autograd uses.
+
+Two dialects of homework know these layers by the same names with other arguments and defaults:
+`torch_like`, whose names are also here, and `practical_dl`.
+"""
 
 from rushlight.classic import practical_dl, torch_like
-from rushlight.classic.torch_like import Criterion, Linear, Module, ReLU, Sequential
+from rushlight.classic.torch_like import (
+    ELU,
+    GELU,
+    AvgPool2d,
+    BatchNormalization,
+    ChannelwiseScaling,
+    ClassNLLCriterion,
+    ClassNLLCriterionUnstable,
+    Conv2d,
+    Criterion,
+    Dropout,
+    Flatten,
+    Gelu,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    LeakyReLU,
+    Linear,
+    LogSoftMax,
+    LogSoftmax,
+    MaxPool2d,
+    Module,
+    MSECriterion,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SoftMax,
+    SoftPlus,
+    Tanh,
+    adam,
+    adam_optimizer,
+    sgd_momentum,
+)
 from rushlight.classic.wrapping import wrap
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "AvgPool2d",
+    "BatchNormalization",
+    "ChannelwiseScaling",
+    "ClassNLLCriterion",
+    "ClassNLLCriterionUnstable",
+    "Conv2d",
     "Criterion",
+    "Dropout",
+    "Flatten",
+    "Gelu",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
+    "LeakyReLU",
     "Linear",
+    "LogSoftMax",
+    "LogSoftmax",
+    "MSECriterion",
+    "MaxPool2d",
     "Module",
     "ReLU",
     "Sequential",
+    "Sigmoid",
+    "SoftMax",
+    "SoftPlus",
+    "Tanh",
+    "adam",
+    "adam_optimizer",
     "practical_dl",
+    "sgd_momentum",
     "torch_like",
     "wrap",
 ]

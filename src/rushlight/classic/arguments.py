@@ -60,7 +60,7 @@ class Call:
         self.leaves = list(self.floats)
         for leaf in self.leaves:
             leaf._requires_grad = True
-        self.made += tuple([self._made(value, None) for value in given[inputs:]])
+        self.made += tuple([self._made(value, dtype) for value in given[inputs:]])
         small = [x._array for x in self.leaves if x._array.nbytes <= CHEAP]
         self.copies = [(array, array.copy()) for array in small]
 

@@ -14,13 +14,13 @@ import numpy as np
 
 from rushlight.arrays import FLOATS, Array, get_default_dtype
 from rushlight.classic.arguments import Call, described, owned, promoted, same
-from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.errors import explain
 from rushlight.nn import Module as NNModule
 from rushlight.nn.parameter import Parameter, is_lazy
 from rushlight.nn.registry import edits
 from rushlight.tape import accumulate, run_backward, state, wrap
 
-__all__ = ["Gradient", "Machine", "Option", "Value"]
+__all__ = ["Machine"]
 
 
 class Machine:
@@ -193,74 +193,3 @@ class Machine:
         for name, parameter in self._members()[0].items():
             if name in self._grads:
                 parameter._grad = wrap(self._grads[name])
-
-
-# ---- attributes of layers
-
-
-class Option:
-    """An attribute of the module under the name that the layer has for it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, layer: Any, owner: Any = None) -> Any:
-        return self if layer is None else getattr(layer.module, self.name)
-
-    def __set__(self, layer: Any, value: Any) -> None:
-        setattr(layer.module, self.name, value)
-
-
-class Value:
-    """A parameter's array; an array that is assigned takes its place, by the same object.
-
-    A new dtype makes a new gradient array; else that stays what it is.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __set_name__(self, owner: Any, attribute: str) -> None:
-        self.attribute = attribute
-
-    def __get__(self, layer: Any, owner: Any = None) -> Any:
-        if layer is None:
-            return self
-        parameter = getattr(layer.module, self.name)
-        return None if parameter is None else parameter._array
-
-    def __set__(self, layer: Any, value: Any) -> None:
-        parameter, where = getattr(layer.module, self.name), f"{layer!r}, {self.attribute}"
-        if parameter is None:
-            raise ValueError(explain(where, got="an array", expected="none: made without it"))
-        array = np.asarray(value)
-        if array.dtype not in FLOATS:
-            fix = f"{self.attribute}.astype(float)"
-            raise DtypeError(explain(where, got=array.dtype, expected="a floating dtype", fix=fix))
-        if array.shape != parameter._array.shape:
-            raise ShapeError(explain(where, got=array.shape, expected=parameter._array.shape))
-        parameter._array = array
-
-
-class Gradient:
-    """A parameter's gradient array; what is assigned is copied into it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __set_name__(self, owner: Any, attribute: str) -> None:
-        self.attribute = attribute
-
-    def __get__(self, layer: Any, owner: Any = None) -> Any:
-        if layer is None:
-            return self
-        parameter = getattr(layer.module, self.name)
-        return None if parameter is None else layer._gradient(self.name, parameter)
-
-    def __set__(self, layer: Any, value: Any) -> None:
-        own, array, where = self.__get__(layer), np.asarray(value), f"{layer!r}, {self.attribute}"
-        if own is None:
-            raise ValueError(explain(where, got="an array", expected="none: made without it"))
-        if array.shape not in (own.shape, ()):
-            raise ShapeError(explain(where, got=array.shape, expected=own.shape))
-        own[...] = array

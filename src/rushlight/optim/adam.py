@@ -84,6 +84,7 @@ class Adam(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
+        epsilon_hat: bool = False,
     ) -> None:
         modes = {"capturable": capturable, "differentiable": differentiable}
         ignored = {"foreach": foreach, "fused": fused}
@@ -102,6 +103,8 @@ class Adam(Optimizer):
             **modes,
             "decoupled_weight_decay": decoupled_weight_decay,
         }
+        if epsilon_hat:  # else no key, so that state dicts are torch's
+            defaults["epsilon_hat"] = True
         super().__init__(params, defaults)
 
     def init(self, parameter: Array, group: dict[str, Any]) -> dict[str, Array]:
@@ -127,22 +130,30 @@ class Adam(Optimizer):
     ) -> None:
         """Take one step in place."""
         beta1, beta2 = group["betas"]
+        eps, step = group["eps"], state["step"]
+        if group.get("epsilon_hat"):
+            eps = uncorrected(eps, beta2, step)
         _adam_step(
             parameter,
             gradient,
             state["exp_avg"],
             state["exp_avg_sq"],
             state["max_exp_avg_sq"] if group["amsgrad"] else None,
-            state["step"],
+            step,
             lr,
             beta1,
             beta2,
-            group["eps"],
+            eps,
             group["weight_decay"],
             group["decoupled_weight_decay"],
             group["maximize"],
             scratch,
         )
+
+
+def uncorrected(eps: float, beta2: float, step: float) -> float:
+    """Return the eps that beside the corrected root does what this one does beside sqrt(v)."""
+    return float(eps / (1 - beta2**step) ** 0.5)
 
 
 class AdamW(Adam):

@@ -59,15 +59,17 @@ ELEMENTWISE = (
 FALLBACK = {"output": "local_derivative", "gradInput": "local_derivative"}
 
 
-def _family(name: str, *others: str, cases: tuple[Case, ...] = (), **more: Any) -> Family:
+def _family(
+    name: str, *, first: tuple[Case, ...] = (), edge: tuple[Case, ...] = (), **more: Any
+) -> Family:
+    """Return a family; `first`: cases with options, which tell more; `edge`: at a kink."""
     more.setdefault("hypotheses", ELEMENTWISE)
     return Family(
         name=name,
-        others=others,
         reference=lambda dialect, **options: getattr(getattr(classic, dialect), name)(**options),
-        cases=(PLAIN, IMAGES, *cases, EXTREME),
+        cases=(*first, PLAIN, IMAGES, *edge, EXTREME),
         fallback=FALLBACK,
-        torch_names=(name, *others, name.lower()),
+        torch_names=(name, name.lower()),
         **more,
     )
 
@@ -79,30 +81,36 @@ def _approximations(scene: Scene, name: str) -> Iterator[Any]:
     yield plain if name == "output" else scene.g * inner["output"] + 1.702 * inner["gradInput"]
 
 
-def _slope(scene: Scene, name: str) -> Iterator[Any]:
-    yield from constant(scene, name, "slope")
+def _constants(option: str) -> tuple[Hypothesis, ...]:
+    """Another value than the one asked for was taken, or another default."""
+
+    def asked(scene: Scene, name: str) -> Iterator[Any]:
+        if option in scene.case.options:
+            yield from constant(scene, name, option)
+
+    return (
+        *ELEMENTWISE,
+        Hypothesis("option_ignored", (), asked),
+        Hypothesis("wrong_constant", (), lambda scene, name: constant(scene, name, option)),
+    )
 
 
 SLOPE = Argument("slope", ("negative_slope", "alpha", "a", "leak"))
 ALPHA = Argument("alpha", ("a",))
 
 FAMILIES = (
-    _family("ReLU", "Relu", cases=(EDGE,)),
+    _family("ReLU", edge=(EDGE,)),
     _family(
         "LeakyReLU",
-        "LeakyRelu",
-        cases=(Case({"slope": 0.2}, (5, 4), inputs=_spread),),
+        first=(Case({"slope": 0.2}, (5, 4), inputs=_spread),),
         arguments=(SLOPE,),
-        hypotheses=(*ELEMENTWISE, Hypothesis("wrong_constant", (), _slope)),
+        hypotheses=_constants("slope"),
     ),
     _family(
         "ELU",
-        cases=(Case({"alpha": 0.6}, (5, 4), inputs=_spread),),
+        first=(Case({"alpha": 0.6}, (5, 4), inputs=_spread),),
         arguments=(ALPHA,),
-        hypotheses=(
-            *ELEMENTWISE,
-            Hypothesis("wrong_constant", (), lambda s, n: constant(s, n, "alpha")),
-        ),
+        hypotheses=_constants("alpha"),
     ),
     _family("SoftPlus"),
     _family("Gelu", hypotheses=(Hypothesis("tanh_gelu", (), _approximations), *ELEMENTWISE)),

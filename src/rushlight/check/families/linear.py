@@ -44,6 +44,7 @@ LINEAR = Family(
         Hypothesis("transposed", ("gradW",), _swapped_operands),
         Hypothesis("divided_by_n", ("gradb",), lambda s, n: s.g.mean(axis=0)),
         Hypothesis("wrong_axis", ("gradb",), lambda s, n: s.g.sum(axis=1)),
+        Hypothesis("wrong_axis", ("gradb",), lambda s, n: np.full_like(s.want[n], s.g.sum())),
         Hypothesis("wrong_shape", ("gradb",), lambda s, n: s.g.sum(axis=0, keepdims=True)),
         Hypothesis("wrong_shape", ("gradb",), lambda s, n: np.asarray(s.g.sum())),
     ),
