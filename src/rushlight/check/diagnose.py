@@ -107,8 +107,8 @@ def _cause(evidence: Evidence, family: Family, code: source.Source) -> tuple[str
     early = code.early_return(evidence.tensor)
     if early:
         return "early_return", {"line": early}
-    if got.shape != want.shape:
-        return "wrong_shape", {}
+    if got.shape != want.shape:  # as good as a crash, where the case has a name for one
+        return ("wrong_shape" if scene.case.crash == "crash" else scene.case.crash), {}
     if scene.case.wrong != "unexplained":
         return scene.case.wrong, {}
     return family.fallback.get(evidence.tensor, "unexplained"), {}

@@ -56,6 +56,7 @@ class Field:
         gradient: the attribute of its gradient ("gradW"); "" for a statistic.
         gradients: further names of that.
         required: whether a layer without it cannot be right.
+        shape: its shape, where the reference has none before its first input.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Field:
     gradient: str = ""
     gradients: tuple[str, ...] = ()
     required: bool = True
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -81,11 +81,13 @@ class Pair:
         self.student = subject.student(case)
         self.constants = dict(self.family.adapt(self.student.layer))
         self.last: Scene | None = None
+        self.hidden: dict[str, Array] = {}  # statistics that the student's layer does not show
         right = self._reference(None)
         for known in self.family.fields:
             value = getattr(right, known.name, None)
-            if value is not None:
-                self.student.shapes[known.name] = np.shape(value)
+            shape = known.shape if value is None else np.shape(value)
+            if shape is not None:
+                self.student.shapes[known.name] = shape
         self._warm_up()
         self.student.flipped = subject.flipped
         for known in self.family.fields:
@@ -139,10 +141,11 @@ class Pair:
             training: the mode.
             base: what the gradient arrays hold, if they were not zeroed.
         """
-        params = {}
+        params = dict(self.hidden)
         for known in self.family.fields:
             value = self.student.value(known)
-            if value is not None and value.dtype.kind == "f":
+            shape = self.student.shapes.get(known.name, np.shape(value))
+            if value is not None and value.dtype.kind == "f" and value.shape == shape:
                 params[known.name] = np.array(value, np.float64)
         scene = Scene(self.family, self.subject.dialect, self.case, x, x, params, training)
         scene.made, scene.base, scene.earlier = self._reference, base or {}, self.last
