@@ -52,6 +52,14 @@ class Subject:
         """Tell whether the student's constructor has these options."""
         return bind(self.obj, self.family.arguments, options) is not None
 
+    def default(self, name: str) -> Any:
+        """Return the default of a constructor's argument, or None."""
+        try:
+            found = inspect.signature(self.obj).parameters.get(name)
+        except (TypeError, ValueError):
+            return None
+        return None if found is None or found.default is found.empty else found.default
+
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
         return [

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import difflib
 
-from rushlight.check.families import activation, containers, dropout, linear, softmax
+from rushlight.check.families import (
+    activation,
+    containers,
+    criteria,
+    dropout,
+    linear,
+    normalization,
+    optimizers,
+    softmax,
+)
 from rushlight.check.family import Family
 from rushlight.check.student import plain
 
@@ -15,7 +24,10 @@ FAMILIES: tuple[Family, ...] = (
     *activation.FAMILIES,
     *softmax.FAMILIES,
     *dropout.FAMILIES,
+    *normalization.FAMILIES,
     *containers.FAMILIES,
+    *criteria.FAMILIES,
+    *optimizers.FAMILIES,
 )
 _NAMES = {plain(name): one for one in FAMILIES for name in (one.name, *one.others)}
 

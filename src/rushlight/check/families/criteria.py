@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import classic
+from rushlight import classic, nn
 from rushlight.arrays import Array
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Family, Hypothesis, Scene, Tensors
@@ -107,11 +107,9 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
 def _scene(subject: Subject, student: Student, task: Task, earlier: Judged | None) -> Judged:
     x, target = task.make(subject.source, task.shape)
     case = Case({}, task.shape, check=task.check, wrong=task.wrong, crash=task.crash)
-    constants = subject.family.adapt(student.layer)
-
     def made(scene: Scene) -> Any:
         layer = subject.family.reference(scene.dialect)
-        for name, value in {**constants, **scene.case.options}.items():
+        for name, value in scene.case.options.items():
             setattr(layer, name, value)
         return layer
 
@@ -224,12 +222,17 @@ def _per_element(scene: Any, name: str) -> Iterator[Any]:
     want, (n, c) = np.asarray(scene.want[name]), scene.x.shape
     yield want / c, {"n": str(n * c)}
     yield want / n, {"n": str(n)}
-    yield want * n / c, {"n": str(c)}
 
 
 def _with_eps(scene: Any, name: str) -> Iterator[Any]:
     for value in (1e-16, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4):
         yield scene.again(EPS=value)[name], {"option": "EPS", "value": f"{value:g}"}
+
+
+def _by_classes(scene: Any, name: str) -> Any:
+    """Divided by the number of classes instead of the batch size."""
+    n, c = scene.x.shape
+    return np.asarray(scene.want[name]) * n / c
 
 
 HALF = Hypothesis(
@@ -238,6 +241,7 @@ HALF = Hypothesis(
 PLAIN = (
     Hypothesis("times_n", (), lambda s, n: np.asarray(s.want[n]) * len(s.x)),
     Hypothesis("divided_by_n", (), _per_element),
+    Hypothesis("wrong_axis", (), _by_classes),
     HALF,
 )
 NEIGHBOURS = (
@@ -275,11 +279,12 @@ MSE = Family(
     dialect=lambda subject: "practical_dl",
     torch_names=("MSELoss", "mse_loss"),
 )
-MSE_LOSS = replace(
+MSE_LOSS = replace(  # torch's own name: its mean is over all elements
     MSE,
     name="MSELoss",
     others=("MSELoss",),
-    reference=lambda dialect, **options: classic.wrap_loss(),  # replaced below
+    reference=lambda dialect, **options: classic.wrap(nn.MSELoss()),
+    hypotheses=tuple(h for h in MSE.hypotheses if h.cause != "divided_by_n"),
 )
 NLL = Family(
     name="ClassNLLCriterion",
@@ -292,11 +297,6 @@ NLL = Family(
     dialect=lambda subject: "practical_dl",
     torch_names=("NLLLoss", "nll_loss", "CrossEntropyLoss", "cross_entropy"),
 )
-
-
-def _eps(layer: Any) -> dict[str, float]:
-    """Return the student's own EPS where it is that of the definition up to rounding."""
-    return {}
 
 
 UNSTABLE = replace(
@@ -324,4 +324,5 @@ TASKS: dict[str, tuple[Task, ...]] = {
         Task((6, 3), _certain, "stability", wrong="not_clipped", crash="not_clipped"),
     ),
 }  # fmt: skip
-FAMILIES = (MSE, NLL, UNSTABLE)
+TASKS["MSELoss"] = TASKS["MSECriterion"]
+FAMILIES = (MSE, MSE_LOSS, NLL, UNSTABLE)
