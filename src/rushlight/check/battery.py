@@ -43,15 +43,21 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     try:
         pair = subject.pair(case)
     except StudentError as error:
+        if case.optional and error.refusal:
+            return
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
-        cause = (
-            "raises_in_constructor" if error.method == "__init__" and case.crash == "crash" else ""
-        )
+        plain = error.method == "__init__" and case.if_it_raises("") == "crash"
+        cause = "raises_in_constructor" if plain else ""
         yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
         return
     missing = pair.missing()
     if missing:
         yield Evidence("construction", missing, cause="missing_method", details={"name": missing})
+        return
+    if pair.misshapen:
+        wrong = dict(pair.misshapen)
+        cause = wrong.pop("cause")
+        yield Evidence("construction", wrong["name"], cause=cause, details=wrong)
         return
     first = yield from forward(pair, pair.input(), case.check)
     if first is None or not case.gradients:
@@ -86,7 +92,8 @@ def forward(
     try:
         scene.got["output"] = pair.student.forward(given)
     except StudentError as error:
-        yield Evidence(check, "output", scene, error=error)
+        if not (pair.case.optional and error.refusal):
+            yield Evidence(check, "output", scene, error=error)
         return None
     pair.subject.comparisons += 2
     if not compare.close(scene.got["output"], scene.want["output"]):
@@ -168,9 +175,7 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
         if name in second.want and not compare.close(value, second.want[name]):
             right = False
             second.got[name] = value
-            lost = compare.close(value, second.want[name] - before.get(name, 0.0))
-            cause = "overwritten" if lost else ""
-            yield Evidence("accumulation", name, second, second.want[name], value, cause=cause)
+            yield Evidence("accumulation", name, second, second.want[name], value)
     if right and held:
         yield from _identity(pair, held, second)
 

@@ -30,9 +30,10 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
     broken: set[str] = set()  # tensors that are wrong in a plain case already
     for one in evidence:
         made = finding(one, family, code)
-        if one.scene is not None and one.tensor in broken and made.cause == one.scene.case.wrong:
+        usual = one.scene.case.if_wrong(one.tensor) if one.scene is not None else ""
+        if one.tensor in broken and made.cause == usual:
             continue  # not of the special case's making
-        if one.scene is not None and one.scene.case.wrong == "unexplained":
+        if usual == "unexplained":
             broken.add(one.tensor)
         found.setdefault((made.cause, made.severity), made)
     ordered = sorted(found.values(), key=_rank)
@@ -109,8 +110,8 @@ def _cause(evidence: Evidence, family: Family, code: source.Source) -> tuple[str
         return "early_return", {"line": early}
     if got.shape != want.shape:  # as good as a crash, where the case has a name for one
         return ("wrong_shape" if scene.case.crash == "crash" else scene.case.crash), {}
-    if scene.case.wrong != "unexplained":
-        return scene.case.wrong, {}
+    if scene.case.if_wrong(evidence.tensor) != "unexplained":
+        return scene.case.if_wrong(evidence.tensor), {}
     return family.fallback.get(evidence.tensor, "unexplained"), {}
 
 
@@ -160,7 +161,8 @@ def _of_error(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, s
     nested = code.nested()
     if nested and isinstance(error.__cause__, (AttributeError, NotImplementedError, TypeError)):  # type: ignore[union-attr]
         return "nested_def", {**details, **nested}
-    cause = evidence.scene.case.crash if evidence.scene is not None else "crash"
+    scene = evidence.scene
+    cause = scene.case.if_it_raises(evidence.tensor) if scene is not None else "crash"
     return cause, {k: v for k, v in details.items() if v}
 
 
@@ -201,6 +203,12 @@ def _ignored_options(scene: Scene, name: str) -> Iterator[Any]:
         yield tensors.get(name), {"option": option, "value": repr(value)}
 
 
+def _nothing(scene: Scene, name: str) -> Any:
+    """Zeros that were never written to: what was computed is seldom zero exactly."""
+    written = name == "output" or np.any(scene.got[name])
+    return None if written else np.zeros_like(scene.want[name])
+
+
 def _without_bias(scene: Scene, name: str) -> Any:
     return scene.again(params={**scene.params, "b": np.zeros_like(scene.params["b"])})[name]
 
@@ -227,13 +235,12 @@ def _scaled(power: int) -> Any:
 
 
 GENERAL: tuple[Hypothesis, ...] = (
+    Hypothesis("overwritten", (), lambda s, n: s.want[n] - s.base[n], checks=("accumulation",)),
     Hypothesis("sign", (), lambda s, n: -np.asarray(s.want[n])),
     Hypothesis("stale_buffer", (), _stale),
     Hypothesis("option_ignored", (), _ignored_options),
     Hypothesis("bias_ignored", ("output",), _without_bias),
-    Hypothesis(
-        "missing_gradient", (), lambda s, n: np.zeros_like(s.want[n]) if n != "output" else None
-    ),
+    Hypothesis("missing_gradient", (), _nothing),
     Hypothesis("upstream_ignored", (), lambda s, n: s.again(g=np.ones_like(s.g))[n]),
     Hypothesis("times_n", (), _scaled(1)),
     Hypothesis("divided_by_n", (), _scaled(-1)),

@@ -39,11 +39,17 @@ class Argument:
         name: the library's name.
         others: further names; compared without case and underscores.
         required: whether it stands in the signature by position.
+        state: what to say for it where a case leaves it open, from the case's options and the
+            student's own default; None to say nothing. So a default of the student's own is no
+            mistake.
+        fits: whether a student with this default takes such a value: (value, default).
     """
 
     name: str
     others: tuple[str, ...] = ()
     required: bool = False
+    state: Callable[[Mapping[str, Any], Any], Any] = lambda options, default: None
+    fits: Callable[[Any, Any], bool] = lambda value, default: True
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Field:
         gradients: further names of that.
         required: whether a layer without it cannot be right.
         shape: its shape, where the reference has none before its first input.
+        exact: whether it must have the usual order of axes, because users write into it.
     """
 
     name: str
@@ -65,6 +72,7 @@ class Field:
     gradients: tuple[str, ...] = ()
     required: bool = True
     shape: tuple[int, ...] | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,11 @@ class Case:
         shape: of the input; the batch comes first. Sizes are unequal, so that no mix-up hides.
         check: what a wrong output in this case is called: "output", "stability", "ties", ...
         inputs: makes the input from a generator and a shape; default: normal numbers.
-        crash: the cause if the layer raises here (default "crash").
-        wrong: the cause if it is wrong here and no hypothesis fits (default "unexplained").
+        crash: the cause if the layer raises here (default "crash"), perhaps by tensor.
+        wrong: the cause if it is wrong here and no hypothesis fits (default "unexplained"),
+            perhaps by tensor: {"gradInput": ...}.
+        optional: whether a layer may refuse it: a forward that raises TypeError, or on purpose,
+            says that the student's layer does not claim this.
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
         without: rounds of the plain case that make no sense here: "repeated", "zeroing",
@@ -91,11 +102,20 @@ class Case:
     inputs: Callable[[Generator, tuple[int, ...]], Array] = lambda source, shape: source.normal(
         shape
     )
-    crash: str = "crash"
-    wrong: str = "unexplained"
+    crash: str | Mapping[str, str] = "crash"
+    wrong: str | Mapping[str, str] = "unexplained"
+    optional: bool = False
     gradients: bool = True
     dialects: tuple[Dialect, ...] = ("practical_dl", "torch_like")
     without: tuple[str, ...] = ()
+
+    def if_it_raises(self, tensor: str) -> str:
+        """Return the cause of a crash on the way to a tensor."""
+        return self.crash if isinstance(self.crash, str) else self.crash.get(tensor, "crash")
+
+    def if_wrong(self, tensor: str) -> str:
+        """Return the cause of a wrong tensor that no hypothesis explains."""
+        return self.wrong if isinstance(self.wrong, str) else self.wrong.get(tensor, "unexplained")
 
 
 @dataclass
@@ -136,8 +156,13 @@ class Scene:
             if self.made
             else self.family.reference(self.dialect, **self.case.options)
         )
+        trained = {known.name for known in self.family.fields if known.gradient}
+        has = {name for name in trained if getattr(layer, name, None) is not None}
+        for name in has - set(self.params):  # the student's layer works without it
+            getattr(layer, name)[...] = 0
         for name, value in self.params.items():
-            setattr(layer, name, np.array(value))
+            if name not in trained - has:  # a bias despite bias=False has no place
+                setattr(layer, name, np.array(value))
         layer.train() if self.training else layer.evaluate()
         return layer
 
@@ -148,7 +173,7 @@ class Scene:
         if self.case.gradients and self.g.shape == tensors["output"].shape:
             tensors["gradInput"] = layer.backward(self.x, self.g)
             for known in self.family.fields:
-                if known.gradient and known.name in self.params:
+                if known.gradient and getattr(layer, known.gradient, None) is not None:
                     base = self.base.get(known.gradient, 0.0)
                     tensors[known.gradient] = getattr(layer, known.gradient) + base
         for known in self.family.fields:

@@ -105,6 +105,7 @@ class LayerReport:
         reason: why it was skipped or could not be checked; a key of `check.texts` REASONS, or "".
         details: whatever the text of the reason names.
         checks: how many comparisons were made.
+        cell, line: where the file defines it, if that is known.
     """
 
     name: str
@@ -114,11 +115,23 @@ class LayerReport:
     reason: str = ""
     details: Mapping[str, str] = field(default_factory=dict)
     checks: int = 0
+    cell: int | None = None
+    line: int | None = None
 
     @property
     def ok(self) -> bool:
         """Tell whether the layer was checked and has no defect."""
         return self.status == "ok"
+
+    def __str__(self) -> str:
+        from rushlight.check.report import layer_text
+
+        return layer_text(self)
+
+    def _repr_html_(self) -> str:
+        from rushlight.check.report import as_html
+
+        return as_html(self)
 
     def to_record(self) -> dict[str, Any]:
         """Return the report as a dictionary that JSON can carry."""
@@ -153,3 +166,13 @@ class FileReport:
         if not checked:
             return 2
         return 0 if all(layer.ok for layer in checked) else 1
+
+    def __str__(self) -> str:
+        from rushlight.check.report import as_text
+
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from rushlight.check.report import as_html
+
+        return as_html(self)

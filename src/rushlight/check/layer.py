@@ -11,13 +11,16 @@ from rushlight.check.diagnose import diagnose
 from rushlight.check.families import FAMILIES, family_of, nearest
 from rushlight.check.family import Family
 from rushlight.check.findings import LayerReport
+from rushlight.check.loading.stops import reason_in_check
+from rushlight.check.loading.stubs import StubUsed
 from rushlight.check.student import explicit, plain
 from rushlight.check.subject import Subject
 from rushlight.errors import explain
 
-__all__ = ["DIALECTS", "check_for_report", "check_layer", "find_layers", "parse_like"]
+__all__ = ["DIALECTS", "NOT_WANTED", "check_for_report", "check_layer", "find_layers", "parse_like"]
 
 DIALECTS = ("practical_dl", "torch_like")
+NOT_WANTED = "not_wanted"  # the reason of a layer that was left out on request
 
 
 def check_layer(obj: Any, like: Any = None) -> LayerReport:
@@ -55,7 +58,12 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
     family = family or family_of(name)
     if family is None:
         return LayerReport(name, "", "skipped", reason="unknown_layer", details={"name": name})
-    return _best(target, name, family, dialect)
+    try:
+        return _best(target, name, family, dialect)
+    except (SystemExit, MemoryError, StubUsed) as error:
+        details = {"name": name, "error": str(error)} if str(error) != "None" else {"name": name}
+        reason = reason_in_check(error)
+        return LayerReport(name, family.name, "error", reason=reason, details=details)
 
 
 def parse_like(like: Any) -> tuple[str, Family | None]:
@@ -113,16 +121,14 @@ def _report(target: Any, name: str, family: Family, dialect: str) -> LayerReport
 
 def find_layers(namespace: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the classes and functions of a loaded file that look like layers, in their order."""
-    home = namespace.get("__name__")
-    found = []
+    found: dict[int, tuple[str, Any]] = {}
     for name, value in namespace.items():
-        if not (inspect.isclass(value) or inspect.isfunction(value)):
+        if name.startswith("_") or not (inspect.isclass(value) or inspect.isfunction(value)):
             continue
-        if getattr(value, "__module__", None) != home or name.startswith("_"):
-            continue
-        if family_of(name) is not None or (inspect.isclass(value) and _has_api(value)):
-            found.append((name, value))
-    return found
+        known = family_of(value.__name__) is not None or family_of(name) is not None
+        if known or (inspect.isclass(value) and _has_api(value)):
+            found.setdefault(id(value), (name, value))  # a second name is not a second layer
+    return list(found.values())
 
 
 def _has_api(cls: type) -> bool:
@@ -131,4 +137,7 @@ def _has_api(cls: type) -> bool:
 
 def check_for_report(name: str, obj: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Check one layer in the child process: the report as a dictionary for JSON."""
-    return check_layer(obj, options.get("like")).to_record()
+    if options.get("layers") and name not in options["layers"]:
+        return LayerReport(name, "", "skipped", reason=NOT_WANTED).to_record()
+    record = check_layer(obj, options.get("like")).to_record()
+    return {key: value for key, value in record.items() if key not in ("name", "cell", "line")}

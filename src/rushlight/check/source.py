@@ -32,6 +32,10 @@ class Source:
         self.obj = obj
         self.methods = list(_trees(obj))
 
+    def mentions(self, name: str) -> bool:
+        """Tell whether a name stands in the text, as a name or as a string."""
+        return any(f"'{name}'" in ast.dump(method) for method in self.methods)
+
     def nested(self) -> dict[str, str]:
         """Return the method that was defined inside another one, with its line; {} if none."""
         for method in self.methods:

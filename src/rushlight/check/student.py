@@ -12,15 +12,28 @@ import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from itertools import permutations
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.check.family import Argument, Field
+from rushlight.check.loading.stubs import StubUsed
 from rushlight.tensor import Tensor
 
-__all__ = ["Student", "StudentError", "bind", "explicit", "flatten", "guarded", "make", "plain"]
+__all__ = [
+    "Student",
+    "StudentError",
+    "bind",
+    "defaults",
+    "explicit",
+    "flatten",
+    "guarded",
+    "make",
+    "plain",
+]
 
 
 class StudentError(Exception):
@@ -29,13 +42,13 @@ class StudentError(Exception):
     def __init__(self, method: str, cause: BaseException, home: str) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}".strip().rstrip(":"))
         self.method = method
-        self.line = _last_line(cause, home)
-
-
-def _last_line(error: BaseException, home: str) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == home]
-    return str(lines[-1]) if lines and lines[-1] else ""
+        frames = traceback.extract_tb(cause.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == home]
+        self.line = str(lines[-1]) if lines and lines[-1] else ""
+        self.refusal = isinstance(cause, (TypeError, NotImplementedError, AssertionError))
+        self.refusal |= str(cause).startswith(("too many values to unpack", "invalid literal"))
+        if frames and frames[-1].filename == home:  # raised on purpose
+            self.refusal |= (frames[-1].line or "").startswith("raise")
 
 
 @contextmanager
@@ -45,9 +58,9 @@ def guarded(method: str, home: str) -> Iterator[None]:
         with redirect_stdout(io.StringIO()), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except MemoryError:
+    except (MemoryError, StubUsed):  # these say nothing of the layer: its check ends here
         raise
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         raise StudentError(method, error, home) from error
 
 
@@ -61,9 +74,8 @@ def bind(callable_: Any, arguments: Sequence[Argument], options: Mapping[str, An
 
     Arguments are found by their names; required ones that have names of their own by position.
     """
-    try:
-        parameters = list(inspect.signature(callable_).parameters.values())
-    except (TypeError, ValueError):
+    parameters = _parameters(callable_)
+    if parameters is None:
         return (), dict(options)
     anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
     open_ = any(p.kind is p.VAR_POSITIONAL for p in parameters)
@@ -73,8 +85,7 @@ def bind(callable_: Any, arguments: Sequence[Argument], options: Mapping[str, An
     for argument in arguments:
         if argument.name not in options:
             continue
-        names = {plain(argument.name), *map(plain, argument.others)}
-        match = next((p for p in named if plain(p.name) in names and p.name not in taken), None)
+        match = _named(argument, [p for p in named if p.name not in taken])
         if match is not None:
             taken[match.name] = options[argument.name]
         else:
@@ -96,6 +107,26 @@ def bind(callable_: Any, arguments: Sequence[Argument], options: Mapping[str, An
     by_place = {p.name for p in named if p.kind is p.POSITIONAL_ONLY}
     args = [value for name, value in taken.items() if name in by_place]
     return (*args, *extra), {**{k: v for k, v in taken.items() if k not in by_place}, **kwargs}
+
+
+def defaults(callable_: Any, arguments: Sequence[Argument]) -> dict[str, Any]:
+    """Return the student's own defaults by the library's names of the arguments."""
+    parameters = _parameters(callable_) or []
+    found = {a.name: _named(a, parameters) for a in arguments}
+    return {k: p.default for k, p in found.items() if p is not None and p.default is not p.empty}
+
+
+def _parameters(callable_: Any) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(callable_).parameters.values())
+    except (TypeError, ValueError):
+        return None
+
+
+def _named(argument: Argument, parameters: Sequence[inspect.Parameter]) -> inspect.Parameter | None:
+    names = {plain(argument.name), *map(plain, argument.others)}
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return next((p for p in parameters if plain(p.name) in names and p.kind not in kinds), None)
 
 
 def make(
@@ -140,7 +171,6 @@ class Student:
     def __init__(self, layer: Any, fields: Sequence[Field], home: str) -> None:
         self.layer, self.fields, self.home = layer, fields, home
         self.shapes: dict[str, tuple[int, ...]] = {}  # the reference's, for arrays kept otherwise
-        self.flipped: set[str] = set()  # arrays kept transposed, even where the shape hides it
 
     # --- calls
 
@@ -207,8 +237,11 @@ class Student:
     def _by_place(self, known: Field, methods: Sequence[str]) -> Any:
         arrays = self.listed(methods)
         parameters = [f.name for f in self.fields if f.gradient]
-        place = parameters.index(known.name)
-        return arrays[place] if len(arrays) == len(parameters) else None
+        if self.shapes:  # without those that this layer was made without
+            parameters = [name for name in parameters if name in self.shapes]
+        if known.name not in parameters or len(arrays) != len(parameters):
+            return None
+        return arrays[parameters.index(known.name)]
 
     def listed(self, methods: Sequence[str] = ("getGradParameters",)) -> list[Any]:
         """Return the arrays of getGradParameters (or another) as a flat list."""
@@ -228,10 +261,14 @@ class Student:
         """Bring an array that is kept transposed or with further axes of 1 to the usual shape."""
         shape: tuple[int, ...] = self.shapes.get(known.name, np.shape(array))
         if array.shape == shape:
-            return array.T if known.name in self.flipped else array
+            return array
         if tuple(s for s in array.shape if s != 1) == tuple(s for s in shape if s != 1):
             return array.reshape(shape)
-        return array.T if array.shape == shape[::-1] else array
+        for axes in permutations(range(len(shape))):  # such as (kh, kw, in, out), (out, in*kh*kw)
+            long = tuple(shape[a] for a in axes)
+            if _merges(long, array.shape):
+                return array.reshape(long).transpose(np.argsort(axes))
+        return array
 
     def set(self, known: Field, value: Array) -> None:
         """Write values into the student's own array."""
@@ -340,6 +377,16 @@ def _attributes(layer: Any) -> dict[str, Any]:
 
 def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
+
+
+def _merges(long: Sequence[int], short: Sequence[int]) -> bool:
+    """Tell whether neighbouring sizes, multiplied, make the shorter shape."""
+    if not short or prod(long) != prod(short):
+        return False
+    products = {prod(long[:i]) for i in range(len(long) + 1)}
+    return len(short) <= len(long) and all(
+        prod(short[:i]) in products for i in range(len(short) + 1)
+    )
 
 
 def flatten(value: Any) -> list[Any]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.check.family import Case, Dialect, Family, Scene
+from rushlight.check.family import Case, Dialect, Family, Field, Scene
 from rushlight.check.source import Source
-from rushlight.check.student import Student, StudentError, bind, make
+from rushlight.check.student import Student, bind, defaults, make
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -35,7 +35,6 @@ class Subject:
     dialect: Dialect
     comparisons: int = 0
     source: Generator = field(default_factory=lambda: Generator(7))
-    flipped: set[str] = field(default_factory=set)  # arrays that the student keeps transposed
 
     def __post_init__(self) -> None:
         self.code = Source(self.obj)
@@ -50,7 +49,11 @@ class Subject:
 
     def takes(self, options: Mapping[str, Any]) -> bool:
         """Tell whether the student's constructor has these options."""
-        return bind(self.obj, self.family.arguments, options) is not None
+        bound = bind(self.obj, self.family.arguments, options)
+        if bound is None:
+            return False
+        hidden = set(bound[1]) - self.signature  # they go into **kwargs: are they looked for?
+        return all(self.code.mentions(name) for name in hidden & set(options))
 
     def default(self, name: str) -> Any:
         """Return the default of a constructor's argument, or None."""
@@ -62,9 +65,23 @@ class Subject:
 
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
-        return [
-            c for c in self.family.cases if self.dialect in c.dialects and self.takes(c.options)
-        ]
+        suited = [self.complete(c) for c in self.family.cases if self.dialect in c.dialects]
+        return [c for c in suited if c is not None and self.takes(c.options)]
+
+    def complete(self, case: Case) -> Case | None:
+        """State the options whose defaults the student chose otherwise; None if that cannot be."""
+        own = defaults(self.obj, self.family.arguments)
+        options = dict(case.options)
+        for argument in self.family.arguments:
+            name = argument.name
+            if name not in own:
+                continue
+            if name in options and not argument.fits(options[name], own[name]):
+                return None
+            stated = argument.state(case.options, own[name])
+            if name not in options and stated is not None:
+                options[name] = stated
+        return replace(case, options=options)
 
     def student(self, case: Case) -> Student:
         """Construct the student's layer as the case wants it; raises StudentError."""
@@ -97,20 +114,23 @@ class Pair:
             if shape is not None:
                 self.student.shapes[known.name] = shape
         self._warm_up()
-        self.student.flipped = subject.flipped
-        for known in self.family.fields:
-            own, shape = self.student.parameter(known), self.student.shapes.get(known.name, ())
-            if own is not None and own.shape == shape[::-1] != shape:
-                subject.flipped.add(known.name)
+        self.misshapen: dict[str, str] = {}
         for known in self.family.fields:
             if known.gradient and self.student.value(known) is not None:
-                shape = self.student.shapes[known.name]
-                if np.shape(self.student.value(known)) != shape:
-                    mine = np.shape(self.student.value(known))
-                    raise StudentError(
-                        "__init__", ValueError(f"{known.name}: {mine}, not {shape}"), ""
-                    )
-                self.student.set(known, subject.source.normal(shape))
+                self._randomize(known)
+
+    def _randomize(self, known: Field) -> None:
+        """Give the student's parameter new random values, if it has the shape for it."""
+        own = np.shape(self.student.value(known))
+        shape = self.student.shapes.get(known.name, own)  # a bias despite bias=False has its own
+        cause = "" if own == shape else "wrong_shape"
+        if known.exact and np.shape(self.student.parameter(known)) == shape[::-1] != shape:
+            own, cause = shape[::-1], "transposed"
+        if not cause:
+            self.student.set(known, self.subject.source.normal(shape))
+        elif not self.misshapen:
+            shapes = {"wrong_shape": str(own), "right_shape": str(shape)}
+            self.misshapen = {"name": known.name, "cause": cause, **shapes}
 
     def _reference(self, scene: Scene | None) -> Any:
         options = (scene.case if scene is not None else self.case).options

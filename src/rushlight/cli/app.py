@@ -108,6 +108,83 @@ def mnist(
         raise typer.Exit(130)
 
 
+@app.command()
+def check(
+    paths: Annotated[
+        list[pathlib.Path] | None,
+        typer.Argument(metavar="PATH...", help="Python files, notebooks, or folders of them."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: a list for folders and several paths.")
+    ] = False,
+    html: Annotated[
+        pathlib.Path | None, typer.Option(metavar="FILE", help="Write a page with small maps.")
+    ] = None,
+    as_csv: Annotated[
+        bool,
+        typer.Option(
+            "--csv",
+            help="Print a line for each file, a column for each layer; or write it to the PATH "
+            "that ends in .csv or .tsv.",
+        ),
+    ] = False,
+    lang: Annotated[
+        str | None, typer.Option(metavar="en|ru", help="Language [default: of the locale].")
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare with torch_like, practical_dl, Linear, torch_like.Linear, ... "
+            "[default: by name and arguments].",
+        ),
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="LAYER", help="Print a layer's formulas and an example instead."),
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Check this layer only; may be given again."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=0.1, metavar="S", help="Seconds that a file may take.")
+    ] = None,
+    memory: Annotated[
+        float | None, typer.Option(min=0.1, metavar="GB", help="Memory that a file may take.")
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show all findings, with their identifiers.")
+    ] = False,
+) -> None:
+    """Check hand-written layers: which gradient is wrong, where, by how much and why.
+
+    Exit code: 0 all right, 1 defects, 2 nothing could be checked.
+    """
+    from rushlight.cli.check import Mistake, check_paths, explain_layer, language
+
+    speech = language(lang)
+    if explain is not None:
+        if paths or as_json or html or as_csv or layer:
+            raise Mistake("--explain goes with --like and --lang only; leave the rest out")
+        explain_layer(explain, speech, like)
+        return
+    limits = {"timeout": timeout, "memory": memory}
+    code = check_paths(
+        paths or [],
+        as_json_text=as_json,
+        html=html,
+        table=as_csv,
+        lang=speech,
+        like=like,
+        layers=layer or [],
+        limits={name: value for name, value in limits.items() if value is not None},
+        verbose=verbose,
+    )
+    if code:
+        raise typer.Exit(code)
+
+
 def _epochs(count: int) -> str:
     return f"{count} epoch{'s' * (count != 1)}"
 

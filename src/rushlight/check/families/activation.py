@@ -88,8 +88,13 @@ def _constants(option: str) -> tuple[Hypothesis, ...]:
         if option in scene.case.options:
             yield from constant(scene, name, option)
 
+    def opposite(scene: Scene, name: str) -> Any:
+        value = getattr(scene.reference(), option)
+        return scene.again(**{option: -value})[name]
+
     return (
         *ELEMENTWISE,
+        Hypothesis("sign", (), opposite),
         Hypothesis("option_ignored", (), asked),
         Hypothesis("wrong_constant", (), lambda scene, name: constant(scene, name, option)),
     )

@@ -11,7 +11,13 @@ from rushlight.check.family import Argument, Case, Family, Field, Hypothesis, Sc
 
 __all__ = ["FAMILIES"]
 
-W = Field("W", ("weight", "weights", "w", "kernel"), "gradW", ("dW", "grad_weight", "weight_grad"))
+W = Field(
+    "W",
+    ("weight", "weights", "w", "kernel"),
+    "gradW",
+    ("dW", "grad_weight", "weight_grad"),
+    exact=True,
+)
 B = Field("b", ("bias", "biases"), "gradb", ("db", "grad_bias", "bias_grad"), required=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,13 @@ def _one_maximum(scene: Scene, name: str) -> Iterator[Array]:
     yield y if scene.family.name == "SoftMax" else np.log(y)
 
 
+def _maxima_of_columns(scene: Scene, name: str) -> Array:
+    """The maxima of the rows are subtracted without keepdims, so from the columns."""
+    e = np.exp(scene.x - scene.x.max(axis=1))
+    y = e / e.sum(axis=1, keepdims=True)
+    return y if scene.family.name == "SoftMax" else np.log(y)
+
+
 def _softmax_terms(scene: Scene, name: str) -> Iterator[Array]:
     y = _probabilities(scene)
     yield scene.g * y  # the sum is missing
@@ -88,8 +96,13 @@ def _sum_axis(scene: Scene, name: str) -> Iterator[Array]:
         yield scene.g - y * scene.g.sum()
 
 
-def _underflow(scene: Scene, name: str) -> Any:
-    return np.log(_probabilities(scene))
+def _underflow(scene: Scene, name: str) -> Iterator[Array]:
+    """The logarithm of what softmax has rounded to zero, bare or with a small constant added."""
+    y = _probabilities(scene)
+    yield np.log(y)
+    lowest = np.exp(np.min(np.asarray(scene.got[name], float)))
+    yield np.log(y + lowest)
+    yield np.log(np.maximum(y, lowest))
 
 
 SHARED = (
@@ -97,6 +110,7 @@ SHARED = (
     Hypothesis("wrong_axis", (), _other_axis),
     Hypothesis("wrong_axis", ("gradInput",), _sum_axis),
     Hypothesis("wrong_axis", ("output",), _one_maximum, checks=("stability",)),
+    Hypothesis("wrong_axis", ("output",), _maxima_of_columns),
 )
 
 
@@ -117,16 +131,16 @@ def _softmax(name: str, others: tuple[str, ...], terms: Any, **more: Any) -> Fam
     )
 
 
-def _columns_first(scene: Scene, name: str) -> Iterator[Array]:
-    x, g = scene.x, scene.g
-    axes = tuple(range(1, x.ndim))[::-1]
-    if name == "output":
-        yield x.reshape(len(x), -1, order="F")
-        yield x.transpose(0, *axes).reshape(len(x), -1)
-    else:
-        yield g.reshape(x.shape, order="F")
-        inner = tuple(x.shape[a] for a in axes)
-        yield g.reshape(len(x), *inner).transpose(0, *axes)
+def _other_order(scene: Scene, name: str) -> Iterator[Array]:
+    x, g, shape = scene.x, scene.g, scene.want["output"].shape
+    yield x.reshape(shape, order="F") if name == "output" else g.reshape(x.shape, order="F")
+    for axes in permutations(range(1, x.ndim)):
+        order = (0, *axes)
+        if name == "output":
+            yield x.transpose(order).reshape(shape)
+        else:
+            inner = g.reshape([x.shape[a] for a in order])
+            yield inner.transpose(np.argsort(order))
 
 
 FLATTEN = Family(
@@ -140,7 +154,7 @@ FLATTEN = Family(
         Case({"start_dim": 0, "end_dim": 1}, (3, 2, 4, 5), dialects=("torch_like",)),
     ),
     hypotheses=(
-        Hypothesis("transposed", (), _columns_first),
+        Hypothesis("transposed", (), _other_order),
         Hypothesis("wrong_shape", ("output",), lambda s, n: s.x.reshape(-1)),
         Hypothesis("wrong_shape", ("output",), lambda s, n: s.x),
         Hypothesis("wrong_shape", ("gradInput",), lambda s, n: s.g),

@@ -128,8 +128,10 @@ class Filter:
         if not all(self.is_constant(value) for value in node.args):
             return False
         if isinstance(node.func, ast.Name):
-            return node.func.id == "setattr" and bool(node.args) and (
-                _root(node.args[0]) in self.classes
+            return (
+                node.func.id == "setattr"
+                and bool(node.args)
+                and (_root(node.args[0]) in self.classes)
             )
         return ast.unparse(node.func) in ("sys.path.append", "sys.path.insert")
 

@@ -97,9 +97,7 @@ class Guard:
             beside = args[folder] if folder is not None and folder < len(args) else None
             self._check_path(path, beside, f"{event} {{}}", link=event != "os.truncate")
 
-    def _check_path(
-        self, path: Any, beside: int | None, words: str, *, link: bool = False
-    ) -> None:
+    def _check_path(self, path: Any, beside: int | None, words: str, *, link: bool = False) -> None:
         """Raise unless a path lies in the folder; with `link` it is the link itself that counts."""
         text = self._fsdecode(path)
         if isinstance(beside, int) and beside >= 0 and not text.startswith(self._separator):

@@ -23,17 +23,13 @@ _SUFFIXES = (".py", ".ipynb")
 Failed = Callable[[str, str], None]  # takes the name of a module or of a name in it, and the error
 
 
-def bind(
-    node: ast.Import | ast.ImportFrom, namespace: dict[str, Any], failed: Failed
-) -> None:
+def bind(node: ast.Import | ast.ImportFrom, namespace: dict[str, Any], failed: Failed) -> None:
     """Run an import statement; a name that cannot be had becomes a stub and is told to `failed`."""
     for name, value in _bindings(node, failed):
         namespace[name] = value
 
 
-def _bindings(
-    node: ast.Import | ast.ImportFrom, failed: Failed
-) -> Iterator[tuple[str, Any]]:
+def _bindings(node: ast.Import | ast.ImportFrom, failed: Failed) -> Iterator[tuple[str, Any]]:
     if isinstance(node, ast.Import):
         for alias in node.names:
             bound = alias.name if alias.asname else alias.name.partition(".")[0]

@@ -107,8 +107,13 @@ class Loader:
     def __enter__(self) -> Loader:
         modules, entries = {*sys.modules}, list(sys.path)
         self._undo.callback(lambda: sys.path.__setitem__(slice(None), entries))
-        self._undo.callback(lambda: [sys.modules.pop(n) for n in {*sys.modules} - modules
-                                     if self._is_ours(sys.modules[n])])
+        self._undo.callback(
+            lambda: [
+                sys.modules.pop(n)
+                for n in {*sys.modules} - modules
+                if self._is_ours(sys.modules[n])
+            ]
+        )
         if self.torch == "rushlight":
             served = TorchFinder()
             sys.meta_path.insert(0, served)

@@ -184,5 +184,3 @@ def postponed(name: str, attribute: str = "") -> Stub:
         return _attribute(module, name, attribute) if attribute else module
 
     return Stub(f"{name}.{attribute}" if attribute else name, "its import failed", real)
-
-

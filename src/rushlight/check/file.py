@@ -1,0 +1,87 @@
+"""Check all layers of a file, in a process that may hang, crash or be ended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rushlight.check.findings import FileReport, LayerReport
+from rushlight.check.layer import NOT_WANTED, parse_like
+from rushlight.check.loading.parent import Limits, run
+from rushlight.errors import explain
+
+__all__ = ["check_file"]
+
+
+def check_file(
+    path: str | os.PathLike[str],
+    like: str | None = None,
+    *,
+    layers: Sequence[str] = (),
+    timeout: float | None = None,
+    memory: float | None = None,
+    torch: str = "rushlight",
+) -> FileReport:
+    """Check the layers of a Python file or a notebook.
+
+    Only imports, definitions and constants are executed, in a process of their own with limits of
+    time and memory, which writes nothing outside of its temporary folder.
+
+    Args:
+        path: a .py or .ipynb file.
+        like: as in `check_layer`, for all layers of the file.
+        layers: names of the classes and functions to check; default: all.
+        timeout: seconds of processor time that one layer may take; default 3.
+        memory: gigabytes that the file may take; default 4.
+        torch: "rushlight" (default) stands in for torch where the file imports it; "real" takes
+            the installed one.
+
+    Raises:
+        ValueError: `like`, a limit or a name in `layers` is not known.
+    """
+    parse_like(like)
+    given = {
+        "seconds_per_layer": timeout,
+        "seconds": None if timeout is None else max(60.0, 20 * timeout),
+        "memory": None if memory is None else int(memory * (1 << 30)),
+    }
+    limits = Limits(**{key: value for key, value in given.items() if value is not None})
+    options = {"like": like, "layers": list(layers)}
+    checked = run(path, options, limits=limits, torch=torch)
+    reports = [_report(one) for one in checked.layers]
+    _all_there(path, layers, [one.name for one in reports])
+    return FileReport(
+        os.fspath(path),
+        tuple(one for one in reports if one.reason != NOT_WANTED),
+        tuple(problem.to_dict() for problem in checked.problems),
+    )
+
+
+def _report(record: Mapping[str, Any]) -> LayerReport:
+    """Return the report of a layer; of one whose check was ended, where it stood then."""
+    if "findings" in record:
+        return LayerReport.from_record(record)
+    where = record.get("where") or {}
+    details = {"error": record.get("error"), "line": where.get("line"), "cell": where.get("cell")}
+    return LayerReport(
+        record["name"],
+        "",
+        record["status"],
+        reason=record["reason"],
+        details={key: str(value) for key, value in details.items() if value is not None},
+        cell=record.get("cell"),
+        line=record.get("line"),
+    )
+
+
+def _all_there(path: Any, wanted: Sequence[str], found: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ValueError(
+            explain(
+                f"check {os.fspath(path)}",
+                got=f"layer {', '.join(missing)}",
+                expected=f"one of {', '.join(found)}" if found else "a file that has layers",
+            )
+        )

@@ -1,0 +1,1 @@
+"""The formulas of the layers: in mathematics, in NumPy and in numbers."""

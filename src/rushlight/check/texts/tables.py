@@ -1,0 +1,168 @@
+"""The documented identifiers: what is checked, what can be the cause, why a layer is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rushlight.check.texts.conduct import CONDUCT
+from rushlight.check.texts.statistics import DROPOUT, NORM, STABILITY
+from rushlight.check.texts.text import Text, fill
+from rushlight.check.texts.training import CONTAINERS, CRITERIA, OPTIMIZERS
+from rushlight.check.texts.values import VALUES
+from rushlight.check.texts.windows import WINDOWS
+from rushlight.check.texts.words import Words
+
+__all__ = ["CAUSES", "CHECKS", "CONTEXTS", "GROUPS", "REASONS", "TENSORS", "WORDS"]
+
+CHECKS: Mapping[str, Text] = {
+    "construction": Text("the layer can be constructed", "слой можно создать"),
+    "output": Text("the output of the forward pass", "выход прямого прохода"),
+    "input_gradient": Text("the gradient by the input", "градиент по входу"),
+    "parameter_gradient": Text("the gradient by each parameter", "градиент по каждому параметру"),
+    "accumulation": Text(
+        "gradients add up over two backward passes", "накопление градиентов за два обратных прохода"
+    ),
+    "gradient_identity": Text(
+        "gradient arrays stay the same objects", "массивы градиентов не подменяются"
+    ),
+    "zeroing": Text("zeroGradParameters clears all", "zeroGradParameters обнуляет всё"),
+    "evaluation_output": Text("the output in evaluation mode", "выход в режиме evaluate"),
+    "evaluation_gradient": Text("the gradient in evaluation mode", "градиент в режиме evaluate"),
+    "running_statistics": Text("running mean and variance", "скользящие среднее и дисперсия"),
+    "stability": Text("inputs as large as |x| = 1e3", "большие входы, |x| = 1e3"),
+    "ties": Text(
+        "equal maxima, and points where the formula changes", "равные максимумы и точки излома"
+    ),
+    "windows": Text("overlapping windows and strides", "перекрывающиеся окна и шаг (stride)"),
+    "padding": Text("padding in all its modes", "дополнение (padding) во всех режимах"),
+    "non_square": Text(
+        "kernels, strides and images that are not square", "неквадратные ядра, шаги и изображения"
+    ),
+    "batch_of_one": Text("a batch of one sample", "батч из одного объекта"),
+    "input_unchanged": Text("arguments are not written into", "аргументы не изменяются"),
+    "dtype": Text("the dtype is kept", "dtype сохраняется"),
+    "mask": Text(
+        "dropout's mask: fresh, shared by both passes, of the right rate",
+        "маска dropout: новая, общая для двух проходов, нужной частоты",
+    ),
+    "order": Text("the order of modules in a container", "порядок модулей в контейнере"),
+    "modes": Text("train and evaluate reach all modules", "train и evaluate доходят до модулей"),
+    "parameters": Text(
+        "parameters and gradients are collected", "параметры и градиенты собираются полностью"
+    ),
+    "steps": Text("several steps of the optimizer", "несколько шагов оптимизатора"),
+    "source": Text("the source code itself", "сам исходный код"),
+    "warnings": Text("warnings while computing", "предупреждения при вычислении"),
+    "dialect": Text("conventions of the dialect", "соглашения диалекта"),
+    "repeated": Text("the same call twice", "один и тот же вызов дважды"),
+    "options": Text("the constructor's options", "аргументы конструктора"),
+}
+
+CONTEXTS: Mapping[str, Text] = {
+    "accumulation": Text("after a second backward pass", "после второго обратного прохода"),
+    "evaluation_output": Text("in evaluation mode", "в режиме evaluate"),
+    "evaluation_gradient": Text("in evaluation mode", "в режиме evaluate"),
+    "stability": Text("for inputs as large as 1e3", "при входах порядка 1e3"),
+    "ties": Text("where values are equal", "при равных значениях"),
+    "windows": Text("with these windows", "при таких окнах"),
+    "padding": Text("with padding", "при дополнении (padding)"),
+    "non_square": Text("on shapes that are not square", "на неквадратных размерах"),
+    "batch_of_one": Text("on a batch of one sample", "на батче из одного объекта"),
+    "steps": Text("after several steps", "после нескольких шагов"),
+    "repeated": Text("in a second call", "при повторном вызове"),
+    "options": Text("with this option", "при таком аргументе"),
+    "zeroing": Text("after zeroGradParameters", "после zeroGradParameters"),
+}
+
+TENSORS: Mapping[str, Text] = {
+    "output": Text("The output is wrong", "Выход (output) вычислен неверно"),
+    "loss": Text("The loss is wrong", "Значение критерия вычислено неверно"),
+    "gradInput": Text(
+        "The gradient by the input, gradInput, is wrong",
+        "Градиент по входу gradInput вычислен неверно",
+    ),
+    "gradW": Text(
+        "The gradient by the weights, gradW, is wrong", "Градиент по весам gradW вычислен неверно"
+    ),
+    "gradb": Text(
+        "The gradient by the bias, gradb, is wrong", "Градиент по смещению gradb вычислен неверно"
+    ),
+    "gradGamma": Text(
+        "The gradient by gamma, gradGamma, is wrong",
+        "Градиент по gamma (gradGamma) вычислен неверно",
+    ),
+    "gradBeta": Text(
+        "The gradient by beta, gradBeta, is wrong", "Градиент по beta (gradBeta) вычислен неверно"
+    ),
+    "moving_mean": Text(
+        "The running mean, moving_mean, is wrong",
+        "Скользящее среднее moving_mean вычислено неверно",
+    ),
+    "moving_variance": Text(
+        "The running variance, moving_variance, is wrong",
+        "Скользящая дисперсия moving_variance вычислена неверно",
+    ),
+    "mask": Text("The mask is wrong", "Маска mask неверна"),
+    "W": Text("The updated parameter is wrong", "Параметр обновлён неверно"),
+}
+
+REASONS: Mapping[str, Text] = {
+    "timeout": Text(
+        "stopped: not finished after [[{value} s|the time limit]]. Is there a loop without an end?",
+        "остановлено: не закончилось за [[{value} с|отведённое время]]. Нет ли бесконечного цикла?",
+    ),
+    "exit": Text(
+        "the code ends the program[[: {error}]][[ ({line})]]. Remove exit(), quit() or sys.exit().",
+        "код завершает программу[[: {error}]][[ ({line})]]. Уберите exit(), quit() или sys.exit().",
+    ),
+    "memory": Text(
+        "stopped: more memory is wanted than [[{value}|the limit]]. Look at the shapes of the "
+        "arrays.",
+        "остановлено: нужно больше памяти, чем [[{value}|разрешено]]. Проверьте размеры массивов.",
+    ),
+    "killed": Text(
+        "the process ended without an answer[[ ({value})]]",
+        "процесс завершился, не дав ответа[[ ({value})]]",
+    ),
+    "stdin": Text(
+        "the code waits for input()[[ ({line})]]; a checker cannot answer. Remove the call.",
+        "код ждёт ввода input()[[ ({line})]], а отвечать некому. Уберите этот вызов.",
+    ),
+    "unknown_layer": Text(
+        "not known by its name; say what it is with like=, such as like='torch_like.Linear'",
+        "по имени непонятно, что это за слой; укажите like=, например like='torch_like.Linear'",
+    ),
+    "abstract": Text("a base class; nothing to check", "базовый класс, проверять нечего"),
+    "no_constructor": Text(
+        "cannot be constructed with the usual arguments[[: {error}]][[ ({line})]]",
+        "не создаётся с обычными аргументами[[: {error}]][[ ({line})]]",
+    ),
+    "stub": Text(
+        "needs [[{name}, which|a package that]] is not installed here",
+        "нужен пакет[[ {name}]], который здесь не установлен",
+    ),
+    "definition": Text(
+        "its definition raises[[: {error}]][[ ({line})]]",
+        "определение вызывает исключение[[: {error}]][[ ({line})]]",
+    ),
+}
+
+GROUPS: Mapping[str, tuple[Text, Mapping[str, Words]]] = {
+    "values": (Text("Values", "Значения"), VALUES),
+    "conduct": (Text("Conduct", "Поведение"), CONDUCT),
+    "stability": (Text("Stability", "Устойчивость"), STABILITY),
+    "norm": (Text("Batch normalization", "Батч-нормализация"), NORM),
+    "dropout": (Text("Dropout", "Dropout"), DROPOUT),
+    "windows": (Text("Windows and padding", "Окна и дополнение"), WINDOWS),
+    "containers": (Text("Containers", "Контейнеры"), CONTAINERS),
+    "criteria": (Text("Criteria", "Критерии"), CRITERIA),
+    "optimizers": (Text("Optimizers", "Оптимизаторы"), OPTIMIZERS),
+}
+
+WORDS: Mapping[str, Words] = {
+    name: words for _, group in GROUPS.values() for name, words in group.items()
+}
+
+CAUSES: Mapping[str, Text] = {
+    name: Text(fill(words.says.en, {}), fill(words.says.ru, {})) for name, words in WORDS.items()
+}
