@@ -129,8 +129,9 @@ def _cause(
     line = code.early_return(evidence.tensor)
     if line:
         return "early_return", {"line": line}
-    if got.shape != want.shape:
-        return "wrong_shape", {}
+    if got.shape != want.shape:  # as good as a crash, where the case has a name for one
+        cause = scene.case.if_it_raises(evidence.tensor)
+        return ("wrong_shape" if cause == "crash" else cause), {}
     if scene.case.if_wrong(evidence.tensor) != "unexplained":
         return scene.case.if_wrong(evidence.tensor), {}
     return family.fallback.get(evidence.tensor, "unexplained"), {}

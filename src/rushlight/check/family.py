@@ -62,6 +62,7 @@ class Field:
         gradient: the attribute of its gradient ("gradW"); "" for a statistic.
         gradients: further names of that.
         required: whether a layer without it cannot be right.
+        shape: its shape, where the reference has none before its first input.
         exact: whether it must have the usual order of axes, because users write into it.
     """
 
@@ -70,6 +71,7 @@ class Field:
     gradient: str = ""
     gradients: tuple[str, ...] = ()
     required: bool = True
+    shape: tuple[int, ...] | None = None
     exact: bool = False
 
 
