@@ -120,13 +120,13 @@ def _cause(
         return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
     late = tuple(h for h in family.hypotheses if h.late)
     early = tuple(h for h in family.hypotheses if not h.late)
-    for hypothesis in (*fitted, *early, *GENERAL, *late):
+    line = code.early_return(evidence.tensor)
+    for hypothesis in (*fitted, *early, *(() if line else GENERAL), *late):
         details = _fits(hypothesis, evidence, got, want)
         if details is not None:
             if hypothesis not in (*fitted, *late):
                 fitted.append(hypothesis)
             return hypothesis.cause, details
-    line = code.early_return(evidence.tensor)
     if line:
         return "early_return", {"line": line}
     if got.shape != want.shape:  # as good as a crash, where the case has a name for one
@@ -238,7 +238,7 @@ def _without_bias(scene: Scene, name: str) -> Any:
 def _factors(scene: Scene, name: str) -> Iterator[Any]:
     """Give the expected array times the one constant that the student's array could be."""
     want, got = np.asarray(scene.want[name], float), np.asarray(scene.got[name], float)
-    if want.shape != got.shape or not np.any(want):
+    if want.shape != got.shape or np.count_nonzero(want) < 3:  # one number has always a factor
         return
     at = np.unravel_index(np.argmax(np.abs(want)), want.shape)
     factor = float(got[at] / want[at])

@@ -107,7 +107,8 @@ def _cases() -> Iterator[Case]:
 
 GAMMA = Field(
     "gamma", ("weight", "scale", "g", "w", "gain"), "gradGamma",
-    ("dgamma", "grad_weight", "gammagrad", "gradweight", "gradW"), required=False, shape=(CHANNELS,),
+    ("dgamma", "grad_weight", "gammagrad", "gradweight", "gradW"), required=False, absent=1.0,
+    shape=(CHANNELS,),
 )  # fmt: skip
 BETA = Field(
     "beta", ("bias", "shift", "b", "offset"), "gradBeta",
