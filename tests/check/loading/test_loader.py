@@ -107,7 +107,8 @@ def test_future_statements_hold_for_the_file_and_ours_do_not(load):
     future = "from __future__ import annotations\n"
     text = "def f(x: undefined): pass"
     assert load("a.py", future + text).problems == []
-    assert kinds(load("b.py", text))[0][0] == "definition"
+    if sys.version_info < (3, 14):  # since then annotations wait everywhere
+        assert kinds(load("b.py", text))[0][0] == "definition"
 
 
 def test_dataclasses_pickles_and_super_work_in_cells(load):
