@@ -157,6 +157,13 @@ def test_absent_modules_are_stubs(load):
     assert loader.namespace["pi"] == np.pi
 
 
+def test_definitions_in_blocks_have_their_places(load):
+    block = "try:\n    import absent\nexcept ImportError:\n    def f(): pass"
+    loader = load("a.py", f"if True:\n    class A: pass\n{block}")
+    assert {n: p[0].line for n, p in loader.places.items()} == {"A": 2, "f": 6}
+    assert loader.problems == [] and loader.namespace["f"]() is None
+
+
 def test_fallbacks_of_imports_are_the_students(load):
     text = "try:\n    import cupy_is_absent as xp\nexcept ImportError:\n    import numpy as xp\n"
     loader = load("a.py", text)
@@ -228,8 +235,10 @@ def test_files_beside_it_give_their_definitions(load, student):
         ("extra.ipynb", "syntax", 1),
     ]
     assert loader.problems[0].message().startswith("modules.py, line 1: absent cannot be imported")
+    source = inspect.getsource(loader.namespace["Extra"])
+    assert source == "class Extra: pass\n" and {*loader.files} == {"<cell 1>", "<cell 2>"}
     loader.__exit__()
-    assert not {"modules", "main", "main_cell_1", "package.inner"} & {*sys.modules}
+    assert not {"modules", "extra_cell_1", "main", "main_cell_1", "package.inner"} & {*sys.modules}
 
 
 def test_folders_that_the_file_adds_are_searched(load, student):
