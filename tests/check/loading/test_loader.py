@@ -208,7 +208,10 @@ def test_the_real_torch_can_be_asked_for(load, monkeypatch):
     real = types.ModuleType("torch")
     monkeypatch.setitem(sys.modules, "torch", real)
     assert load("a.py", "import torch", torch="real").namespace["torch"] is real
-    assert load("b.py", "import torch").namespace["torch"] is not real
+    served = load("b.py", "import torch")
+    assert served.namespace["torch"] is not real
+    served.__exit__()
+    assert sys.modules["torch"] is real
     with pytest.raises(ValueError, match="torch='tensorflow', expected 'rushlight' or 'real'"):
         Loader("a.py", torch="tensorflow")
 
