@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rushlight import classic
 from rushlight.check.loading.definitions import Filter, bound_names
 from rushlight.check.loading.imports import FolderFinder, bind, search_folder
 from rushlight.check.loading.problem import Place, Problem
@@ -31,6 +32,8 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_LENT = {"Module", "Criterion", "Sequential"}  # base classes that Rushlight has, too
+
 Before = Callable[[ast.stmt, Place, str], bool]  # a statement, where it stands, the name it makes
 
 
@@ -210,6 +213,7 @@ class _Run:
         if not self.before(kept, place, name):
             self._leave_out(chunk, node)
             return
+        self._lend_bases(chunk, kept)
         try:
             _drop_decorators(kept, self._is_stub)
             self._run_statement(chunk, kept, place)
@@ -217,6 +221,15 @@ class _Run:
             self._leave_out(chunk, node)
             if not isinstance(error, StubUsed) or not isinstance(node, _ASSIGNMENTS):
                 self._report(chunk, node, name, error)
+
+    def _lend_bases(self, chunk: Chunk, node: ast.stmt) -> None:
+        """Let Rushlight's own base classes stand in for those of a file that is not here."""
+        for name in _names_of_bases(node) & _LENT:
+            value = self.namespace.get(name)
+            if value is None or _never_real(value):
+                self.namespace[name] = getattr(classic, name)
+                at = chunk.place(node.lineno).to_dict()
+                self.loader.problems.append(self._of_file(Problem("lent", name=name, **at)))
 
     def _run_statement(self, chunk: Chunk, node: ast.stmt, place: Place) -> None:
         if isinstance(node, _IMPORTS):
