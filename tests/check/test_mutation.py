@@ -55,9 +55,9 @@ class _Slip(ast.NodeTransformer):
 def slipped(text, name, choice):
     """Return the source with one slip in the class or function of that name."""
     tree = ast.parse(text)
-    target = next(n for n in tree.body if getattr(n, "name", "") == name)
+    target = next((n for n in tree.body if getattr(n, "name", "") == name), tree)
     count = sum(_change(node) is not None for node in ast.walk(target))
-    _Slip(choice.randrange(count)).visit(target)
+    _Slip(choice.randrange(max(count, 1))).visit(target)
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
