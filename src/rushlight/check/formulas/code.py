@@ -213,4 +213,4 @@ def code(layer: str, tensor: str, check: str = "") -> str:
         return lines.get(f"evaluation {tensor}", lines.get(tensor, ""))
     if layer in ("sgd_momentum", "adam_optimizer"):  # a step goes wrong as a whole
         return "\n".join(line for name, line in lines.items() if name != "t")
-    return lines.get(tensor or "output", "")
+    return lines.get(tensor) or lines.get("output", "")  # moving_mean, W, ...: where they enter

@@ -144,10 +144,8 @@ WINDOWS = {
     "output_size": Words(
         Text("wrong number of windows", "неверное число окон"),
         Text(
-            "the number of windows is wrong[[: {wrong_shape} instead of {right_shape}]]: the last "
-            "one is forgotten, or there is one too many",
-            "неверное число окон[[: {wrong_shape} вместо {right_shape}]] — последнее забыто или "
-            "есть лишнее",
+            "the number of windows is wrong: the last one is forgotten, or there is one too many",
+            "неверное число окон: последнее забыто или есть лишнее",
         ),
         Text(
             "Round down (//), for the height and the width:\n"
