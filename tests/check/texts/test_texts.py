@@ -62,7 +62,7 @@ LATIN = set(
         empty logaddexp keepdims reshape transpose reflect replicate circular symmetric padding
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
         module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
-        sys z s b log1p len mean state Linear Dropout dropout""",
+        sys z s b config option log1p len mean state Linear Dropout dropout""",
     )
 )
 
@@ -311,10 +311,28 @@ def test_long_details_are_cut_and_stay_on_a_line() -> None:
     assert "\n" not in message(told)
 
 
+def test_words_that_depend_on_tensor_and_layer() -> None:
+    def said(cause: str, layer: str, tensor: str = "gradInput", check: str = "output") -> str:
+        return message(Finding("defect", check, tensor, cause, layer, got=-0.0, expected=1.0))
+
+    assert "the function itself" in said("local_derivative", "Sigmoid", "output")
+    assert "y·(1 - y)" in said("local_derivative", "Sigmoid")
+    assert "another point" in said("local_derivative", "ELU")
+    assert "must share it" in said("ties_to_all", "GlobalMaxPool2d")
+    assert "probabilities of 0 and 1" in said(
+        "not_clipped", "ClassNLLCriterionUnstable", check="stability"
+    )
+    assert "got 0;" not in said("sign", "ReLU")
+    assert "expected 1, got 0." in said("sign", "ReLU")
+    changed = said("input_modified", "ReLU", "input", "input_unchanged")
+    assert changed.startswith("The input was changed: was 1, is now 0.\n")
+
+
 def test_notes_speak_of_no_cause() -> None:
     told = Finding("note", "dtype", "output", "dtype_changed", max_error=0.0)
     assert "Likely" not in message(told)
     assert "Вероятная" not in message(told, "ru")
+    assert message(told).startswith("output differs: ")
 
 
 def test_hints_hold_the_formula_of_the_layer_and_mode() -> None:

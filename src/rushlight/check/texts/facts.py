@@ -27,8 +27,12 @@ _RAISES = Text(
     "[[{method} raises ]][[{error}]][[ ({line})]]",
     "[[{method}: исключение ]][[{error}]][[ ({line})]]",
 )
+_COMPARED = Text("expected, got", "ожидалось, получено")
+_CHANGED = Text("was, is now", "было, стало")
 _CASE = Text("Case: ", "Случай: ")
 _STEP = Text("[[{name}|The parameter]] is wrong", "Неверно обновлён параметр[[ {name}]]")
+_NOTED = Text("[[{tensor}|The result]] differs", "[[{tensor} отличается|Результат отличается]]")
+_PROBABILITIES = Text("for probabilities of 0 and 1", "при вероятностях 0 и 1")
 _OTHER = Text("[[{tensor}|The result]] is wrong", "[[Значения {tensor} неверны|Результат неверен]]")
 
 # errors of these are consequences, or are told with the cause
@@ -94,14 +98,17 @@ def facts(finding: Finding, values: Mapping[str, str], lang: str) -> str:
         known = finding.severity == "note" or finding.cause in _OWN_ERRORS
         return "" if known or not values.get("error") else fill(_RAISES[lang], values)
     what = _STEP if finding.check == "steps" else TENSORS.get(finding.tensor, _OTHER)
+    what = _NOTED if finding.severity == "note" else what
     context = CONTEXTS[finding.check][lang] if finding.check in CONTEXTS else ""
+    if finding.check == "stability" and finding.layer == "ClassNLLCriterionUnstable":
+        context = _PROBABILITIES[lang]
     return fill(f"{what[lang]} {context}".rstrip(), values) + f": {told}"
 
 
 def _at(finding: Finding, lang: str) -> str:
     """Return the values at the first wrong index."""
     expected, got = finding.expected, finding.got
-    words = (("expected", "got"), ("ожидалось", "получено"))[lang == "ru"]
+    words = (_CHANGED if finding.check == "input_unchanged" else _COMPARED)[lang].split(", ")
     shown: tuple[str | None, str | None] = (None, None)
     if expected is not None and got is not None:
         shown = pair(expected, got)

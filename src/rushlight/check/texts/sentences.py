@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from textwrap import indent
 
 from rushlight.check.findings import Finding, LayerReport
@@ -20,7 +21,9 @@ __all__ = ["hint", "message", "reason", "title"]
 _UNPREFIXED = frozenset({"unexplained", "delegated"})
 _TOLD = frozenset({"crash", "raises_in_constructor"})  # what is wrong says it all
 _OF_EVALUATION = frozenset({"batch_statistics_in_evaluation", "not_identity_in_evaluation"})
-_CODE_WORDS = frozenset({"exp", "tanh", "epsilon", "t", "v", "p", "forward", "backward", "train"})
+_CODE_WORDS = frozenset(
+    {"exp", "tanh", "epsilon", "t", "v", "p", "forward", "backward"} | {"train", "evaluate"}
+)
 
 
 def message(finding: Finding, lang: str = "en") -> str:
@@ -39,7 +42,7 @@ def message(finding: Finding, lang: str = "en") -> str:
     """
     values = _values(finding, lang)
     told = facts(finding, values, lang)
-    says = SAYS.get((finding.cause, _layer(finding)), _words(finding.cause).says)
+    says = _special(SAYS, finding) or _words(finding.cause).says
     cause = fill(says[lang], values)
     if told and finding.cause in _TOLD:
         cause = ""
@@ -54,8 +57,7 @@ def message(finding: Finding, lang: str = "en") -> str:
 def hint(finding: Finding, lang: str = "en") -> str:
     """Return how to put it right, with the layer's formula where that is the answer."""
     words, layer = _words(finding.cause), _layer(finding)
-    special = HINTS.get((finding.cause, layer)) or HINTS.get((finding.cause, finding.tensor))
-    text = fill((special or words.hint)[lang], _values(finding, lang))
+    text = fill((_special(HINTS, finding) or words.hint)[lang], _values(finding, lang))
     if "\n" in text:  # it brings lines of its own
         return text
     lines = _lines(layer, finding) if text.endswith(":") else ""
@@ -95,6 +97,12 @@ def _words(cause: str) -> Words:
     if cause not in WORDS:
         raise ValueError(explain("texts", got=f"cause {cause!r}", expected="one of CAUSES"))
     return WORDS[cause]
+
+
+def _special(table: Mapping[tuple[str, str], Text], finding: Finding) -> Text | None:
+    """Return what is said of this cause in this tensor, or else in this layer; None by default."""
+    by_tensor = table.get((finding.cause, finding.tensor))
+    return by_tensor or table.get((finding.cause, _layer(finding)))
 
 
 def _layer(finding: Finding) -> str:

@@ -77,7 +77,6 @@ CONTEXTS: Mapping[str, Text] = {
         "в массиве, который вернул прежде getGradParameters()",
     ),
     "repeated": Text("in a second call", "при повторном вызове"),
-    "options": Text("with this option", "при таком аргументе"),
     "zeroing": Text("after zeroGradParameters", "после zeroGradParameters"),
 }
 

@@ -180,10 +180,8 @@ VALUES = {
     "option_ignored": Words(
         Text("an argument is ignored", "аргумент не используется"),
         Text(
-            "the constructor accepts [[{option}|an argument]][[ ({option} = {value})]] and "
-            "ignores it",
-            "конструктор принимает [[{option}|аргумент]][[ ({option} = {value})]], но не "
-            "использует его",
+            "the constructor accepts [[{option}|an argument]] and ignores it",
+            "конструктор принимает [[{option}|аргумент]], но не использует его",
         ),
         Text(
             "Store it in the constructor (`self.[[{option}|option]] = [[{option}|option]]`) and "
