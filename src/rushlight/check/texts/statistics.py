@@ -116,13 +116,11 @@ NORM = {
             "Normalize by the biased variance, but average the unbiased one (n values a "
             "channel):\n"
             "    unbiased = input.var(axes) * n / (n - 1)\n"
-            "    self.moving_variance[...] = (1 - momentum) * self.moving_variance + momentum * "
-            "unbiased",
+            "    self.moving_variance += momentum * (unbiased - self.moving_variance)",
             "Нормируйте на смещённую дисперсию, а усредняйте несмещённую (n — число значений в "
             "канале):\n"
             "    unbiased = input.var(axes) * n / (n - 1)\n"
-            "    self.moving_variance[...] = (1 - momentum) * self.moving_variance + momentum * "
-            "unbiased",
+            "    self.moving_variance += momentum * (unbiased - self.moving_variance)",
         ),
     ),
     "unbiased_variance": Words(

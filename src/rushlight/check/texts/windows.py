@@ -39,8 +39,8 @@ WINDOWS = {
             "присваивает (=), а должен прибавлять (+=)",
         ),
         Text(
-            "An element that lies in several windows gets the sum of their gradients:",
-            "Элемент, попавший в несколько окон, получает сумму их градиентов:",
+            "An element of several windows gets the sum of their gradients:",
+            "Элемент нескольких окон получает сумму их градиентов:",
         ),
     ),
     "ties_to_all": Words(
@@ -52,8 +52,8 @@ WINDOWS = {
             "весь градиент",
         ),
         Text(
-            "Only the first maximum gets it: use argmax, not a comparison with the maximum:",
-            "Градиент получает только первый максимум: берите argmax, а не сравнение с максимумом:",
+            "Only the first gets it: argmax, not a comparison with the maximum:",
+            "Его получает только первый: argmax, а не сравнение с максимумом:",
         ),
     ),
     "ties_to_last": Words(
@@ -64,8 +64,8 @@ WINDOWS = {
             "из нескольких равных максимумов окна градиент получает не первый (по строкам)",
         ),
         Text(
-            "argmax of the flattened window finds the first; do not turn or reverse the window:",
-            "argmax развёрнутого в строку окна находит первый; не переворачивайте окно:",
+            "argmax of the flattened window finds the first:",
+            "argmax окна, развёрнутого в строку, находит первый:",
         ),
     ),
     "window_axes_swapped": Words(
