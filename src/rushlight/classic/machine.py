@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import FLOATS, Array, get_default_dtype
-from rushlight.classic.arguments import Call, described, owned, promoted, same
+from rushlight.classic.arguments import Call, owned, promoted, refuse_other, same
 from rushlight.errors import explain
 from rushlight.nn import Module as NNModule
 from rushlight.nn.parameter import Parameter, is_lazy
@@ -104,7 +104,8 @@ class Machine:
     def _forward(self, given: tuple[Any, ...], inputs: int) -> Any:
         """Return what the module makes of arrays, of which the first `inputs` get gradients."""
         self._call = None  # the old graph goes before the new one comes
-        call = Call(type(self).__name__, given, inputs, self._float_dtype())
+        join = self._float_dtype if self._floating else None
+        call = Call(type(self).__name__, given, inputs, join)
         recording = state.recording
         try:
             state.recording = True
@@ -116,15 +117,15 @@ class Machine:
 
     def _run(self, call: Call) -> Any:
         parameters, buffers = self._members()
-        dtypes = {x._array.dtype for x in (*call.floats, *parameters.values(), *buffers)}
+        dtypes = {x._array.dtype for x in call.floats}
+        dtypes.update([x._array.dtype for x in parameters.values()])
+        dtypes.update([x._array.dtype for x in buffers])
         if len(dtypes) < 2 and self._known[0] >= 0:
             return self.module(*call.made)
         return promoted(self.module, call, dtypes)
 
     def _float_dtype(self) -> Any:
-        """Return what integers are joined with; None to leave them as they are."""
-        if not self._floating:
-            return None
+        """Return what integers are joined with."""
         dtypes = [p._array.dtype for p in self._members()[0].values()]
         return np.result_type(*dtypes) if dtypes else get_default_dtype()
 
@@ -144,7 +145,7 @@ class Machine:
         """
         leaves = call.leaves if by_input else []
         parameters = self._trained() if by_parameters else []
-        wanted = [*leaves, *[p for _, p in parameters]]
+        wanted = leaves + [p for _, p in parameters]
         found: list[Any] = [None] * len(wanted)
         if wanted and pairs:
             roots, seeds = zip(*pairs, strict=True)
@@ -164,14 +165,7 @@ class Machine:
             expected = "forward, then backward with the same input"
             raise RuntimeError(explain(where, got="no forward before it", expected=expected))
         if not same(given, call.given):
-            raise ValueError(
-                explain(
-                    where,
-                    got=f"another input, {described(given)}",
-                    expected=f"that of the last forward, {described(call.given)}",
-                    fix="call forward with this input first",
-                )
-            )
+            refuse_other(where, given, call.given)
         if call.modified():
             raise ValueError(
                 explain(
