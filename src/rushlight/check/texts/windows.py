@@ -35,8 +35,8 @@ WINDOWS = {
         Text(
             "where windows overlap, only the last gradient survives: the backward pass assigns "
             "(=) where it should add (+=)",
-            "там, где окна перекрываются, остаётся только последний градиент: обратный проход "
-            "присваивает (=), а должен прибавлять (+=)",
+            "на перекрытии окон остаётся последний градиент: присваивание (=) вместо "
+            "прибавления (+=)",
         ),
         Text(
             "An element of several windows gets the sum of their gradients:",
@@ -86,8 +86,8 @@ WINDOWS = {
         Text(
             "the kernel is turned by 180° where it must not be (or not turned where it must be): "
             "convolution in place of cross-correlation",
-            "ядро повёрнуто на 180° там, где не надо (или не повёрнуто там, где надо): свёртка "
-            "вместо взаимной корреляции",
+            "ядро повёрнуто на 180° там, где не надо (или наоборот): свёртка вместо взаимной "
+            "корреляции",
         ),
         Text(
             "Conv2d is a cross-correlation; written like this, nothing is flipped:",
