@@ -147,9 +147,6 @@ REASONS: Mapping[str, Text] = {
         "needs [[{name}, which|a package that]] is not installed here",
         "нужен пакет[[ {name}]], который здесь не установлен",
     ),
-    "absent": Text(
-        "not in the file, or not loaded[[: {name}]]", "нет в файле или не загружено[[: {name}]]"
-    ),
     "definition": Text(
         "its definition raises[[: {error}]][[ ({line})]]",
         "определение вызывает исключение[[: {error}]][[ ({line})]]",
