@@ -7,6 +7,7 @@ equal), so that not all can be found.
 
 import ast
 import copy
+import os
 import random
 
 import pytest
@@ -15,6 +16,7 @@ from rushlight.check.layer import check_layer
 from rushlight.check.loading.loader import Loader
 from tests.check.test_corpus import CORRECT, HERE
 
+SLIPS = int(os.environ.get("RUSHLIGHT_SLIPS", "1"))  # for each layer; 30 and more for a soak
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 COMPARISONS = {ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Lt: ast.LtE, ast.LtE: ast.Lt}
 
@@ -76,7 +78,7 @@ def test_random_slips_are_found(tmp_path):
     results = []
     for number, label in enumerate(CORRECT):
         text = (HERE / "correct" / label["file"]).read_text("utf-8")
-        for _ in range(3):
+        for _ in range(SLIPS):
             path = tmp_path / f"slip_{number}_{len(results)}.py"
             path.write_text(slipped(text, label["layer"], choice), "utf-8")
             results.append(found(path, label))
