@@ -11,10 +11,10 @@ import os
 import random
 
 import pytest
+from tests.check.test_corpus import CORRECT, HERE
 
 from rushlight.check.layer import check_layer
 from rushlight.check.loading.loader import Loader
-from tests.check.test_corpus import CORRECT, HERE
 
 SLIPS = int(os.environ.get("RUSHLIGHT_SLIPS", "1"))  # for each layer; 30 and more for a soak
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
