@@ -177,7 +177,7 @@ def _predictions(
 
 def _of_error(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, str]]:
     error = evidence.error
-    method = getattr(error, "method", "")
+    method = getattr(error, "inside", "")
     details = {"error": str(error), "line": getattr(error, "line", ""), "method": method}
     nested = code.nested()
     if nested and isinstance(error.__cause__, (AttributeError, NotImplementedError, TypeError)):  # type: ignore[union-attr]
@@ -207,6 +207,10 @@ def _stale(scene: Scene, name: str) -> Iterator[Any]:
         return
     if name in earlier.want:
         yield earlier.want[name]
+        if name in ("output", "gradInput") and np.shape(earlier.want[name]) == np.shape(
+            scene.want[name]
+        ):
+            yield earlier.want[name] + scene.want[name]
     if earlier.x.shape == scene.x.shape:
         yield scene.again(x=earlier.x).get(name)
     if earlier.g.shape == scene.g.shape:
@@ -259,6 +263,9 @@ GENERAL: tuple[Hypothesis, ...] = (
     Hypothesis("overwritten", (), lambda s, n: s.want[n] - s.base[n], checks=("accumulation",)),
     Hypothesis("sign", (), lambda s, n: -np.asarray(s.want[n])),
     Hypothesis("stale_buffer", (), _stale),
+    Hypothesis(  # an earlier input's maxima are nowhere in this one
+        "stale_buffer", ("gradInput",), lambda s, n: np.zeros_like(s.want[n]), ("repeated",)
+    ),
     Hypothesis("option_ignored", (), _ignored_options),
     Hypothesis("bias_ignored", ("output",), _without_bias),
     Hypothesis("missing_gradient", (), _nothing),

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 
+METHODS = ("updateOutput", "updateGradInput", "accGradParameters")
 MISFITS = ("too many values to unpack", "invalid literal", "setting an array element with a seq")
 
 
@@ -46,8 +47,11 @@ class StudentError(Exception):
         super().__init__(f"{type(cause).__name__}: {cause}".strip().rstrip(":"))
         self.method = method
         frames = traceback.extract_tb(cause.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == home]
-        self.line = str(lines[-1]) if lines and lines[-1] else ""
+        own = [frame for frame in frames if frame.filename == home]
+        self.line = str(own[-1].lineno or "") if own else ""
+        self.inside = own[0].name if own else method
+        for frame in own:  # the method of the API that it happened in, below backward
+            self.inside = frame.name if frame.name in METHODS else self.inside
         self.refusal = isinstance(cause, (TypeError, NotImplementedError, AssertionError))
         self.refusal |= str(cause).startswith(MISFITS)
         if frames and frames[-1].filename == home:  # raised on purpose

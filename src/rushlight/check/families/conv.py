@@ -224,6 +224,8 @@ def _reshaped_upstream(scene: Scene, name: str) -> Iterator[Any]:
     n, o, h, w = scene.g.shape
     yield scene.again(g=scene.g.reshape(n, h, w, o).transpose(0, 3, 1, 2))[name]
     yield scene.again(g=scene.g.reshape(o, n, h, w).swapaxes(0, 1))[name]
+    for axes in ((0, 2, 3, 1), (1, 0, 2, 3), (1, 2, 3, 0)):
+        yield scene.again(g=scene.g.transpose(axes).reshape(n, o, h, w))[name]
     if h == w:
         yield scene.again(g=scene.g.swapaxes(2, 3))[name]
 
@@ -345,6 +347,7 @@ CONV2D = Family(
     hypotheses=(
         _with_weights("kernel_flipped"),
         _weights_made("kernel_flipped"),
+        Hypothesis("kernel_flipped", ("gradW",), lambda s, n: s.again(g=s.g[:, :, ::-1, ::-1])[n]),
         overwritten(_parts),
         overwritten(_last_filter),
         Hypothesis("padding_mode_ignored", ("output", "gradInput", "gradW"), _modes),

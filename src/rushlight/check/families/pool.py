@@ -56,8 +56,8 @@ def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: A
 
 
 SHARED = (
-    Case({"kernel_size": 2}, (3, 2, 4, 10)),
-    Case({"kernel_size": 3}, (2, 2, 9, 6), check="options"),
+    Case({"kernel_size": 3}, (4, 2, 6, 9)),
+    Case({"kernel_size": 2}, (2, 2, 4, 10), check="options"),
     _case((2, 2, 7, 6), 3, "windows", stride=2, wrong=OVERLAP),
     _case((2, 2, 5, 6), 2, "windows", stride=1, wrong=OVERLAP),
     _case((2, 2, 5, 9), 2, stride=3),
@@ -243,9 +243,10 @@ def _unmoved_gradient(scene: Scene, name: str) -> Iterator[Array]:
         yield (mask * scene.g[..., None, None]).reshape(scene.x.shape)
 
 
-def _spread(scene: Scene, name: str) -> Array:
-    """The gradient of a mean."""
-    return _placed(scene, _means(scene))
+def _other_slopes(scene: Scene, name: str) -> Iterator[Array]:
+    """The gradient of a mean, or multiplied by the maximum."""
+    yield _placed(scene, _means(scene))
+    yield _placed(scene, _first(scene)) * scene.x
 
 
 def _finite_padding(scene: Scene, name: str) -> Iterator[Any]:
@@ -296,6 +297,12 @@ def _one_side(scene: Scene, name: str) -> Iterator[Any]:
         yield scene.want[name] * (kh * kw / side**2)
 
 
+def _side(scene: Scene, name: str) -> Iterator[Any]:
+    """Divided by the side of the window, not by the number of its cells."""
+    for side in Windows.of(scene).kernel:
+        yield scene.want[name] * float(side), {"factor": str(side)}
+
+
 def _pool(name: str, others: tuple[str, ...], cases: Any, hypotheses: Any, **more: Any) -> Family:
     return Family(
         name=name,
@@ -320,7 +327,7 @@ MAX_POOL = _pool(
         Hypothesis("overlap_overwritten", ("gradInput",), _overwritten_cells),
         Hypothesis(SWAPPED, ("gradInput",), _mixed_index),
         Hypothesis(SWAPPED, ("gradInput",), _unmoved_gradient),
-        Hypothesis("local_derivative", ("gradInput",), _spread),
+        Hypothesis("local_derivative", ("gradInput",), _other_slopes),
         *_shared(_first, np.max, np.mean),
     ),
     torch_names=("MaxPool2d", "max_pool2d", "adaptive_max_pool2d"),
@@ -335,6 +342,7 @@ AVG_POOL = _pool(
         Hypothesis("times_n", (), _divisors(1)),
         Hypothesis("divided_by_n", (), _divisors(-1)),
         Hypothesis(SWAPPED, (), _one_side),
+        Hypothesis("factor", (), _side),
     ),
     torch_names=("AvgPool2d", "avg_pool2d", "adaptive_avg_pool2d"),
 )
