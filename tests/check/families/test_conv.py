@@ -99,14 +99,15 @@ def torch_like(*changes):
 # --- practical_dl, by scipy, image by image
 
 SAME = """
-import scipy.signal
+from scipy.signal import convolve, correlate
 
 class Conv2d(Module):
     def __init__(self, in_channels, out_channels, kernel_size):
         super().__init__()
         assert kernel_size % 2 == 1
         stdv = 1.0 / np.sqrt(in_channels)
-        self.W = np.random.uniform(-stdv, stdv, (out_channels, in_channels, kernel_size, kernel_size))
+        shape = (out_channels, in_channels, kernel_size, kernel_size)
+        self.W = np.random.uniform(-stdv, stdv, shape)
         self.b = np.random.uniform(-stdv, stdv, (out_channels,))
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = kernel_size
@@ -119,7 +120,7 @@ class Conv2d(Module):
         for n in range(N):
             for o in range(self.out_channels):
                 for c in range(C):
-                    self.output[n, o] += scipy.signal.correlate(self.x[n, c], self.W[o, c], mode="valid")
+                    self.output[n, o] += correlate(self.x[n, c], self.W[o, c], mode="valid")
                 self.output[n, o] += self.b[o]
         return self.output
     def updateGradInput(self, input, gradOutput):
@@ -129,13 +130,15 @@ class Conv2d(Module):
         for n in range(len(input)):
             for c in range(self.in_channels):
                 for o in range(self.out_channels):
-                    self.gradInput[n, c] += scipy.signal.correlate(g[n, o], self.W[o, c, ::-1, ::-1], mode="valid")
+                    self.gradInput[n, c] += correlate(
+                        g[n, o], self.W[o, c, ::-1, ::-1], mode="valid")
         return self.gradInput
     def accGradParameters(self, input, gradOutput):
         for n in range(len(input)):
             for o in range(self.out_channels):
                 for c in range(self.in_channels):
-                    self.gradW[o, c] += scipy.signal.correlate(self.x[n, c], gradOutput[n, o], mode="valid")
+                    self.gradW[o, c] += correlate(
+                        self.x[n, c], gradOutput[n, o], mode="valid")
         self.gradb += gradOutput.sum(axis=(0, 2, 3))
     def zeroGradParameters(self):
         self.gradW.fill(0)
@@ -158,24 +161,27 @@ def practical_dl(*changes):
 BROKEN_TORCH = {
     "kernel_flipped": [
         ("(cut, W,", "(cut, W[:, :, ::-1, ::-1],"),
-        ("(g[:, :, i, j], W,", "(g[:, :, i, j], W[:, :, ::-1, ::-1],")
-        if "(g[:, :, i, j], W," in HEAD
-        else ("g[:, :, i, j], W, (1, 0)", "g[:, :, i, j], W[:, :, ::-1, ::-1], (1, 0)"),
+        ("g[:, :, i, j], W, (1, 0)", "g[:, :, i, j], W[:, :, ::-1, ::-1], (1, 0)"),
         ("np.tensordot(g[:, :, i, j], cut, (0, 0))",
          "np.tensordot(g[:, :, i, j], cut[..., ::-1, ::-1], (0, 0))"),
     ],
     "window_axes_swapped": [
         ("(cut, W,", "(cut, W.swapaxes(2, 3) if kh == kw else W,"),
-        ("self.k[0] * self.k[1]", "self.k[0] * self.k[1]", ", *self.k)", ", *self.k[::-1])"),
-        ("self.s = pair(kernel_size), pair(stride)", "self.s = pair(kernel_size), pair(stride)[::-1]")
-        if "self.s = pair(kernel_size)" in HEAD
-        else ("pair(stride)", "pair(stride)[::-1]"),
-        ("y = np.zeros((len(x), len(W), oh, ow))", "y = np.zeros((len(x), len(W), oh, ow))",
-         "self.output = y", "self.output = y.transpose(0, 2, 3, 1).reshape(y.shape)"),
+        (", *self.k)", ", *self.k[::-1])"),
+        ("pair(stride)", "pair(stride)[::-1]"),
+        ("self.output = y", "self.output = y.transpose(0, 2, 3, 1).reshape(y.shape)"),
+        ("self.output = y", "self.output = y.reshape(*y.shape[:2], y.shape[3], y.shape[2])"),
+        ("W, g, x = self.W, gradOutput", "W, g, x = self.W, gradOutput.transpose(0, 2, 3, 1)"
+         ".reshape(gradOutput.shape)"),
         ("W, g, x = self.W, gradOutput", "W, g, x = self.W.swapaxes(2, 3), gradOutput",
          "i * sh + kh, j * sw:j * sw + kw] += np.t", "i * sh + kw, j * sw:j * sw + kh] += np.t"),
     ],
-    "bias_ignored": [("y += b[None", "y += 0 * b[None")],
+    "bias_ignored": [
+        ("y += b[None", "y += 0 * b[None"),
+        ("self.b = np.zeros(out_channels) if bias else None", "self.b = np.zeros(out_channels)",
+         "self.gradb = np.zeros(out_channels) if bias else None",
+         "self.gradb = np.zeros(out_channels)"),
+    ],
     "overlap_overwritten": [
         ("+= np.tensordot(\n", "= np.tensordot(\n"),
     ],
@@ -192,12 +198,16 @@ BROKEN_TORCH = {
     "padding_mode_ignored": [
         ("mode=NAMES[self.mode])\n    def", 'mode="constant")\n    def'),
         ('"reflect": "reflect"', '"reflect": "symmetric"'),
-        ("g, x = gradOutput, self.padded", "self.mode, m = 'zeros', self.mode; g, x = gradOutput, self.pad(input); self.mode = m"),
+        ("g, x = gradOutput, self.padded", "g, m = gradOutput, self.mode; self.mode = 'zeros'; "
+         "x = self.pad(input); self.mode = m"),
         ("index = np.pad(np.arange(n), p, mode=NAMES[self.mode])",
          "index = np.pad(np.arange(n), p, mode='edge')"),
     ],
     "option_ignored": [
         ("pair(stride)", "(1, 1)"),
+        ("full[:, :, i * sh:i * sh + kh, j * sw:j * sw + kw]", "full[:, :, i:i + kh, j:j + kw]"),
+        ("cut = x[:, :, i * sh:i * sh + kh, j * sw:j * sw + kw]\n                self.gradW",
+         "cut = x[:, :, i:i + kh, j:j + kw]\n                self.gradW"),
         ("else pair(padding)", "else (0, 0)"),
     ],
     "overwritten": [
@@ -220,7 +230,9 @@ BROKEN_TORCH = {
         ("self.gradb += g.sum(axis=(0, 2, 3))",
          "self.gradb = self.gradb + g.sum(axis=(0, 2, 3), keepdims=True)"),
     ],
+    "crash": [("g, x = gradOutput, self.padded", "g, x = gradOutput, input")],
     "output_size": [
+        ("for i in range(oh):", "for i in range(oh - 1):"),
         ("oh, ow = (x.shape[2] - kh) // sh + 1, (x.shape[3] - kw) // sw + 1",
          "oh, ow = (x.shape[2] - kh) // sh, (x.shape[3] - kw) // sw"),
         ("oh, ow = (x.shape[2] - kh) // sh + 1, (x.shape[3] - kw) // sw + 1",
@@ -234,20 +246,26 @@ BROKEN_TORCH = {
          "            return y"),
     ],
     "stale_buffer": [
-        ("self.padded = x = self.pad(input)", "self.padded = getattr(self, 'padded', self.pad(input));"
-         " self.padded = self.padded if self.padded.shape == self.pad(input).shape else self.pad(input); x = self.pad(input)"),
+        ("self.padded = x = self.pad(input)", "x = self.pad(input); self.padded = self.padded if "
+         "hasattr(self, 'padded') and self.padded.shape == x.shape else x"),
     ],
 }  # fmt: skip
 BROKEN_SAME = {
     "kernel_flipped": [
         ("[n, c], self.W[o, c], mode", "[n, c], self.W[o, c, ::-1, ::-1], mode"),
-        ("signal.correlate(self.x[n, c], self.W", "signal.convolve(self.x[n, c], self.W"),
+        ("correlate(self.x[n, c], self.W", "convolve(self.x[n, c], self.W"),
         ("self.W[o, c, ::-1, ::-1]", "self.W[o, c]"),
+    ],
+    "padding_not_shifted_back": [
+        ('mode="valid")\n        return self.grad', 'mode="full")\n        return self.grad',
+         "self.gradInput = np.zeros(input.shape)", "self.gradInput = np.zeros(self.x.shape)",
+         '(pad, pad)), "constant")\n        for', '(pad, pad)))[:, :, pad:-pad or None, '
+         "pad:-pad or None]\n        for"),
     ],
     "window_axes_swapped": [("self.W[o, c, ::-1, ::-1]", "self.W[o, c, ::-1, ::-1].T")],
     "overwritten": [
         ("self.gradW[o, c] +=", "self.gradW[o, c] ="),
-        ("self.output[n, o] += scipy", "self.output[n, o] = scipy"),
+        ("self.output[n, o] += corr", "self.output[n, o] = corr"),
         ("self.gradInput[n, c] +=", "self.gradInput[n, c] ="),
         ("self.gradb +=", "self.gradb[...] ="),
     ],
@@ -388,7 +406,8 @@ class Conv2d(Module):
         h, w = gradOutput.shape[2:]
         for p in range(self.k):
             for q in range(self.k):
-                self.gradW[p, q] += np.einsum("nchw,nohw->co", input[:, :, p:p + h, q:q + w], gradOutput)
+                cut = input[:, :, p:p + h, q:q + w]
+                self.gradW[p, q] += np.einsum("nchw,nohw->co", cut, gradOutput)
         self.gradb += gradOutput.sum((0, 2, 3))
     def zeroGradParameters(self):
         if self.W is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def _cells(scene: Scene) -> Array:
 
 def _one(scene: Scene, chosen: Array) -> Array:
     """Return the parts when one cell of each window, by number, gets the gradient."""
-    cells = np.eye(np.prod(Windows.of(scene).kernel))[chosen] * scene.g[..., None]
+    cells = np.eye(prod(Windows.of(scene).kernel))[chosen] * scene.g[..., None]
     return cells.reshape(*cells.shape[:4], *Windows.of(scene).kernel)
 
 
@@ -267,7 +268,7 @@ def _finite_padding(scene: Scene, name: str) -> Iterator[Any]:
 
 def _means(scene: Scene) -> Array:
     kernel = Windows.of(scene).kernel
-    return np.broadcast_to(scene.g[..., None, None] / np.prod(kernel), (*scene.g.shape, *kernel))
+    return np.broadcast_to(scene.g[..., None, None] / prod(kernel), (*scene.g.shape, *kernel))
 
 
 def _counts(scene: Scene) -> Array:
@@ -277,7 +278,7 @@ def _counts(scene: Scene) -> Array:
 
 
 def _real_cells(scene: Scene, name: str) -> Any:
-    factor = np.prod(Windows.of(scene).kernel) / _counts(scene)
+    factor = prod(Windows.of(scene).kernel) / _counts(scene)
     if name == "output":
         return scene.want[name] * factor
     return scene.again(g=scene.g * factor)[name]
@@ -285,7 +286,7 @@ def _real_cells(scene: Scene, name: str) -> Any:
 
 def _divisors(power: int) -> Any:
     def predict(scene: Scene, name: str) -> Iterator[Any]:
-        count = int(np.prod(Windows.of(scene).kernel))
+        count = int(prod(Windows.of(scene).kernel))
         yield scene.want[name] * float(count) ** power, {"n": str(count)}
 
     return predict

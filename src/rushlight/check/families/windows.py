@@ -190,9 +190,9 @@ def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
     pairs = {k: pair(scene.case.options[k]) for k in _PAIRS if _uneven(scene, k)}
     if scene.case.options.get("padding") == "same":
         pairs["padding"] = Windows.of(scene).padding
-    ways = (lambda v: v[::-1], lambda v: (v[0], v[0]), lambda v: (v[1], v[1]), lambda v: v)
-    for chosen in product(ways, repeat=len(pairs)):
-        options = {k: way(v) for way, (k, v) in zip(chosen, pairs.items(), strict=True)}
+    mixed = [[v[::-1], (v[0], v[0]), (v[1], v[1]), v] for v in pairs.values()]
+    for chosen in product(*mixed):
+        options = dict(zip(pairs, chosen, strict=True))
         if options != pairs:
             try:
                 made = scene.again(**options).get(name)
