@@ -259,7 +259,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
     """The output's dtype should be that of the input and the parameters together."""
     if isinstance(pair.student, TensorStudent):  # its parameters follow the input
         return
-    kept = [pair.student.parameter(f) for f in pair.family.fields]
+    kept = [pair.student.parameter(f) for f in pair.family.fields if f.gradient]
     own = [a.dtype for a in kept if a is not None and a.dtype.kind == "f"]
     for dtype in (np.float32, np.float64):
         try:
@@ -269,7 +269,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
         pair.subject.comparisons += 1
         right = np.result_type(dtype, *own)
         narrow = np.float32 in own  # a layer that computes in float32 throughout keeps to its own
-        if getattr(y, "dtype", None) not in (right, np.float32 if narrow else right, None):
+        if getattr(y, "dtype", None) not in (right, dtype, np.float32 if narrow else right, None):
             details = {"dtype": str(y.dtype), "right_dtype": str(right)}
             yield Evidence(
                 "dtype", "output", cause="dtype_changed", severity="note", details=details

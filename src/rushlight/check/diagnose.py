@@ -61,12 +61,12 @@ class Search:
     fitted: list[Hypothesis] = field(default_factory=list)
     missed: Counter[str] = field(default_factory=Counter)
 
-    def hypotheses(self, tensor: str) -> Iterator[Hypothesis]:
+    def hypotheses(self, tensor: str, general: bool = True) -> Iterator[Hypothesis]:
         """Give what is to be tried: what has fitted, the family's own, the general ones."""
         yield from tuple(self.fitted)
         if self.missed[tensor] < PATIENCE:
             yield from (h for h in self.family.hypotheses if not h.late)
-            yield from GENERAL
+            yield from GENERAL if general else ()
         yield from (h for h in self.family.hypotheses if h.late)
 
 
@@ -136,18 +136,19 @@ def _cause(evidence: Evidence, search: Search) -> tuple[str, dict[str, str]]:
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if got is None or want is None or scene is None:
         return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
-    for hypothesis in search.hypotheses(evidence.tensor):
+    line = code.early_return(evidence.tensor)
+    for hypothesis in search.hypotheses(evidence.tensor, general=not line):
         details = _fits(hypothesis, evidence, got, want)
         if details is not None:
             if not hypothesis.late and hypothesis not in search.fitted:
                 search.fitted.append(hypothesis)
             return hypothesis.cause, details
     search.missed[evidence.tensor] += 1
-    line = code.early_return(evidence.tensor)
     if line:
         return "early_return", {"line": line}
-    if got.shape != want.shape:
-        return "wrong_shape", {}
+    if got.shape != want.shape:  # as good as a crash, where the case has a name for one
+        cause = scene.case.if_it_raises(evidence.tensor)
+        return ("wrong_shape" if cause == "crash" else cause), {}
     if scene.case.if_wrong(evidence.tensor) != "unexplained":
         return scene.case.if_wrong(evidence.tensor), {}
     return search.family.fallback.get(evidence.tensor, "unexplained"), {}
@@ -258,7 +259,7 @@ def _without_bias(scene: Scene, name: str) -> Any:
 def _factors(scene: Scene, name: str) -> Iterator[Any]:
     """Give the expected array times the one constant that the student's array could be."""
     want, got = np.asarray(scene.want[name], float), np.asarray(scene.got[name], float)
-    if want.shape != got.shape or not np.any(want):
+    if want.shape != got.shape or np.count_nonzero(want) < 3:  # one number has always a factor
         return
     at = np.unravel_index(np.argmax(np.abs(want)), want.shape)
     factor = float(got[at] / want[at])

@@ -62,6 +62,8 @@ class Field:
         gradient: the attribute of its gradient ("gradW"); "" for a statistic.
         gradients: further names of that.
         required: whether a layer without it cannot be right.
+        shape: its shape, where the reference has none before its first input.
+        absent: the value that it has, in effect, in a layer that does without it.
         exact: whether it must have the usual order of axes, because users write into it.
     """
 
@@ -70,7 +72,9 @@ class Field:
     gradient: str = ""
     gradients: tuple[str, ...] = ()
     required: bool = True
+    shape: tuple[int, ...] | None = None
     exact: bool = False
+    absent: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,9 @@ class Scene:
         )
         trained = {known.name for known in self.family.fields if known.gradient}
         has = {name for name in trained if getattr(layer, name, None) is not None}
-        for name in has - set(self.params):  # the student's layer works without it
-            getattr(layer, name)[...] = 0
+        for known in self.family.fields:
+            if known.name in has - set(self.params):  # the student's layer works without it
+                getattr(layer, known.name)[...] = known.absent
         for name, value in self.params.items():
             if name not in trained - has:  # a bias despite bias=False has no place
                 setattr(layer, name, np.array(value))

@@ -55,6 +55,14 @@ class Subject:
         hidden = set(bound[1]) - self.signature  # they go into **kwargs: are they looked for?
         return all(self.code.mentions(name) for name in hidden & set(options))
 
+    def default(self, name: str) -> Any:
+        """Return the default of a constructor's argument, or None."""
+        try:
+            found = inspect.signature(self.obj).parameters.get(name)
+        except (TypeError, ValueError):
+            return None
+        return None if found is None or found.default is found.empty else found.default
+
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
         mine = (c for c in self.family.cases if explicit(self.obj) or not c.by_hand)
@@ -99,11 +107,13 @@ class Pair:
         self.student = subject.student(case)
         self.constants = dict(self.family.adapt(self.student.layer))
         self.last: Scene | None = None
+        self.hidden: dict[str, Array] = {}  # statistics that the student's layer does not show
         right = self._reference(None)
         for known in self.family.fields:
             value = getattr(right, known.name, None)
-            if value is not None:
-                self.student.shapes[known.name] = np.shape(value)
+            shape = known.shape if value is None else np.shape(value)
+            if shape is not None:
+                self.student.shapes[known.name] = shape
         self._warm_up()
         self.misshapen: dict[str, str] = {}
         for known in self.family.fields:
@@ -160,10 +170,11 @@ class Pair:
             training: the mode.
             base: what the gradient arrays hold, if they were not zeroed.
         """
-        params = {}
+        params = dict(self.hidden)
         for known in self.family.fields:
             value = self.student.value(known)
-            if value is not None and value.dtype.kind == "f":
+            shape = self.student.shapes.get(known.name, np.shape(value))
+            if value is not None and value.dtype.kind == "f" and value.shape == shape:
                 params[known.name] = np.array(value, np.float64)
         scene = Scene(self.family, self.subject.dialect, self.case, x, x, params, training)
         scene.made, scene.base, scene.earlier = self._reference, base or {}, self.last

@@ -143,6 +143,11 @@ class Explicit(nn.Module):
             self.layer.training = mode
         return self
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        super()._apply(fn, recurse)
+        self._agree()
+        return self
+
     def _agree(self) -> None:
         """Let the layer and the Parameters hold the same arrays, whichever was given new ones."""
         arrays = _arrays(self.layer, "getParameters")

@@ -210,15 +210,15 @@ def _divisible(where: str, input: Tensor, kernel: Any) -> None:
 
 
 class MeanOverBatch(nn.Module):
-    """A sum over everything, divided by the batch size N."""
+    """A sum over everything, or its negative, divided by the batch size N."""
 
-    _fix = ""
+    _fix, _sign = "", 1
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         if input.shape != target.shape or not input.ndim:
             where, got = type(self).__name__, f"input {input.shape} and target {target.shape}"
             raise ShapeError(explain(where, got=got, expected="one shape (N, *)", fix=self._fix))
-        return self.total(input, target) / max(input.shape[0], 1)
+        return self.total(input, target) / (self._sign * max(input.shape[0], 1))
 
     def total(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the sum."""
@@ -235,10 +235,10 @@ class SquaredError(MeanOverBatch):
 class NLL(MeanOverBatch):
     """-sum of t * x, over N; x are log probabilities."""
 
-    _fix = "targets are one-hot: np.eye(C)[labels]"
+    _fix, _sign = "targets are one-hot: np.eye(C)[labels]", -1
 
     def total(self, input: Tensor, target: Tensor) -> Tensor:
-        return -(target * input).sum()
+        return (target * input).sum()
 
 
 class ClippedNLL(NLL):

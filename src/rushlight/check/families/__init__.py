@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import difflib
 
-from rushlight.check.families import activation, conv, global_pool, linear, pool, softmax
+from rushlight.check.families import (
+    activation,
+    containers,
+    conv,
+    criteria,
+    dropout,
+    global_pool,
+    linear,
+    normalization,
+    optimizers,
+    pool,
+    softmax,
+)
 from rushlight.check.family import Family
 from rushlight.check.student import plain
 
@@ -17,6 +29,11 @@ FAMILIES: tuple[Family, ...] = (
     *conv.FAMILIES,
     *pool.FAMILIES,
     *global_pool.FAMILIES,
+    *dropout.FAMILIES,
+    *normalization.FAMILIES,
+    *containers.FAMILIES,
+    *criteria.FAMILIES,
+    *optimizers.FAMILIES,
 )
 _NAMES = {plain(name): one for one in FAMILIES for name in (one.name, *one.others)}
 
