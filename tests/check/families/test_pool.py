@@ -301,6 +301,53 @@ class AvgPool2d(Module):
         return self.gradInput
 """
 SINGLE = MAX.replace("np.zeros((n, c, oh, ow))", "np.zeros((n, c, oh, ow), np.float32)")
+PURE = """
+class MaxPool2d(Module):
+    def __init__(self, kernel_size=2):
+        super(MaxPool2d, self).__init__()
+        self.kernel_size = kernel_size
+        self.gradInput = None
+    def updateOutput(self, input):
+        k = self.kernel_size
+        N, C, H, W = input.shape
+        out = np.zeros((N, C, H // k, W // k))
+        self.max_indices = {}
+        for n in range(N):
+            for c in range(C):
+                for i in range(H // k):
+                    for j in range(W // k):
+                        best, at = None, None
+                        for p in range(k):
+                            for q in range(k):
+                                v = input[n, c, i * k + p, j * k + q]
+                                if best is None or v > best:
+                                    best, at = v, (i * k + p, j * k + q)
+                        out[n, c, i, j] = best
+                        self.max_indices[n, c, i, j] = at
+        self.output = out
+        return self.output
+    def updateGradInput(self, input, gradOutput):
+        self.gradInput = np.zeros(input.shape)
+        for (n, c, i, j), (p, q) in self.max_indices.items():
+            self.gradInput[n, c, p, q] += gradOutput[n, c, i, j]
+        return self.gradInput
+"""
+TIES = """
+class MaxPool2d(nn.Module):
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        self.k, self.s, self.p = kernel_size, stride or kernel_size, padding
+    def forward(self, x):
+        k, s, p = self.k, self.s, self.p
+        x = torch.nn.functional.pad(x, (p, p, p, p), value=float("-inf"))
+        oh, ow = (x.shape[2] - k) // s + 1, (x.shape[3] - k) // s + 1
+        cuts = [
+            x[:, :, a : a + s * (oh - 1) + 1 : s, b : b + s * (ow - 1) + 1 : s]
+            for a in range(k)
+            for b in range(k)
+        ]
+        return torch.stack(cuts, -1).amax(-1)
+"""
 MODULE = """
 class AvgPool2d(nn.Module):
     def __init__(self, kernel_size, stride=None):
@@ -317,7 +364,9 @@ class AvgPool2d(nn.Module):
 """
 
 
-@pytest.mark.parametrize("text", [MAX, BY_MASK, RESHAPED, AVG, KRON, GATHERED, LOOPS, MODULE])
+@pytest.mark.parametrize(
+    "text", [MAX, BY_MASK, RESHAPED, AVG, KRON, GATHERED, LOOPS, PURE, TIES, MODULE]
+)
 def test_a_right_layer_gives_nothing(text):
     report = check_layer(student(text))
     assert report.status == "ok" and report.findings == () and report.checks > 15
