@@ -274,6 +274,10 @@ BROKEN_SAME = {
     ],
     "bias_ignored": [("self.output[n, o] += self.b[o]", "pass")],
     "missing_gradient": [("self.gradb += ", "unused = ")],
+    "missing_term": [("for c in range(C):", "for c in range(1):")],
+    "times_n": [("                self.output[n, o] += self.b",
+                 "                    self.output[n, o] += self.b")],
+    "wrong_axis": [("sum(axis=(0, 2, 3))", "sum()")],
     "divided_by_n": [("sum(axis=(0, 2, 3))", "mean(axis=(0, 2, 3))")],
     "wrong_shape": [
         ("self.gradb += gradOutput.sum(axis=(0, 2, 3))", "self.gradb = gradOutput.sum(axis=(0, 2))")

@@ -128,7 +128,11 @@ def _evaluation(pair: Pair, batches: tuple[int, ...] = (0, 1)) -> Iterator[Evide
             return
         for name in NAMES:
             now = _seen(pair, name)
-            if now is not None and before[name] is not None and not compare.close(now, before[name]):
+            if (
+                now is not None
+                and before[name] is not None
+                and not compare.close(now, before[name])
+            ):
                 yield Evidence(
                     "running_statistics", name, scene, before[name], now,
                     cause="running_statistics_not_updated", details={"method": "evaluate"},

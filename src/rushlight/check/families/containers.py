@@ -185,9 +185,7 @@ def _passes(
         result = box.student.backward(given, handed)
     except StudentError as error:
         said = _said(error)
-        yield Evidence(
-            check or "input_gradient", "gradInput", error=error, case=case, details=said
-        )
+        yield Evidence(check or "input_gradient", "gradInput", error=error, case=case, details=said)
         return True
     subject.comparisons += 1
     gradients = _gradients(box.modules, inputs, g)
@@ -316,9 +314,7 @@ def _modes(subject: Subject) -> Iterator[Evidence]:
             late = [m for m in (*outer, *inner) if bool(m.training) != training]
             if late:
                 names = {"method": "train" if training else "evaluate"}
-                yield Evidence(
-                    "modes", "", cause="mode_not_propagated", case=case, details=names
-                )
+                yield Evidence("modes", "", cause="mode_not_propagated", case=case, details=names)
                 return
     except StudentError as error:
         yield Evidence("modes", "", error=error, case=case, details=_said(error))

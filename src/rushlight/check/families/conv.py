@@ -12,6 +12,7 @@ from rushlight.check.families.windows import (
     PADDING,
     STRIDE,
     Windows,
+    dense_windows,
     kernel_argument,
     last_forgotten,
     misplaced,
@@ -248,6 +249,26 @@ def _one_of_many(scene: Scene, name: str) -> Iterator[Any]:
         yield scene.again(g=g * last)[name]
 
 
+def _first_of_many(scene: Scene, name: str) -> Iterator[Any]:
+    """A loop that ends after the first sample or channel."""
+    if name == "output":
+        weights = np.zeros(scene.params["W"].shape)
+        weights[:, 0] = scene.params["W"][:, 0]
+        yield scene.again(params={**scene.params, "W": weights})[name]
+        return
+    for at in (np.s_[:1], np.s_[:, :1]):
+        g = np.zeros(scene.g.shape)
+        g[at] = scene.g[at]
+        yield scene.again(g=g)[name]
+
+
+def _bias_by_channel(scene: Scene, name: str) -> Any:
+    """The bias is added in the loop over the input's channels."""
+    channels = scene.x.shape[1]
+    bias = scene.params["b"].reshape(-1, 1, 1)
+    return scene.want[name] + (channels - 1) * bias, {"n": str(channels)}
+
+
 def _last_filter(scene: Scene) -> Array:
     return np.einsum("nhw,cij->nchwij", scene.g[:, -1], scene.params["W"][-1])
 
@@ -277,6 +298,11 @@ def _means(power: int) -> Any:
             yield (scene.want[name] - base) * float(count) ** power + base, {"n": str(count)}
 
     return predict
+
+
+def _one_sum(scene: Scene, name: str) -> Array:
+    """One sum for all channels."""
+    return scene.base.get(name, 0.0) + np.full(scene.want[name].shape, scene.g.sum())
 
 
 def _wrong_shapes(scene: Scene, name: str) -> Iterator[Any]:
@@ -361,8 +387,12 @@ CONV2D = Family(
         _with_weights("transposed"),
         _weights_made("transposed"),
         Hypothesis("overwritten", (), _one_of_many),
+        Hypothesis("option_ignored", ("output",), dense_windows),
         Hypothesis("option_ignored", ("gradW",), _dense_weights),
         Hypothesis("bias_ignored", ("output",), _no_bias),
+        Hypothesis("missing_term", (), _first_of_many),
+        Hypothesis("times_n", ("output",), _bias_by_channel),
+        Hypothesis("wrong_axis", ("gradb",), _one_sum),
         Hypothesis("divided_by_n", ("gradW", "gradb"), _means(-1)),
         Hypothesis("times_n", ("gradW", "gradb"), _means(1)),
         Hypothesis("wrong_shape", ("gradb",), _wrong_shapes),

@@ -107,6 +107,7 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
 def _scene(subject: Subject, student: Student, task: Task, earlier: Judged | None) -> Judged:
     x, target = task.make(subject.source, task.shape)
     case = Case({}, task.shape, check=task.check, wrong=task.wrong, crash=task.crash)
+
     def made(scene: Scene) -> Any:
         layer = subject.family.reference(scene.dialect)
         for name, value in scene.case.options.items():
@@ -235,9 +236,7 @@ def _by_classes(scene: Any, name: str) -> Any:
     return np.asarray(scene.want[name]) * n / c
 
 
-HALF = Hypothesis(
-    "factor_two", (), lambda s, n: [np.asarray(s.want[n]) * f for f in (2.0, 0.5)]
-)
+HALF = Hypothesis("factor_two", (), lambda s, n: [np.asarray(s.want[n]) * f for f in (2.0, 0.5)])
 PLAIN = (
     Hypothesis("times_n", (), lambda s, n: np.asarray(s.want[n]) * len(s.x)),
     Hypothesis("divided_by_n", (), _per_element),

@@ -181,9 +181,7 @@ def _rank(subject: Subject, nested: bool) -> list[bool]:
 
 
 def _judge_all(subject: Subject, course: Course) -> bool:
-    return any(
-        _first_wrong(course.steps, want) is None for want in _accepted(subject, course)
-    )
+    return any(_first_wrong(course.steps, want) is None for want in _accepted(subject, course))
 
 
 def _accepted(subject: Subject, course: Course) -> Iterator[list[list[Array]]]:

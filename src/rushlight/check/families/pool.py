@@ -13,6 +13,7 @@ from rushlight.check.families.windows import (
     PADDING,
     STRIDE,
     Windows,
+    dense_windows,
     kernel_argument,
     last_forgotten,
     misplaced,
@@ -106,12 +107,6 @@ MAX = (
 # --- hypotheses of both
 
 
-def _default_stride(scene: Scene, name: str) -> Any:
-    stride = scene.case.options.get("stride")
-    made = scene.again(stride=1)[name] if name == "output" else None
-    return made, {"option": "stride", "value": repr(stride)}
-
-
 def _unmoved(x: Array, windows: Windows) -> Iterator[Array]:
     """Give windows made by reshaping without moving an axis."""
     (oh, ow), (kh, kw) = windows.count, windows.kernel
@@ -149,7 +144,7 @@ def _shared(parts: Any, reduced: Any, other: Any) -> tuple[Hypothesis, ...]:
         *misplaced(parts),
         Hypothesis(SWAPPED, (), swapped_options),
         Hypothesis(SWAPPED, ("output",), reshaped),
-        Hypothesis("option_ignored", (), _default_stride),
+        Hypothesis("option_ignored", ("output",), dense_windows),
         Hypothesis("local_derivative", ("output",), mistaken),
         Hypothesis("wrong_axis", ("output",), planes),
         Hypothesis("output_size", (), last_forgotten),

@@ -18,6 +18,7 @@ __all__ = [
     "PADDING",
     "STRIDE",
     "Windows",
+    "dense_windows",
     "kernel_argument",
     "last_forgotten",
     "misplaced",
@@ -211,6 +212,15 @@ def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
 def _uneven(scene: Scene, option: str) -> bool:
     value = scene.case.options.get(option)
     return isinstance(value, tuple) and value[0] != value[1]
+
+
+def dense_windows(scene: Scene, name: str) -> Iterator[Any]:
+    """Windows lie side by side, whatever the stride: all of them, or as many as should be."""
+    details = {"option": "stride", "value": repr(scene.case.options.get("stride"))}
+    rows, columns = scene.g.shape[2:]
+    dense = scene.again(stride=1)["output"]
+    yield dense, details
+    yield dense[:, :, :rows, :columns], details
 
 
 def last_forgotten(scene: Scene, name: str) -> Iterator[Any]:
