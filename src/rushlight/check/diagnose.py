@@ -140,7 +140,9 @@ def _cause(evidence: Evidence, search: Search) -> tuple[str, dict[str, str]]:
     for hypothesis in search.hypotheses(evidence.tensor, general=not line):
         details = _fits(hypothesis, evidence, got, want)
         if details is not None:
-            if not hypothesis.late and hypothesis not in search.fitted:
+            if hypothesis.late:  # a last resort
+                search.missed[evidence.tensor] += 1
+            elif hypothesis not in search.fitted:
                 search.fitted.append(hypothesis)
             return hypothesis.cause, details
     search.missed[evidence.tensor] += 1

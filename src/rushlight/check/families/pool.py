@@ -24,6 +24,7 @@ from rushlight.check.families.windows import (
     swapped_options,
 )
 from rushlight.check.family import Case, Family, Hypothesis, Scene
+from rushlight.classic import practical_dl, torch_like
 
 __all__ = ["FAMILIES"]
 
@@ -35,8 +36,6 @@ OVERLAP = {"gradInput": "overlap_overwritten"}
 
 def _reference(name: str) -> Any:
     def make(dialect: str, **options: Any) -> Any:
-        from rushlight.classic import practical_dl, torch_like
-
         plain = dialect == "practical_dl" and set(options) == {"kernel_size"}
         return getattr(practical_dl if plain else torch_like, name)(**options)
 
