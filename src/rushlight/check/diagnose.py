@@ -109,7 +109,8 @@ def _cause(evidence: Evidence, family: Family, code: source.Source) -> tuple[str
     if early:
         return "early_return", {"line": early}
     if got.shape != want.shape:  # as good as a crash, where the case has a name for one
-        return ("wrong_shape" if scene.case.crash == "crash" else scene.case.crash), {}
+        named = scene.case.if_it_raises(evidence.tensor)
+        return ("wrong_shape" if named == "crash" else named), {}
     if scene.case.if_wrong(evidence.tensor) != "unexplained":
         return scene.case.if_wrong(evidence.tensor), {}
     return family.fallback.get(evidence.tensor, "unexplained"), {}
@@ -216,7 +217,7 @@ def _without_bias(scene: Scene, name: str) -> Any:
 def _factors(scene: Scene, name: str) -> Iterator[Any]:
     """Give the expected array times the one constant that the student's array could be."""
     want, got = np.asarray(scene.want[name], float), np.asarray(scene.got[name], float)
-    if want.shape != got.shape or not np.any(want):
+    if want.shape != got.shape or want.size < 2 or not np.any(want):  # one number fits always
         return
     at = np.unravel_index(np.argmax(np.abs(want)), want.shape)
     factor = float(got[at] / want[at])

@@ -39,7 +39,8 @@ def statistics(subject: Subject) -> Iterator[Evidence]:
 def _with_share(subject: Subject, case: Case) -> Iterator[Case]:
     """Give the case with the share of the old average set, and as the default has it."""
     for option in ({"alpha": 0.8}, {"momentum": 0.3}):
-        options = {**case.options, **option}
+        rest = {k: v for k, v in case.options.items() if k not in ("alpha", "momentum")}
+        options = {**rest, **option}
         known = "alpha" if subject.dialect == "practical_dl" else "momentum"
         if known in option and subject.takes(options):
             yield replace(case, options=options)
@@ -128,7 +129,11 @@ def _evaluation(pair: Pair, batches: tuple[int, ...] = (0, 1)) -> Iterator[Evide
             return
         for name in NAMES:
             now = _seen(pair, name)
-            if now is not None and before[name] is not None and not compare.close(now, before[name]):
+            if (
+                now is not None
+                and before[name] is not None
+                and not compare.close(now, before[name])
+            ):
                 yield Evidence(
                     "running_statistics", name, scene, before[name], now,
                     cause="running_statistics_not_updated", details={"method": "evaluate"},

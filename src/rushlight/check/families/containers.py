@@ -184,16 +184,18 @@ def _passes(
     try:
         result = box.student.backward(given, handed)
     except StudentError as error:
-        said = _said(error)
+        cause, said = _of_calls(box.modules, order, inputs, None), _said(error)
         yield Evidence(
-            check or "input_gradient", "gradInput", error=error, case=case, details=said
-        )
+            check or "input_gradient", "gradInput", error=error, cause=cause, case=case,
+            details=said,
+        )  # fmt: skip
         return True
     subject.comparisons += 1
     gradients = _gradients(box.modules, inputs, g)
     cause = _of_calls(box.modules, order, inputs, gradients)
     if cause or not compare.close(result, gradients[0]):
-        cause = cause or _missing(subject, result, "gradInput") or "wrong_order"
+        cause = _missing(subject, result, "gradInput") or cause
+        cause = cause or ("" if result is None else "wrong_order")
         kind = check or ("order" if cause.startswith("wrong_") else "input_gradient")
         yield Evidence(kind, "gradInput", None, gradients[0], result, cause=cause, case=case)
         return True
@@ -240,9 +242,15 @@ def _of_output(modules: Sequence[Probe], order: Sequence[Any], x: Array, output:
 
 
 def _of_calls(
-    modules: Sequence[Probe], order: Sequence[Any], inputs: Sequence[Array], g: Sequence[Array]
+    modules: Sequence[Probe],
+    order: Sequence[Any],
+    inputs: Sequence[Array],
+    gradients: Sequence[Array] | None,
 ) -> str:
-    """Name what is wrong in the calls of the modules' backward; "" if nothing is."""
+    """Name what is wrong in the calls of the modules' backward; "" if nothing is.
+
+    Without gradients, after a crash, only the inputs of the modules that were called are looked at.
+    """
     called = [m for m in modules if m.calls]
     if not called:
         return ""
@@ -250,15 +258,15 @@ def _of_calls(
     last = list(dict.fromkeys(reversed(seen)))[::-1]  # by each module's last call
     if last == [id(m) for m in called] and len(called) > 1:
         return "wrong_order"
-    if len(called) < len(modules):
+    if gradients is not None and len(called) < len(modules):
         return "missing_gradient"
-    for place, module in enumerate(modules):
-        if not _same(module.calls[-1][0], inputs[place]):
-            return "wrong_inputs"
-    for place, module in enumerate(modules):
-        if not _same(module.calls[-1][1], g[place + 1]):
-            return "wrong_inputs"
-    return ""
+    wrong = any(
+        m.calls and not _same(m.calls[-1][0], x) for m, x in zip(modules, inputs, strict=False)
+    )
+    if gradients is not None:
+        handed = zip(modules, gradients[1:], strict=True)
+        wrong |= any(not _same(m.calls[-1][1], g) for m, g in handed)
+    return "wrong_inputs" if wrong else ""
 
 
 def _same(a: Array, b: Array) -> bool:
@@ -316,9 +324,7 @@ def _modes(subject: Subject) -> Iterator[Evidence]:
             late = [m for m in (*outer, *inner) if bool(m.training) != training]
             if late:
                 names = {"method": "train" if training else "evaluate"}
-                yield Evidence(
-                    "modes", "", cause="mode_not_propagated", case=case, details=names
-                )
+                yield Evidence("modes", "", cause="mode_not_propagated", case=case, details=names)
                 return
     except StudentError as error:
         yield Evidence("modes", "", error=error, case=case, details=_said(error))
@@ -389,6 +395,9 @@ def _layers(subject: Subject) -> Iterator[Evidence]:
     want = right.forward(x), right.backward(x, g), *right.getGradParameters()
     try:
         box = Container(subject, layers())
+    except StudentError:
+        return  # it may take modules of the student's own only
+    try:
         got = [box.student.forward(np.array(x)), box.student.backward(np.array(x), np.array(g))]
     except StudentError as error:
         yield Evidence("order", "output", error=error, case=case, details=_said(error))

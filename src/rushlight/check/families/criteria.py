@@ -107,6 +107,7 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
 def _scene(subject: Subject, student: Student, task: Task, earlier: Judged | None) -> Judged:
     x, target = task.make(subject.source, task.shape)
     case = Case({}, task.shape, check=task.check, wrong=task.wrong, crash=task.crash)
+
     def made(scene: Scene) -> Any:
         layer = subject.family.reference(scene.dialect)
         for name, value in scene.case.options.items():
@@ -235,9 +236,7 @@ def _by_classes(scene: Any, name: str) -> Any:
     return np.asarray(scene.want[name]) * n / c
 
 
-HALF = Hypothesis(
-    "factor_two", (), lambda s, n: [np.asarray(s.want[n]) * f for f in (2.0, 0.5)]
-)
+HALF = Hypothesis("factor_two", (), lambda s, n: [np.asarray(s.want[n]) * f for f in (2.0, 0.5)])
 PLAIN = (
     Hypothesis("times_n", (), lambda s, n: np.asarray(s.want[n]) * len(s.x)),
     Hypothesis("divided_by_n", (), _per_element),
@@ -249,9 +248,12 @@ NEIGHBOURS = (
     Hypothesis("local_derivative", ("gradInput",), _of_softmax),
     Hypothesis("local_derivative", ("output",), _other_values),
 )
-UNCLIPPED = Hypothesis(
-    "not_clipped", ("gradInput",), lambda s, n: -s.target / s.x / len(s.x), checks=("stability",)
-)
+
+
+def _unclipped(scene: Any, name: str) -> Any:
+    if name == "gradInput":
+        return -scene.target / scene.x / len(scene.x)
+    return -(scene.target * np.log(scene.x)).sum() / len(scene.x)
 
 
 def _both_scaled(scene: Any, name: str) -> Iterator[Any]:
@@ -305,7 +307,7 @@ UNSTABLE = replace(
     others=("NLLCriterionUnstable", "ClassNLLUnstable"),
     reference=lambda dialect, **options: classic.ClassNLLCriterionUnstable(),
     hypotheses=(
-        UNCLIPPED,
+        Hypothesis("not_clipped", (), _unclipped, checks=("stability",)),
         Hypothesis("wrong_constant", (), _with_eps, checks=("stability",)),
         *PLAIN,
         *NEIGHBOURS,

@@ -15,6 +15,9 @@ __all__ = ["HYPOTHESES"]
 
 ODD_EPSILONS = (1e-8, 1e-7, 1e-6, 1e-4, 1e-2, 1e-10, 1e-5, 1e-3, 1e-1, 1.0)
 
+SHARES = (0.1, 0.9, 0.99, 0.01, 0.5)
+AVERAGES = ("moving_mean", "moving_variance")
+
 
 @dataclass
 class Parts:
@@ -68,13 +71,11 @@ def _parts(scene: Scene) -> Parts:
 
 
 def _misplaced(var: Array, eps: float) -> Iterator[Array]:
-    """Deviations with EPS outside the root, without it, with it twice, squared."""
+    """Deviations with EPS outside the root, without it, with it twice."""
     yield np.sqrt(var) + eps
     yield np.sqrt(var)
     yield np.sqrt(var + eps) + eps
     yield np.sqrt(var + 2 * eps)
-    yield np.sqrt(var + eps**2)
-    yield np.sqrt(var + np.sqrt(eps))
 
 
 def _eps_misplaced(scene: Scene, name: str) -> Iterator[Any]:
@@ -129,10 +130,13 @@ def _by_running(scene: Scene, name: str) -> Iterator[Any]:
     size = scene.x.shape[1]
     start = {"moving_mean": np.zeros(size), "moving_variance": np.ones(size), **scene.params}
     yield scene.again(params=start, training=False)[name]
-    for params in (start, scene.params):
-        after = scene.again(params=params)
-        kept = {k: after[k] for k in ("moving_mean", "moving_variance")}
-        yield scene.again(params={**scene.params, **kept}, training=False)[name]
+    option = "alpha" if scene.dialect == "practical_dl" else "momentum"
+    for share in (None, *SHARES):  # the student's default may be another than the definition's
+        own = {} if share is None else {option: share}
+        for params in (start, scene.params):
+            after = scene.again(params=params, **own)
+            kept = {k: after[k] for k in AVERAGES}
+            yield scene.again(params={**scene.params, **kept}, training=False)[name]
 
 
 def _by_batch(scene: Scene, name: str) -> Any:
@@ -296,7 +300,6 @@ def _other_share(given: bool) -> Any:
     return predict
 
 
-AVERAGES = ("moving_mean", "moving_variance")
 OUTPUT, GRADIENT = ("output",), ("gradInput",)
 EVALUATION = ("evaluation_output", "evaluation_gradient")
 HYPOTHESES: tuple[Hypothesis, ...] = (

@@ -23,7 +23,7 @@ CHANNELS = 4
 FLAT, IMAGES = (6, CHANNELS), (3, CHANNELS, 2, 5)
 SPREADS = (0.01, 1.0, 2.0, 0.5)  # a variance of 1e-4 shows where EPS stands
 CENTRES = (0.0, 1.0, -2.0, 0.5)
-EPSILONS = {"EPS": (1e-3, 1e-5)}
+EPSILONS = (1e-3, 1e-5)
 
 
 def _column(values: Any, ndim: int) -> Array:
@@ -61,25 +61,26 @@ class _Scaled(classic.practical_dl.BatchNormalization):
 def _batch_norm(dialect: str, **options: Any) -> Any:
     if dialect == "practical_dl":
         return _Scaled(**{k: v for k, v in options.items() if k == "alpha"})
-    options.setdefault("num_features", CHANNELS)
-    return classic.torch_like.BatchNormalization(affine=True, **options)
+    known = {k: v for k, v in options.items() if k == "momentum"}
+    return classic.torch_like.BatchNormalization(CHANNELS, affine=True, **known)
 
 
 def _own_eps(layer: Any) -> Mapping[str, float]:
-    """Return the student's EPS, by its name or by what it does, if a dialect has it."""
-    for name in ("EPS", "eps", "epsilon", "_eps", "EPSILON"):
-        value = getattr(layer, name, None)
-        if isinstance(value, float):
-            return {"EPS": value} if value in EPSILONS["EPS"] else {}
+    """Return the student's EPS if a dialect has it: by what it does, else by its name."""
+    found = None
     try:
         with guarded("forward", ""):
             x = np.array([[0.003], [-0.003]]) * np.ones(CHANNELS)
             y = copy.deepcopy(layer).forward(x)
-            found = (x[0, 0] / y[0, 0]) ** 2 - x[0, 0] ** 2
-            near = [e for e in EPSILONS["EPS"] if abs(found / e - 1.0) < 0.01]
+            found = float((x[0, 0] / y[0, 0]) ** 2 - x[0, 0] ** 2)
     except StudentError:
-        return {}
-    return {"EPS": near[0]} if near else {}
+        found = None
+    names = (getattr(layer, name, None) for name in ("EPS", "eps", "epsilon", "_eps", "EPSILON"))
+    named = next((value for value in names if isinstance(value, float)), None)
+    for value in EPSILONS:
+        if found is not None and abs(found / value - 1.0) < 0.01:
+            return {"EPS": value}
+    return {"EPS": named} if named in EPSILONS else {}
 
 
 def _batch_norm_dialect(subject: Any) -> str:
@@ -94,6 +95,11 @@ def _keeps_old(subject: Any) -> bool:
     """Tell whether momentum is the share of the old average, as its default shows."""
     default = subject.default("momentum")
     return isinstance(default, float) and default >= 0.5
+
+
+def _own_share(options: Mapping[str, Any], default: Any) -> Any:
+    """The share of the old average is the user's choice: the student's default is as good."""
+    return default if isinstance(default, float) and "momentum" not in options else None
 
 
 def _cases() -> Iterator[Case]:
@@ -135,7 +141,7 @@ BATCH_NORM = Family(
             required=True,
         ),
         Argument("momentum", ("m",)),
-        Argument("alpha", ("decay", "a", "momentum")),
+        Argument("alpha", ("decay", "a", "momentum"), state=_own_share),
     ),
     fields=(GAMMA, BETA, MEAN, VARIANCE),
     cases=tuple(_cases()),

@@ -181,9 +181,7 @@ def _rank(subject: Subject, nested: bool) -> list[bool]:
 
 
 def _judge_all(subject: Subject, course: Course) -> bool:
-    return any(
-        _first_wrong(course.steps, want) is None for want in _accepted(subject, course)
-    )
+    return any(_first_wrong(course.steps, want) is None for want in _accepted(subject, course))
 
 
 def _accepted(subject: Subject, course: Course) -> Iterator[list[list[Array]]]:
@@ -274,23 +272,25 @@ def _of_crash(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
 
 
 def _cause(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
-    for rule in RULES[subject.family.name]:
-        with np.errstate(all="ignore"):
-            steps = rule.steps(course.start, course.gradients, dict(course.config), _places(course))
-        for one in steps:
-            if _first_wrong(course.steps, one) is None:
-                return _named(rule.cause, course)
+    config, places = dict(course.config), _places(course)
+    with np.errstate(all="ignore"):
+        for rule in RULES[subject.family.name]:
+            for steps in rule.steps(course.start, course.gradients, config, places):
+                if _first_wrong(course.steps, steps) is None:
+                    return _named(rule.cause, course)
     unread = [name for name in course.config if name not in course.config.read]
-    if unread:
-        return "option_ignored", {"option": unread[0], "value": f"{course.config[unread[0]]:g}"}
-    return "unexplained", {}
+    return _ignored(course, unread[0]) if unread else ("unexplained", {})
+
+
+def _ignored(course: Course, name: str) -> tuple[str, dict[str, str]]:
+    return "option_ignored", {"option": name, "value": f"{dict(course.config)[name]:g}"}
 
 
 def _named(cause: str, course: Course) -> tuple[str, dict[str, str]]:
     """A momentum that was never read is an option ignored, not a state that is lost."""
-    if cause == "state_not_kept" and "momentum" in course.config:
-        if "momentum" not in course.config.read:
-            return "option_ignored", {"option": "momentum", "value": "0.8"}
+    lost = cause == "state_not_kept" and "momentum" in course.config
+    if lost and "momentum" not in course.config.read:
+        return _ignored(course, "momentum")
     return cause, {}
 
 
@@ -318,8 +318,8 @@ def _fresh_state(subject: Subject, nested: bool) -> Iterator[Evidence]:
 
 RULES: dict[str, Sequence[Rule]] = {"sgd_momentum": SGD, "adam_optimizer": ADAM}
 CONFIGS = {
-    "sgd_momentum": {"learning_rate": 0.1, "momentum": 0.8},
-    "adam_optimizer": {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.95, "epsilon": 0.05},
+    "sgd_momentum": {"learning_rate": 0.13, "momentum": 0.7},
+    "adam_optimizer": {"learning_rate": 0.13, "beta1": 0.8, "beta2": 0.95, "epsilon": 0.05},
 }
 
 

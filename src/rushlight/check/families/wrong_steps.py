@@ -199,9 +199,7 @@ MEANS: tuple[Twist, ...] = (
 EXCHANGED: tuple[Twist, ...] = (
     Twist(mean=lambda b, m, g: (1 - b) * m + b * g),
     Twist(square=lambda b, v, g: (1 - b) * v + b * g * g),
-    Twist(
-        mean=lambda b, m, g: (1 - b) * m + b * g, square=lambda b, v, g: (1 - b) * v + b * g * g
-    ),
+    Twist(mean=lambda b, m, g: (1 - b) * m + b * g, square=lambda b, v, g: (1 - b) * v + b * g * g),
     Twist(swap=True),
 )
 
