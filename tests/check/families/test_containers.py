@@ -52,54 +52,153 @@ class Sequential(nn.Module):
             x = layer(x)
         return x
 """
-RUN = "for module, x in zip(self.modules[::-1], self.inputs[::-1]):\n            g = module.backward(x, g)\n"
+RUN = """for module, x in zip(self.modules[::-1], self.inputs[::-1]):
+            g = module.backward(x, g)
+"""
 
 RIGHT = [
     (),
-    (("def __init__(self)", "def __init__(self, *modules)"), ("self.modules = []", "self.modules = list(modules)"),
-     ("    def add(self, module):\n        self.modules.append(module)\n", "")),
-    (("def __init__(self)", "def __init__(self, modules)"), ("self.modules = []", "self.modules = modules"),
-     ("    def add(self, module):\n        self.modules.append(module)\n", "")),
-    ((RUN, "for i in range(len(self.modules) - 1, 0, -1):\n"
-           "            g = self.modules[i].backward(self.modules[i - 1].output, g)\n"
-           "        g = self.modules[0].backward(input, g)\n"),),
-    (("[module.getParameters() for module in self.modules]", "[p for m in self.modules for p in m.getParameters()]"),
-     ("[module.getGradParameters() for module in self.modules]", "[p for m in self.modules for p in m.getGradParameters()]")),
-    (("self.modules.append(module)", "assert isinstance(module, Module); self.modules.append(module)"),),
-    (("class Sequential(Module)", "class Sequential(object)"), ("super().__init__()", "pass"), ("updateOutput", "forward")),
+    (
+        ("def __init__(self)", "def __init__(self, *modules)"),
+        ("self.modules = []", "self.modules = list(modules)"),
+        ("    def add(self, module):\n        self.modules.append(module)\n", ""),
+    ),
+    (
+        ("def __init__(self)", "def __init__(self, modules)"),
+        ("self.modules = []", "self.modules = modules"),
+        ("    def add(self, module):\n        self.modules.append(module)\n", ""),
+    ),
+    (
+        (
+            RUN,
+            "for i in range(len(self.modules) - 1, 0, -1):\n"
+            "            g = self.modules[i].backward(self.modules[i - 1].output, g)\n"
+            "        g = self.modules[0].backward(input, g)\n",
+        ),
+    ),
+    (
+        (
+            "[module.getParameters() for module in self.modules]",
+            "[p for m in self.modules for p in m.getParameters()]",
+        ),
+        (
+            "[module.getGradParameters() for module in self.modules]",
+            "[p for m in self.modules for p in m.getGradParameters()]",
+        ),
+    ),
+    (
+        (
+            "self.modules.append(module)",
+            "assert isinstance(module, Module); self.modules.append(module)",
+        ),
+    ),
+    (
+        ("class Sequential(Module)", "class Sequential(object)"),
+        ("super().__init__()", "pass"),
+        ("updateOutput", "forward"),
+    ),
     (("    def __getitem__(self, i):\n        return self.modules[i]\n", ""),),
-]  # fmt: skip
+]
 
 WRONG = [
-    ("wrong_order", ("for module in self.modules:\n            self.inputs", "for module in self.modules[::-1]:\n            self.inputs")),
+    (
+        "wrong_order",
+        (
+            "for module in self.modules:\n            self.inputs",
+            "for module in self.modules[::-1]:\n            self.inputs",
+        ),
+    ),
     ("wrong_inputs", ("y = module.forward(y)", "y = module.forward(input)")),
-    ("wrong_order", ("zip(self.modules[::-1], self.inputs[::-1])", "zip(self.modules, self.inputs)")),
+    (
+        "wrong_order",
+        ("zip(self.modules[::-1], self.inputs[::-1])", "zip(self.modules, self.inputs)"),
+    ),
     ("wrong_inputs", ("g = module.backward(x, g)", "g = module.backward(input, g)")),
     ("wrong_inputs", ("g = module.backward(x, g)", "g = module.backward(module.output, g)")),
     ("wrong_inputs", ("g = module.backward(x, g)", "g = module.backward(x, gradOutput)")),
-    ("wrong_inputs", ("        self.inputs = []\n", ""), ("self.modules = []", "self.modules = []; self.inputs = []"),
-     ("self.inputs[::-1]", "self.inputs")),
-    ("wrong_inputs", ("        self.inputs = []\n", ""), ("self.modules = []", "self.modules = []; self.inputs = []"),
-     ("self.inputs[::-1]", "self.inputs[:len(self.modules)][::-1]")),
-    ("missing_gradient", (RUN, "for i in range(len(self.modules) - 1, 0, -1):\n"
-                               "            g = self.modules[i].backward(self.modules[i - 1].output, g)\n")),
-    ("returns_none", ("        self.output = y\n        return self.output\n", "        self.output = y\n")),
-    ("returns_none", ("        self.gradInput = g\n        return self.gradInput\n", "        self.gradInput = g\n")),
-    ("early_return", ("            y = module.forward(y)\n", "            y = module.forward(y)\n            return y\n")),
-    ("early_return", ("            g = module.backward(x, g)\n", "            g = module.backward(x, g)\n            return g\n")),
+    (
+        "wrong_inputs",
+        ("        self.inputs = []\n", ""),
+        ("self.modules = []", "self.modules = []; self.inputs = []"),
+        ("self.inputs[::-1]", "self.inputs"),
+    ),
+    (
+        "wrong_inputs",
+        ("        self.inputs = []\n", ""),
+        ("self.modules = []", "self.modules = []; self.inputs = []"),
+        ("self.inputs[::-1]", "self.inputs[:len(self.modules)][::-1]"),
+    ),
+    (
+        "missing_gradient",
+        (
+            RUN,
+            "for i in range(len(self.modules) - 1, 0, -1):\n"
+            "            g = self.modules[i].backward(self.modules[i - 1].output, g)\n",
+        ),
+    ),
+    (
+        "returns_none",
+        ("        self.output = y\n        return self.output\n", "        self.output = y\n"),
+    ),
+    (
+        "returns_none",
+        (
+            "        self.gradInput = g\n        return self.gradInput\n",
+            "        self.gradInput = g\n",
+        ),
+    ),
+    (
+        "early_return",
+        (
+            "            y = module.forward(y)\n",
+            "            y = module.forward(y)\n            return y\n",
+        ),
+    ),
+    (
+        "early_return",
+        (
+            "            g = module.backward(x, g)\n",
+            "            g = module.backward(x, g)\n            return g\n",
+        ),
+    ),
     ("mode_not_propagated", ("            module.evaluate()", "            pass")),
     ("mode_not_propagated", ("            module.train()", "            pass")),
-    ("mode_not_propagated", ("module.evaluate()", "module.training = False"), ("module.train()", "module.training = True")),
-    ("mode_not_propagated", ("        self.training = False\n        for module in self.modules:\n            module.evaluate()", "        self.training = False")),
+    (
+        "mode_not_propagated",
+        ("module.evaluate()", "module.training = False"),
+        ("module.train()", "module.training = True"),
+    ),
+    (
+        "mode_not_propagated",
+        (
+            "for module in self.modules:\n            module.evaluate()",
+            "pass",
+        ),
+    ),
     ("parameters_not_collected", ("            module.zeroGradParameters()", "            pass")),
-    ("parameters_not_collected", ("[module.getParameters() for module in self.modules]", "self.modules[0].getParameters()")),
+    (
+        "parameters_not_collected",
+        ("[module.getParameters() for module in self.modules]", "self.modules[0].getParameters()"),
+    ),
     ("parameters_not_collected", ("[module.getGradParameters() for module in self.modules]", "[]")),
-    ("parameters_not_collected", ("getGradParameters() for module in self.modules]", "getParameters() for module in self.modules]")),
-    ("array_replaced", ("[module.getGradParameters() for module in self.modules]", "[p.copy() for m in self.modules for p in m.getGradParameters()]")),
+    (
+        "parameters_not_collected",
+        (
+            "getGradParameters() for module in self.modules]",
+            "getParameters() for module in self.modules]",
+        ),
+    ),
+    (
+        "array_replaced",
+        (
+            "[module.getGradParameters() for module in self.modules]",
+            "[p.copy() for m in self.modules for p in m.getGradParameters()]",
+        ),
+    ),
     ("wrong_order", ("return self.modules[i]", "return self.modules[-1 - i]")),
     ("crash", ("            y = module.forward(y)", "            y = module.forwards(y)")),
     ("input_modified", ("        y = input\n", "        input *= 2; input /= 4; y = 2 * input\n")),
-]  # fmt: skip
+]
 
 
 def made(changes):

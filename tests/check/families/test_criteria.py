@@ -36,7 +36,11 @@ UNSTABLE = "ClassNLLCriterionUnstable"
 
 RIGHT = [
     ("MSECriterion", MSE, MSES),
-    ("MSECriterion", "np.power(input - target, 2).sum() / float(N)", "(input - target) * (2. / len(input))"),
+    (
+        "MSECriterion",
+        "np.power(input - target, 2).sum() / float(N)",
+        "(input - target) * (2. / len(input))",
+    ),
     ("MSECriterion", "float(np.square(input - target).sum(axis=1).mean())", MSES),
     ("MSELoss", "np.mean((input - target) ** 2)", "2 * (input - target) / input.size"),
     ("MSECriterion", "np.sum((input - target).astype(np.float32) ** 2) / N", MSES),
@@ -44,7 +48,7 @@ RIGHT = [
     ("ClassNLLCriterion", "-(input[np.arange(N), target.argmax(1)]).mean()", "-1.0 * target / N"),
     (UNSTABLE, SAFE, SAFES),
     (UNSTABLE, SAFE.replace(CLIP, "np.maximum(1e-15, np.minimum(input, 1 - 1e-15))"), SAFES),
-]  # fmt: skip
+]
 
 WRONG = [
     ("times_n", "MSECriterion", "np.sum((input - target) ** 2)", MSES),
@@ -75,11 +79,21 @@ WRONG = [
     ("local_derivative", UNSTABLE, SAFE, "-target / N"),
     ("times_n", UNSTABLE, SAFE, f"-target / {CLIP}"),
     ("sign", UNSTABLE, SAFE, f"target / {CLIP} / N"),
-    ("input_modified", UNSTABLE, SAFE.replace(CLIP, "np.clip(input, self.EPS, 1 - self.EPS, out=input)"), SAFES),
+    (
+        "input_modified",
+        UNSTABLE,
+        SAFE.replace(CLIP, "np.clip(input, self.EPS, 1 - self.EPS, out=input)"),
+        SAFES,
+    ),
     ("input_modified", "MSECriterion", MSE, "(2 * (input - target) / N, target.fill(0))[0]"),
-    ("stale_buffer", "MSECriterion", MSE, "self.__dict__.setdefault('first', 2 * (input - target) / N)"),
+    (
+        "stale_buffer",
+        "MSECriterion",
+        MSE,
+        "self.__dict__.setdefault('first', 2 * (input - target) / N)",
+    ),
     ("missing_gradient", "MSECriterion", MSE, "np.zeros_like(input)"),
-]  # fmt: skip
+]
 
 
 def made(name, value, gradient):

@@ -49,50 +49,103 @@ RIGHT = [
     ((DRAW, "(np.random.uniform(size=input.shape) >= self.p).astype(np.float32)"),),
     ((DRAW, "np.random.default_rng().random(input.shape) > self.p"),),
     ((DRAW, "np.random.choice([0., 1.], size=input.shape, p=[self.p, 1 - self.p])"),),
-    ((DRAW, f"{DRAW} / (1 - self.p)"), (FORWARD, "input * self.mask"), (BACKWARD, "gradOutput * self.mask")),
+    (
+        (DRAW, f"{DRAW} / (1 - self.p)"),
+        (FORWARD, "input * self.mask"),
+        (BACKWARD, "gradOutput * self.mask"),
+    ),
     (("p=0.5", "drop_prob=0.5"), ("self.p = p", "self.p = drop_prob")),
     (("self.output = input\n", "self.output = input.copy()\n"),),
-    (("        else:\n            self.output = input\n", "        else:\n            self.mask = np.ones_like(input)\n            self.output = input\n"),),
+    (
+        (
+            "            self.output = input\n",
+            "            self.mask = np.ones_like(input)\n            self.output = input\n",
+        ),
+    ),
     (("p=0.5", "rate"), ("self.p = p", "self.p = rate")),
-    (("super().__init__()", "super().__init__()\n        self.rng = np.random.RandomState(0)"),
-     ("np.random.binomial", "self.rng.binomial")),
-]  # fmt: skip
+    (
+        ("super().__init__()", "super().__init__()\n        self.rng = np.random.RandomState(0)"),
+        ("np.random.binomial", "self.rng.binomial"),
+    ),
+]
 
 WRONG = [
-    ("not_identity_in_evaluation", ("if self.training:\n            self.mask", "if True:\n            self.mask")),
-    ("not_identity_in_evaluation", ("self.output = input\n", "self.output = input * (1 - self.p)\n")),
-    ("not_identity_in_evaluation", ("self.output = input\n", "self.output = input / (1 - self.p)\n")),
-    ("not_identity_in_evaluation", ("if self.training:\n            self.gradInput", "if True:\n            self.gradInput")),
-    ("not_identity_in_evaluation", ("self.gradInput = gradOutput\n", "self.gradInput = gradOutput * self.mask\n")),
+    (
+        "not_identity_in_evaluation",
+        ("if self.training:\n            self.mask", "if True:\n            self.mask"),
+    ),
+    (
+        "not_identity_in_evaluation",
+        ("self.output = input\n", "self.output = input * (1 - self.p)\n"),
+    ),
+    (
+        "not_identity_in_evaluation",
+        ("self.output = input\n", "self.output = input / (1 - self.p)\n"),
+    ),
+    (
+        "not_identity_in_evaluation",
+        ("if self.training:\n            self.gradInput", "if True:\n            self.gradInput"),
+    ),
+    (
+        "not_identity_in_evaluation",
+        ("self.gradInput = gradOutput\n", "self.gradInput = gradOutput * self.mask\n"),
+    ),
     ("not_identity_in_evaluation", ("if self.training:", "if not self.training:")),
-    ("mask_not_shared", (BACKWARD, f"gradOutput * {DRAW} / (1 - self.p)".replace("input.", "gradOutput."))),
+    (
+        "mask_not_shared",
+        (BACKWARD, f"gradOutput * {DRAW} / (1 - self.p)".replace("input.", "gradOutput.")),
+    ),
     ("mask_not_shared", (BACKWARD, "gradOutput")),
     ("mask_not_shared", (BACKWARD, "gradOutput / (1 - self.p)")),
     ("mask_not_shared", (BACKWARD, "gradOutput * (1 - self.mask) / (1 - self.p)")),
-    ("mask_not_fresh", ("self.mask = np", "if self.mask is None or self.mask.shape != input.shape: self.mask = np")),
+    (
+        "mask_not_fresh",
+        (
+            "self.mask = np",
+            "if self.mask is None or self.mask.shape != input.shape: self.mask = np",
+        ),
+    ),
     ("mask_not_fresh", ("self.mask = np", "np.random.seed(0); self.mask = np")),
     ("rate_swapped", (DRAW, "np.random.binomial(1, self.p, input.shape)")),
     ("rate_swapped", (DRAW, "np.random.rand(*input.shape) < self.p")),
-    ("rate_swapped", (DRAW, "np.random.binomial(1, self.p, input.shape)"), ("(1 - self.p)\n", "self.p\n")),
+    (
+        "rate_swapped",
+        (DRAW, "np.random.binomial(1, self.p, input.shape)"),
+        ("(1 - self.p)\n", "self.p\n"),
+    ),
     ("not_rescaled", (FORWARD, "input * self.mask")),
     ("not_rescaled", (FORWARD, "input * self.mask"), (BACKWARD, "gradOutput * self.mask")),
     ("not_rescaled", (BACKWARD, "gradOutput * self.mask")),
     ("not_rescaled", (FORWARD, "input * self.mask / self.p")),
     ("not_rescaled", (FORWARD, "input * self.mask * (1 - self.p)")),
-    ("not_rescaled", (FORWARD, "input * self.mask"), ("self.output = input\n", "self.output = input * (1 - self.p)\n"), (BACKWARD, "gradOutput * self.mask")),
+    (
+        "not_rescaled",
+        (FORWARD, "input * self.mask"),
+        ("self.output = input\n", "self.output = input * (1 - self.p)\n"),
+        (BACKWARD, "gradOutput * self.mask"),
+    ),
     ("mask_shape", (DRAW, "np.random.binomial(1, 1 - self.p, input.shape[1:])")),
-    ("mask_shape", (DRAW, "np.random.binomial(1, 1 - self.p, (len(input),) + (1,) * (input.ndim - 1))")),
-    ("mask_shape", (DRAW, "np.random.binomial(1, 1 - self.p, input.shape[:2] + (1,) * (input.ndim - 2))")),
+    (
+        "mask_shape",
+        (DRAW, "np.random.binomial(1, 1 - self.p, (len(input),) + (1,) * (input.ndim - 1))"),
+    ),
+    (
+        "mask_shape",
+        (DRAW, "np.random.binomial(1, 1 - self.p, input.shape[:2] + (1,) * (input.ndim - 2))"),
+    ),
     ("option_ignored", ("self.p = p", "self.p = 0.5")),
     ("wrong_constant", ("p=0.5", "p=0.2")),
     ("upstream_ignored", (BACKWARD, "self.mask / (1 - self.p)")),
     ("local_derivative", (BACKWARD, "gradOutput * self.output")),
     ("sign", (BACKWARD, "-" + BACKWARD)),
-    ("input_modified", ("self.output = input * self.mask", "input *= self.mask; self.output = input")),
+    (
+        "input_modified",
+        ("self.output = input * self.mask", "input *= self.mask; self.output = input"),
+    ),
     ("returns_none", ("        return self.output\n", "")),
     ("returns_none", ("self.gradInput = gradOutput", "gradInput = gradOutput")),
     ("crash", ("return self.output", "return self.outputs")),
-]  # fmt: skip
+]
 
 
 def made(changes):
@@ -120,11 +173,11 @@ def test_a_mistake_gets_its_name(cause, changes):
 
 
 def test_the_stream_of_random_numbers_goes_on_as_if_nothing_had_been():
-    np.random.seed(5)
-    wanted = np.random.rand(3)
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002
+    wanted = np.random.rand(3)  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
     check_layer(made(()))
-    assert (np.random.rand(3) == wanted).all()
+    assert (np.random.rand(3) == wanted).all()  # noqa: NPY002
 
 
 @pytest.mark.slow

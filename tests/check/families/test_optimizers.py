@@ -10,9 +10,9 @@ def sgd_momentum(variables, gradients, config, state):
     state.setdefault('accumulated_grads', {})
     var_index = 0
     for current_layer_vars, current_layer_grads in zip(variables, gradients):
-        for current_var, current_grad in zip(current_layer_vars, current_layer_grads):
-            old_grad = state['accumulated_grads'].setdefault(var_index, np.zeros_like(current_grad))
-            np.add(config['momentum'] * old_grad, config['learning_rate'] * current_grad, out=old_grad)
+        for current_var, grad in zip(current_layer_vars, current_layer_grads):
+            old_grad = state['accumulated_grads'].setdefault(var_index, np.zeros_like(grad))
+            np.add(config['momentum'] * old_grad, config['learning_rate'] * grad, out=old_grad)
             current_var -= old_grad
             var_index += 1
 """
@@ -58,65 +58,155 @@ def adam(variables, gradients, config, state):
         w -= config['learning_rate'] * m_hat / (np.sqrt(v_hat) + config['epsilon'])
 """
 BASES = {"sgd": SGD, "flat": FLAT_SGD, "adam": ADAM, "hatted": HATTED}
-ADDED = (
-    "np.add(config['momentum'] * old_grad, config['learning_rate'] * current_grad, out=old_grad)"
-)
+ADDED = "np.add(config['momentum'] * old_grad, config['learning_rate'] * grad, out=old_grad)"
 RATE = "config['learning_rate'] * np.sqrt(1 - b2 ** t) / (1 - b1 ** t)"
 
 RIGHT = [
     ("sgd",),
-    ("sgd", ("state.setdefault('accumulated_grads', {})", "assert 'accumulated_grads' in state or not state; state.setdefault('accumulated_grads', {})")),
+    (
+        "sgd",
+        (
+            "state.setdefault('accumulated_grads', {})",
+            "assert 'm' not in state; state.setdefault('accumulated_grads', {})",
+        ),
+    ),
     ("sgd", ("    state.setdefault('accumulated_grads', {})\n", "")),
-    ("sgd", (ADDED, "old_grad *= config['momentum']; old_grad += config['learning_rate'] * current_grad")),
+    (
+        "sgd",
+        (
+            ADDED,
+            "old_grad *= config['momentum']; old_grad += config['learning_rate'] * grad",
+        ),
+    ),
     ("sgd", ("current_var -= old_grad", "np.subtract(current_var, old_grad, out=current_var)")),
-    ("sgd", ("def sgd_momentum(variables, gradients, config, state)", "def sgd_momentum(variables, gradients, config, state=None)")),
+    (
+        "sgd",
+        (
+            "def sgd_momentum(variables, gradients, config, state)",
+            "def sgd_momentum(variables, gradients, config, state=None)",
+        ),
+    ),
     ("flat",),
     ("adam",),
-    ("adam", ("    state.setdefault('t', 0)\n", "    state.setdefault('t', 0)\n    config = dict(config)\n")),
+    (
+        "adam",
+        (
+            "    state.setdefault('t', 0)\n",
+            "    state.setdefault('t', 0)\n    config = dict(config)\n",
+        ),
+    ),
     ("hatted",),
     ("hatted", ("np.sqrt(v_hat)", "v_hat ** 0.5")),
-]  # fmt: skip
+]
 
 WRONG = [
     ("sign", "sgd", ("current_var -=", "current_var +=")),
-    ("momentum_rule", "sgd", ("config['learning_rate'] * current_grad", "(1 - config['momentum']) * config['learning_rate'] * current_grad")),
-    ("momentum_rule", "sgd", ("config['learning_rate'] * current_grad", "(1 - config['momentum']) * current_grad"), ("-= old_grad", "-= config['learning_rate'] * old_grad")),
-    ("momentum_rule", "sgd", ("np.add(config['momentum'] * old_grad", "np.add(-config['momentum'] * old_grad")),
-    ("momentum_rule", "sgd", ("-= old_grad", "-= config['momentum'] * old_grad + config['learning_rate'] * current_grad")),
-    ("option_ignored", "sgd", (ADDED, "old_grad = config['learning_rate'] * current_grad")),
-    ("option_ignored", "sgd", ("config['learning_rate'] * current_grad", "current_grad")),
+    (
+        "momentum_rule",
+        "sgd",
+        (
+            "config['learning_rate'] * grad",
+            "(1 - config['momentum']) * config['learning_rate'] * grad",
+        ),
+    ),
+    (
+        "momentum_rule",
+        "sgd",
+        ("config['learning_rate'] * grad", "(1 - config['momentum']) * grad"),
+        ("-= old_grad", "-= config['learning_rate'] * old_grad"),
+    ),
+    (
+        "momentum_rule",
+        "sgd",
+        ("np.add(config['momentum'] * old_grad", "np.add(-config['momentum'] * old_grad"),
+    ),
+    (
+        "momentum_rule",
+        "sgd",
+        (
+            "-= old_grad",
+            "-= config['momentum'] * old_grad + config['learning_rate'] * grad",
+        ),
+    ),
+    ("option_ignored", "sgd", (ADDED, "old_grad = config['learning_rate'] * grad")),
+    ("option_ignored", "sgd", ("config['learning_rate'] * grad", "grad")),
     ("option_ignored", "sgd", ("config['learning_rate']", "0.01")),
-    ("state_not_kept", "sgd", (ADDED, "old_grad = config['momentum'] * old_grad + config['learning_rate'] * current_grad")),
+    (
+        "state_not_kept",
+        "sgd",
+        (
+            ADDED,
+            "old_grad = config['momentum'] * old_grad + config['learning_rate'] * grad",
+        ),
+    ),
     ("state_not_kept", "sgd", ("            var_index += 1\n", "")),
-    ("state_not_kept", "sgd", ("        for current_var,", "        var_index = 0\n        for current_var,")),
-    ("state_not_kept", "sgd", ("state.setdefault('accumulated_grads', {})", "state['accumulated_grads'] = {}")),
+    (
+        "state_not_kept",
+        "sgd",
+        ("        for current_var,", "        var_index = 0\n        for current_var,"),
+    ),
+    (
+        "state_not_kept",
+        "sgd",
+        ("state.setdefault('accumulated_grads', {})", "state['accumulated_grads'] = {}"),
+    ),
     ("state_not_kept", "sgd", ("var_index, np", "current_var.shape, np")),
     ("not_in_place", "sgd", ("current_var -= old_grad", "current_var = current_var - old_grad")),
     ("not_in_place", "flat", ("p[...] = p -", "params[i] = p -")),
-    ("input_modified", "sgd", (ADDED, "current_grad *= config['learning_rate']; old_grad *= config['momentum']; old_grad += current_grad")),
+    (
+        "input_modified",
+        "sgd",
+        (
+            ADDED,
+            "grad *= config['learning_rate']; old_grad *= config['momentum']; old_grad += grad",
+        ),
+    ),
     ("sign", "adam", ("w -=", "w +=")),
-    ("epsilon_misplaced", "adam", ("(np.sqrt(v) + config['epsilon'])", "np.sqrt(v + config['epsilon'])")),
+    (
+        "epsilon_misplaced",
+        "adam",
+        ("(np.sqrt(v) + config['epsilon'])", "np.sqrt(v + config['epsilon'])"),
+    ),
     ("epsilon_misplaced", "adam", ("(np.sqrt(v) + config['epsilon'])", "np.sqrt(v)")),
-    ("epsilon_misplaced", "hatted", ("(np.sqrt(v_hat) + config['epsilon'])", "np.sqrt(v_hat + config['epsilon'])")),
+    (
+        "epsilon_misplaced",
+        "hatted",
+        ("(np.sqrt(v_hat) + config['epsilon'])", "np.sqrt(v_hat + config['epsilon'])"),
+    ),
     ("bias_correction", "adam", (RATE, "config['learning_rate']")),
     ("bias_correction", "adam", (" * np.sqrt(1 - b2 ** t)", "")),
     ("bias_correction", "adam", (" / (1 - b1 ** t)", "")),
-    ("bias_correction", "adam", ("    state['t'] += 1\n", ""), ("state.setdefault('t', 0)", "state.setdefault('t', 1)")),
+    (
+        "bias_correction",
+        "adam",
+        ("    state['t'] += 1\n", ""),
+        ("state.setdefault('t', 0)", "state.setdefault('t', 1)"),
+    ),
     ("bias_correction", "adam", ("    state['t'] += 1\n", "")),
     ("bias_correction", "adam", ("np.sqrt(1 - b2 ** t)", "(1 - b2 ** t)")),
     ("bias_correction", "hatted", ("/ (1 - b1 ** state['t'])", "")),
     ("bias_correction", "hatted", ("/ (1 - b2 ** state['t'])", "")),
-    ("bias_correction", "hatted", ("    state['t'] += 1\n", ""), ("g * g\n", "g * g\n        state['t'] += 1\n")),
+    (
+        "bias_correction",
+        "hatted",
+        ("    state['t'] += 1\n", ""),
+        ("g * g\n", "g * g\n        state['t'] += 1\n"),
+    ),
     ("squared_gradient", "adam", ("g ** 2", "g")),
     ("squared_gradient", "adam", ("np.sqrt(v) +", "v +")),
     ("momentum_rule", "adam", ("(1 - b1) * g,", "g,")),
     ("averaging_swapped", "adam", ("np.add(b1 * m, (1 - b1) * g", "np.add((1 - b1) * m, b1 * g")),
     ("state_not_kept", "adam", ("            i += 1\n", "")),
-    ("state_not_kept", "hatted", ("[i] = b1 * state['m'].get(i, 0)", "[i] = b1 * 0"), ("[i] = b2 * state['v'].get(i, 0)", "[i] = b2 * 0")),
+    (
+        "state_not_kept",
+        "hatted",
+        ("[i] = b1 * state['m'].get(i, 0)", "[i] = b1 * 0"),
+        ("[i] = b2 * state['v'].get(i, 0)", "[i] = b2 * 0"),
+    ),
     ("not_in_place", "adam", ("w -= lr_t", "w = w - lr_t")),
     ("option_ignored", "adam", ("config['beta1']", "0.9")),
     ("crash", "adam", ("state['m'].set", "state['mm'].set")),
-]  # fmt: skip
+]
 
 
 def made(base, *changes):

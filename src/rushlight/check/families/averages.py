@@ -82,7 +82,7 @@ def _start(pair: Pair) -> Iterator[Evidence]:
             )  # fmt: skip
 
 
-def _batch(pair: Pair, number: int) -> Iterator[Any]:
+def _batch(pair: Pair, number: int) -> battery.Findings:
     """Train on a batch and compare the averages; returns whether they are wrong."""
     x = pair.input() + 0.5 * number
     before = {name: _seen(pair, name) for name in NAMES}

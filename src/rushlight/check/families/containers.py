@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,92 +11,13 @@ import numpy as np
 from rushlight import classic, nn
 from rushlight.arrays import Array
 from rushlight.check import compare
+from rushlight.check.battery import Findings
+from rushlight.check.families.probes import Probe, probes
 from rushlight.check.family import Case, Evidence, Family
 from rushlight.check.student import Student, StudentError, TensorStudent, flatten, guarded, make
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]
-
-SCALES = (0.5, -0.75, 1.25)
-
-
-class Probe:
-    """y = scale * x^2 + shift: neither the order nor the inputs of backward can be mixed up.
-
-    Attributes:
-        inputs: what forward was given, call by call.
-        calls: (input, gradOutput) of each backward.
-        order: a list that all probes of a container share; each adds itself when it is called.
-    """
-
-    scale: float
-    order: list[Any]
-
-    def set_up(self, scale: float, order: list[Any]) -> Probe:
-        """Make it a probe, whatever class it was made a part of."""
-        self.scale, self.order = scale, order
-        self.shift = np.array([scale + 1.0, scale - 2.0])
-        self.gradient = np.zeros(2)
-        self.inputs: list[Array] = []
-        self.calls: list[tuple[Array, Array]] = []
-        self.training = True
-        self.output: Any = None
-        self.gradInput: Any = None
-        return self
-
-    def forward(self, input: Any) -> Any:
-        return self.updateOutput(input)
-
-    def updateOutput(self, input: Any) -> Any:
-        self.inputs.append(np.array(input))
-        self.order.append(self)
-        self.output = self.value(input)
-        return self.output
-
-    def value(self, x: Any) -> Any:
-        """Return the output for an input."""
-        return self.scale * x * x + self.shift
-
-    def backward(self, input: Any, gradOutput: Any) -> Any:
-        self.updateGradInput(input, gradOutput)
-        self.accGradParameters(input, gradOutput)
-        return self.gradInput
-
-    def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
-        self.calls.append((np.array(input), np.array(gradOutput)))
-        self.order.append(self)
-        self.gradInput = 2.0 * self.scale * input * gradOutput
-        return self.gradInput
-
-    def accGradParameters(self, input: Any, gradOutput: Any) -> None:
-        self.gradient += np.asarray(gradOutput).sum(axis=0)
-
-    def zeroGradParameters(self) -> None:
-        self.gradient.fill(0.0)
-
-    def getParameters(self) -> list[Array]:
-        return [self.shift]
-
-    def getGradParameters(self) -> list[Array]:
-        return [self.gradient]
-
-    def train(self) -> None:
-        self.training = True
-
-    def evaluate(self) -> None:
-        self.training = False
-
-    def __repr__(self) -> str:
-        return "Probe"
-
-
-def _probes(subject: Subject, order: list[Any], count: int = 3) -> list[Probe]:
-    """Make probes; they are of the student's own Module, too, where there is one."""
-    for base in subject.obj.__mro__[1:-1]:
-        with suppress(Exception):  # the base may be abstract, or want to be constructed
-            kind = type("Probe", (Probe, base), {})
-            return [kind.__new__(kind).set_up(scale, order) for scale in SCALES[:count]]
-    return [Probe().set_up(scale, order) for scale in SCALES[:count]]
 
 
 class Container:
@@ -128,7 +48,7 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
         return
     try:
         order: list[Any] = []
-        box = Container(subject, _probes(subject, order))
+        box = Container(subject, probes(subject, order))
     except StudentError as error:
         yield Evidence("construction", "", error=error, details=_said(error), case="Sequential()")
         return
@@ -160,7 +80,7 @@ def _said(error: StudentError) -> dict[str, str]:
 
 def _passes(
     subject: Subject, box: Container, order: list[Any], x: Array, g: Array, check: str = ""
-) -> Iterator[Any]:
+) -> Findings:
     """Run forward and backward; returns whether something was wrong."""
     case = f"Sequential of {len(box.modules)} modules, input {x.shape}"
     order.clear()
@@ -314,7 +234,7 @@ def _parameters(subject: Subject, box: Container) -> Iterator[Evidence]:
 
 def _modes(subject: Subject) -> Iterator[Evidence]:
     """train and evaluate reach every module, those of a container in it, too."""
-    outer, inner = (_probes(subject, [], count) for count in (3, 2))
+    outer, inner = (probes(subject, [], count) for count in (3, 2))
     case = "Sequential in Sequential"
     try:
         box = Container(subject, [*outer[:2], Container(subject, inner).layer, outer[2]])
@@ -337,25 +257,25 @@ def _shapes(subject: Subject, x: Array, g: Array) -> Iterator[Evidence]:
     """A container in a container, and a container of one module."""
     order: list[Any] = []
     for count in (3, 1):
-        probes = _probes(subject, order, count)
+        modules = probes(subject, order, count)
         case = "Sequential of one module" if count == 1 else "Sequential in Sequential"
-        inputs = _inputs(probes, x)
+        inputs = _inputs(modules, x)
         try:
-            inner = Container(subject, probes[:2]).layer
-            box = Container(subject, [inner, *probes[2:]])
+            inner = Container(subject, modules[:2]).layer
+            box = Container(subject, [inner, *modules[2:]])
             got = box.student.forward(np.array(x)), box.student.backward(np.array(x), np.array(g))
             listed = flatten(box.student.call(("getParameters", "parameters")))
         except StudentError as error:
             yield Evidence("order", "output", error=error, case=case, details=_said(error))
             return
         subject.comparisons += 2
-        want = inputs[-1], _gradients(probes, inputs, g)[0]
+        want = inputs[-1], _gradients(modules, inputs, g)[0]
         for name, wanted, value in zip(("output", "gradInput"), want, got, strict=True):
             if not compare.close(value, wanted):
                 cause = "" if value is None else "wrong_inputs"
                 yield Evidence("order", name, None, wanted, value, cause=cause, case=case)
                 return
-        if len(listed) != len(probes):
+        if len(listed) != len(modules):
             cause = "parameters_not_collected"
             yield Evidence("parameters", "", cause=cause, case=case)
             return
@@ -386,7 +306,7 @@ def _layers(subject: Subject) -> Iterator[Evidence]:
     case = "Sequential of Linear, ReLU, Linear"
 
     def layers() -> list[Any]:
-        made = [classic.Linear(3, 4), classic.ReLU(), classic.Linear(4, 2)]
+        made: list[Any] = [classic.Linear(3, 4), classic.ReLU(), classic.Linear(4, 2)]
         for layer, (weight, bias) in zip(made[::2], weights, strict=True):
             layer.W, layer.b = np.array(weight), np.array(bias)
         return made

@@ -136,7 +136,7 @@ def _compared(subject: Subject, student: Student, scene: Judged) -> Iterator[Evi
             return
     yield from _untouched(scene, x, target)
     previous = scene.earlier.got.get("gradInput") if scene.earlier else None
-    kept = np.array(previous) if isinstance(previous, np.ndarray) else None
+    kept = np.array(previous, np.float64)
     try:
         scene.got["gradInput"] = gradient = _backward(student, x, target)
     except StudentError as error:
@@ -145,7 +145,7 @@ def _compared(subject: Subject, student: Student, scene: Judged) -> Iterator[Evi
     if not compare.close(gradient, scene.want["gradInput"]):
         kind = "input_gradient" if check == "output" else check
         yield Evidence(kind, "gradInput", scene, scene.want["gradInput"], gradient)
-    elif kept is not None and not np.array_equal(kept, previous, equal_nan=True):
+    elif isinstance(previous, np.ndarray) and not np.array_equal(kept, previous, equal_nan=True):
         yield Evidence("repeated", "gradInput", scene, kept, previous, cause="stale_buffer")
     yield from _untouched(scene, x, target)
 
@@ -203,6 +203,10 @@ def _of_softmax(scene: Any, name: str) -> Iterator[Any]:
     if scene.family.name == "ClassNLLCriterionUnstable":
         yield -scene.target / n
         yield scene.want["gradInput"] + (1.0 - scene.target) / (1.0 - scene.x) / n
+
+
+def _of_distance(scene: Any, name: str) -> Any:
+    return np.sign(scene.x - scene.target) / len(scene.x)
 
 
 def _other_values(scene: Any, name: str) -> Iterator[Any]:
@@ -273,9 +277,7 @@ MSE = Family(
         *PLAIN,
         Hypothesis("factor_two", (), _both_scaled),
         Hypothesis("local_derivative", ("output",), _other_values),
-        Hypothesis(
-            "local_derivative", ("gradInput",), lambda s, n: np.sign(s.x - s.target) / len(s.x)
-        ),
+        Hypothesis("local_derivative", ("gradInput",), _of_distance),
     ),
     fallback={"output": "local_derivative", "gradInput": "local_derivative"},
     dialect=lambda subject: "practical_dl",

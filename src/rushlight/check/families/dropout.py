@@ -12,6 +12,7 @@ import numpy as np
 from rushlight import classic
 from rushlight.arrays import Array
 from rushlight.check import compare
+from rushlight.check.battery import Findings
 from rushlight.check.family import Argument, Case, Evidence, Family, Scene
 from rushlight.check.student import Student, StudentError
 from rushlight.check.subject import Subject
@@ -25,13 +26,13 @@ SEED = 20011
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """Run with NumPy's global random numbers seeded; afterwards they are where they were."""
-    before = np.random.get_state()
-    np.random.seed(SEED)
+    """Run with the random numbers that students draw from seeded; then they are as before."""
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(SEED)  # noqa: NPY002
     try:
         yield
     finally:
-        np.random.set_state(before)
+        np.random.set_state(before)  # noqa: NPY002
 
 
 @dataclass
@@ -97,7 +98,7 @@ def _said(error: StudentError) -> dict[str, str]:
     return {key: value for key, value in said.items() if value}
 
 
-def _call(play: Play, x: Array, check: str = "output", training: bool = True) -> Any:
+def _call(play: Play, x: Array, check: str = "output", training: bool = True) -> Findings:
     """Call forward; gives evidence and returns None if that is no use."""
     scene, given = play.scene(x, training), np.array(x)
     try:
@@ -123,7 +124,7 @@ def _call(play: Play, x: Array, check: str = "output", training: bool = True) ->
 # --- training
 
 
-def _training(play: Play, x: Array, y: Array) -> Iterator[Any]:
+def _training(play: Play, x: Array, y: Array) -> Findings:
     """Judge the mask and the scale of a training forward; returns whether all is right."""
     kept = y != 0.0
     scale = 1.0 / (1.0 - play.p)

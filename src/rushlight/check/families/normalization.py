@@ -113,11 +113,11 @@ def _cases() -> Iterator[Case]:
 
 GAMMA = Field(
     "gamma", ("weight", "scale", "g", "w", "gain"), "gradGamma",
-    ("dgamma", "grad_weight", "gammagrad", "gradweight", "gradW"), required=False, shape=(CHANNELS,),
+    ("dgamma", "grad_weight", "gammagrad", "gradW"), required=False, shape=(CHANNELS,),
 )  # fmt: skip
 BETA = Field(
     "beta", ("bias", "shift", "b", "offset"), "gradBeta",
-    ("dbeta", "grad_bias", "betagrad", "gradbias", "gradb"), required=False, shape=(CHANNELS,),
+    ("dbeta", "grad_bias", "betagrad", "gradb"), required=False, shape=(CHANNELS,),
 )  # fmt: skip
 MEAN = Field(
     "moving_mean", ("running_mean", "moving_avg", "mean_moving", "movingmean", "run_mean",

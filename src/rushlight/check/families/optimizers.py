@@ -231,10 +231,7 @@ def _judged(subject: Subject, course: Course) -> Iterator[Evidence]:
     place = _first_wrong(course.steps, want)
     assert place is not None
     step, index = place
-    if not _moved(course):
-        cause, more = "not_in_place", {}
-    else:
-        cause, more = _cause(subject, course)
+    cause, more = _cause(subject, course)
     said = {"name": _name(course, index), "numbers": str(step + 1), **more}
     convention = cause == "dialect_convention"
     yield Evidence(
@@ -272,6 +269,8 @@ def _of_crash(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
 
 
 def _cause(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
+    if not _moved(course):
+        return "not_in_place", {}
     config, places = dict(course.config), _places(course)
     with np.errstate(all="ignore"):
         for rule in RULES[subject.family.name]:
