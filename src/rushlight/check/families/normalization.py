@@ -11,10 +11,12 @@ import numpy as np
 
 from rushlight import classic
 from rushlight.arrays import Array
+from rushlight.check.battery import one_case
 from rushlight.check.families.averages import statistics
 from rushlight.check.families.norm_hypotheses import HYPOTHESES
-from rushlight.check.family import Argument, Case, Family, Field, Hypothesis, Scene
+from rushlight.check.family import Argument, Case, Evidence, Family, Field, Hypothesis, Scene
 from rushlight.check.student import StudentError, guarded
+from rushlight.check.subject import Subject
 from rushlight.random import Generator
 
 __all__ = ["FAMILIES"]
@@ -102,6 +104,13 @@ def _own_share(options: Mapping[str, Any], default: Any) -> Any:
     return default if isinstance(default, float) and "momentum" not in options else None
 
 
+def _examine(subject: Subject) -> Iterator[Evidence]:
+    """Rows with all that belongs to them come before images, which many forget."""
+    for case in subject.cases():
+        yield from one_case(subject, case)
+        yield from statistics(subject, case)
+
+
 def _cases() -> Iterator[Case]:
     without = ("evaluation", "batch_of_one")
     for options in ({}, {"num_features": CHANNELS}):
@@ -146,7 +155,7 @@ BATCH_NORM = Family(
     fields=(GAMMA, BETA, MEAN, VARIANCE),
     cases=tuple(_cases()),
     hypotheses=HYPOTHESES,
-    extras=(statistics,),
+    examine=_examine,
     dialect=_batch_norm_dialect,
     fallback={"output": "local_derivative", "gradInput": "local_derivative",
               "gradGamma": "local_derivative"},
