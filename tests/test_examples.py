@@ -38,3 +38,13 @@ def test_the_program_prints_its_predictions() -> None:
     assert done.stdout.startswith("final loss 0.0")
     assert "predictions tensor([" in done.stdout
     assert done.stderr == ""
+
+
+def test_the_explicit_mnist_network_has_the_losses_of_autograd(capsys) -> None:
+    program = load("classic_mnist_cnn")
+    losses, seconds = program.train(6, every=5)
+    assert losses.shape == seconds.shape == (6, 2) and (seconds > 0).all()
+    assert abs(losses[:, 0] / losses[:, 1] - 1).max() < 1e-6
+    assert losses[-1, 0] < losses[0, 0]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("step    0  loss explicit 2.") and len(printed) == 2

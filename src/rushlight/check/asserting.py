@@ -17,7 +17,7 @@ __unittest = True  # unittest leaves the frames of such a module out of a failur
 def assert_correct(
     obj: Any, like: Any = None, lang: str = "en", *, layer: str | None = None
 ) -> LayerReport | FileReport:
-    """Raise an AssertionError that says what is wrong with a layer; return the report if nothing is.
+    """Return the report of a layer that is right; raise an AssertionError that says what is not.
 
     Its text is that of `rushlight check`: what, where, by how much, why, and how to mend it. Notes
     do not fail. A layer that cannot be checked does.
@@ -78,17 +78,15 @@ def _of_file(
     """Return the report of a file, or of one of its layers, and what is wrong with it."""
     from rushlight.check.file import check_file
     from rushlight.check.report import as_text
-    from rushlight.check.report.words import word
 
     if layer is None:
         whole = check_file(path, like=like)
         return whole, as_text(whole, lang) if whole.exit_code else ""
     whole = check_file(path, like=like, layers=(layer,))
-    for report in whole.layers:
-        if report.name == layer:
-            return report, _wrong(report, lang)
-    absent = word("not_found_layer", lang).format(name=layer, file=os.fspath(path))
-    return whole, f"{absent}\n{as_text(whole, lang)}"
+    report = next(report for report in whole.layers if report.name == layer)
+    if report.reason == "absent":
+        return report, as_text(whole, lang)  # with what could not be loaded: it may be there
+    return report, _wrong(report, lang)
 
 
 def _wrong(report: LayerReport, lang: str) -> str:

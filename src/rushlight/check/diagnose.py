@@ -27,13 +27,13 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
         code: the student's source, for mistakes that are seen in the text alone.
     """
     found: dict[tuple[str, str], Finding] = {}
-    broken: set[str] = set()  # tensors that are wrong in a plain case already
+    broken: set[str] = set()  # tensors that are wrong in a plainer case already
+    fitted: list[Hypothesis] = []  # they are tried first: one mistake shows in many cases
     for one in evidence:
-        made = finding(one, family, code)
-        usual = one.scene.case.if_wrong(one.tensor) if one.scene is not None else ""
-        if one.tensor in broken and made.cause == usual:
+        made = finding(one, family, code, fitted)
+        if one.tensor in broken and _guessed(one, made):
             continue  # not of the special case's making
-        if usual == "unexplained":
+        if made.severity == "defect":
             broken.add(one.tensor)
         found.setdefault((made.cause, made.severity), made)
     ordered = sorted(found.values(), key=_rank)
@@ -43,13 +43,28 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
     return [f for f in ordered if f.cause not in VAGUE or f.tensor not in known]
 
 
+def _guessed(evidence: Evidence, made: Finding) -> bool:
+    """Tell whether the cause is what the special case is about, for want of another."""
+    if evidence.scene is None or evidence.cause:
+        return False
+    case = evidence.scene.case
+    return made.cause in {case.if_wrong(evidence.tensor), case.if_it_raises(evidence.tensor)}
+
+
 def _rank(found: Finding) -> tuple[bool, bool]:
     return found.severity == "note", found.cause == "unexplained"
 
 
-def finding(evidence: Evidence, family: Family, code: source.Source) -> Finding:
-    """Return the finding that a piece of evidence amounts to."""
-    cause, details = _cause(evidence, family, code)
+def finding(
+    evidence: Evidence, family: Family, code: source.Source, fitted: list[Hypothesis]
+) -> Finding:
+    """Return the finding that a piece of evidence amounts to.
+
+    Args:
+        evidence, family, code: as above.
+        fitted: hypotheses that explained other evidence; what explains this is added.
+    """
+    cause, details = _cause(evidence, family, code, fitted)
     scene = evidence.scene
     made = Finding(
         severity=evidence.severity,  # type: ignore[arg-type]
@@ -90,7 +105,9 @@ def describe(scene: Scene) -> str:
     return f"{scene.family.name}({', '.join(words)}), input {scene.x.shape}{mode}"
 
 
-def _cause(evidence: Evidence, family: Family, code: source.Source) -> tuple[str, dict[str, str]]:
+def _cause(
+    evidence: Evidence, family: Family, code: source.Source, fitted: list[Hypothesis]
+) -> tuple[str, dict[str, str]]:
     scene = evidence.scene
     if evidence.cause:
         return evidence.cause, {}
@@ -101,16 +118,20 @@ def _cause(evidence: Evidence, family: Family, code: source.Source) -> tuple[str
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if got is None or want is None or scene is None:
         return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
-    for hypothesis in (*family.hypotheses, *GENERAL):
+    late = tuple(h for h in family.hypotheses if h.late)
+    early = tuple(h for h in family.hypotheses if not h.late)
+    line = code.early_return(evidence.tensor)
+    for hypothesis in (*fitted, *early, *(() if line else GENERAL), *late):
         details = _fits(hypothesis, evidence, got, want)
         if details is not None:
+            if hypothesis not in (*fitted, *late):
+                fitted.append(hypothesis)
             return hypothesis.cause, details
-    early = code.early_return(evidence.tensor)
-    if early:
-        return "early_return", {"line": early}
+    if line:
+        return "early_return", {"line": line}
     if got.shape != want.shape:  # as good as a crash, where the case has a name for one
-        named = scene.case.if_it_raises(evidence.tensor)
-        return ("wrong_shape" if named == "crash" else named), {}
+        cause = scene.case.if_it_raises(evidence.tensor)
+        return ("wrong_shape" if cause == "crash" else cause), {}
     if scene.case.if_wrong(evidence.tensor) != "unexplained":
         return scene.case.if_wrong(evidence.tensor), {}
     return family.fallback.get(evidence.tensor, "unexplained"), {}
@@ -217,7 +238,7 @@ def _without_bias(scene: Scene, name: str) -> Any:
 def _factors(scene: Scene, name: str) -> Iterator[Any]:
     """Give the expected array times the one constant that the student's array could be."""
     want, got = np.asarray(scene.want[name], float), np.asarray(scene.got[name], float)
-    if want.shape != got.shape or want.size < 2 or not np.any(want):  # one number fits always
+    if want.shape != got.shape or np.count_nonzero(want) < 3:  # one number has always a factor
         return
     at = np.unravel_index(np.argmax(np.abs(want)), want.shape)
     factor = float(got[at] / want[at])

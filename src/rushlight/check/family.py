@@ -63,6 +63,7 @@ class Field:
         gradients: further names of that.
         required: whether a layer without it cannot be right.
         shape: its shape, where the reference has none before its first input.
+        absent: the value that it has, in effect, in a layer that does without it.
         exact: whether it must have the usual order of axes, because users write into it.
     """
 
@@ -73,6 +74,7 @@ class Field:
     required: bool = True
     shape: tuple[int, ...] | None = None
     exact: bool = False
+    absent: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Case:
             perhaps by tensor: {"gradInput": ...}.
         optional: whether a layer may refuse it: a forward that raises TypeError, or on purpose,
             says that the student's layer does not claim this.
+        by_hand: whether it concerns layers with a backward of their own alone: autograd chooses
+            among equal maxima, not the student.
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
         without: rounds of the plain case that make no sense here: "repeated", "zeroing",
@@ -105,6 +109,7 @@ class Case:
     crash: str | Mapping[str, str] = "crash"
     wrong: str | Mapping[str, str] = "unexplained"
     optional: bool = False
+    by_hand: bool = False
     gradients: bool = True
     dialects: tuple[Dialect, ...] = ("practical_dl", "torch_like")
     without: tuple[str, ...] = ()
@@ -158,8 +163,9 @@ class Scene:
         )
         trained = {known.name for known in self.family.fields if known.gradient}
         has = {name for name in trained if getattr(layer, name, None) is not None}
-        for name in has - set(self.params):  # the student's layer works without it
-            getattr(layer, name)[...] = 0
+        for known in self.family.fields:
+            if known.name in has - set(self.params):  # the student's layer works without it
+                getattr(layer, known.name)[...] = known.absent
         for name, value in self.params.items():
             if name not in trained - has:  # a bias despite bias=False has no place
                 setattr(layer, name, np.array(value))
@@ -207,6 +213,7 @@ class Hypothesis:
             the tensor. It may raise: then it does not apply.
         checks: which checks it may explain; () for all.
         details: what the texts may name.
+        late: whether the general hypotheses are tried before it.
     """
 
     cause: str
@@ -214,6 +221,7 @@ class Hypothesis:
     predict: Callable[[Scene, str], Any]
     checks: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
+    late: bool = False
 
 
 @dataclass

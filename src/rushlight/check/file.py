@@ -9,7 +9,6 @@ from typing import Any
 from rushlight.check.findings import FileReport, LayerReport
 from rushlight.check.layer import NOT_WANTED, parse_like
 from rushlight.check.loading.parent import Limits, run
-from rushlight.errors import explain
 
 __all__ = ["check_file"]
 
@@ -31,17 +30,18 @@ def check_file(
     Args:
         path: a .py or .ipynb file.
         like: as in `check_layer`, for all layers of the file.
-        layers: names of the classes and functions to check; default: all.
+        layers: names of the classes and functions to check; default: all. One that the file does
+            not have is reported as skipped.
         timeout: seconds of processor time that one layer may take; default 3.
         memory: gigabytes that the file may take; default 4.
         torch: "rushlight" (default) stands in for torch where the file imports it; "real" takes
             the installed one.
 
     Raises:
-        ValueError: `like`, a limit or a name in `layers` is not known.
+        ValueError: `like` or a limit is not known.
     """
     parse_like(like)
-    given = {
+    given: dict[str, Any] = {
         "seconds_per_layer": timeout,
         "seconds": None if timeout is None else max(60.0, 20 * timeout),
         "memory": None if memory is None else int(memory * (1 << 30)),
@@ -50,10 +50,10 @@ def check_file(
     options = {"like": like, "layers": list(layers)}
     checked = run(path, options, limits=limits, torch=torch)
     reports = [_report(one) for one in checked.layers]
-    _all_there(path, layers, [one.name for one in reports])
+    wanted = [one for one in reports if one.reason != NOT_WANTED]
     return FileReport(
         os.fspath(path),
-        tuple(one for one in reports if one.reason != NOT_WANTED),
+        (*wanted, *_absent(layers, [one.name for one in reports])),
         tuple(problem.to_dict() for problem in checked.problems),
     )
 
@@ -75,13 +75,11 @@ def _report(record: Mapping[str, Any]) -> LayerReport:
     )
 
 
-def _all_there(path: Any, wanted: Sequence[str], found: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise ValueError(
-            explain(
-                f"check {os.fspath(path)}",
-                got=f"layer {', '.join(missing)}",
-                expected=f"one of {', '.join(found)}" if found else "a file that has layers",
-            )
-        )
+def _absent(wanted: Sequence[str], found: Sequence[str]) -> list[LayerReport]:
+    """Return reports of the layers asked for that the file does not have."""
+    details = {"name": ", ".join(found)}
+    return [
+        LayerReport(name, "", "skipped", reason="absent", details=details)
+        for name in dict.fromkeys(wanted)
+        if name not in found
+    ]

@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+MISFITS = ("too many values to unpack", "invalid literal", "setting an array element with a seq")
+
+
 class StudentError(Exception):
     """The student's code raised: `__cause__` is what, `method` where, `line` its last own line."""
 
@@ -46,7 +49,7 @@ class StudentError(Exception):
         lines = [frame.lineno for frame in frames if frame.filename == home]
         self.line = str(lines[-1]) if lines and lines[-1] else ""
         self.refusal = isinstance(cause, (TypeError, NotImplementedError, AssertionError))
-        self.refusal |= str(cause).startswith(("too many values to unpack", "invalid literal"))
+        self.refusal |= str(cause).startswith(MISFITS)
         if frames and frames[-1].filename == home:  # raised on purpose
             self.refusal |= (frames[-1].line or "").startswith("raise")
 

@@ -12,7 +12,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
 from rushlight.check.source import Source
-from rushlight.check.student import Student, bind, defaults, make
+from rushlight.check.student import Student, bind, defaults, explicit, make
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -65,7 +65,8 @@ class Subject:
 
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
-        suited = [self.complete(c) for c in self.family.cases if self.dialect in c.dialects]
+        mine = (c for c in self.family.cases if explicit(self.obj) or not c.by_hand)
+        suited = [self.complete(c) for c in mine if self.dialect in c.dialects]
         return [c for c in suited if c is not None and self.takes(c.options)]
 
     def complete(self, case: Case) -> Case | None:

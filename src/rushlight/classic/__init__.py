@@ -5,6 +5,7 @@ Two dialects of homework know these layers by the same names with other argument
 """
 
 from rushlight.classic import practical_dl, torch_like
+from rushlight.classic.conversion import as_module
 from rushlight.classic.torch_like import (
     ELU,
     GELU,
@@ -69,6 +70,7 @@ __all__ = [
     "Tanh",
     "adam",
     "adam_optimizer",
+    "as_module",
     "practical_dl",
     "sgd_momentum",
     "torch_like",

@@ -42,47 +42,58 @@ def arrays_of(result: Any) -> Any:
 class Call:
     """One forward: what was given, the tensors made of it, and what came out.
 
-    Attributes:
+    Args:
+        where: the layer, for errors.
         given: the arguments as they were given.
+        inputs: how many of them, from the first, get gradients.
+        join: gives the dtype that integers are joined with; None: they stay integers.
+
+    Attributes:
         made: the arguments with tensors for their arrays.
         leaves: those of them that get a gradient.
         floats: all that are floating.
         result: what the module returned; its tensors hold the graph.
     """
 
-    __slots__ = ("copies", "floats", "given", "inputs", "leaves", "made", "result", "where")
+    __slots__ = ("copies", "floats", "given", "inputs", "join", "leaves", "made", "result", "where")
 
-    def __init__(self, where: str, given: tuple[Any, ...], inputs: int, dtype: Any) -> None:
-        self.where, self.given, self.inputs = where, given, inputs
+    def __init__(
+        self, where: str, given: tuple[Any, ...], inputs: int, join: Callable[[], Any] | None
+    ) -> None:
+        self.where, self.given, self.inputs, self.join = where, given, inputs, join
         self.result: Any = None
         self.floats: list[Any] = []
-        self.made = tuple([self._made(value, dtype) for value in given[:inputs]])
-        self.leaves = list(self.floats)
+        self.made = tuple([self._made(value) for value in given[:inputs]])
+        self.leaves = self.floats.copy()
+        if inputs < len(given):
+            self.made += tuple([self._made(value) for value in given[inputs:]])
+        self.copies = []
         for leaf in self.leaves:
             leaf._requires_grad = True
-        self.made += tuple([self._made(value, dtype) for value in given[inputs:]])
-        small = [x._array for x in self.leaves if x._array.nbytes <= CHEAP]
-        self.copies = [(array, array.copy()) for array in small]
+            if leaf._array.nbytes <= CHEAP:
+                self.copies.append((leaf._array, leaf._array.copy()))
 
-    def _made(self, value: Any, dtype: Any) -> Any:
-        if dtype is not None and not isinstance(value, np.ndarray):
-            value = self._as_array(value)
-        return mapped(value, np.ndarray, lambda array: self._tensor(array, dtype))
+    def _made(self, value: Any) -> Any:
+        if value.__class__ is np.ndarray:
+            return self._tensor(value)
+        if self.join is not None:
+            return self._tensor(self._as_array(value))
+        return mapped(value, np.ndarray, self._tensor)
 
     def _as_array(self, value: Any) -> Array:
         try:
             return np.asarray(value)
         except Exception:
-            got = type(value).__name__
-            fix = "tensor.detach().numpy() is the array of a tensor"
+            got, fix = type(value).__name__, "tensor.detach().numpy() is the array of a tensor"
             raise TypeError(
                 explain(self.where, got=got, expected="a NumPy array", fix=fix)
             ) from None
 
-    def _tensor(self, array: Array, dtype: Any) -> Any:
-        if dtype is not None and array.dtype.kind in "biu":
-            array = array.astype(np.result_type(array.dtype, dtype))
-        if array.dtype.kind in "cO" or (array.dtype.kind == "f" and array.dtype not in FLOATS):
+    def _tensor(self, array: Array) -> Any:
+        kind = array.dtype.kind
+        if self.join is not None and kind in "biu":
+            array = array.astype(np.result_type(array.dtype, self.join()))
+        elif kind not in "fbiu" or (kind == "f" and array.dtype not in FLOATS):
             expected = "float32, float64, float16 or integers"
             raise DtypeError(explain(self.where, got=f"{array.dtype}", expected=expected))
         tensor = wrap(array)
@@ -96,9 +107,10 @@ class Call:
 
     def in_structure(self, gradients: Sequence[Any]) -> tuple[Any, ...]:
         """Return the gradients in the structure of the inputs, None where there is none."""
+        if self.inputs == 1 and self.leaves and self.made[0] is self.leaves[0]:
+            return (gradients[0],)
         by_leaf = {id(leaf): g for leaf, g in zip(self.leaves, gradients, strict=True)}
-        found = tuple(self.made[: self.inputs])
-        return tuple([_graded(value, by_leaf) for value in found])
+        return tuple([_graded(value, by_leaf) for value in self.made[: self.inputs]])
 
 
 def _graded(value: Any, by_leaf: dict[int, Any]) -> Any:

@@ -104,7 +104,8 @@ class Machine:
     def _forward(self, given: tuple[Any, ...], inputs: int) -> Any:
         """Return what the module makes of arrays, of which the first `inputs` get gradients."""
         self._call = None  # the old graph goes before the new one comes
-        call = Call(type(self).__name__, given, inputs, self._float_dtype())
+        join = self._float_dtype if self._floating else None
+        call = Call(type(self).__name__, given, inputs, join)
         recording = state.recording
         try:
             state.recording = True
@@ -116,15 +117,15 @@ class Machine:
 
     def _run(self, call: Call) -> Any:
         parameters, buffers = self._members()
-        dtypes = {x._array.dtype for x in (*call.floats, *parameters.values(), *buffers)}
+        dtypes = {x._array.dtype for x in call.floats}
+        dtypes.update([x._array.dtype for x in parameters.values()])
+        dtypes.update([x._array.dtype for x in buffers])
         if len(dtypes) < 2 and self._known[0] >= 0:
             return self.module(*call.made)
         return promoted(self.module, call, dtypes)
 
     def _float_dtype(self) -> Any:
-        """Return what integers are joined with; None to leave them as they are."""
-        if not self._floating:
-            return None
+        """Return what integers are joined with."""
         dtypes = [p._array.dtype for p in self._members()[0].values()]
         return np.result_type(*dtypes) if dtypes else get_default_dtype()
 
@@ -144,7 +145,7 @@ class Machine:
         """
         leaves = call.leaves if by_input else []
         parameters = self._trained() if by_parameters else []
-        wanted = [*leaves, *[p for _, p in parameters]]
+        wanted = leaves + [p for _, p in parameters]
         found: list[Any] = [None] * len(wanted)
         if wanted and pairs:
             roots, seeds = zip(*pairs, strict=True)

@@ -32,6 +32,8 @@ __all__ = [
     "Scaling",
     "SquaredError",
     "UniformScaling",
+    "WholeAvgPool",
+    "WholeMaxPool",
 ]
 
 _follow = kernel("follow")
@@ -183,19 +185,40 @@ class GlobalAvgPool(nn.Module):
         return input.mean((2, 3))
 
 
+class WholeMaxPool(nn.MaxPool2d):
+    """`nn.MaxPool2d` of planes that the windows divide."""
+
+    def forward(self, input: Tensor) -> Any:
+        _divisible("MaxPool2d", input, self.kernel_size)
+        return super().forward(input)
+
+
+class WholeAvgPool(nn.AvgPool2d):
+    """`nn.AvgPool2d` of planes that the windows divide."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        _divisible("AvgPool2d", input, self.kernel_size)
+        return super().forward(input)
+
+
+def _divisible(where: str, input: Tensor, kernel: Any) -> None:
+    if any(size % kernel for size in input.shape[-2:]):
+        _refuse(where, input, f"height and width divisible by {kernel}")
+
+
 # ---- losses
 
 
 class MeanOverBatch(nn.Module):
-    """A sum over everything, divided by the batch size N."""
+    """A sum over everything, or its negative, divided by the batch size N."""
 
-    _fix = ""
+    _fix, _sign = "", 1
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         if input.shape != target.shape or not input.ndim:
             where, got = type(self).__name__, f"input {input.shape} and target {target.shape}"
             raise ShapeError(explain(where, got=got, expected="one shape (N, *)", fix=self._fix))
-        return self.total(input, target) / max(input.shape[0], 1)
+        return self.total(input, target) / (self._sign * max(input.shape[0], 1))
 
     def total(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the sum."""
@@ -212,10 +235,10 @@ class SquaredError(MeanOverBatch):
 class NLL(MeanOverBatch):
     """-sum of t * x, over N; x are log probabilities."""
 
-    _fix = "targets are one-hot: np.eye(C)[labels]"
+    _fix, _sign = "targets are one-hot: np.eye(C)[labels]", -1
 
     def total(self, input: Tensor, target: Tensor) -> Tensor:
-        return -(target * input).sum()
+        return (target * input).sum()
 
 
 class ClippedNLL(NLL):

@@ -34,7 +34,7 @@ from rushlight.classic.layers import (
 )
 from rushlight.classic.module import Criterion, Module
 from rushlight.classic.optimizers import adam, adam_optimizer, sgd_momentum
-from rushlight.errors import ShapeError, explain
+from rushlight.errors import explain
 
 __all__ = [
     "ELU",
@@ -240,13 +240,7 @@ class MaxPool2d(BaseMaxPool2d):
     """
 
     def __init__(self, kernel_size: int) -> None:
-        super().__init__(nn.MaxPool2d(_kernel("MaxPool2d", kernel_size)))
-        self.kernel_size = kernel_size
-
-    def updateOutput(self, input: Any) -> Any:
-        """Run the module and return its output as an array."""
-        _divisible("MaxPool2d", input, self.kernel_size)
-        return super().updateOutput(input)
+        super().__init__(modules.WholeMaxPool(_kernel("MaxPool2d", kernel_size)))
 
 
 class AvgPool2d(BaseAvgPool2d):
@@ -269,13 +263,7 @@ class AvgPool2d(BaseAvgPool2d):
     """
 
     def __init__(self, kernel_size: int) -> None:
-        super().__init__(nn.AvgPool2d(_kernel("AvgPool2d", kernel_size)))
-        self.kernel_size = kernel_size
-
-    def updateOutput(self, input: Any) -> Any:
-        """Run the module and return its output as an array."""
-        _divisible("AvgPool2d", input, self.kernel_size)
-        return super().updateOutput(input)
+        super().__init__(modules.WholeAvgPool(_kernel("AvgPool2d", kernel_size)))
 
 
 class LeakyReLU(BaseLeakyReLU):
@@ -320,10 +308,3 @@ def _kernel(where: str, size: Any) -> Any:
     if not _whole(size) or size < 1:
         raise ValueError(explain(where, got=f"kernel_size={size!r}", expected="an int above 0"))
     return size
-
-
-def _divisible(where: str, input: Any, kernel: int) -> None:
-    shape = np.shape(input)
-    if any(size % kernel for size in shape[-2:]):
-        got, expected = f"input {shape}", f"height and width divisible by {kernel}"
-        raise ShapeError(explain(where, got=got, expected=expected))

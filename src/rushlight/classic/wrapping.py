@@ -73,8 +73,12 @@ class Layer(Machine, Module):
 class LossLayer(Machine, Criterion):
     """A loss module with the API of a criterion: gradients are those by the input."""
 
-    def updateOutput(self, input: Any, target: Any = ()) -> Any:
+    def forward(self, input: Any, target: Any = ()) -> Any:
         """Return the loss, a float."""
+        return self.updateOutput(input, target)
+
+    def updateOutput(self, input: Any, target: Any = ()) -> Any:
+        """Compute the loss, keep it and return it."""
         inputs = _arguments(input)
         result = self._forward((*inputs, *_arguments(target)), len(inputs))
         if result._array.size != 1:

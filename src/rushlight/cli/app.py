@@ -148,7 +148,7 @@ def check(
         typer.Option(metavar="NAME", help="Check this layer only; may be given again."),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=0.1, metavar="S", help="Seconds that a file may take.")
+        float | None, typer.Option(min=0.1, metavar="S", help="Seconds that a layer may take.")
     ] = None,
     memory: Annotated[
         float | None, typer.Option(min=0.1, metavar="GB", help="Memory that a file may take.")
@@ -169,7 +169,6 @@ def check(
             raise Mistake("--explain goes with --like and --lang only; leave the rest out")
         explain_layer(explain, speech, like)
         return
-    limits = {"timeout": timeout, "memory": memory}
     code = check_paths(
         paths or [],
         as_json_text=as_json,
@@ -178,7 +177,8 @@ def check(
         lang=speech,
         like=like,
         layers=layer or [],
-        limits={name: value for name, value in limits.items() if value is not None},
+        timeout=timeout,
+        memory=memory,
         verbose=verbose,
     )
     if code:

@@ -7,11 +7,12 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from rushlight.check.findings import FileReport
 from rushlight.check.report import as_csv, as_json, as_page, as_text, overview
-from rushlight.check.report.terminal import plainer, style_of, width_of
+from rushlight.check.report.plain import plainer
+from rushlight.check.report.terminal import style_of, width_of
 from rushlight.check.report.values import one_line
 from rushlight.check.report.words import default_language, word
 from rushlight.errors import explain
@@ -81,7 +82,8 @@ def check_paths(
     lang: str = "en",
     like: str | None = None,
     layers: Sequence[str] = (),
-    limits: dict[str, float] | None = None,
+    timeout: float | None = None,
+    memory: float | None = None,
     verbose: bool = False,
 ) -> int:
     """Check files and folders, print and write the reports, and return the exit code.
@@ -94,7 +96,8 @@ def check_paths(
         lang: "en" or "ru".
         like: what the layers are compared with (default None: by their names).
         layers: names of the layers to check (default: all).
-        limits: `timeout` in seconds and `memory` in GB of a file, as `check_file` takes them.
+        timeout: seconds of a layer (default None: that of `check_file`).
+        memory: gigabytes of a file (default None: that of `check_file`).
         verbose: all findings, with the identifiers of check and cause.
 
     Raises:
@@ -114,7 +117,7 @@ def check_paths(
     try:
         for number, path in enumerate(files, 1):
             with _progress(number, len(files), path, several):
-                report = _check(path, like, layers, limits or {})
+                report = _check(path, like, layers, timeout, memory)
             reports.append(report)
             if not quiet:
                 _show(report, lang, verbose, last=number == len(files) and not several)
@@ -236,13 +239,16 @@ def _try_writing(path: pathlib.Path | None, suffixes: Sequence[str], option: str
 
 
 def _check(
-    path: pathlib.Path, like: str | None, layers: Sequence[str], limits: dict[str, float]
+    path: pathlib.Path,
+    like: str | None,
+    layers: Sequence[str],
+    timeout: float | None,
+    memory: float | None,
 ) -> FileReport:
     from rushlight.check.file import check_file
 
-    wanted: dict[str, Any] = {"layers": tuple(layers)} if layers else {}
     try:
-        return check_file(path, like=like, **wanted, **limits)
+        return check_file(path, like, layers=layers, timeout=timeout, memory=memory)
     except ValueError as error:  # of `like` or a limit
         raise Mistake(str(error)) from error
     except OSError as error:
@@ -298,18 +304,24 @@ def _write(
 ) -> None:
     """Write the page and the table, or print the table."""
     if html is not None:
-        with atomic_write(html) as file:
-            file.write(as_page(reports, lang).encode("utf-8"))
+        _replace(html, as_page(reports, lang).encode("utf-8"))
     if sink is not None:
         tabs = sink.suffix.lower() == ".tsv"
         delimiter = "\t" if tabs else ";" if lang == "ru" else ","  # as spreadsheets there expect
-        with atomic_write(sink) as file:
-            file.write(as_csv(reports, lang, delimiter=delimiter).encode("utf-8-sig"))
+        _replace(sink, as_csv(reports, lang, delimiter=delimiter).encode("utf-8-sig"))
     elif table:
         print(as_csv(reports, lang), end="", flush=True)
 
 
+def _replace(path: pathlib.Path, data: bytes) -> None:
+    try:
+        with atomic_write(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise Mistake(error.strerror or str(error)) from error
+
+
 def _missing(reports: Sequence[FileReport], layers: Sequence[str]) -> list[str]:
     """Return the layers asked for that no file has."""
-    found = {layer.name for report in reports for layer in report.layers}
-    return [name for name in layers if name not in found]
+    found = {la.name for report in reports for la in report.layers if la.reason != "absent"}
+    return [name for name in layers if name not in found] if reports else []

@@ -73,8 +73,8 @@ NOTE = Finding(
 
 RIGHT = LayerReport("Tanh", "torch_like.Tanh", "ok", checks=40)
 NOTED = LayerReport("ReLU", "torch_like.ReLU", "ok", (NOTE,), checks=40)
-CONV = LayerReport("Conv2d", "torch_like.Conv2d", "defect", (BORDER,), checks=120)
-LINEAR = LayerReport("Linear", "torch_like.Linear", "defect", (OVERWRITTEN, NOTE), checks=60)
+CONV = LayerReport("Conv2d", "torch_like.Conv2d", "defect", (BORDER,), checks=120, cell=2, line=5)
+LINEAR = LayerReport("Linear", "torch_like.Linear", "defect", (OVERWRITTEN, NOTE), line=7)
 SOFTPLUS = LayerReport("SoftPlus", "torch_like.SoftPlus", "defect", (OVERFLOW,), checks=30)
 SLOW = LayerReport("MaxPool2d", "torch_like.MaxPool2d", "error", reason="timeout")
 STUB = LayerReport("Attention", "", "skipped", reason="unknown_layer")
@@ -83,8 +83,8 @@ PROBLEM = {
     "kind": "syntax",
     "cell": 3,
     "line": 2,
-    "text": "def broken(:\n    pass",
-    "error": "SyntaxError: invalid syntax",
+    "text": "def broken(:",
+    "error": "invalid syntax",
 }
 MIXED = FileReport("homework.ipynb", (RIGHT, NOTED, CONV, LINEAR, SOFTPLUS, SLOW, STUB), (PROBLEM,))
 GOOD = FileReport("good.py", (RIGHT, NOTED))

@@ -7,11 +7,14 @@ import difflib
 from rushlight.check.families import (
     activation,
     containers,
+    conv,
     criteria,
     dropout,
+    global_pool,
     linear,
     normalization,
     optimizers,
+    pool,
     softmax,
 )
 from rushlight.check.family import Family
@@ -23,6 +26,9 @@ FAMILIES: tuple[Family, ...] = (
     *linear.FAMILIES,
     *activation.FAMILIES,
     *softmax.FAMILIES,
+    *conv.FAMILIES,
+    *pool.FAMILIES,
+    *global_pool.FAMILIES,
     *dropout.FAMILIES,
     *normalization.FAMILIES,
     *containers.FAMILIES,

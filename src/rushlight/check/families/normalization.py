@@ -41,23 +41,20 @@ def _batch(source: Generator, shape: tuple[int, ...]) -> Array:
 class _Scaled(classic.practical_dl.BatchNormalization):
     """The dialect's layer with gamma and beta behind it, for students who have both in one."""
 
-    gamma: Any = None
-    beta: Any = None
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.scaling = classic.practical_dl.ChannelwiseScaling(CHANNELS)
+        self.gamma, self.beta = np.ones(CHANNELS), np.zeros(CHANNELS)
 
     def updateOutput(self, input: Any) -> Any:
-        y = super().updateOutput(input)
-        if self.gamma is None:
-            return y
-        self.normal, self.scaling = y, classic.practical_dl.ChannelwiseScaling(CHANNELS)
-        self.scaling.gamma = self.gamma
-        self.scaling.beta = np.zeros(CHANNELS) if self.beta is None else self.beta
-        return self.scaling.forward(y)
+        self.normal = super().updateOutput(input)
+        self.scaling.gamma, self.scaling.beta = self.gamma, self.beta
+        return self.scaling.forward(self.normal)
 
     def backward(self, input: Any, gradOutput: Any) -> Any:
-        if self.gamma is not None:
-            gradOutput = self.scaling.backward(self.normal, gradOutput)
-            self.gradGamma, self.gradBeta = self.scaling.getGradParameters()
-        return super().backward(input, gradOutput)
+        gradNormal = self.scaling.backward(self.normal, gradOutput)
+        self.gradGamma, self.gradBeta = self.scaling.getGradParameters()
+        return super().backward(input, gradNormal)
 
 
 def _batch_norm(dialect: str, **options: Any) -> Any:
@@ -122,7 +119,8 @@ def _cases() -> Iterator[Case]:
 
 GAMMA = Field(
     "gamma", ("weight", "scale", "g", "w", "gain"), "gradGamma",
-    ("dgamma", "grad_weight", "gammagrad", "gradW"), required=False, shape=(CHANNELS,),
+    ("dgamma", "grad_weight", "gammagrad", "gradweight", "gradW"), required=False, absent=1.0,
+    shape=(CHANNELS,),
 )  # fmt: skip
 BETA = Field(
     "beta", ("bias", "shift", "b", "offset"), "gradBeta",

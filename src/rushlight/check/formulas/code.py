@@ -29,7 +29,7 @@ _LINEAR = {
 _CONV = {
     "output": f"{_PAD}\n{_CUT}\n"
     'self.output = np.einsum("ncpqij,ocij->nopq", windows, self.W) + self.b[:, None, None]',
-    "gradInput": "grad, g, w = np.zeros_like(x), gradOutput, self.W  # x: the padded input\n"
+    "gradInput": "grad, g, w = np.zeros_like(x), gradOutput, self.W  # x = np.pad(input, ...)\n"
     f'{_CELLS}\n{_CELL} += np.einsum("nopq,oc->ncpq", g, w[..., i, j])\n{_CROP}',
     "gradW": f'{_PAD}\n{_CUT}\nself.gradW += np.einsum("nopq,ncpqij->ocij", gradOutput, windows)',
     "gradb": "self.gradb += gradOutput.sum(axis=(0, 2, 3))",
@@ -41,7 +41,7 @@ _MAX_POOL = {
 }
 _AVG_POOL = {
     "output": f"{_PAD}\n{_CUT}\nself.output = windows.mean(axis=(4, 5))",
-    "gradInput": "grad = np.zeros_like(x)  # x: the padded input\n"
+    "gradInput": "grad = np.zeros_like(x)  # x = np.pad(input, ...)\n"
     f"{_CELLS}\n{_CELL} += gradOutput / (kh * kw)\n{_CROP}",
 }
 _GLOBAL_MAX = {
@@ -66,17 +66,19 @@ _BATCH_NORM = {
     "gradInput": "xhat, g = (input - mean) / np.sqrt(var + self.EPS), gradOutput\n"
     "inner = g - g.mean(axes, keepdims=True) - xhat * (g * xhat).mean(axes, keepdims=True)\n"
     "self.gradInput = inner / np.sqrt(var + self.EPS)",
-    "evaluation output": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C, 1, 1) for images\n"
+    "gradGamma": "self.gradGamma += (gradOutput * xhat).sum(axis=axes)",
+    "gradBeta": "self.gradBeta += gradOutput.sum(axis=axes)",
+    "evaluation output": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C) / (1, C, 1, 1)\n"
     "mean, var = self.moving_mean.reshape(shape), self.moving_variance.reshape(shape)\n"
     "self.output = (input - mean) / np.sqrt(var + self.EPS)",
-    "evaluation gradInput": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C, 1, 1) for images\n"
+    "evaluation gradInput": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C) / (1, C, 1, 1)\n"
     "var = self.moving_variance.reshape(shape)\n"
     "self.gradInput = gradOutput / np.sqrt(var + self.EPS)",
 }
 _SCALING = {
-    "output": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C, 1, 1) for images\n"
+    "output": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C) / (1, C, 1, 1)\n"
     "self.output = input * self.gamma.reshape(shape) + self.beta.reshape(shape)",
-    "gradInput": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C, 1, 1) for images\n"
+    "gradInput": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C) / (1, C, 1, 1)\n"
     "self.gradInput = gradOutput * self.gamma.reshape(shape)",
     "gradGamma": "axes = (0,) if input.ndim == 2 else (0, 2, 3)\n"
     "self.gradGamma += (gradOutput * input).sum(axis=axes)",
@@ -84,7 +86,7 @@ _SCALING = {
     "self.gradBeta += gradOutput.sum(axis=axes)",
 }
 _DROPOUT = {
-    "mask": "self.mask = np.random.random(input.shape) >= self.p  # once per forward",
+    "mask": "self.mask = np.random.random(input.shape) >= self.p",
     "output": "self.output = input * self.mask / (1 - self.p)",
     "gradInput": "self.gradInput = gradOutput * self.mask / (1 - self.p)",
     "evaluation output": "self.output = input.copy()",
@@ -161,7 +163,7 @@ _SGD = {
     "W": "w -= a",
 }
 _ADAM = {
-    "t": 'state["t"] += 1  # once a step, not once a variable',
+    "t": 'state["t"] += 1',
     "learning_rate": 'lr_t = config["learning_rate"] * np.sqrt(1 - beta2**t) / (1 - beta1**t)',
     "m": "np.add(beta1 * m, (1 - beta1) * g, out=m)",
     "v": "np.add(beta2 * v, (1 - beta2) * g**2, out=v)",

@@ -25,11 +25,12 @@ import rushlight
 from rushlight.check.loading.guard import Recorder, limit_resources, seal
 from rushlight.check.loading.loader import Loader
 from rushlight.check.loading.problem import Place
-from rushlight.check.loading.stops import place_of, reason_in_check
+from rushlight.check.loading.stops import place_of, reason_in_check, reason_of
 from rushlight.check.loading.stubs import Stub
 
 __all__ = ["main"]
 
+_READ = 10.0  # seconds of processor time to read a file
 _IMPORTS = 4  # times as long as a definition may an import take
 _really_exit = os._exit  # the guard will put something else in its place
 
@@ -43,10 +44,9 @@ class _Child:
         self.skip = {(cell, line) for cell, line in request["skip"]}
         self.events = os.fdopen(os.dup(1), "w", encoding="ascii")
         self.dumps = os.fdopen(os.dup(2), "w")
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
+        os.dup2(2, 1)
         self.recorder = Recorder()
+        self.out_of_memory = False
         # Signals only the child's own thread sets; Windows has none of them.
         self.set_timer = getattr(signal, "setitimer", None)
 
@@ -68,23 +68,34 @@ class _Child:
         """Do what the request asks for."""
         find, check = (_function(self.request[what]) for what in ("find", "check"))
         self._watch()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
         limit_resources(self.request["memory"], self.request["cpu_seconds"])
         self.recorder.start()
         seal(self.request["folder"])
-        self.send("guarded", self.seconds)
+        self.send("guarded", _READ)
+        try:
+            self._run(find, check)
+        except BaseException as error:
+            self.send("failed", self.seconds, error=_words(error), reason=reason_of(error))
+
+    def _run(self, find: Callable[..., Any], check: Callable[..., Any]) -> None:
+        """Load the file and check what is found in it."""
         loader = Loader(self.request["path"], torch=self.request["torch"], before=self._before)
         with loader:
             loader.load()
             problems = [problem.to_dict() for problem in loader.problems]
             self.send("loaded", self.seconds, problems=problems, **self.recorder.take())
-            try:
-                found = list(find(_own_names(loader)))
-            except BaseException as error:
-                self.send("failed", self.seconds, error=_words(error))
-                return
-            self.send("found", self.seconds, names=[name for name, _ in found])
-            for index in range(self.request["start"], len(found)):
-                self._check(index, *found[index], check, loader)
+            found = list(find(_own_names(loader)))
+            names = [name for name, _ in found]
+            places = {n: loader.places[n][-1].to_dict() for n in names if n in loader.places}
+            self.send("found", self.seconds, names=names, places=places)
+            for index, (name, layer) in enumerate(found):
+                if index >= self.request["start"]:
+                    self._check(index, check, name, layer, loader)
+                    if self.out_of_memory:
+                        return  # what took it may still be held: the rest gets a new process
         self.send("done", self.seconds)
 
     def _watch(self) -> None:
@@ -107,9 +118,9 @@ class _Child:
     def _check(
         self,
         index: int,
-        name: str,
-        found: Any,
         check: Callable[..., dict[str, Any]],
+        name: str,
+        layer: Any,
         loader: Loader,
     ) -> None:
         self.send("checking", self.seconds, index=index)
@@ -117,20 +128,17 @@ class _Child:
         np.random.seed(0)  # noqa: NPY002 (what students' code draws from)
         rushlight.manual_seed(0)
         try:
-            result = dict(check(name, found, self.request["options"]))
+            result = dict(check(name, layer, self.request["options"]))
             json.dumps(result, default=_plain)
         except BaseException as error:
             where = place_of(error, loader.files)
+            self.out_of_memory = isinstance(error, MemoryError)
             result = {
                 "status": "error",
                 "reason": reason_in_check(error),
                 "error": _words(error),
                 "where": None if where is None else where.to_dict(),
             }
-        if name in loader.places:
-            last = loader.places[name][-1]
-            result = {"cell": last.cell, "line": last.line, **result}
-        result = {"name": name, **result}
         self.send("checked", self.seconds, index=index, result=result, **self.recorder.take())
 
 

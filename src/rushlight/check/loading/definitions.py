@@ -6,35 +6,37 @@ import ast
 import builtins
 from collections.abc import Callable, Iterable, Iterator
 
+from rushlight.check.loading.words import words
+
 __all__ = ["Filter", "bound_names"]
 
 # Calls that make constants: of names of the language and of NumPy, math and torch.
-_PURE_BUILTINS = frozenset(
+_PURE_BUILTINS = words(
     "abs bool bytes complex dict enumerate float frozenset getattr hasattr int isinstance "
     "issubclass len list max min object pow range reversed round set slice sorted str sum tuple "
-    "type zip".split()
+    "type zip"
 )
-_PURE_METHODS = frozenset(
+_PURE_METHODS = words(
     "arange array asarray ceil cos device dtype eye exp finfo float16 float32 float64 floor full "
     "geomspace get_logger getLogger iinfo int32 int64 linspace log log2 logspace manual_seed ones "
     "prod sin sqrt sum tan tanh tensor uint8 zeros "
     "compile is_available namedtuple partial defaultdict OrderedDict Counter deque "
-    "default_rng RandomState Generator TypeVar NewType Path join".split()
+    "default_rng RandomState Generator TypeVar NewType Path join"
 )
-_PURE_ROOTS = frozenset(
+_PURE_ROOTS = words(
     "np numpy math torch cmath re functools collections typing random logging pathlib os sys rl "
-    "rushlight xp".split()
+    "rushlight xp"
 )
-_PURE_NAMES = frozenset(
+_PURE_NAMES = words(
     "namedtuple partial defaultdict OrderedDict Counter deque default_rng RandomState TypeVar "
-    "NewType Path sqrt exp log device getLogger".split()
+    "NewType Path sqrt exp log device getLogger"
 )
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TYPE_ALIAS: tuple[type[ast.AST], ...] = (getattr(ast, "TypeAlias", ast.ClassDef),)  # of 3.12
 
 
 class Filter:
-    """Chooses the statements to run, from top to bottom; it remembers the names made so far.
+    r"""Chooses the statements to run, from top to bottom; it remembers the names made so far.
 
     Args:
         defined: tells whether a name has a value by now, besides those that were seen here.
@@ -178,7 +180,7 @@ class Filter:
 
 
 def bound_names(node: ast.stmt) -> Iterator[str]:
-    """Yield the names that a statement binds at its own level, those of blocks in it included.
+    r"""Yield the names that a statement binds at its own level, those of blocks in it included.
 
     Example:
         >>> list(bound_names(ast.parse("for i in x:\n    a, b = i").body[0]))
@@ -199,8 +201,6 @@ def bound_names(node: ast.stmt) -> Iterator[str]:
             elif isinstance(child, ast.ExceptHandler):
                 for inner in child.body:
                     yield from bound_names(inner)
-            elif isinstance(child, ast.withitem):
-                yield from _stored(child)
             elif not isinstance(child, ast.match_case):
                 yield from _stored(child)
 
@@ -231,4 +231,4 @@ def _root(node: ast.expr) -> str | None:
 
 
 def _pass(node: ast.AST) -> ast.stmt:
-    return ast.copy_location(ast.Pass(), node)  # type: ignore[type-var]
+    return ast.copy_location(ast.Pass(), node)

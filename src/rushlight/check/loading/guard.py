@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from rushlight.check.loading.landlock import lock
 from rushlight.check.loading.stops import Stop
+from rushlight.check.loading.words import words
 
 __all__ = ["Guard", "Recorder", "limit_resources", "seal"]
 
@@ -23,6 +24,7 @@ _MOST_FILE = 1 << 26  # bytes of one file in the temporary folder
 _MOST_NEW_THREADS = 64
 _MOST_TEXT = 20_000  # characters of prints that are kept
 _MOST_WARNINGS = 50
+_NOT_THEIRS = (ResourceWarning, ImportWarning, PendingDeprecationWarning)
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Audit events and which of their arguments are paths, each followed by its folder's descriptor.
@@ -43,15 +45,13 @@ _CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
     "shutil.chown": ((0, None),),
     "sqlite3.connect": ((0, None),),
 }
-_PROGRAMS = frozenset(
+_PROGRAMS = words(
     "os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.startfile/2 os.system "
-    "pty.spawn subprocess.Popen webbrowser.open _winapi.CreateProcess".split()
+    "pty.spawn subprocess.Popen webbrowser.open _winapi.CreateProcess"
 )
 _LIBRARIES = frozenset({"ctypes.dlopen"})
 _SIGNALS = frozenset({"os.kill", "os.killpg", "signal.pthread_kill"})
-_REGISTRY = frozenset(
-    "winreg.CreateKey winreg.DeleteKey winreg.DeleteValue winreg.SetValue".split()
-)
+_REGISTRY = words("winreg.CreateKey winreg.DeleteKey winreg.DeleteValue winreg.SetValue")
 
 
 class Guard:
@@ -129,7 +129,7 @@ class _NoInput(io.TextIOBase):
     def _stop(self, *_: Any, **__: Any) -> NoReturn:
         raise Stop("stdin", "standard input is closed during the check")
 
-    read = readline = readlines = __iter__ = __next__ = _stop  # type: ignore[assignment]
+    read = readline = readlines = __iter__ = __next__ = _stop
 
     def readable(self) -> bool:
         return True
@@ -190,7 +190,9 @@ class Recorder:
         sys.stdin = sys.__stdin__ = _NoInput()  # type: ignore
         warnings.resetwarnings()
         warnings.simplefilter("default")
-        warnings.showwarning = self._warn
+        for category in _NOT_THEIRS:
+            warnings.simplefilter("ignore", category)
+        warnings.showwarning = self._warn  # type: ignore[assignment]
 
     def _warn(
         self, message: Any, category: type[Warning], filename: str, lineno: int, *_: Any
@@ -269,7 +271,7 @@ def seal(folder: str) -> None:
     importlib.import_module("ctypes")  # it loads a library itself, when it is imported
     with contextlib.suppress(OSError):
         lock(folder)
-    os._exit = _exit  # type: ignore[assignment]
+    os._exit = _exit
     _refuse_fork()
     sys.addaudithook(Guard(folder))
 

@@ -18,6 +18,7 @@ from rushlight.check.loading.stubs import missing, postponed
 __all__ = ["FolderFinder", "bind", "search_folder"]
 
 _AT_ONCE = sys.stdlib_module_names | {"numpy", "scipy", "torch", "rushlight"}
+_INSTALLED = ("site-packages", "dist-packages")
 _SUFFIXES = (".py", ".ipynb")
 
 Failed = Callable[[str, str], None]  # takes the name of a module or of a name in it, and the error
@@ -67,7 +68,7 @@ def _can_wait(root: str) -> bool:
     spec = importlib.util.find_spec(root)
     if spec is None:
         raise ModuleNotFoundError(f"No module named {root!r}", name=root)
-    return not isinstance(spec.loader, _DefinitionsLoader)
+    return any(part in _INSTALLED for part in pathlib.Path(spec.origin or "").parts)
 
 
 def _name(module: Any, path: str, name: str, failed: Failed) -> Any:
@@ -146,7 +147,6 @@ class FolderFinder:
 
 def search_folder(folder: pathlib.Path) -> None:
     """Let packages of a folder be imported: before what is installed, behind Python's own."""
-    installed = ("site-packages", "dist-packages")
-    places = [i for i, entry in enumerate(sys.path) if os.path.basename(entry) in installed]
+    places = [i for i, entry in enumerate(sys.path) if os.path.basename(entry) in _INSTALLED]
     if str(folder) not in sys.path:
         sys.path.insert(min(places, default=len(sys.path)), str(folder))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import __future__ as future
 import ast
 import contextlib
+import importlib
 import linecache
 import os
 import pathlib
@@ -52,7 +52,7 @@ class _CellModule(types.ModuleType):
 
 
 class Loader:
-    """Loads a student's file: its imports, functions, classes and constants, and nothing else.
+    r"""Loads a student's file: its imports, functions, classes and constants, and nothing else.
 
     Args:
         path: the .py or .ipynb file. Files beside it may be imported; of them, too, only the
@@ -128,7 +128,8 @@ class Loader:
         self._undo.close()
 
     def _is_ours(self, module: Any) -> bool:
-        return getattr(module, "__file__", None) in self.files
+        file = getattr(module, "__file__", None) or ""
+        return file in self.files or file.startswith(str(self.path.parent))
 
     def load(self) -> None:
         """Run the definitions; whatever goes wrong becomes a Problem."""
@@ -190,7 +191,7 @@ class _Run:
         """Run one statement of the top level, if it defines something."""
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             for alias in node.names:
-                feature = getattr(future, alias.name, None)
+                feature = getattr(importlib.import_module("__future__"), alias.name, None)
                 self.flags |= feature.compiler_flag if feature is not None else 0
             return
         kept = self.filter.keep(node)
@@ -264,16 +265,16 @@ class _Run:
             words = str(error)
         elif isinstance(error, SyntaxError):
             kind, words, line = "syntax", str(error.msg), error.lineno or line
-        elif isinstance(error, NameError) and isinstance(node, ast.ClassDef):
-            if error.name in {n.id for b in node.bases for n in ast.walk(b) if _is_name(n)}:
-                kind, words, line = "base", str(error.name), node.lineno
+        elif isinstance(error, NameError) and error.name in _names_of_bases(node):
+            kind, words, line = "base", str(error.name), node.lineno
         place = chunk.place(line)
         problem = Problem(kind, words, place.cell, place.line, place.text, name, self.file)
         self.loader.problems.append(problem)
 
 
-def _is_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name)
+def _names_of_bases(node: ast.stmt) -> set[str]:
+    bases = node.bases if isinstance(node, ast.ClassDef) else []
+    return {n.id for base in bases for n in ast.walk(base) if isinstance(n, ast.Name)}
 
 
 def _never_real(value: object) -> bool:

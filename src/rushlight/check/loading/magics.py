@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+from rushlight.check.loading.words import words
+
 __all__ = ["drop_magics"]
 
 # Their cells are not Python of this notebook; of other cell magics (%%time) the rest is kept.
-_FOREIGN = frozenset(
-    "! HTML SVG R bash bigquery cmd cython file html javascript js julia latex markdown octave perl "
-    "powershell pypy python python2 python3 ruby script sh shell sql svg system sx writefile".split()
+_FOREIGN = words(
+    "! HTML SVG R bash bigquery cmd cython file html javascript js julia latex markdown octave "
+    "perl powershell pypy python python2 python3 ruby script sh shell sql svg system sx "
+    "writefile"
 )
 _CELL = re.compile(r"\s*%%\s*([\w!]+)")
 _LINE = re.compile(
@@ -19,6 +22,7 @@ _LINE = re.compile(
         | (?:pip|conda|mamba)[ ]+(?:install|uninstall|list)\b )""",
     re.VERBOSE,
 )
+_RUN = re.compile(r"""\s*%run\s+(?:-\w\s+)*["']?(?:\./)?(\w+)(?:\.py|\.ipynb)?["']?\s*$""")
 _TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*) | (?P<open>[(\[{]) | (?P<close>[)\]}]) | (?P<join>\\\n)
     | (?P<end>\n) | (?P<quote>\"{3}|'{3}|"|')""",
@@ -30,7 +34,7 @@ def drop_magics(text: str) -> str:
     r"""Return the Python of a cell, each magic replaced so that lines keep their numbers.
 
     Args:
-        text: str, the cell. `%magic`, `!command`, `x = !command`, `name?` and `?name` become
+        text: str, the cell. `%run file` becomes `from file import *`; every other `%magic`, `!command`, `x = !command`, `name?` and `?name` become
             `pass` where a statement may begin; `%%time` and its like are cut off; the cells of
             `%%bash`, `%%writefile` and their like become empty.
 
@@ -55,13 +59,19 @@ def drop_magics(text: str) -> str:
     while i < len(lines):
         line = lines[i]
         if i in starts and _LINE.match(line):
-            lines[i] = line[: len(line) - len(line.lstrip())] + "pass"
+            lines[i] = line[: len(line) - len(line.lstrip())] + _instead(line)
             while line.endswith("\\") and i + 1 < len(lines):  # the command goes on
                 i += 1
                 line, lines[i] = lines[i], ""
             starts = _statement_lines("\n".join(lines))  # its quotes had misled the scan
         i += 1
     return "\n".join(lines)
+
+
+def _instead(line: str) -> str:
+    """Return the Python that does what matters of a magic: `%run` defines what a file defines."""
+    run = _RUN.match(line)
+    return f"from {run[1]} import *" if run is not None and run[1].isidentifier() else "pass"
 
 
 def _statement_lines(text: str) -> set[int]:

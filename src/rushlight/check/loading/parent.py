@@ -19,9 +19,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import rushlight
-from rushlight.check.loading.problem import Problem
+from rushlight.check.loading.problem import Problem, stop_message
 from rushlight.check.loading.source import read_source
 from rushlight.check.loading.stops import place_in_dump
+from rushlight.check.loading.words import words
 from rushlight.errors import explain
 
 __all__ = ["Checked", "Limits", "run", "run_folder"]
@@ -31,11 +32,11 @@ _MOST_STOPS = 8  # definitions that end the process, after which the file is giv
 _SLOWER = 5  # times as long as the processor time may a step take on a busy machine
 _START = 60.0  # seconds for a process to come up
 _MOST_DUMP = 1 << 16
-_TAKEN = frozenset(
+_TAKEN = words(
     "PATH HOME USER LOGNAME LANG LANGUAGE TZ SYSTEMROOT SYSTEMDRIVE USERPROFILE APPDATA "
     "LOCALAPPDATA PATHEXT COMSPEC PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX "
     "LD_LIBRARY_PATH DYLD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH NUMBER_OF_PROCESSORS "
-    "RUSHLIGHT_KERNELS".split()
+    "RUSHLIGHT_KERNELS"
 )
 
 
@@ -66,10 +67,10 @@ class Checked:
 
     Attributes:
         path: pathlib.Path of the file.
-        layers: list of dicts, what `check` returned for each layer, with "name", and "cell" and
-            "line" of its definition; of a layer whose check was ended, "status" is "error",
-            "reason" one of `stop_message`, "error" its words and "where" a Place as a dict, if
-            known.
+        layers: list of dicts, what `check` returned for each layer, after its "name" and the "cell"
+            and "line" of its definition (None if unknown). A layer whose check was ended has
+            "status" "error", a "reason" for `stop_message`, the "error" in words and in "where" a
+            Place as a dict, or None. A layer for which no time was left has "status" "skipped".
         problems: list of Problem.
         output: str, the first part of what the code printed.
         warnings: list of str, warnings that the code gave rise to.
@@ -106,6 +107,10 @@ def run(
 
     Returns:
         Checked: a problem of the file, too, is a result, not an error.
+
+    Raises:
+        ValueError: `torch` is neither.
+        RuntimeError: no process could be started, or `find` and `check` are not there.
     """
     if torch not in ("rushlight", "real"):
         raise ValueError(explain("run", got=f"torch={torch!r}", expected="'rushlight' or 'real'"))
@@ -203,11 +208,13 @@ class _Run:
         self.request, self.limits, self.stop = request, limits, stop
         self.end = time.monotonic() + limits.seconds
         self.checked = Checked(pathlib.Path(request["path"]))
-        self.names: list[str] | None = None
+        self.names: list[str] = []
+        self.places: dict[str, dict[str, Any]] = {}
         self.stopped: list[Problem] = []
         self.loaded: list[Problem] = []
         self.skip: list[tuple[int | None, int | None]] = []
         self.step: dict[str, Any] = {}
+        self.begun = 0.0
 
     def run(self) -> Checked:
         """Return the results of all layers."""
@@ -216,13 +223,13 @@ class _Run:
                 pass
         finally:
             self.checked.problems = [*self.stopped, *self.loaded]
-        for name in (self.names or [])[len(self.checked.layers) :]:
-            self.checked.layers.append({"name": name, "status": "skipped", "reason": "no_time"})
+        while len(self.checked.layers) < len(self.names):
+            self._add({"status": "skipped", "reason": "no_time"})
         return self.checked
 
     def _one_process(self) -> bool:
         """Run one process to its end; return whether it was the last."""
-        self.step = {"event": "started", "seconds": _START / _SLOWER}
+        self.step, self.begun = {"event": "started", "seconds": _START / _SLOWER}, time.monotonic()
         with tempfile.TemporaryDirectory(
             prefix="rushlight-check-", ignore_cleanup_errors=True
         ) as outer:
@@ -245,16 +252,18 @@ class _Run:
         while True:
             patience = _SLOWER * self.step["seconds"]
             step = process.next_event(min(self.end, time.monotonic() + patience), self.stop)
-            self.step = step
+            self.step, self.begun = step, time.monotonic()
             event = step["event"]
             if event == "loaded":
                 self.loaded = [Problem(**problem) for problem in step["problems"]]
             elif event == "found":
-                self.names = step["names"]
+                self.names, self.places = step["names"], step["places"]
             elif event == "checked":
-                self.checked.layers.append(step["result"])
+                self._add(step["result"])
             elif event == "failed":
-                self.stopped.append(Problem("file", step["error"]))
+                reason = step["reason"]
+                failed = Problem("unfinished", reason) if reason else Problem("file", step["error"])
+                self.stopped.append(failed)
                 return True
             elif event == "done":
                 return True
@@ -266,31 +275,35 @@ class _Run:
         event = self.step["event"]
         place = self._place(death.dump)
         out_of_time = time.monotonic() >= self.end or self.stop.is_set()
-        if event == "checking" and self.names is not None:
-            self.checked.layers.append(
-                {
-                    "name": self.names[self.step["index"]],
-                    "status": "error",
-                    "reason": death.reason,
-                    "error": death.reason,
-                    "where": place,
-                }
-            )
-            if len(self.checked.layers) == len(self.names):
-                return True
-        elif event == "checked":  # it died between two layers: the next process goes on
+        lasted = time.monotonic() - self.begun
+        cut_short = out_of_time and lasted < self.step["seconds"]
+        reason = "no_time" if cut_short else death.reason
+        if event == "checking":
+            words = stop_message(reason)
+            self._add({"status": "error", "reason": reason, "error": words, "where": place})
+        elif event == "checked":  # between two layers: the next process goes on
             pass
         elif event == "defining":
-            self._definition_stopped(death.reason, place)
-        else:
-            words = death.dump.strip().split("\n")[-1] if event == "started" else death.reason
-            kind = "file" if event == "started" else "unfinished"
-            self.stopped.append(Problem(kind, words or death.reason))
+            self._definition_stopped(reason, place)
+        elif event == "started" and not out_of_time:
+            last = death.dump.strip().split("\n")[-1] or stop_message(reason)
+            raise RuntimeError(
+                explain("run", got=last, expected="a process that can run find and check")
+            )
+        elif not out_of_time:
+            self.stopped.append(Problem("unfinished", reason))
             return True
         if out_of_time or len(self.skip) > _MOST_STOPS:
             self.stopped.append(Problem("unfinished", "no_time"))
             return True
-        return False
+        return event.startswith("check") and len(self.checked.layers) == len(self.names)
+
+    def _add(self, result: dict[str, Any]) -> None:
+        """Append the result of the next layer, with its name and place before what it says."""
+        name = self.names[len(self.checked.layers)]
+        place = self.places.get(name, {"cell": None, "line": None})
+        head = {"name": name, "cell": place["cell"], "line": place["line"]}
+        self.checked.layers.append({**head, **result})
 
     def _definition_stopped(self, reason: str, place: dict[str, Any] | None) -> None:
         begin = self.step["place"]
@@ -313,6 +326,7 @@ class _Process:
     def __init__(self, request: dict[str, Any], errors: str) -> None:
         self.errors = errors
         self.events: queue.Queue[bytes | None] = queue.Queue()
+        text = json.dumps(request).encode()
         with open(errors, "wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-X", "utf8", "-m", "rushlight.check.loading.child"],
@@ -328,7 +342,7 @@ class _Process:
         stdin = self.process.stdin
         assert stdin is not None
         with contextlib.suppress(OSError), stdin:  # a child that is gone tells so by its events
-            stdin.write(json.dumps(request).encode())
+            stdin.write(text)
 
     def _read(self) -> None:
         stdout = self.process.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import codecs
+import contextlib
 import dataclasses
 import io
 import json
@@ -96,10 +97,8 @@ def _decode(data: bytes, *, python: bool = False) -> str:
     """Return the text of a file, its line ends as in Python."""
     encodings = [name for mark, name in _MARKS if data.startswith(mark)] or ["utf-8", "cp1251"]
     if python and not data.startswith(codecs.BOM_UTF16_LE):
-        try:
+        with contextlib.suppress(SyntaxError):  # an unknown encoding, or none and no UTF-8
             encodings = [tokenize.detect_encoding(io.BytesIO(data).readline)[0], *encodings]
-        except SyntaxError:  # an unknown encoding, or none and no UTF-8
-            pass
     for encoding in encodings:
         try:
             return _with_newlines(data.decode(encoding))
@@ -187,7 +186,7 @@ def _parse(text: str) -> ast.Module:
 
 
 def parse(chunk: Chunk) -> tuple[list[ast.stmt], list[Problem], str]:
-    """Parse a chunk; what cannot be parsed as a whole is parsed block by block.
+    r"""Parse a chunk; what cannot be parsed as a whole is parsed block by block.
 
     Args:
         chunk: the code.
@@ -213,14 +212,14 @@ def parse(chunk: Chunk) -> tuple[list[ast.stmt], list[Problem], str]:
     i = 0
     while i < len(starts):
         start, count = starts[i], _decorators(lines, starts, i)
-        body, error, used = _first_that_parses(lines, starts, i, count)
-        if error is None:
+        body, wrong, used = _first_that_parses(lines, starts, i, count)
+        if wrong is None:
             end = starts[i + used] if i + used < len(starts) else len(lines)
             kept.append((start, end, body))
         else:
-            if isinstance(error, IndentationError) and "unexpected indent" in str(error.msg):
+            if isinstance(wrong, IndentationError) and "unexpected indent" in str(wrong.msg):
                 _drop_torn(kept, start)  # a line at the margin cut a class in two
-            problems.append(_problem(chunk, error))
+            problems.append(_problem(chunk, wrong))
         i += used
     clean = [""] * len(lines)
     for start, end, _ in kept:

@@ -15,6 +15,8 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from rushlight.check.loading.words import words
+
 __all__ = ["Stub", "StubUsed", "missing", "postponed", "uncomputed"]
 
 
@@ -139,7 +141,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-_BINARY = "add sub mul matmul truediv floordiv mod pow lshift rshift and xor".split()
+_BINARY = words("add sub mul matmul truediv floordiv mod pow lshift rshift and xor")
 _OTHER: dict[str, tuple[str, Callable[..., Any]]] = {
     "call": ("is called", lambda value, *args, **options: value(*args, **options)),
     "iter": ("is iterated over", iter),

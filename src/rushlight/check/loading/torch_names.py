@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from rushlight.check.loading.stubs import missing
+from rushlight.check.loading.words import words
 
 __all__ = ["TorchFinder"]
 
 # They are built on torch and would get half of one.
-_BUILT_ON_TORCH = frozenset(
+_BUILT_ON_TORCH = words(
     "torchvision torchaudio torchtext torchmetrics torchinfo torchsummary torchviz lightning "
-    "pytorch_lightning timm transformers accelerate ignite".split()
+    "pytorch_lightning timm transformers accelerate ignite"
 )
 _ABSENT = object()
 
@@ -92,7 +93,8 @@ class TorchFinder:
             )
         if root != "torch":
             return None
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        loader: Any = self
+        return importlib.machinery.ModuleSpec(name, loader, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """Return the module."""

@@ -17,6 +17,7 @@ from rushlight.check.report.heatmap import maps
 from rushlight.check.report.style import fragment_style, page_style
 from rushlight.check.report.values import (
     counted,
+    defined_at,
     first_cause,
     one_line,
     problem_text,
@@ -104,7 +105,7 @@ def _files(files: Sequence[FileReport], lang: str) -> str:
         cells += [str(sum(layer.status == key for layer in report.layers)) for key in keys]
         first, *others = cells
         counts = "".join(f"<td>{cell}</td>" for cell in others)
-        rows.append(f'<tr><td class="rl-c-layer">{first}</td>{counts}</tr>\n')
+        rows.append(f'<tr><td class="rl-c-file">{first}</td>{counts}</tr>\n')
     return _framed(heads, rows)
 
 
@@ -156,7 +157,9 @@ def _layer(layer: LayerReport, anchor: str, lang: str) -> str:
     if not _has_more(layer):
         return ""
     head = f"<h3>{_name(layer.name)} {_pill(layer.status, status_words(layer, lang))}</h3>"
-    reason = reason_of(layer, lang)
+    where, reason = defined_at(layer, lang), reason_of(layer, lang)
+    if where:
+        head += f'<p class="rl-where">{_text(where)}</p>'
     if reason:
         head += f'<p class="rl-reason">{_text(reason)}</p>'
     cards = "".join(_finding(finding, lang) for finding in layer.findings)

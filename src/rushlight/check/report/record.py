@@ -33,7 +33,8 @@ def as_json(
 def as_record(report: FileReport, lang: str | None = None) -> dict[str, Any]:
     """Return the report of a file as a dictionary.
 
-    Its keys: file, layers (name, like, status, findings, reason, message, checks), problems (kind,
+    Its keys: file, layers (name, like, status, findings, reason, message,
+    checks, cell, line), problems (kind,
     cell, line, text, error) and exit_code. Those of a finding: severity, check, tensor, index,
     expected, got, max_error, cause, message, hint, case, region, details. A number that is not
     finite is None.
@@ -64,6 +65,8 @@ def _layer(report: LayerReport, lang: str) -> dict[str, Any]:
         "reason": report.reason,
         "message": reason_of(report, lang),
         "checks": int(report.checks),
+        "cell": report.cell,
+        "line": report.line,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 from rushlight.check.findings import FileReport, Finding, LayerReport
 from rushlight.check.report.values import (
     counted,
+    defined_at,
     first_cause,
     one_line,
     problem_text,
@@ -22,7 +24,7 @@ from rushlight.check.report.values import (
 )
 from rushlight.check.report.words import checked_language, word
 
-__all__ = ["as_text", "finding_lines", "layer_text", "overview", "plainer", "style_of", "width_of"]
+__all__ = ["as_text", "finding_lines", "layer_text", "overview", "style_of", "width_of"]
 
 LINES = 10  # of a finding
 FINDINGS = 3  # of a layer, without verbose: what follows is mostly the same mistake again
@@ -32,12 +34,7 @@ _NAME = 32  # the longest name of a layer or file in a table
 Style = Callable[[str, str], str]
 
 _COLOURS = {"ok": "32", "defect": "31", "error": "35", "skipped": "2", "bold": "1", "note": "36"}
-_PLAINER = {
-    "…": "...", "—": "-", "–": "-", "−": "-", "×": "x", "·": "*", "±": "+-", "→": "->",
-    "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "√": "sqrt", "∞": "inf", "∂": "d", "²": "^2",
-    "³": "^3", "«": '"', "»": '"', "„": '"', "“": '"', "”": '"', "’": "'", "ё": "е", "Ё": "Е",
-}  # fmt: skip
-_TUPLE = re.compile(r"\([^()\n]{1,40}\)|\[[^][\n]{1,40}\]")
+_WHOLE = re.compile(r"`[^`\n]+`|\([^()\n]+\)|\[[^][\n]+\]")  # code, shapes, indices
 
 
 def as_text(
@@ -68,7 +65,8 @@ def as_text(
             parts.append(lines)
     if report.problems:
         parts.append(_problems(report.problems, lang, width, style))
-    parts.append(_wrapped(counted([report], lang).replace(": ", ":\xa0"), width, "", ""))
+    counts = counted([report], lang).replace(" ", "\xa0").replace(";\xa0", "; ")
+    parts.append(_wrapped(counts, width, "", ""))
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
@@ -101,6 +99,9 @@ def finding_lines(
 ) -> list[str]:
     """Return message and hint of a finding as ten lines at most.
 
+    Where they would be more, the message becomes one paragraph, then without the case that showed
+    the mistake; only a very narrow terminal cuts the end off.
+
     Args:
         finding: what was found.
         lang: "en" or "ru".
@@ -109,15 +110,15 @@ def finding_lines(
     """
     from rushlight.check import texts
 
-    message = visible(texts.message(finding, lang))
     hint = visible(texts.hint(finding, lang))
     hints = _wrapped(f"{word('hint', lang)}: {hint}", width, rest, rest) if hint else []
-    lines = [*_wrapped(message, width, first, rest), *hints]
-    if len(lines) > LINES:  # a narrow terminal
-        lines = [*_wrapped(" ".join(message.split()), width, first, rest), *hints]
-    if len(lines) > LINES:
-        lines = [*lines[: LINES - 1], f"{rest}..."]
-    return lines
+    told = visible(texts.message(finding, lang))
+    brief = visible(texts.message(dataclasses.replace(finding, case=""), lang))
+    for message in (told, " ".join(told.split()), " ".join(brief.split())):
+        lines = [*_wrapped(message, width, first, rest), *hints]
+        if len(lines) <= LINES:
+            return lines
+    return [*lines[: LINES - 1], f"{rest}..."]
 
 
 def _layer(report: LayerReport, lang: str, width: int, style: Style, verbose: bool) -> list[str]:
@@ -139,7 +140,10 @@ def _layer(report: LayerReport, lang: str, width: int, style: Style, verbose: bo
     left = len(report.findings) - len(shown)
     if left:
         lines.append(style("skipped", f"  {word('and', lang)} {left} {word('more', lang)}"))
-    return [style("bold", one_line(report.name)), *lines] if lines else []
+    if not lines:
+        return []
+    where = defined_at(report, lang)
+    return [style("bold", one_line(report.name)) + (f" ({where})" if where else ""), *lines]
 
 
 def _problems(problems: Sequence[Any], lang: str, width: int, style: Style) -> list[str]:
@@ -182,7 +186,7 @@ def _grid(
     for column in (-1, 1, 0):
         over = sum(widths) + 2 * (len(widths) - 1) - width
         if over > 0:
-            widths[column] = max(widths[column] - over, min(widths[column], 8))
+            widths[column] = max(widths[column] - over, min(widths[column], 7))
     lines = []
     for row, status in itertools.zip_longest(rows, ("", *statuses), fillvalue=""):
         cells = [_cut(cell, n).ljust(n) for cell, n in zip(row, widths, strict=True)]
@@ -204,7 +208,7 @@ def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
         if line.startswith("  "):  # a formula or code
             lines.append(f"{indent}{line}")
             continue
-        whole = _TUPLE.sub(lambda match: match[0].replace(" ", "\xa0"), line)
+        whole = _WHOLE.sub(lambda match: _unbroken(match[0], width // 2), line)
         lines += textwrap.wrap(
             whole,
             width,
@@ -214,6 +218,10 @@ def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
             break_on_hyphens=False,
         )
     return [line.replace("\xa0", " ") for line in lines]
+
+
+def _unbroken(text: str, longest: int) -> str:
+    return text.replace(" ", "\xa0") if len(text) <= longest else text
 
 
 def _plain(kind: str, text: str) -> str:
@@ -237,25 +245,3 @@ def width_of(stream: TextIO) -> int:
     if not getattr(stream, "isatty", bool)():
         return 88
     return shutil.get_terminal_size((88, 24)).columns
-
-
-def plainer(text: str, encoding: str | None) -> str:
-    """Return text whose signs a code page has: arrows, dashes and such are spelled out where not.
-
-    Example:
-        >>> plainer("2 × 3 → 6", "cp866")
-        '2 x 3 -> 6'
-    """
-    try:
-        text.encode(encoding or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return "".join(_fitting(character, encoding or "ascii") for character in text)
-    return text
-
-
-def _fitting(character: str, encoding: str) -> str:
-    try:
-        character.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return _PLAINER.get(character, character)
-    return character

@@ -11,9 +11,16 @@ _REASONS = {  # identifier: (English, Russian)
     "killed": ("process was killed", "процесс убит"),
     "stdin": ("reads standard input", "читает ввод"),
     "unknown_layer": ("unknown layer", "незнакомый слой"),
+    "absent": ("not in the file", "нет в файле"),
     "abstract": ("base class", "базовый класс"),
     "no_constructor": ("cannot be made", "не создаётся"),
     "stub": ("needs a missing package", "нет нужного пакета"),
+    "exception": ("an exception", "исключение"),
+    "interrupt": ("raises KeyboardInterrupt", "вызывает KeyboardInterrupt"),
+    "kill": ("sends signals", "посылает сигналы"),
+    "crash": ("interpreter crashed", "сбой интерпретатора"),
+    "unused": ("needs what is missing", "нет нужного имени"),
+    "no_time": ("no time left", "не хватило времени"),
     "definition": ("not defined", "не определён"),
 }
 

@@ -16,6 +16,7 @@ __all__ = [
     "STATUSES",
     "counted",
     "defects",
+    "defined_at",
     "finite",
     "first_cause",
     "number",
@@ -78,6 +79,13 @@ def finite(value: float | None) -> float | None:
     return float(value)
 
 
+def defined_at(report: LayerReport, lang: str) -> str:
+    """Return where the file defines a layer, such as "cell 3, line 2"; "" if that is not known."""
+    from rushlight.check.loading.problem import Place
+
+    return Place(report.cell, report.line).words(lang)
+
+
 def problem_text(problem: Mapping[str, Any], lang: str) -> str:
     """Return what is wrong with a file: a line with cell and line, then the line of code."""
     from rushlight.check.loading.problem import Problem
@@ -90,8 +98,11 @@ def reason_of(report: LayerReport, lang: str) -> str:
     if not report.reason:
         return ""
     from rushlight.check import texts
+    from rushlight.check.loading.problem import stop_message
 
-    return visible(texts.reason(report, lang))
+    if report.reason in texts.REASONS:
+        return visible(texts.reason(report, lang))
+    return stop_message(report.reason, lang)
 
 
 def first_cause(report: LayerReport, lang: str) -> str:

@@ -132,6 +132,9 @@ REASONS: Mapping[str, Text] = {
         "not known by its name; say what it is with like=, such as like='torch_like.Linear'",
         "по имени непонятно, что это за слой; укажите like=, например like='torch_like.Linear'",
     ),
+    "absent": Text(
+        "the file has no such layer[[; it has {name}]]", "в файле нет такого слоя[[; есть {name}]]"
+    ),
     "abstract": Text("a base class; nothing to check", "базовый класс, проверять нечего"),
     "no_constructor": Text(
         "cannot be constructed with the usual arguments[[: {error}]][[ ({line})]]",

@@ -1,0 +1,276 @@
+"""Windows over an image, and the ways in which gradients are put back into them wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from rushlight.arrays import Array
+from rushlight.check.family import Argument, Hypothesis, Scene
+from rushlight.random import Generator
+
+__all__ = [
+    "PADDING",
+    "STRIDE",
+    "Windows",
+    "kernel_argument",
+    "last_forgotten",
+    "misplaced",
+    "negative",
+    "output_sizes",
+    "overwritten",
+    "pair",
+    "rectified",
+    "swapped_options",
+]
+
+Parts = Callable[[Scene], Array]  # (N, C, oh, ow, kh, kw): what each window adds to its cells
+_PAIRS = ("kernel_size", "stride", "padding")
+
+
+def pair(value: Any) -> tuple[int, int]:
+    """Return an int or a pair as a pair."""
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where the windows of a scene lie.
+
+    Args:
+        size: rows and columns of the image.
+        kernel, stride, padding: in rows and columns.
+    """
+
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+
+    @classmethod
+    def of(cls, scene: Scene) -> Windows:
+        """Return the windows that the options of a scene mean in its dialect."""
+        options, convolution = scene.case.options, scene.family.name == "Conv2d"
+        kernel = pair(options["kernel_size"])
+        stride = pair(options.get("stride") or (1 if convolution else kernel))
+        same = "same" if convolution and scene.dialect == "practical_dl" else 0
+        padding = options.get("padding", same)
+        if isinstance(padding, str):
+            padding = (kernel[0] // 2, kernel[1] // 2) if padding == "same" else 0
+        return cls(scene.x.shape[2:], kernel, stride, pair(padding))
+
+    @property
+    def count(self) -> tuple[int, int]:
+        """How many rows and columns of windows there are."""
+        h, w = (
+            (n + 2 * p - k) // s + 1
+            for n, p, k, s in zip(self.size, self.padding, self.kernel, self.stride, strict=True)
+        )
+        return h, w
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """The size of the padded image."""
+        return self.size[0] + 2 * self.padding[0], self.size[1] + 2 * self.padding[1]
+
+    def pad(self, x: Array, mode: str = "constant", **fill: float) -> Array:
+        """Return the padded image."""
+        (ph, pw), none = self.padding, (0, 0)
+        return np.pad(x, (none, none, (ph, ph), (pw, pw)), mode=mode, **fill)  # type: ignore[call-overload]
+
+    def cut(self, x: Array, fill: float = 0.0) -> Array:
+        """Return the windows of an image, (N, C, oh, ow, kh, kw)."""
+        views = sliding_window_view(self.pad(x, constant_values=fill), self.kernel, axis=(2, 3))
+        return views[:, :, :: self.stride[0], :: self.stride[1]]
+
+    def fold(self, parts: Array) -> Array:
+        """Return the padded image to whose cells the parts of the windows are added."""
+        plane = np.zeros((*parts.shape[:2], *self.plane))
+        for i, j in product(*map(range, self.count)):
+            plane[self._at(i, j)] += parts[:, :, i, j]
+        return plane
+
+    def overwrite(self, parts: Array) -> Iterator[Array]:
+        """Give the padded images that `=` in the place of `+=` makes, in the usual orders."""
+        (oh, ow), (kh, kw), (sh, sw) = self.count, self.kernel, self.stride
+        by_rows = list(product(range(oh), range(ow)))
+        for order in (by_rows, sorted(by_rows, key=lambda at: at[::-1])):
+            plane = np.zeros((*parts.shape[:2], *self.plane))
+            for i, j in order:
+                plane[self._at(i, j)] = parts[:, :, i, j]
+            yield plane
+        plane = np.zeros((*parts.shape[:2], *self.plane))
+        for p, q in product(range(kh), range(kw)):
+            plane[:, :, p : p + sh * oh : sh, q : q + sw * ow : sw] = parts[..., p, q]
+        yield plane
+
+    def _at(self, i: int, j: int) -> tuple[Any, ...]:
+        top, left = i * self.stride[0], j * self.stride[1]
+        return ..., slice(top, top + self.kernel[0]), slice(left, left + self.kernel[1])
+
+    def crop(self, plane: Array, top: int | None = None, left: int | None = None) -> Array:
+        """Return the image inside its padding, or the cut that begins elsewhere."""
+        top = self.padding[0] if top is None else top
+        left = self.padding[1] if left is None else left
+        cut = np.zeros((*plane.shape[:2], *self.size))
+        inside = plane[:, :, top : top + self.size[0], left : left + self.size[1]]
+        cut[:, :, : inside.shape[2], : inside.shape[3]] = inside
+        return cut
+
+
+# --- hypotheses that convolutions and pools share
+
+
+def overwritten(parts: Parts) -> Hypothesis:
+    """`=` for `+=` where windows overlap."""
+
+    def predict(scene: Scene, name: str) -> Iterator[Array]:
+        windows = Windows.of(scene)
+        for plane in windows.overwrite(parts(scene)):
+            yield windows.crop(plane)
+
+    return Hypothesis("overlap_overwritten", ("gradInput",), predict)
+
+
+def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
+    """The gradient of the padded image is not cut, cut elsewhere, or put at other windows."""
+
+    def shifted(scene: Scene, name: str) -> Iterator[Array]:
+        windows = Windows.of(scene)
+        ph, pw = windows.padding
+        if ph or pw:
+            plane = windows.fold(parts(scene))
+            yield plane
+            for top, left in product({0, ph, 2 * ph}, {0, pw, 2 * pw}):
+                if (top, left) != (ph, pw):
+                    yield windows.crop(plane, top, left)
+
+    def uncut(scene: Scene, name: str) -> Any:
+        windows, got = Windows.of(scene), np.asarray(scene.got[name])
+        whole = any(windows.padding) and got.shape[2:] == windows.plane
+        return got if whole or got.size == 0 else None  # [p:-p] leaves nothing where p is 0
+
+    def dense(scene: Scene, name: str) -> Iterator[Any]:
+        own = Windows.of(scene)
+        for stride in {(1, 1), own.kernel} - {own.stride}:
+            windows = Windows(own.size, own.kernel, stride, own.padding)
+            value, big = repr(scene.case.options.get("stride")), parts(scene)
+            size = [s * (n - 1) + k for s, n, k in zip(stride, own.count, own.kernel, strict=True)]
+            if size[0] <= own.plane[0] and size[1] <= own.plane[1]:
+                plane = _fold_at(windows, big)
+                yield windows.crop(plane), {"option": "stride", "value": value}
+
+    def reshaped(scene: Scene, name: str) -> Iterator[Array]:
+        big = parts(scene)  # (N, C, oh, ow, kh, kw)
+        yield big.reshape(scene.x.shape)
+        yield big.transpose(0, 1, 4, 2, 5, 3).reshape(scene.x.shape)
+        yield big.transpose(0, 1, 2, 5, 3, 4).reshape(scene.x.shape)
+
+    def turned(scene: Scene, name: str) -> Array:
+        windows = Windows.of(scene)
+        return windows.crop(windows.fold(parts(scene).swapaxes(-1, -2)))
+
+    return (
+        Hypothesis("padding_not_shifted_back", ("gradInput",), shifted),
+        Hypothesis("padding_not_shifted_back", ("gradInput",), uncut, late=True),
+        Hypothesis("option_ignored", ("gradInput",), dense),
+        Hypothesis("window_axes_swapped", ("gradInput",), reshaped),
+        Hypothesis("window_axes_swapped", ("gradInput",), turned),
+    )
+
+
+def _fold_at(windows: Windows, parts: Array) -> Array:
+    """Fold as many windows as the parts have, however many would fit."""
+    plane = np.zeros((*parts.shape[:2], *windows.plane))
+    for i, j in product(range(parts.shape[2]), range(parts.shape[3])):
+        plane[windows._at(i, j)] += parts[:, :, i, j]
+    return plane
+
+
+def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
+    """Give what rows and columns of kernel, stride and padding, mixed up, would make."""
+    pairs = {k: pair(scene.case.options[k]) for k in _PAIRS if _uneven(scene, k)}
+    if scene.case.options.get("padding") == "same":
+        pairs["padding"] = Windows.of(scene).padding
+    ways = (lambda v: v[::-1], lambda v: (v[0], v[0]), lambda v: (v[1], v[1]), lambda v: v)
+    for chosen in product(ways, repeat=len(pairs)):
+        options = {k: way(v) for way, (k, v) in zip(chosen, pairs.items(), strict=True)}
+        if options != pairs:
+            try:
+                made = scene.again(**options).get(name)
+            except Exception:
+                continue
+            yield made
+            if made is not None and name == "output":
+                yield made.swapaxes(2, 3)
+    if name == "output":
+        yield np.asarray(scene.want[name]).swapaxes(2, 3)
+
+
+def _uneven(scene: Scene, option: str) -> bool:
+    value = scene.case.options.get(option)
+    return isinstance(value, tuple) and value[0] != value[1]
+
+
+def last_forgotten(scene: Scene, name: str) -> Iterator[Any]:
+    """Give what is left when the last row or column of windows is never reached."""
+    for rows, columns in ((-1, -1), (-1, None), (None, -1)):
+        reached = np.zeros(scene.g.shape)
+        reached[:, :, :rows, :columns] = 1.0
+        if name == "output":
+            yield scene.want[name] * reached
+            bias = scene.params.get("b", np.zeros(scene.g.shape[1])).reshape(-1, 1, 1)
+            yield np.where(reached > 0, scene.want[name], bias)
+        else:
+            yield scene.again(g=scene.g * reached)[name]
+
+
+def output_sizes(scene: Scene, name: str) -> Iterator[Any]:
+    """Give any output with the right samples and channels and a wrong number of windows."""
+    got, want = np.asarray(scene.got[name]), np.asarray(scene.want[name])
+    if got.ndim == 4 and got.shape[:2] == want.shape[:2] and got.shape[2:] != want.shape[2:]:
+        yield got
+
+
+# --- inputs and arguments
+
+
+def negative(source: Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers below zero: a padding of zeros becomes a maximum."""
+    return -0.5 - np.abs(source.normal(shape))
+
+
+def rectified(source: Generator, shape: tuple[int, ...]) -> Array:
+    """What a ReLU leaves: many windows have several maxima, most of them 0."""
+    return np.maximum(np.round(source.normal(shape)), 0.0)
+
+
+def _fits_padding(value: Any, default: Any) -> bool:
+    return not isinstance(default, str) or isinstance(value, str)
+
+
+def _state_padding(options: Any, default: Any) -> Any:
+    if isinstance(default, str):
+        return "valid" if default != "valid" else None
+    return None if default == 0 else 0
+
+
+def _state_stride(options: Any, default: Any) -> Any:
+    if "in_channels" in options:
+        return None if default in (1, (1, 1)) else 1
+    return None if default is None else options["kernel_size"]
+
+
+STRIDE = Argument("stride", ("strides", "step", "s"), state=_state_stride)
+PADDING = Argument("padding", ("pad", "p"), state=_state_padding, fits=_fits_padding)
+
+
+def kernel_argument() -> Argument:
+    """Return the argument for the size of the window."""
+    others = ("kernel", "kernel_shape", "filter_size", "pool_size", "window_size", "window")
+    return Argument("kernel_size", (*others, "size", "ksize", "ks", "k"), required=True)
