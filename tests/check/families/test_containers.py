@@ -101,6 +101,18 @@ RIGHT = [
 ]
 
 WRONG = [
+    ("missing_gradient", ("g = module.backward(x, g)", "g = module.updateGradInput(x, g)")),
+    (
+        "overwritten",
+        ("        g = gradOutput\n", "        self.zeroGradParameters()\n        g = gradOutput\n"),
+    ),
+    (
+        "factor_two",
+        (
+            "g = module.backward(x, g)",
+            "module.accGradParameters(x, g)\n            g = module.backward(x, g)",
+        ),
+    ),
     (
         "wrong_order",
         (

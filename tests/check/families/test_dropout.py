@@ -70,6 +70,8 @@ RIGHT = [
 ]
 
 WRONG = [
+    ("mask_shape", (DRAW, "np.random.binomial(1, 1 - self.p)")),
+    ("mask_shape", (DRAW, "(np.random.rand() > self.p) * np.ones_like(input)")),
     (
         "not_identity_in_evaluation",
         ("if self.training:\n            self.mask", "if True:\n            self.mask"),

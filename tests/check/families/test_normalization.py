@@ -187,6 +187,30 @@ EVALUATION = """        if not self.training:
             return self.gradInput
 """
 WRONG = [
+    (
+        "stale_buffer",
+        "torch",
+        (
+            "mean, var = input.mean(axis=axes), input.var(axis=axes)",
+            "mean, var = self.__dict__.setdefault('kept', (input.mean(axis=axes), input.var(axis=axes)))",
+        ),
+    ),
+    ("sign", "torch", ("g / self.std", "-g / self.std")),
+    (
+        "local_derivative",
+        "practical",
+        ("input.var(axis=self.axes(input))", "input.std(axis=self.axes(input))"),
+    ),
+    ("upstream_ignored", "torch", ("g = gradOutput *", "g = np.ones_like(gradOutput) *")),
+    ("returns_none", "torch", ("        return self.output\n", "")),
+    (
+        "stale_buffer",
+        "torch",
+        (
+            "self.output = self.gamma",
+            "if getattr(self, 'buffer', np.empty(0)).shape != input.shape:\n            self.buffer = np.empty_like(input)\n        self.output = self.buffer\n        self.output[...] = self.gamma",
+        ),
+    ),
     # evaluation
     ("batch_statistics_in_evaluation", "practical", (EVALUATION, "")),
     (

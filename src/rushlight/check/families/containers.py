@@ -65,9 +65,9 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
     yield from _parameters(subject, box)
     yield from _modes(subject)
     if not wrong:
+        yield from _layers(subject)
         yield from _shapes(subject, x, g)
         yield from _indexing(subject, box)
-        yield from _layers(subject)
 
 
 def _said(error: StudentError) -> dict[str, str]:
@@ -322,15 +322,41 @@ def _layers(subject: Subject) -> Iterator[Evidence]:
     except StudentError as error:
         yield Evidence("order", "output", error=error, case=case, details=_said(error))
         return
-    got += [a for layer in box.modules for a in layer.getGradParameters()]
+    got += [np.array(a) for layer in box.modules for a in layer.getGradParameters()]
     names = ("output", "gradInput", "gradW", "gradb", "gradW", "gradb")
     for name, wanted, value in zip(names, want, got, strict=True):
         subject.comparisons += 1
         if not compare.close(value, wanted):
-            doubled = name.startswith("gradW") and compare.close(value, 2 * wanted)
-            cause = "factor_two" if doubled else "wrong_inputs"
-            yield Evidence("order", name, None, wanted, value, cause=cause, case=case)
+            cause = _of_layers(wanted, value)
+            kind = "parameter_gradient" if name.startswith("gradW") else "order"
+            yield Evidence(kind, name, None, wanted, value, cause=cause, case=case)
             return
+    yield from _accumulation(box, x, g, want[2:], case)
+
+
+def _of_layers(wanted: Any, value: Any) -> str:
+    """Name what the gradients of layers say of the container's backward."""
+    if value is None:
+        return ""
+    if not np.any(value):
+        return "missing_gradient"
+    return "factor_two" if compare.close(value, 2 * np.asarray(wanted)) else "wrong_inputs"
+
+
+def _accumulation(
+    box: Container, x: Array, g: Array, once: Sequence[Any], case: str
+) -> Iterator[Evidence]:
+    """A second backward without zeroing doubles the gradients."""
+    try:
+        box.student.forward(np.array(x))
+        box.student.backward(np.array(x), np.array(g))
+    except StudentError as error:
+        yield Evidence("accumulation", "", error=error, case=case, details=_said(error))
+        return
+    first = box.modules[0].getGradParameters()[0]
+    if not compare.close(first, 2 * once[0]):
+        lost = "overwritten" if compare.close(first, once[0]) else "unexplained"
+        yield Evidence("accumulation", "gradW", None, 2 * once[0], first, cause=lost, case=case)
 
 
 # --- containers in torch's style

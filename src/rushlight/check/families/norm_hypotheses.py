@@ -139,6 +139,14 @@ def _by_running(scene: Scene, name: str) -> Iterator[Any]:
             yield scene.again(params={**scene.params, **kept}, training=False)[name]
 
 
+def _by_earlier(scene: Scene, name: str) -> Any:
+    """Training mode with the statistics of an earlier batch."""
+    if scene.earlier is None or not scene.training:
+        return None
+    parts, x = _parts(scene), _rows(scene.earlier.x)
+    return parts.output(np.sqrt(x.var(axis=0) + parts.eps), x.mean(axis=0))
+
+
 def _by_batch(scene: Scene, name: str) -> Any:
     return None if scene.training else scene.again(training=True)[name]
 
@@ -306,6 +314,7 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis("batch_statistics_in_evaluation", ("output", "gradInput"), _by_batch, EVALUATION),
     Hypothesis("batch_statistics_in_evaluation", OUTPUT, _by_batch_in_part, EVALUATION),
     Hypothesis("running_statistics_in_training", OUTPUT, _by_running),
+    Hypothesis("stale_buffer", OUTPUT, _by_earlier),
     Hypothesis("eps_misplaced", OUTPUT, _eps_misplaced),
     Hypothesis("wrong_constant", OUTPUT, _other_eps),
     Hypothesis("unbiased_variance", OUTPUT, _unbiased),

@@ -222,8 +222,10 @@ def _judged(subject: Subject, course: Course) -> Iterator[Evidence]:
         cause, details = _of_crash(subject, course)
         yield Evidence("steps", "", error=course.error, cause=cause, case=case, details=details)
         return
-    if course.touched:
-        yield Evidence("input_unchanged", "gradients", cause="input_modified", case=case)
+    changed = dict(course.config) != CONFIGS[subject.family.name]
+    if course.touched or changed:
+        name = "config" if changed else "gradients"
+        yield Evidence("input_unchanged", name, cause="input_modified", case=case)
         return
     if _judge_all(subject, course):
         return
