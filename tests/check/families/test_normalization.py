@@ -188,6 +188,15 @@ EVALUATION = """        if not self.training:
 """
 WRONG = [
     (
+        "factor",
+        "practical",
+        (
+            "self.alpha * self.moving_mean + (1 - self.alpha) * mean",
+            "self.alpha * self.moving_mean + mean",
+        ),
+    ),
+    ("sign", "torch", ("self.running_mean + m * mean", "self.running_mean - m * mean")),
+    (
         "stale_buffer",
         "torch",
         (

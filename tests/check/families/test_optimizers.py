@@ -100,6 +100,20 @@ RIGHT = [
 ]
 
 WRONG = [
+    ("factor_two", "sgd", ("current_var -= old_grad", "current_var -= 2 * old_grad")),
+    ("factor", "adam", ("w -= lr_t", "w -= 3 * lr_t")),
+    ("bias_correction", "adam", ("np.sqrt(1 - b2 ** t)", "np.sqrt(1 - b2 / t)")),
+    ("bias_correction", "hatted", ("(1 - b1 ** state['t'])", "(1 - b1 / state['t'])")),
+    (
+        "input_modified",
+        "adam",
+        ("            i += 1\n", "            i += 1\n    config['learning_rate'] *= 0.9\n"),
+    ),
+    (
+        "input_modified",
+        "adam",
+        ("            i += 1\n", "            i += 1\n            g.fill(0)\n"),
+    ),
     ("sign", "sgd", ("current_var -=", "current_var +=")),
     (
         "momentum_rule",

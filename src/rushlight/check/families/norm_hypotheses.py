@@ -308,6 +308,20 @@ def _other_share(given: bool) -> Any:
     return predict
 
 
+def _other_weights(negative: bool) -> Any:
+    """The old average and the batch's in other proportions, which do not make one."""
+
+    def predict(scene: Scene, name: str) -> Iterator[Any]:
+        old, got = scene.params[name], np.asarray(scene.got[name], np.float64)
+        for factor in _factors(scene):
+            basis = np.stack([old, _averaged(scene, name, 1.0, factor)], axis=1)
+            weights, *_ = np.linalg.lstsq(basis, got, rcond=None)
+            if (weights < -1e-6).any() == negative:
+                yield basis @ weights
+
+    return predict
+
+
 OUTPUT, GRADIENT = ("output",), ("gradInput",)
 EVALUATION = ("evaluation_output", "evaluation_gradient")
 HYPOTHESES: tuple[Hypothesis, ...] = (
@@ -334,4 +348,6 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis("unbiased_variance", ("moving_variance",), _other_variance("practical_dl")),
     Hypothesis("option_ignored", AVERAGES, _other_share(True)),
     Hypothesis("wrong_constant", AVERAGES, _other_share(False)),
+    Hypothesis("sign", AVERAGES, _other_weights(True)),
+    Hypothesis("factor", AVERAGES, _other_weights(False)),
 )

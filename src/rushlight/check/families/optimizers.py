@@ -187,12 +187,14 @@ def _judge_all(subject: Subject, course: Course) -> bool:
 def _accepted(subject: Subject, course: Course) -> Iterator[list[list[Array]]]:
     """Give the right steps, and those that the other place of Adam's epsilon makes."""
     yield _right(subject, course)
-    if subject.family.name == "adam_optimizer" and subject.dialect == "torch_like":
-        yield _torch_steps(course)
+    if subject.dialect == "torch_like":
+        yield from _torch_steps(subject, course)
 
 
-def _torch_steps(course: Course) -> list[list[Array]]:
-    """Return the steps of `rushlight.optim.Adam`, which adds epsilon to the corrected root."""
+def _torch_steps(subject: Subject, course: Course) -> Iterator[list[list[Array]]]:
+    """Give the steps of `rushlight.optim.Adam`, which adds epsilon to the corrected root."""
+    if subject.family.name != "adam_optimizer":
+        return
     from rushlight import optim
     from rushlight.tensor import Tensor
 
@@ -208,7 +210,7 @@ def _torch_steps(course: Course) -> list[list[Array]]:
             w.grad = Tensor(np.array(g))
         optimizer.step()
         steps.append([np.array(w.detach().numpy()) for w in weights])
-    return steps
+    yield steps
 
 
 def _moved(course: Course) -> bool:
@@ -280,7 +282,42 @@ def _cause(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
                 if _first_wrong(course.steps, steps) is None:
                     return _named(rule.cause, course)
     unread = [name for name in course.config if name not in course.config.read]
+    for want in (_right(subject, course), *_torch_steps(subject, course)):
+        cause = _of_rates(_rates(course, want))
+        if cause and "learning_rate" not in unread:
+            return cause, {}
     return _ignored(course, unread[0]) if unread else ("unexplained", {})
+
+
+def _rates(course: Course, want: list[list[Array]]) -> list[float]:
+    """Return how many times the right change each step made; [] if it was another change."""
+    rates = []
+    for got, right in zip(_changes(course.start, course.steps), _changes(course.start, want),
+                          strict=True):  # fmt: skip
+        if not np.isfinite(got).all():
+            return []
+        rate = float(np.dot(got, right) / np.dot(right, right))
+        if not np.allclose(got, rate * right, rtol=1e-5, atol=1e-7):
+            return []
+        rates.append(rate)
+    return rates
+
+
+def _changes(start: list[Array], steps: list[list[Array]]) -> Iterator[Array]:
+    before = start
+    for after in steps:
+        yield np.concatenate([(b - a).ravel() for a, b in zip(before, after, strict=True)])
+        before = after
+
+
+def _of_rates(rates: list[float]) -> str:
+    """Name a learning rate that is off: the same in all steps, or with the number of steps."""
+    if not rates:
+        return ""
+    if not np.allclose(rates, rates[0], rtol=1e-5):
+        return "bias_correction"
+    known = {-1.0: "sign", 2.0: "factor_two", 0.5: "factor_two", 0.0: "missing_gradient"}
+    return known.get(round(rates[0], 5), "factor")
 
 
 def _ignored(course: Course, name: str) -> tuple[str, dict[str, str]]:
