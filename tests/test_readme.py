@@ -49,9 +49,31 @@ def test_trainer_lines_run(name, capsys):
 
 def test_both_languages_give_the_same_commands():
     commands = [
-        re.sub(r" +#.*", "", "".join(blocks(n, "sh"))) for n in ("README.md", "README.ru.md")
+        re.sub(r" +#.*", "", "".join(blocks(n, "sh"))).replace(" --lang ru", "")
+        for n in ("README.md", "README.ru.md")
     ]
     assert commands[0] == commands[1]
+
+
+@pytest.mark.parametrize(("name", "lang"), [("README.md", "en"), ("README.ru.md", "ru")])
+def test_the_checker_prints_what_is_shown(name, lang):
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", "check", "examples/homework.py", "--lang", lang],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "88"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1
+    shown = blocks(name, "text")[1].removesuffix("...\n").strip().splitlines()
+    assert [line.rstrip() for line in done.stdout.splitlines()][: len(shown)] == shown
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
+def test_explicit_layers_train(name, capsys):
+    exec(compile(blocks(name, "python")[2], name, "exec"), {})
+    losses = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    assert losses[-1] < 0.01 < 0.1 < losses[0]
 
 
 def test_links_lead_somewhere():

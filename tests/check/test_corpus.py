@@ -4,9 +4,9 @@ import pathlib
 import tomllib
 
 import pytest
-from rushlight.check.loading.loader import Loader
 
 from rushlight.check.layer import check_layer
+from rushlight.check.loading.loader import Loader
 
 HERE = pathlib.Path(__file__).parent
 

@@ -191,6 +191,23 @@ def test_backward_wants_the_input_of_the_last_forward(method: str) -> None:
         getattr(layer, method)(x, g)
 
 
+def test_sequential_wants_the_input_of_the_last_forward() -> None:
+    net, x = classic.Sequential(Twice(), classic.ReLU()), normal(3)
+    net.forward(x)
+    net.backward(x.copy(), x)
+    for method in (net.backward, net.updateGradInput, net.accGradParameters):
+        with pytest.raises(ValueError, match=r"Sequential.backward: got another input, \(3,\)"):
+            method(x + 1, x)
+
+
+def test_gradients_can_be_written_to() -> None:
+    for layer in (classic.GlobalAvgPool2d(), classic.wrap(nn.AdaptiveAvgPool2d(1))):
+        x = normal(2, 3, 4, 4)
+        found = layer.backward(x, np.ones_like(layer.forward(x)))
+        found[0, 0, 0, 0] = 9
+        assert (found == 9).sum() == 1
+
+
 def test_nan_is_the_same_input() -> None:
     layer, x = classic.Tanh(), np.array([np.nan, 1.0])
     layer.forward(x)

@@ -347,7 +347,8 @@ class TensorStudent(Student):
         return [g.numpy() for g in grads if g is not None]
 
     def train(self, training: bool) -> None:
-        self.layer.train(training)
+        with guarded("train", self.home):
+            self.layer.train(training)
 
 
 class TorchStudent(TensorStudent):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from rushlight.nn.replaced import replaced
 from rushlight.ops.shape import cast
 from rushlight.tape import TensorBase, apply, wrap
 
-__all__ = ["Call", "arrays_of", "described", "owned", "pairs_of", "promoted", "same"]
+__all__ = ["Call", "arrays_of", "owned", "pairs_of", "promoted", "refuse_other", "same"]
 
 CHEAP = 1 << 16  # bytes of an input up to which a copy is kept, to notice what modifies it
 
@@ -78,7 +78,7 @@ class Call:
             return self._tensor(value)
         if self.join is not None:
             return self._tensor(self._as_array(value))
-        return mapped(value, np.ndarray, self._tensor)
+        return mapped(value, np.ndarray, lambda array: self._tensor(np.asarray(array)))
 
     def _as_array(self, value: Any) -> Array:
         try:
@@ -196,9 +196,10 @@ def owned(found: Sequence[Any], leaves: Sequence[Any], held: Sequence[Array]) ->
     for gradient, leaf in zip(found, leaves, strict=True):
         if gradient is None:
             gradient = np.zeros_like(leaf._array)
-        elif any(np.may_share_memory(gradient, other) for other in held):
-            gradient = gradient.copy(order="K")
         gradient = np.asarray(gradient)
+        shared = any(np.may_share_memory(gradient, other) for other in held)
+        if shared or not gradient.flags.writeable or 0 in gradient.strides:
+            gradient = gradient.copy(order="K")
         held.append(gradient)
         results.append(gradient)
     return results
@@ -236,8 +237,19 @@ def _equal(a: Array, b: Array) -> bool:
     return not unequal.any() or bool((unequal <= ((a != a) & (b != b))).all())
 
 
-def described(given: Any) -> str:
-    """Return the shapes of an input."""
+def refuse_other(where: str, given: Any, before: Any) -> NoReturn:
+    """Say that backward was given another input than forward."""
+    raise ValueError(
+        explain(
+            where,
+            got=f"another input, {_described(given)}",
+            expected=f"that of the last forward, {_described(before)}",
+            fix="call forward with this input first",
+        )
+    )
+
+
+def _described(given: Any) -> str:
     if isinstance(given, (tuple, list)):
-        return ", ".join(map(described, given))
+        return ", ".join(map(_described, given))
     return str(given.shape) if isinstance(given, np.ndarray) else type(given).__name__

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import FLOATS, Array, get_default_dtype
-from rushlight.classic.arguments import Call, described, owned, promoted, same
+from rushlight.classic.arguments import Call, owned, promoted, refuse_other, same
 from rushlight.errors import explain
 from rushlight.nn import Module as NNModule
 from rushlight.nn.parameter import Parameter, is_lazy
@@ -165,14 +165,7 @@ class Machine:
             expected = "forward, then backward with the same input"
             raise RuntimeError(explain(where, got="no forward before it", expected=expected))
         if not same(given, call.given):
-            raise ValueError(
-                explain(
-                    where,
-                    got=f"another input, {described(given)}",
-                    expected=f"that of the last forward, {described(call.given)}",
-                    fix="call forward with this input first",
-                )
-            )
+            refuse_other(where, given, call.given)
         if call.modified():
             raise ValueError(
                 explain(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from rushlight.classic.arguments import refuse_other, same
 from rushlight.errors import explain
 
 __all__ = ["Criterion", "Module", "Sequential", "flat"]
@@ -213,6 +214,8 @@ class Sequential(Module):
                     expected="forward(input), then backward(input, gradOutput)",
                 )
             )
+        if self._inputs and not same(input, self._inputs[0]):
+            refuse_other("Sequential.backward", input, self._inputs[0])
         return list(zip(self.modules, [input, *self._inputs[1:]], strict=False))
 
     def _back(self, module: Any, method: str, given: Any, gradOutput: Any) -> Any:

@@ -212,12 +212,12 @@ def _divisible(where: str, input: Tensor, kernel: Any) -> None:
 class MeanOverBatch(nn.Module):
     """A sum over everything, or its negative, divided by the batch size N."""
 
-    _fix, _sign = "", 1
+    _name, _fix, _sign = "", "", 1
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         if input.shape != target.shape or not input.ndim:
-            where, got = type(self).__name__, f"input {input.shape} and target {target.shape}"
-            raise ShapeError(explain(where, got=got, expected="one shape (N, *)", fix=self._fix))
+            got, fix = f"input {input.shape} and target {target.shape}", self._fix
+            raise ShapeError(explain(self._name, got=got, expected="one shape (N, *)", fix=fix))
         return self.total(input, target) / (self._sign * max(input.shape[0], 1))
 
     def total(self, input: Tensor, target: Tensor) -> Tensor:
@@ -228,6 +228,8 @@ class MeanOverBatch(nn.Module):
 class SquaredError(MeanOverBatch):
     """sum of (x - t)^2, over N."""
 
+    _name = "MSECriterion"
+
     def total(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction="sum")
 
@@ -235,7 +237,8 @@ class SquaredError(MeanOverBatch):
 class NLL(MeanOverBatch):
     """-sum of t * x, over N; x are log probabilities."""
 
-    _fix, _sign = "targets are one-hot: np.eye(C)[labels]", -1
+    _name, _fix = "ClassNLLCriterion", "targets are one-hot: np.eye(C)[labels]"
+    _sign = -1
 
     def total(self, input: Tensor, target: Tensor) -> Tensor:
         return (target * input).sum()

@@ -24,7 +24,7 @@ MAX = "input.max(axis=(2, 3))"
 EQUAL = "(x == x.max((2, 3), keepdims=True))"
 SHARED = f"{EQUAL} / {EQUAL}.sum((2, 3), keepdims=True) * g"
 FLAT = "x.reshape(n, c, -1)"
-ONE = f"(np.eye(h * w)[{{}}] * gradOutput[..., None]).reshape(x.shape)"
+ONE = "(np.eye(h * w)[{}] * gradOutput[..., None]).reshape(x.shape)"
 FIRST = ONE.format(f"{FLAT}.argmax(-1)")
 LAST = ONE.format(f"h * w - 1 - {FLAT}[..., ::-1].argmax(-1)")
 TURNED = ONE.format(f"{FLAT}.argmax(-1)").replace("reshape(x.shape)", "reshape(n, c, w, h)")

@@ -201,7 +201,8 @@ WRONG = [
         "torch",
         (
             "mean, var = input.mean(axis=axes), input.var(axis=axes)",
-            "mean, var = self.__dict__.setdefault('kept', (input.mean(axis=axes), input.var(axis=axes)))",
+            "kept = input.mean(axis=axes), input.var(axis=axes)\n"
+            "            mean, var = self.__dict__.setdefault('kept', kept)",
         ),
     ),
     ("sign", "torch", ("g / self.std", "-g / self.std")),
@@ -217,7 +218,10 @@ WRONG = [
         "torch",
         (
             "self.output = self.gamma",
-            "if getattr(self, 'buffer', np.empty(0)).shape != input.shape:\n            self.buffer = np.empty_like(input)\n        self.output = self.buffer\n        self.output[...] = self.gamma",
+            "if getattr(self, 'kept', np.empty(0)).shape != input.shape:\\n"
+            "            self.kept = np.empty_like(input)\\n"
+            "        self.output = self.kept\\n"
+            "        self.output[...] = self.gamma",
         ),
     ),
     # evaluation

@@ -127,14 +127,10 @@ def _evaluation(pair: Pair, batches: tuple[int, ...] = (0, 1)) -> Iterator[Evide
         if scene is None:
             return
         for name in NAMES:
-            now = _seen(pair, name)
-            if (
-                now is not None
-                and before[name] is not None
-                and not compare.close(now, before[name])
-            ):
+            now, old = _seen(pair, name), before[name]
+            if now is not None and old is not None and not compare.close(now, old):
                 yield Evidence(
-                    "running_statistics", name, scene, before[name], now,
+                    "running_statistics", name, scene, old, now,
                     cause="running_statistics_not_updated", details={"method": "evaluate"},
                 )  # fmt: skip
                 return

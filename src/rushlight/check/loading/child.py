@@ -40,6 +40,7 @@ class _Child:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
+        self.token = request.pop("token")  # marks what comes from here
         self.seconds = float(request["seconds_per_layer"])
         self.skip = {(cell, line) for cell, line in request["skip"]}
         self.events = os.fdopen(os.dup(1), "w", encoding="ascii")
@@ -57,7 +58,7 @@ class _Child:
         Python handler could interrupt, and faulthandler writes where the code stood.
         """
         line = {"event": event, "seconds": seconds, **what}
-        self.events.write(json.dumps(line, default=_plain) + "\n")
+        self.events.write(f"{self.token}{json.dumps(line, default=_plain)}\n")
         self.events.flush()
         if self.set_timer is not None:
             self.set_timer(signal.ITIMER_PROF, seconds)

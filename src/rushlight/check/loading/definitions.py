@@ -21,15 +21,15 @@ _PURE_METHODS = words(
     "geomspace get_logger getLogger iinfo int32 int64 linspace log log2 logspace manual_seed ones "
     "prod sin sqrt sum tan tanh tensor uint8 zeros "
     "compile is_available namedtuple partial defaultdict OrderedDict Counter deque "
-    "default_rng RandomState Generator TypeVar NewType Path join"
+    "default_rng RandomState Generator TypeVar NewType Path join vectorize frompyfunc lru_cache"
 )
 _PURE_ROOTS = words(
     "np numpy math torch cmath re functools collections typing random logging pathlib os sys rl "
-    "rushlight xp"
+    "rushlight xp scipy special operator itertools"
 )
 _PURE_NAMES = words(
     "namedtuple partial defaultdict OrderedDict Counter deque default_rng RandomState TypeVar "
-    "NewType Path sqrt exp log device getLogger"
+    "NewType Path sqrt exp log device getLogger vectorize frompyfunc"
 )
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TYPE_ALIAS: tuple[type[ast.AST], ...] = (getattr(ast, "TypeAlias", ast.ClassDef),)  # of 3.12

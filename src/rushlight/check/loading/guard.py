@@ -198,7 +198,7 @@ class Recorder:
         self, message: Any, category: type[Warning], filename: str, lineno: int, *_: Any
     ) -> None:
         if len(self.warnings) < _MOST_WARNINGS:
-            where = f"{filename[1:-1]}, " if filename.startswith("<cell") else ""
+            where = f"{filename[1:-1]}, " if filename.startswith("<") else ""
             self.warnings.append(f"{where}line {lineno}: {category.__name__}: {message}")
 
     def take(self) -> dict[str, Any]:

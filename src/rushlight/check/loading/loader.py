@@ -1,10 +1,11 @@
 """Runs the definitions of a file, statement by statement, so that a bad one harms no other."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import contextlib
-import importlib
+import dataclasses
 import linecache
 import os
 import pathlib
@@ -14,11 +15,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from rushlight import classic
 from rushlight.check.loading.definitions import Filter, bound_names
 from rushlight.check.loading.imports import FolderFinder, bind, search_folder
 from rushlight.check.loading.problem import Place, Problem
 from rushlight.check.loading.source import Chunk, parse, read_source
-from rushlight.check.loading.stops import reason_of
+from rushlight.check.loading.stops import place_of, reason_of
 from rushlight.check.loading.stubs import Stub, StubUsed, uncomputed
 from rushlight.check.loading.torch_names import TorchFinder
 from rushlight.errors import FileFormatError, explain
@@ -28,6 +30,9 @@ __all__ = ["Loader"]
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_LENT = {"Module", "Criterion", "Sequential"}  # base classes that Rushlight has, too
 
 Before = Callable[[ast.stmt, Place, str], bool]  # a statement, where it stands, the name it makes
 
@@ -105,15 +110,7 @@ class Loader:
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> Loader:
-        modules, entries = {*sys.modules}, list(sys.path)
-        self._undo.callback(lambda: sys.path.__setitem__(slice(None), entries))
-        self._undo.callback(
-            lambda: [
-                sys.modules.pop(n)
-                for n in {*sys.modules} - modules
-                if self._is_ours(sys.modules[n])
-            ]
-        )
+        self._undo.callback(self._forget, {*sys.modules}, list(sys.path))
         if self.torch == "rushlight":
             served = TorchFinder()
             sys.meta_path.insert(0, served)
@@ -127,9 +124,14 @@ class Loader:
     def __exit__(self, *exception: object) -> None:
         self._undo.close()
 
-    def _is_ours(self, module: Any) -> bool:
-        file = getattr(module, "__file__", None) or ""
-        return file in self.files or file.startswith(str(self.path.parent))
+    def _forget(self, modules: set[str], entries: list[str]) -> None:
+        """Put the path of imports back, and take out the modules of the folder."""
+        sys.path[:] = entries
+        for name in {*sys.modules} - modules:
+            module = sys.modules[name]
+            file = getattr(module, "__file__", None) or ""
+            if isinstance(module, _CellModule) or file.startswith(str(self.path.parent)):
+                del sys.modules[name]
 
     def load(self) -> None:
         """Run the definitions; whatever goes wrong becomes a Problem."""
@@ -169,7 +171,11 @@ class _Run:
         """Run all chunks, from top to bottom."""
         name = self.namespace["__name__"]
         for chunk in chunks:
-            self.loader.files[chunk.filename] = chunk
+            if not self.file:
+                self.loader.files[chunk.filename] = chunk
+            elif chunk.cell is not None:  # the file itself has cells of that name
+                filename = f"<{self.file}, cell {chunk.cell}>"
+                chunk = dataclasses.replace(chunk, filename=filename)
             statements, problems, clean = parse(chunk)
             self.loader.problems += [self._of_file(problem) for problem in problems]
             _show_source(chunk.filename, clean, statements)
@@ -191,7 +197,7 @@ class _Run:
         """Run one statement of the top level, if it defines something."""
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
             for alias in node.names:
-                feature = getattr(importlib.import_module("__future__"), alias.name, None)
+                feature = getattr(__future__, alias.name, None)
                 self.flags |= feature.compiler_flag if feature is not None else 0
             return
         kept = self.filter.keep(node)
@@ -200,19 +206,30 @@ class _Run:
             return
         name = next(bound_names(node), "")
         place = chunk.place(node.lineno)
-        if isinstance(node, _DEFINITIONS):
-            if not self.file:
-                self.loader.places.setdefault(name, []).append(place)
-            _drop_decorators(node, self._is_stub)
+        if not self.file:
+            for inner in _definitions(kept):
+                places = self.loader.places.setdefault(inner.name, [])
+                places.append(chunk.place(inner.lineno))
         if not self.before(kept, place, name):
             self._leave_out(chunk, node)
             return
+        self._lend_bases(chunk, kept)
         try:
+            _drop_decorators(kept, self._is_stub)
             self._run_statement(chunk, kept, place)
         except BaseException as error:  # of students: SystemExit and the like, too
             self._leave_out(chunk, node)
             if not isinstance(error, StubUsed) or not isinstance(node, _ASSIGNMENTS):
                 self._report(chunk, node, name, error)
+
+    def _lend_bases(self, chunk: Chunk, node: ast.stmt) -> None:
+        """Let Rushlight's own base classes stand in for those of a file that is not here."""
+        for name in _names_of_bases(node) & _LENT:
+            value = self.namespace.get(name)
+            if value is None or _never_real(value):
+                self.namespace[name] = getattr(classic, name)
+                at = chunk.place(node.lineno).to_dict()
+                self.loader.problems.append(self._of_file(Problem("lent", name=name, **at)))
 
     def _run_statement(self, chunk: Chunk, node: ast.stmt, place: Place) -> None:
         if isinstance(node, _IMPORTS):
@@ -258,7 +275,8 @@ class _Run:
     def _report(self, chunk: Chunk, node: ast.stmt, name: str, error: BaseException) -> None:
         """Add the problem of a statement that raised."""
         kind, words = "definition", f"{type(error).__name__}: {error}"
-        line = _line_of(error, chunk.filename) or node.lineno
+        inner = place_of(error, {chunk.filename: chunk})
+        line = inner.line if inner is not None else node.lineno
         if (reason := reason_of(error)) is not None:
             kind, words = "stopped", reason
         elif isinstance(error, StubUsed):
@@ -270,6 +288,19 @@ class _Run:
         place = chunk.place(line)
         problem = Problem(kind, words, place.cell, place.line, place.text, name, self.file)
         self.loader.problems.append(problem)
+
+
+def _definitions(node: ast.stmt) -> Iterator[Definition]:
+    """Yield the functions and classes that a statement, or a block in it, defines."""
+    if isinstance(node, _DEFINITIONS):
+        yield node
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield from _definitions(child)
+        elif isinstance(child, ast.ExceptHandler):
+            for inner in child.body:
+                yield from _definitions(inner)
 
 
 def _names_of_bases(node: ast.stmt) -> set[str]:
@@ -293,16 +324,6 @@ def _drop_decorators(node: ast.stmt, is_stub: Callable[[ast.expr], bool]) -> Non
     for inner in ast.walk(node):
         if isinstance(inner, _DEFINITIONS):
             inner.decorator_list = [d for d in inner.decorator_list if not is_stub(d)]
-
-
-def _line_of(error: BaseException, filename: str) -> int | None:
-    """Return the innermost line of a file in a traceback."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == filename:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 def _show_source(filename: str, text: str, statements: list[ast.stmt]) -> None:

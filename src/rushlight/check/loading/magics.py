@@ -34,9 +34,10 @@ def drop_magics(text: str) -> str:
     r"""Return the Python of a cell, each magic replaced so that lines keep their numbers.
 
     Args:
-        text: str, the cell. `%run file` becomes `from file import *`; every other `%magic`, `!command`, `x = !command`, `name?` and `?name` become
-            `pass` where a statement may begin; `%%time` and its like are cut off; the cells of
-            `%%bash`, `%%writefile` and their like become empty.
+        text: str, the cell. `%run file` becomes `from file import *`; all other `%magic`,
+            `!command`, `x = !command`, `name?` and `?name` become `pass` where a statement may
+            begin; `%%time` and its like are cut off; the cells of `%%bash`, `%%writefile` and their
+            like become empty.
 
     Example:
         >>> drop_magics("%matplotlib inline\nx = 1\nx?")

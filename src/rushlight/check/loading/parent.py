@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import queue
+import secrets
 import signal
 import subprocess
 import sys
@@ -31,7 +32,8 @@ _SUFFIXES = (".py", ".ipynb")
 _MOST_STOPS = 8  # definitions that end the process, after which the file is given up
 _SLOWER = 5  # times as long as the processor time may a step take on a busy machine
 _START = 60.0  # seconds for a process to come up
-_MOST_DUMP = 1 << 16
+_MOST_DUMP = 1 << 16  # bytes of what faulthandler writes
+_MOST_EVENT = 1 << 24  # bytes of one event
 _TAKEN = words(
     "PATH HOME USER LOGNAME LANG LANGUAGE TZ SYSTEMROOT SYSTEMDRIVE USERPROFILE APPDATA "
     "LOCALAPPDATA PATHEXT COMSPEC PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX "
@@ -289,7 +291,7 @@ class _Run:
             last = death.dump.strip().split("\n")[-1] or stop_message(reason)
             raise RuntimeError(
                 explain("run", got=last, expected="a process that can run find and check")
-            )
+            ) from None
         elif not out_of_time:
             self.stopped.append(Problem("unfinished", reason))
             return True
@@ -326,7 +328,8 @@ class _Process:
     def __init__(self, request: dict[str, Any], errors: str) -> None:
         self.errors = errors
         self.events: queue.Queue[bytes | None] = queue.Queue()
-        text = json.dumps(request).encode()
+        self.token = secrets.token_hex(16).encode()
+        text = json.dumps({**request, "token": self.token.decode()}).encode()
         with open(errors, "wb") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-X", "utf8", "-m", "rushlight.check.loading.child"],
@@ -347,8 +350,10 @@ class _Process:
     def _read(self) -> None:
         stdout = self.process.stdout
         assert stdout is not None
-        for line in stdout:
-            self.events.put(line)
+        for line in iter(lambda: stdout.readline(_MOST_EVENT), b""):
+            _, found, text = line.partition(self.token)
+            if found:  # else it is not ours: code may write to any descriptor it guesses
+                self.events.put(text)
         self.events.put(None)
 
     def __enter__(self) -> _Process:
@@ -407,7 +412,8 @@ class _Process:
 
     def _dump(self) -> str:
         with open(self.errors, "rb") as file:
-            return file.read(_MOST_DUMP).decode("utf-8", "replace")
+            file.seek(max(0, os.path.getsize(self.errors) - _MOST_DUMP))
+            return file.read().decode("utf-8", "replace")
 
 
 def _environment() -> dict[str, str]:
@@ -417,14 +423,16 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.upper() in _TAKEN or name.startswith("LC_")
     }
+    paths = [os.path.abspath(p) for p in chosen.pop("PYTHONPATH", "").split(os.pathsep) if p]
     home = os.path.dirname(os.path.dirname(os.path.abspath(rushlight.__file__)))
     if os.path.basename(home) not in ("site-packages", "dist-packages"):
-        chosen["PYTHONPATH"] = os.pathsep.join(filter(None, [home, chosen.get("PYTHONPATH")]))
+        paths.insert(0, home)
     threads = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "BLIS")
     return {
         **chosen,
         **{f"{library}_NUM_THREADS": "1" for library in threads},
         "MPLBACKEND": "Agg",
+        "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONBREAKPOINT": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONSAFEPATH": "1",

@@ -20,6 +20,7 @@ _MESSAGES = {
         "import": "{name} cannot be imported ({error}); whatever uses it will fail",
         "definition": "{name} could not be defined: {error}",
         "base": "class {name} could not be defined: its base {error} is not defined",
+        "lent": "the base class {name} is not in the file; Rushlight's own stands in for it",
         "stopped": "{name} was stopped while it was being defined: {error}",
         "unfinished": "the check of the file was stopped: {error}",
     },
@@ -29,6 +30,7 @@ _MESSAGES = {
         "import": "не удалось импортировать {name} ({error}); что его использует, не сработает",
         "definition": "не удалось определить {name}: {error}",
         "base": "не удалось определить класс {name}: его базовый класс {error} не определён",
+        "lent": "базового класса {name} в файле нет; вместо него взят класс из Rushlight",
         "stopped": "{name}: определение прервано: {error}",
         "unfinished": "проверка файла прервана: {error}",
     },
@@ -116,8 +118,8 @@ class Problem:
 
     Args:
         kind: "file" (nothing can be read), "syntax", "import" (a stub stands for it), "definition"
-            (it raised), "base" (of a class, missing), "stopped" (while being defined), "unfinished"
-            (of the whole check).
+            (it raised), "base" (of a class, missing), "lent" (a base class, ours in its place),
+            "stopped" (while being defined), "unfinished" (of the whole check).
         error: the words of the error, as Python says it; of a stop the reason; of "base" its name.
         cell, line, text: where, as in `Place`.
         name: the class, function or module concerned.
