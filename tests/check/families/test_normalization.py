@@ -218,9 +218,9 @@ WRONG = [
         "torch",
         (
             "self.output = self.gamma",
-            "if getattr(self, 'kept', np.empty(0)).shape != input.shape:\\n"
-            "            self.kept = np.empty_like(input)\\n"
-            "        self.output = self.kept\\n"
+            "if getattr(self, 'kept', np.empty(0)).shape != input.shape:\n"
+            "            self.kept = np.empty_like(input)\n"
+            "        self.output = self.kept\n"
             "        self.output[...] = self.gamma",
         ),
     ),

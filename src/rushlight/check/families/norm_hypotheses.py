@@ -301,6 +301,8 @@ def _other_share(given: bool) -> Any:
             whole = _averaged(scene, name, 1.0, factor)
             at = int(np.argmax(np.abs(whole - old)))
             share = float((np.asarray(scene.got[name])[at] - old[at]) / (whole[at] - old[at]))
+            if not -1e-6 <= share <= 1.0 + 1e-6:
+                continue
             found = f"{1.0 - share if option == 'alpha' else share:.6g}"
             value = repr(scene.case.options[option]) if given else found
             yield (1.0 - share) * old + share * whole, {"option": option, "value": value}
