@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.arrays import Array
 from rushlight.check import battery, compare
 from rushlight.check.family import Case, Evidence, Scene
 from rushlight.check.student import StudentError
@@ -20,26 +21,26 @@ CAUSE = "batch_statistics_in_evaluation"
 ROUNDS = 3
 
 
-def statistics(subject: Subject) -> Iterator[Evidence]:
+def statistics(subject: Subject, plain: Case) -> Iterator[Evidence]:
     """Give what is wrong with the averages, after some batches, and with evaluation by them."""
-    for plain in subject.cases():
-        for case in _with_share(subject, plain):
-            try:
-                pair = subject.pair(case)
-            except StudentError:
-                continue  # the battery has told it
-            found = False
-            for one in _one(pair):
-                found = True
-                yield one
-            if found:
-                return
+    for case in _with_share(subject, plain):
+        try:
+            pair = subject.pair(case)
+        except StudentError:
+            continue  # the battery has told it
+        found = False
+        for one in _one(pair):
+            found = True
+            yield one
+        if found:
+            return
 
 
 def _with_share(subject: Subject, case: Case) -> Iterator[Case]:
     """Give the case with the share of the old average set, and as the default has it."""
     for option in ({"alpha": 0.8}, {"momentum": 0.3}):
-        options = {**case.options, **option}
+        rest = {k: v for k, v in case.options.items() if k not in ("alpha", "momentum")}
+        options = {**rest, **option}
         known = "alpha" if subject.dialect == "practical_dl" else "momentum"
         if known in option and subject.takes(options):
             yield replace(case, options=options)
@@ -48,6 +49,7 @@ def _with_share(subject: Subject, case: Case) -> Iterator[Case]:
 
 def _one(pair: Pair) -> Iterator[Evidence]:
     yield from _start(pair)
+    _set(pair, np.linspace(0.5, 2.0, pair.case.shape[1]))  # from 0, much would look alike
     try:
         for number in range(ROUNDS):
             wrong = yield from _batch(pair, number)
@@ -81,7 +83,7 @@ def _start(pair: Pair) -> Iterator[Evidence]:
             )  # fmt: skip
 
 
-def _batch(pair: Pair, number: int) -> Iterator[Any]:
+def _batch(pair: Pair, number: int) -> battery.Findings:
     """Train on a batch and compare the averages; returns whether they are wrong."""
     x = pair.input() + 0.5 * number
     before = {name: _seen(pair, name) for name in NAMES}
@@ -127,14 +129,10 @@ def _evaluation(pair: Pair, batches: tuple[int, ...] = (0, 1)) -> Iterator[Evide
         if scene is None:
             return
         for name in NAMES:
-            now = _seen(pair, name)
-            if (
-                now is not None
-                and before[name] is not None
-                and not compare.close(now, before[name])
-            ):
+            now, old = _seen(pair, name), before[name]
+            if now is not None and old is not None and not compare.close(now, old):
                 yield Evidence(
-                    "running_statistics", name, scene, before[name], now,
+                    "running_statistics", name, scene, old, now,
                     cause="running_statistics_not_updated", details={"method": "evaluate"},
                 )  # fmt: skip
                 return
@@ -149,11 +147,15 @@ def _evaluation(pair: Pair, batches: tuple[int, ...] = (0, 1)) -> Iterator[Evide
 
 def _small_variance(pair: Pair) -> Iterator[Evidence]:
     """Averages of a small variance show where EPS stands in evaluation."""
+    if _set(pair, np.geomspace(1e-4, 2.0, pair.case.shape[1])):
+        yield from _evaluation(pair, (0,))
+
+
+def _set(pair: Pair, variance: Array) -> bool:
+    """Write averages into the student's layer, if it shows them; returns whether it does."""
     fields = [f for f in pair.family.fields if f.name in NAMES]
-    if any(pair.student.value(f) is None for f in fields):
-        return
-    size = pair.case.shape[1]
-    values = np.linspace(-1.0, 1.0, size), np.geomspace(1e-4, 2.0, size)
-    for known, value in zip(fields, values, strict=True):
+    if any(np.shape(pair.student.value(f)) != variance.shape for f in fields):
+        return False
+    for known, value in zip(fields, (np.linspace(-1.0, 1.0, len(variance)), variance), strict=True):
         pair.student.set(known, value)
-    yield from _evaluation(pair, (0,))
+    return True

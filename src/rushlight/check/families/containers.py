@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,92 +11,13 @@ import numpy as np
 from rushlight import classic, nn
 from rushlight.arrays import Array
 from rushlight.check import compare
+from rushlight.check.battery import Findings
+from rushlight.check.families.probes import Probe, probes
 from rushlight.check.family import Case, Evidence, Family
 from rushlight.check.student import Student, StudentError, TensorStudent, flatten, guarded, make
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]
-
-SCALES = (0.5, -0.75, 1.25)
-
-
-class Probe:
-    """y = scale * x^2 + shift: neither the order nor the inputs of backward can be mixed up.
-
-    Attributes:
-        inputs: what forward was given, call by call.
-        calls: (input, gradOutput) of each backward.
-        order: a list that all probes of a container share; each adds itself when it is called.
-    """
-
-    scale: float
-    order: list[Any]
-
-    def set_up(self, scale: float, order: list[Any]) -> Probe:
-        """Make it a probe, whatever class it was made a part of."""
-        self.scale, self.order = scale, order
-        self.shift = np.array([scale + 1.0, scale - 2.0])
-        self.gradient = np.zeros(2)
-        self.inputs: list[Array] = []
-        self.calls: list[tuple[Array, Array]] = []
-        self.training = True
-        self.output: Any = None
-        self.gradInput: Any = None
-        return self
-
-    def forward(self, input: Any) -> Any:
-        return self.updateOutput(input)
-
-    def updateOutput(self, input: Any) -> Any:
-        self.inputs.append(np.array(input))
-        self.order.append(self)
-        self.output = self.value(input)
-        return self.output
-
-    def value(self, x: Any) -> Any:
-        """Return the output for an input."""
-        return self.scale * x * x + self.shift
-
-    def backward(self, input: Any, gradOutput: Any) -> Any:
-        self.updateGradInput(input, gradOutput)
-        self.accGradParameters(input, gradOutput)
-        return self.gradInput
-
-    def updateGradInput(self, input: Any, gradOutput: Any) -> Any:
-        self.calls.append((np.array(input), np.array(gradOutput)))
-        self.order.append(self)
-        self.gradInput = 2.0 * self.scale * input * gradOutput
-        return self.gradInput
-
-    def accGradParameters(self, input: Any, gradOutput: Any) -> None:
-        self.gradient += np.asarray(gradOutput).sum(axis=0)
-
-    def zeroGradParameters(self) -> None:
-        self.gradient.fill(0.0)
-
-    def getParameters(self) -> list[Array]:
-        return [self.shift]
-
-    def getGradParameters(self) -> list[Array]:
-        return [self.gradient]
-
-    def train(self) -> None:
-        self.training = True
-
-    def evaluate(self) -> None:
-        self.training = False
-
-    def __repr__(self) -> str:
-        return "Probe"
-
-
-def _probes(subject: Subject, order: list[Any], count: int = 3) -> list[Probe]:
-    """Make probes; they are of the student's own Module, too, where there is one."""
-    for base in subject.obj.__mro__[1:-1]:
-        with suppress(Exception):  # the base may be abstract, or want to be constructed
-            kind = type("Probe", (Probe, base), {})
-            return [kind.__new__(kind).set_up(scale, order) for scale in SCALES[:count]]
-    return [Probe().set_up(scale, order) for scale in SCALES[:count]]
 
 
 class Container:
@@ -128,7 +48,7 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
         return
     try:
         order: list[Any] = []
-        box = Container(subject, _probes(subject, order))
+        box = Container(subject, probes(subject, order))
     except StudentError as error:
         yield Evidence("construction", "", error=error, details=_said(error), case="Sequential()")
         return
@@ -145,9 +65,9 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
     yield from _parameters(subject, box)
     yield from _modes(subject)
     if not wrong:
+        yield from _layers(subject)
         yield from _shapes(subject, x, g)
         yield from _indexing(subject, box)
-        yield from _layers(subject)
 
 
 def _said(error: StudentError) -> dict[str, str]:
@@ -160,7 +80,7 @@ def _said(error: StudentError) -> dict[str, str]:
 
 def _passes(
     subject: Subject, box: Container, order: list[Any], x: Array, g: Array, check: str = ""
-) -> Iterator[Any]:
+) -> Findings:
     """Run forward and backward; returns whether something was wrong."""
     case = f"Sequential of {len(box.modules)} modules, input {x.shape}"
     order.clear()
@@ -184,14 +104,18 @@ def _passes(
     try:
         result = box.student.backward(given, handed)
     except StudentError as error:
-        said = _said(error)
-        yield Evidence(check or "input_gradient", "gradInput", error=error, case=case, details=said)
+        cause, said = _of_calls(box.modules, order, inputs, None), _said(error)
+        yield Evidence(
+            check or "input_gradient", "gradInput", error=error, cause=cause, case=case,
+            details=said,
+        )  # fmt: skip
         return True
     subject.comparisons += 1
     gradients = _gradients(box.modules, inputs, g)
     cause = _of_calls(box.modules, order, inputs, gradients)
     if cause or not compare.close(result, gradients[0]):
-        cause = cause or _missing(subject, result, "gradInput") or "wrong_order"
+        cause = _missing(subject, result, "gradInput") or cause
+        cause = cause or ("" if result is None else "wrong_order")
         kind = check or ("order" if cause.startswith("wrong_") else "input_gradient")
         yield Evidence(kind, "gradInput", None, gradients[0], result, cause=cause, case=case)
         return True
@@ -238,9 +162,15 @@ def _of_output(modules: Sequence[Probe], order: Sequence[Any], x: Array, output:
 
 
 def _of_calls(
-    modules: Sequence[Probe], order: Sequence[Any], inputs: Sequence[Array], g: Sequence[Array]
+    modules: Sequence[Probe],
+    order: Sequence[Any],
+    inputs: Sequence[Array],
+    gradients: Sequence[Array] | None,
 ) -> str:
-    """Name what is wrong in the calls of the modules' backward; "" if nothing is."""
+    """Name what is wrong in the calls of the modules' backward; "" if nothing is.
+
+    Without gradients, after a crash, only the inputs of the modules that were called are looked at.
+    """
     called = [m for m in modules if m.calls]
     if not called:
         return ""
@@ -248,15 +178,15 @@ def _of_calls(
     last = list(dict.fromkeys(reversed(seen)))[::-1]  # by each module's last call
     if last == [id(m) for m in called] and len(called) > 1:
         return "wrong_order"
-    if len(called) < len(modules):
+    if gradients is not None and len(called) < len(modules):
         return "missing_gradient"
-    for place, module in enumerate(modules):
-        if not _same(module.calls[-1][0], inputs[place]):
-            return "wrong_inputs"
-    for place, module in enumerate(modules):
-        if not _same(module.calls[-1][1], g[place + 1]):
-            return "wrong_inputs"
-    return ""
+    wrong = any(
+        m.calls and not _same(m.calls[-1][0], x) for m, x in zip(modules, inputs, strict=False)
+    )
+    if gradients is not None:
+        handed = zip(modules, gradients[1:], strict=True)
+        wrong |= any(not _same(m.calls[-1][1], g) for m, g in handed)
+    return "wrong_inputs" if wrong else ""
 
 
 def _same(a: Array, b: Array) -> bool:
@@ -304,7 +234,7 @@ def _parameters(subject: Subject, box: Container) -> Iterator[Evidence]:
 
 def _modes(subject: Subject) -> Iterator[Evidence]:
     """train and evaluate reach every module, those of a container in it, too."""
-    outer, inner = (_probes(subject, [], count) for count in (3, 2))
+    outer, inner = (probes(subject, [], count) for count in (3, 2))
     case = "Sequential in Sequential"
     try:
         box = Container(subject, [*outer[:2], Container(subject, inner).layer, outer[2]])
@@ -327,25 +257,25 @@ def _shapes(subject: Subject, x: Array, g: Array) -> Iterator[Evidence]:
     """A container in a container, and a container of one module."""
     order: list[Any] = []
     for count in (3, 1):
-        probes = _probes(subject, order, count)
+        modules = probes(subject, order, count)
         case = "Sequential of one module" if count == 1 else "Sequential in Sequential"
-        inputs = _inputs(probes, x)
+        inputs = _inputs(modules, x)
         try:
-            inner = Container(subject, probes[:2]).layer
-            box = Container(subject, [inner, *probes[2:]])
+            inner = Container(subject, modules[:2]).layer
+            box = Container(subject, [inner, *modules[2:]])
             got = box.student.forward(np.array(x)), box.student.backward(np.array(x), np.array(g))
             listed = flatten(box.student.call(("getParameters", "parameters")))
         except StudentError as error:
             yield Evidence("order", "output", error=error, case=case, details=_said(error))
             return
         subject.comparisons += 2
-        want = inputs[-1], _gradients(probes, inputs, g)[0]
+        want = inputs[-1], _gradients(modules, inputs, g)[0]
         for name, wanted, value in zip(("output", "gradInput"), want, got, strict=True):
             if not compare.close(value, wanted):
                 cause = "" if value is None else "wrong_inputs"
                 yield Evidence("order", name, None, wanted, value, cause=cause, case=case)
                 return
-        if len(listed) != len(probes):
+        if len(listed) != len(modules):
             cause = "parameters_not_collected"
             yield Evidence("parameters", "", cause=cause, case=case)
             return
@@ -376,7 +306,7 @@ def _layers(subject: Subject) -> Iterator[Evidence]:
     case = "Sequential of Linear, ReLU, Linear"
 
     def layers() -> list[Any]:
-        made = [classic.Linear(3, 4), classic.ReLU(), classic.Linear(4, 2)]
+        made: list[Any] = [classic.Linear(3, 4), classic.ReLU(), classic.Linear(4, 2)]
         for layer, (weight, bias) in zip(made[::2], weights, strict=True):
             layer.W, layer.b = np.array(weight), np.array(bias)
         return made
@@ -385,19 +315,48 @@ def _layers(subject: Subject) -> Iterator[Evidence]:
     want = right.forward(x), right.backward(x, g), *right.getGradParameters()
     try:
         box = Container(subject, layers())
+    except StudentError:
+        return  # it may take modules of the student's own only
+    try:
         got = [box.student.forward(np.array(x)), box.student.backward(np.array(x), np.array(g))]
     except StudentError as error:
         yield Evidence("order", "output", error=error, case=case, details=_said(error))
         return
-    got += [a for layer in box.modules for a in layer.getGradParameters()]
+    got += [np.array(a) for layer in box.modules for a in layer.getGradParameters()]
     names = ("output", "gradInput", "gradW", "gradb", "gradW", "gradb")
     for name, wanted, value in zip(names, want, got, strict=True):
         subject.comparisons += 1
         if not compare.close(value, wanted):
-            doubled = name.startswith("gradW") and compare.close(value, 2 * wanted)
-            cause = "factor_two" if doubled else "wrong_inputs"
-            yield Evidence("order", name, None, wanted, value, cause=cause, case=case)
+            cause = _of_layers(wanted, value)
+            kind = "parameter_gradient" if name.startswith("gradW") else "order"
+            yield Evidence(kind, name, None, wanted, value, cause=cause, case=case)
             return
+    yield from _accumulation(box, x, g, want[2:], case)
+
+
+def _of_layers(wanted: Any, value: Any) -> str:
+    """Name what the gradients of layers say of the container's backward."""
+    if value is None:
+        return ""
+    if not np.any(value):
+        return "missing_gradient"
+    return "factor_two" if compare.close(value, 2 * np.asarray(wanted)) else "wrong_inputs"
+
+
+def _accumulation(
+    box: Container, x: Array, g: Array, once: Sequence[Any], case: str
+) -> Iterator[Evidence]:
+    """A second backward without zeroing doubles the gradients."""
+    try:
+        box.student.forward(np.array(x))
+        box.student.backward(np.array(x), np.array(g))
+    except StudentError as error:
+        yield Evidence("accumulation", "", error=error, case=case, details=_said(error))
+        return
+    first = box.modules[0].getGradParameters()[0]
+    if not compare.close(first, 2 * once[0]):
+        lost = "overwritten" if compare.close(first, once[0]) else "unexplained"
+        yield Evidence("accumulation", "gradW", None, 2 * once[0], first, cause=lost, case=case)
 
 
 # --- containers in torch's style

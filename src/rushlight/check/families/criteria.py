@@ -19,15 +19,20 @@ from rushlight.random import Generator
 __all__ = ["FAMILIES"]
 
 
+Layout = Callable[[Array], Array]
+
+
 @dataclass
 class Judged(Scene):
     """A scene with a target; `g` is the gradient of the value, one number.
 
     Args:
         target: what the input is compared with.
+        handed: the target as the student's criterion takes it.
     """
 
     target: Array = field(default_factory=lambda: np.empty(0))
+    handed: Array = field(default_factory=lambda: np.empty(0))
 
     def run(self) -> Tensors:
         layer = self.reference()
@@ -92,9 +97,19 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
     except StudentError as error:
         yield Evidence("construction", "", error=error, cause="raises_in_constructor")
         return
+    if subject.family.name != "NLLLoss":
+        yield from _tasks(subject, student, lambda target: target)
+        return
+    layouts: tuple[Layout, ...] = (lambda target: target, lambda target: target.argmax(axis=1))
+    yield from min((list(_tasks(subject, student, one)) for one in layouts), key=len)
+
+
+def _tasks(subject: Subject, student: Student, layout: Layout) -> Iterator[Evidence]:
+    """Do the tasks of the family with targets in a layout; stop where the plain ones fail."""
     earlier: Judged | None = None
     for task in TASKS[subject.family.name]:
         scene = _scene(subject, student, task, earlier)
+        scene.handed = layout(scene.target)
         wrong = False
         for one in _compared(subject, student, scene):
             wrong = True
@@ -122,7 +137,7 @@ def _scene(subject: Subject, student: Student, task: Task, earlier: Judged | Non
 
 def _compared(subject: Subject, student: Student, scene: Judged) -> Iterator[Evidence]:
     """Call forward and backward and compare."""
-    x, target = np.array(scene.x), np.array(scene.target)
+    x, target = np.array(scene.x), np.array(scene.handed)
     check = scene.case.check
     try:
         scene.got["output"] = value = _forward(student, x, target)
@@ -136,7 +151,7 @@ def _compared(subject: Subject, student: Student, scene: Judged) -> Iterator[Evi
             return
     yield from _untouched(scene, x, target)
     previous = scene.earlier.got.get("gradInput") if scene.earlier else None
-    kept = np.array(previous) if isinstance(previous, np.ndarray) else None
+    kept = np.array(previous, np.float64)
     try:
         scene.got["gradInput"] = gradient = _backward(student, x, target)
     except StudentError as error:
@@ -145,7 +160,7 @@ def _compared(subject: Subject, student: Student, scene: Judged) -> Iterator[Evi
     if not compare.close(gradient, scene.want["gradInput"]):
         kind = "input_gradient" if check == "output" else check
         yield Evidence(kind, "gradInput", scene, scene.want["gradInput"], gradient)
-    elif kept is not None and not np.array_equal(kept, previous, equal_nan=True):
+    elif isinstance(previous, np.ndarray) and not np.array_equal(kept, previous, equal_nan=True):
         yield Evidence("repeated", "gradInput", scene, kept, previous, cause="stale_buffer")
     yield from _untouched(scene, x, target)
 
@@ -158,7 +173,7 @@ def _close(got: Any, want: Any) -> bool:
 
 
 def _untouched(scene: Judged, x: Array, target: Array) -> Iterator[Evidence]:
-    for name, now, before in (("input", x, scene.x), ("target", target, scene.target)):
+    for name, now, before in (("input", x, scene.x), ("target", target, scene.handed)):
         if not np.array_equal(now, before):
             yield Evidence("input_unchanged", name, scene, before, now, cause="input_modified")
             return
@@ -205,6 +220,10 @@ def _of_softmax(scene: Any, name: str) -> Iterator[Any]:
         yield scene.want["gradInput"] + (1.0 - scene.target) / (1.0 - scene.x) / n
 
 
+def _of_distance(scene: Any, name: str) -> Any:
+    return np.sign(scene.x - scene.target) / len(scene.x)
+
+
 def _other_values(scene: Any, name: str) -> Iterator[Any]:
     """Values of neighbours: the logarithm too often or not at all."""
     n = len(scene.x)
@@ -248,9 +267,12 @@ NEIGHBOURS = (
     Hypothesis("local_derivative", ("gradInput",), _of_softmax),
     Hypothesis("local_derivative", ("output",), _other_values),
 )
-UNCLIPPED = Hypothesis(
-    "not_clipped", ("gradInput",), lambda s, n: -s.target / s.x / len(s.x), checks=("stability",)
-)
+
+
+def _unclipped(scene: Any, name: str) -> Any:
+    if name == "gradInput":
+        return -scene.target / scene.x / len(scene.x)
+    return -(scene.target * np.log(scene.x)).sum() / len(scene.x)
 
 
 def _both_scaled(scene: Any, name: str) -> Iterator[Any]:
@@ -270,9 +292,7 @@ MSE = Family(
         *PLAIN,
         Hypothesis("factor_two", (), _both_scaled),
         Hypothesis("local_derivative", ("output",), _other_values),
-        Hypothesis(
-            "local_derivative", ("gradInput",), lambda s, n: np.sign(s.x - s.target) / len(s.x)
-        ),
+        Hypothesis("local_derivative", ("gradInput",), _of_distance),
     ),
     fallback={"output": "local_derivative", "gradInput": "local_derivative"},
     dialect=lambda subject: "practical_dl",
@@ -281,13 +301,13 @@ MSE = Family(
 MSE_LOSS = replace(  # torch's own name: its mean is over all elements
     MSE,
     name="MSELoss",
-    others=("MSELoss",),
+    others=(),
     reference=lambda dialect, **options: classic.wrap(nn.MSELoss()),
     hypotheses=tuple(h for h in MSE.hypotheses if h.cause != "divided_by_n"),
 )
 NLL = Family(
     name="ClassNLLCriterion",
-    others=("NLLCriterion", "NLLLoss", "ClassNLL", "NLL", "ClassNLLCriterionStable"),
+    others=("NLLCriterion", "ClassNLL", "NLL", "ClassNLLCriterionStable"),
     reference=lambda dialect, **options: classic.ClassNLLCriterion(),
     cases=(Case({}, (5, 3)),),
     examine=_examine,
@@ -298,13 +318,14 @@ NLL = Family(
 )
 
 
+NLL_LOSS = replace(NLL, name="NLLLoss", others=())  # torch's name: one-hot targets or labels
 UNSTABLE = replace(
     NLL,
     name="ClassNLLCriterionUnstable",
     others=("NLLCriterionUnstable", "ClassNLLUnstable"),
     reference=lambda dialect, **options: classic.ClassNLLCriterionUnstable(),
     hypotheses=(
-        UNCLIPPED,
+        Hypothesis("not_clipped", (), _unclipped, checks=("stability",)),
         Hypothesis("wrong_constant", (), _with_eps, checks=("stability",)),
         *PLAIN,
         *NEIGHBOURS,
@@ -324,4 +345,5 @@ TASKS: dict[str, tuple[Task, ...]] = {
     ),
 }  # fmt: skip
 TASKS["MSELoss"] = TASKS["MSECriterion"]
-FAMILIES = (MSE, MSE_LOSS, NLL, UNSTABLE)
+TASKS["NLLLoss"] = TASKS["ClassNLLCriterion"]
+FAMILIES = (MSE, MSE_LOSS, NLL, NLL_LOSS, UNSTABLE)

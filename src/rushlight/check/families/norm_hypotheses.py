@@ -15,6 +15,9 @@ __all__ = ["HYPOTHESES"]
 
 ODD_EPSILONS = (1e-8, 1e-7, 1e-6, 1e-4, 1e-2, 1e-10, 1e-5, 1e-3, 1e-1, 1.0)
 
+SHARES = (0.1, 0.9, 0.99, 0.01, 0.5)
+AVERAGES = ("moving_mean", "moving_variance")
+
 
 @dataclass
 class Parts:
@@ -68,13 +71,11 @@ def _parts(scene: Scene) -> Parts:
 
 
 def _misplaced(var: Array, eps: float) -> Iterator[Array]:
-    """Deviations with EPS outside the root, without it, with it twice, squared."""
+    """Deviations with EPS outside the root, without it, with it twice."""
     yield np.sqrt(var) + eps
     yield np.sqrt(var)
     yield np.sqrt(var + eps) + eps
     yield np.sqrt(var + 2 * eps)
-    yield np.sqrt(var + eps**2)
-    yield np.sqrt(var + np.sqrt(eps))
 
 
 def _eps_misplaced(scene: Scene, name: str) -> Iterator[Any]:
@@ -129,10 +130,21 @@ def _by_running(scene: Scene, name: str) -> Iterator[Any]:
     size = scene.x.shape[1]
     start = {"moving_mean": np.zeros(size), "moving_variance": np.ones(size), **scene.params}
     yield scene.again(params=start, training=False)[name]
-    for params in (start, scene.params):
-        after = scene.again(params=params)
-        kept = {k: after[k] for k in ("moving_mean", "moving_variance")}
-        yield scene.again(params={**scene.params, **kept}, training=False)[name]
+    option = "alpha" if scene.dialect == "practical_dl" else "momentum"
+    for share in (None, *SHARES):  # the student's default may be another than the definition's
+        own = {} if share is None else {option: share}
+        for params in (start, scene.params):
+            after = scene.again(params=params, **own)
+            kept = {k: after[k] for k in AVERAGES}
+            yield scene.again(params={**scene.params, **kept}, training=False)[name]
+
+
+def _by_earlier(scene: Scene, name: str) -> Any:
+    """Training mode with the statistics of an earlier batch."""
+    if scene.earlier is None or not scene.training:
+        return None
+    parts, x = _parts(scene), _rows(scene.earlier.x)
+    return parts.output(np.sqrt(x.var(axis=0) + parts.eps), x.mean(axis=0))
 
 
 def _by_batch(scene: Scene, name: str) -> Any:
@@ -289,6 +301,8 @@ def _other_share(given: bool) -> Any:
             whole = _averaged(scene, name, 1.0, factor)
             at = int(np.argmax(np.abs(whole - old)))
             share = float((np.asarray(scene.got[name])[at] - old[at]) / (whole[at] - old[at]))
+            if not -1e-6 <= share <= 1.0 + 1e-6:
+                continue
             found = f"{1.0 - share if option == 'alpha' else share:.6g}"
             value = repr(scene.case.options[option]) if given else found
             yield (1.0 - share) * old + share * whole, {"option": option, "value": value}
@@ -296,13 +310,27 @@ def _other_share(given: bool) -> Any:
     return predict
 
 
-AVERAGES = ("moving_mean", "moving_variance")
+def _other_weights(negative: bool) -> Any:
+    """The old average and the batch's in other proportions, which do not make one."""
+
+    def predict(scene: Scene, name: str) -> Iterator[Any]:
+        old, got = scene.params[name], np.asarray(scene.got[name], np.float64)
+        for factor in _factors(scene):
+            basis = np.stack([old, _averaged(scene, name, 1.0, factor)], axis=1)
+            weights, *_ = np.linalg.lstsq(basis, got, rcond=None)
+            if (weights < -1e-6).any() == negative:
+                yield basis @ weights
+
+    return predict
+
+
 OUTPUT, GRADIENT = ("output",), ("gradInput",)
 EVALUATION = ("evaluation_output", "evaluation_gradient")
 HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis("batch_statistics_in_evaluation", ("output", "gradInput"), _by_batch, EVALUATION),
     Hypothesis("batch_statistics_in_evaluation", OUTPUT, _by_batch_in_part, EVALUATION),
     Hypothesis("running_statistics_in_training", OUTPUT, _by_running),
+    Hypothesis("stale_buffer", OUTPUT, _by_earlier),
     Hypothesis("eps_misplaced", OUTPUT, _eps_misplaced),
     Hypothesis("wrong_constant", OUTPUT, _other_eps),
     Hypothesis("unbiased_variance", OUTPUT, _unbiased),
@@ -322,4 +350,6 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis("unbiased_variance", ("moving_variance",), _other_variance("practical_dl")),
     Hypothesis("option_ignored", AVERAGES, _other_share(True)),
     Hypothesis("wrong_constant", AVERAGES, _other_share(False)),
+    Hypothesis("sign", AVERAGES, _other_weights(True)),
+    Hypothesis("factor", AVERAGES, _other_weights(False)),
 )

@@ -11,10 +11,12 @@ import numpy as np
 
 from rushlight import classic
 from rushlight.arrays import Array
+from rushlight.check.battery import one_case
 from rushlight.check.families.averages import statistics
 from rushlight.check.families.norm_hypotheses import HYPOTHESES
-from rushlight.check.family import Argument, Case, Family, Field, Hypothesis, Scene
+from rushlight.check.family import Argument, Case, Evidence, Family, Field, Hypothesis, Scene
 from rushlight.check.student import StudentError, guarded
+from rushlight.check.subject import Subject
 from rushlight.random import Generator
 
 __all__ = ["FAMILIES"]
@@ -23,7 +25,7 @@ CHANNELS = 4
 FLAT, IMAGES = (6, CHANNELS), (3, CHANNELS, 2, 5)
 SPREADS = (0.01, 1.0, 2.0, 0.5)  # a variance of 1e-4 shows where EPS stands
 CENTRES = (0.0, 1.0, -2.0, 0.5)
-EPSILONS = {"EPS": (1e-3, 1e-5)}
+EPSILONS = (1e-3, 1e-5)
 
 
 def _column(values: Any, ndim: int) -> Array:
@@ -39,47 +41,45 @@ def _batch(source: Generator, shape: tuple[int, ...]) -> Array:
 class _Scaled(classic.practical_dl.BatchNormalization):
     """The dialect's layer with gamma and beta behind it, for students who have both in one."""
 
-    gamma: Any = None
-    beta: Any = None
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.scaling = classic.practical_dl.ChannelwiseScaling(CHANNELS)
+        self.gamma, self.beta = np.ones(CHANNELS), np.zeros(CHANNELS)
 
     def updateOutput(self, input: Any) -> Any:
-        y = super().updateOutput(input)
-        if self.gamma is None:
-            return y
-        self.normal, self.scaling = y, classic.practical_dl.ChannelwiseScaling(CHANNELS)
-        self.scaling.gamma = self.gamma
-        self.scaling.beta = np.zeros(CHANNELS) if self.beta is None else self.beta
-        return self.scaling.forward(y)
+        self.normal = super().updateOutput(input)
+        self.scaling.gamma, self.scaling.beta = self.gamma, self.beta
+        return self.scaling.forward(self.normal)
 
     def backward(self, input: Any, gradOutput: Any) -> Any:
-        if self.gamma is not None:
-            gradOutput = self.scaling.backward(self.normal, gradOutput)
-            self.gradGamma, self.gradBeta = self.scaling.getGradParameters()
-        return super().backward(input, gradOutput)
+        gradNormal = self.scaling.backward(self.normal, gradOutput)
+        self.gradGamma, self.gradBeta = self.scaling.getGradParameters()
+        return super().backward(input, gradNormal)
 
 
 def _batch_norm(dialect: str, **options: Any) -> Any:
     if dialect == "practical_dl":
         return _Scaled(**{k: v for k, v in options.items() if k == "alpha"})
-    options.setdefault("num_features", CHANNELS)
-    return classic.torch_like.BatchNormalization(affine=True, **options)
+    known = {k: v for k, v in options.items() if k == "momentum"}
+    return classic.torch_like.BatchNormalization(CHANNELS, affine=True, **known)
 
 
 def _own_eps(layer: Any) -> Mapping[str, float]:
-    """Return the student's EPS, by its name or by what it does, if a dialect has it."""
-    for name in ("EPS", "eps", "epsilon", "_eps", "EPSILON"):
-        value = getattr(layer, name, None)
-        if isinstance(value, float):
-            return {"EPS": value} if value in EPSILONS["EPS"] else {}
+    """Return the student's EPS if a dialect has it: by what it does, else by its name."""
+    found = None
     try:
         with guarded("forward", ""):
             x = np.array([[0.003], [-0.003]]) * np.ones(CHANNELS)
             y = copy.deepcopy(layer).forward(x)
-            found = (x[0, 0] / y[0, 0]) ** 2 - x[0, 0] ** 2
-            near = [e for e in EPSILONS["EPS"] if abs(found / e - 1.0) < 0.01]
+            found = float((x[0, 0] / y[0, 0]) ** 2 - x[0, 0] ** 2)
     except StudentError:
-        return {}
-    return {"EPS": near[0]} if near else {}
+        found = None
+    names = (getattr(layer, name, None) for name in ("EPS", "eps", "epsilon", "_eps", "EPSILON"))
+    named = next((value for value in names if isinstance(value, float)), None)
+    for value in EPSILONS:
+        if found is not None and abs(found / value - 1.0) < 0.01:
+            return {"EPS": value}
+    return {"EPS": named} if named in EPSILONS else {}
 
 
 def _batch_norm_dialect(subject: Any) -> str:
@@ -94,6 +94,18 @@ def _keeps_old(subject: Any) -> bool:
     """Tell whether momentum is the share of the old average, as its default shows."""
     default = subject.default("momentum")
     return isinstance(default, float) and default >= 0.5
+
+
+def _own_share(options: Mapping[str, Any], default: Any) -> Any:
+    """The share of the old average is the user's choice: the student's default is as good."""
+    return default if isinstance(default, float) and "momentum" not in options else None
+
+
+def _examine(subject: Subject) -> Iterator[Evidence]:
+    """Rows with all that belongs to them come before images, which many forget."""
+    for case in subject.cases():
+        yield from one_case(subject, case)
+        yield from statistics(subject, case)
 
 
 def _cases() -> Iterator[Case]:
@@ -112,7 +124,7 @@ GAMMA = Field(
 )  # fmt: skip
 BETA = Field(
     "beta", ("bias", "shift", "b", "offset"), "gradBeta",
-    ("dbeta", "grad_bias", "betagrad", "gradbias", "gradb"), required=False, shape=(CHANNELS,),
+    ("dbeta", "grad_bias", "betagrad", "gradb"), required=False, shape=(CHANNELS,),
 )  # fmt: skip
 MEAN = Field(
     "moving_mean", ("running_mean", "moving_avg", "mean_moving", "movingmean", "run_mean",
@@ -136,12 +148,12 @@ BATCH_NORM = Family(
             required=True,
         ),
         Argument("momentum", ("m",)),
-        Argument("alpha", ("decay", "a", "momentum")),
+        Argument("alpha", ("decay", "a", "momentum"), state=_own_share),
     ),
     fields=(GAMMA, BETA, MEAN, VARIANCE),
     cases=tuple(_cases()),
     hypotheses=HYPOTHESES,
-    extras=(statistics,),
+    examine=_examine,
     dialect=_batch_norm_dialect,
     fallback={"output": "local_derivative", "gradInput": "local_derivative",
               "gradGamma": "local_derivative"},

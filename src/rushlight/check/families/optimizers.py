@@ -187,12 +187,14 @@ def _judge_all(subject: Subject, course: Course) -> bool:
 def _accepted(subject: Subject, course: Course) -> Iterator[list[list[Array]]]:
     """Give the right steps, and those that the other place of Adam's epsilon makes."""
     yield _right(subject, course)
-    if subject.family.name == "adam_optimizer" and subject.dialect == "torch_like":
-        yield _torch_steps(course)
+    if subject.dialect == "torch_like":
+        yield from _torch_steps(subject, course)
 
 
-def _torch_steps(course: Course) -> list[list[Array]]:
-    """Return the steps of `rushlight.optim.Adam`, which adds epsilon to the corrected root."""
+def _torch_steps(subject: Subject, course: Course) -> Iterator[list[list[Array]]]:
+    """Give the steps of `rushlight.optim.Adam`, which adds epsilon to the corrected root."""
+    if subject.family.name != "adam_optimizer":
+        return
     from rushlight import optim
     from rushlight.tensor import Tensor
 
@@ -208,7 +210,7 @@ def _torch_steps(course: Course) -> list[list[Array]]:
             w.grad = Tensor(np.array(g))
         optimizer.step()
         steps.append([np.array(w.detach().numpy()) for w in weights])
-    return steps
+    yield steps
 
 
 def _moved(course: Course) -> bool:
@@ -222,8 +224,10 @@ def _judged(subject: Subject, course: Course) -> Iterator[Evidence]:
         cause, details = _of_crash(subject, course)
         yield Evidence("steps", "", error=course.error, cause=cause, case=case, details=details)
         return
-    if course.touched:
-        yield Evidence("input_unchanged", "gradients", cause="input_modified", case=case)
+    changed = dict(course.config) != CONFIGS[subject.family.name]
+    if course.touched or changed:
+        name = "config" if changed else "gradients"
+        yield Evidence("input_unchanged", name, cause="input_modified", case=case)
         return
     if _judge_all(subject, course):
         return
@@ -231,10 +235,7 @@ def _judged(subject: Subject, course: Course) -> Iterator[Evidence]:
     place = _first_wrong(course.steps, want)
     assert place is not None
     step, index = place
-    if not _moved(course):
-        cause, more = "not_in_place", {}
-    else:
-        cause, more = _cause(subject, course)
+    cause, more = _cause(subject, course)
     said = {"name": _name(course, index), "numbers": str(step + 1), **more}
     convention = cause == "dialect_convention"
     yield Evidence(
@@ -272,23 +273,62 @@ def _of_crash(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
 
 
 def _cause(subject: Subject, course: Course) -> tuple[str, dict[str, str]]:
-    for rule in RULES[subject.family.name]:
-        with np.errstate(all="ignore"):
-            steps = rule.steps(course.start, course.gradients, dict(course.config), _places(course))
-        for one in steps:
-            if _first_wrong(course.steps, one) is None:
-                return _named(rule.cause, course)
+    if not _moved(course):
+        return "not_in_place", {}
+    config, places = dict(course.config), _places(course)
+    with np.errstate(all="ignore"):
+        for rule in RULES[subject.family.name]:
+            for steps in rule.steps(course.start, course.gradients, config, places):
+                if _first_wrong(course.steps, steps) is None:
+                    return _named(rule.cause, course)
     unread = [name for name in course.config if name not in course.config.read]
-    if unread:
-        return "option_ignored", {"option": unread[0], "value": f"{course.config[unread[0]]:g}"}
-    return "unexplained", {}
+    for want in (_right(subject, course), *_torch_steps(subject, course)):
+        cause = _of_rates(_rates(course, want))
+        if cause and "learning_rate" not in unread:
+            return cause, {}
+    return _ignored(course, unread[0]) if unread else ("unexplained", {})
+
+
+def _rates(course: Course, want: list[list[Array]]) -> list[float]:
+    """Return how many times the right change each step made; [] if it was another change."""
+    rates = []
+    for got, right in zip(_changes(course.start, course.steps), _changes(course.start, want),
+                          strict=True):  # fmt: skip
+        if not np.isfinite(got).all():
+            return []
+        rate = float(np.dot(got, right) / np.dot(right, right))
+        if not np.allclose(got, rate * right, rtol=1e-5, atol=1e-7):
+            return []
+        rates.append(rate)
+    return rates
+
+
+def _changes(start: list[Array], steps: list[list[Array]]) -> Iterator[Array]:
+    before = start
+    for after in steps:
+        yield np.concatenate([(b - a).ravel() for a, b in zip(before, after, strict=True)])
+        before = after
+
+
+def _of_rates(rates: list[float]) -> str:
+    """Name a learning rate that is off: the same in all steps, or with the number of steps."""
+    if not rates:
+        return ""
+    if not np.allclose(rates, rates[0], rtol=1e-5):
+        return "bias_correction"
+    known = {-1.0: "sign", 2.0: "factor_two", 0.5: "factor_two", 0.0: "missing_gradient"}
+    return known.get(round(rates[0], 5), "factor")
+
+
+def _ignored(course: Course, name: str) -> tuple[str, dict[str, str]]:
+    return "option_ignored", {"option": name, "value": f"{dict(course.config)[name]:g}"}
 
 
 def _named(cause: str, course: Course) -> tuple[str, dict[str, str]]:
     """A momentum that was never read is an option ignored, not a state that is lost."""
-    if cause == "state_not_kept" and "momentum" in course.config:
-        if "momentum" not in course.config.read:
-            return "option_ignored", {"option": "momentum", "value": "0.8"}
+    lost = cause == "state_not_kept" and "momentum" in course.config
+    if lost and "momentum" not in course.config.read:
+        return _ignored(course, "momentum")
     return cause, {}
 
 
@@ -316,8 +356,8 @@ def _fresh_state(subject: Subject, nested: bool) -> Iterator[Evidence]:
 
 RULES: dict[str, Sequence[Rule]] = {"sgd_momentum": SGD, "adam_optimizer": ADAM}
 CONFIGS = {
-    "sgd_momentum": {"learning_rate": 0.1, "momentum": 0.8},
-    "adam_optimizer": {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.95, "epsilon": 0.05},
+    "sgd_momentum": {"learning_rate": 0.13, "momentum": 0.7},
+    "adam_optimizer": {"learning_rate": 0.13, "beta1": 0.8, "beta2": 0.95, "epsilon": 0.05},
 }
 
 
