@@ -28,22 +28,8 @@ class Linear(Module):
                    'b': np.random.uniform(-lim, lim, (n_out,))}
         self._g = {name: np.zeros_like(p) for name, p in self._p.items()}
 
-    @property
-    def W(self):
-        return self._p['W']
-
-    @W.setter
-    def W(self, value):
-        self._p['W'] = value
-
-    @property
-    def b(self):
-        return self._p['b']
-
-    @b.setter
-    def b(self, value):
-        self._p['b'] = value
-
+    W = property(lambda self: self._p['W'], lambda self, v: self._p.__setitem__('W', v))
+    b = property(lambda self: self._p['b'], lambda self, v: self._p.__setitem__('b', v))
     gradW = property(lambda self: self._g['W'])
     gradb = property(lambda self: self._g['b'])
 

@@ -29,8 +29,10 @@ class ChannelwiseScaling:
         return dx
 
     def accGradParameters(self, x, dy):
-        np.add(self.gradGamma, np.einsum('nc...,nc...->c', x, dy), out=self.gradGamma)
-        np.add(self.gradBeta, np.einsum('nc...->c', dy), out=self.gradBeta)
+        n, c = x.shape[:2]
+        x3, dy3 = x.reshape(n, c, -1), dy.reshape(n, c, -1)
+        np.add(self.gradGamma, np.einsum('ncp,ncp->c', x3, dy3), out=self.gradGamma)
+        np.add(self.gradBeta, np.einsum('ncp->c', dy3), out=self.gradBeta)
 
     def zeroGradParameters(self):
         self.gradGamma *= 0

@@ -1,31 +1,25 @@
-class Module(object):
-    def __init__(self):
-        self.output = None
-        self.gradInput = None
-        self.training = True
+class Module:
+    training = True
+    output = gradInput = None
 
-    def forward(self, input):
-        return self.updateOutput(input)
+    def forward(self, x):
+        return self.updateOutput(x)
 
-    def backward(self, input, gradOutput):
-        self.updateGradInput(input, gradOutput)
-        self.accGradParameters(input, gradOutput)
+    def backward(self, x, gradOutput):
+        self.updateGradInput(x, gradOutput)
+        self.accGradParameters(x, gradOutput)
         return self.gradInput
 
-    def updateOutput(self, input): pass
-    def updateGradInput(self, input, gradOutput): pass
-    def accGradParameters(self, input, gradOutput): pass
+    def accGradParameters(self, x, gradOutput): pass
     def zeroGradParameters(self): pass
     def getParameters(self): return []
     def getGradParameters(self): return []
     def train(self): self.training = True
     def evaluate(self): self.training = False
-    def __repr__(self): return "Module"
 
 
 class Sequential(Module):
     def __init__(self):
-        super(Sequential, self).__init__()
         self.modules = []
         self.inputs = []
 
@@ -64,6 +58,3 @@ class Sequential(Module):
     def evaluate(self):
         self.training = False
         for module in self.modules: module.evaluate()
-
-    def __repr__(self):
-        return "".join([str(x) + '\n' for x in self.modules])

@@ -7,6 +7,5 @@ class ELU(nn.Module):
         super().__init__()
 
     def forward(self, x):
-        positive = torch.clamp(x, min=0)
-        negative = torch.clamp(torch.expm1(torch.clamp(x, max=0)), max=0)
-        return positive + negative
+        negative = torch.expm1(torch.clamp(x, max=0))
+        return torch.where(x > 0, x, negative)

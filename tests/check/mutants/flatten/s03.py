@@ -23,12 +23,11 @@ class Module:
 
 class Flatten(Module):
     def updateOutput(self, x):
-        self.in_shape = x.shape
-        n, c, h, w = x.shape
-        self.output = x.transpose(0, 2, 3, 1).reshape(n, h * w * c)
+        channels_last = np.moveaxis(x, 1, -1)
+        self.output = channels_last.reshape(len(x), -1)
         return self.output
 
     def updateGradInput(self, x, gradOutput):
-        n, c, h, w = self.in_shape
-        self.gradInput = gradOutput.reshape(n, h, w, c).transpose(0, 3, 1, 2)
+        shape = x.shape[:1] + x.shape[2:] + x.shape[1:2]
+        self.gradInput = np.moveaxis(gradOutput.reshape(shape), -1, 1)
         return self.gradInput

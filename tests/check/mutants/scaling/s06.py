@@ -39,8 +39,10 @@ class ChannelwiseScaling(Module):
         return self.gradInput
 
     def accGradParameters(self, x, gradOutput):
-        self.gradGamma += np.einsum('nc...,nc...->c', gradOutput, x)
-        self.gradBeta += np.einsum('nc...->c', gradOutput)
+        n, c = x.shape[:2]
+        g = gradOutput.reshape(n, c, -1)
+        self.gradGamma += np.einsum('ncp,ncp->c', g, x.reshape(n, c, -1))
+        self.gradBeta += np.einsum('ncp->c', g)
 
     def getParameters(self):
         return [self.gamma, self.beta]

@@ -2,7 +2,11 @@ import numpy as np
 
 
 def sgd_momentum(variables, gradients, config, state):
+    # config: learning_rate, momentum
+    # state: accumulated_grads, по одному массиву на параметр
     state.setdefault('accumulated_grads', {})
+    assert 'learning_rate' in config and 'momentum' in config
+
     var_index = 0
     for layer_vars, layer_grads in zip(variables, gradients):
         for var, grad in zip(layer_vars, layer_grads):
