@@ -1,0 +1,38 @@
+import numpy as np
+
+
+class Module:
+    training = True
+    output = gradInput = None
+
+    def forward(self, x):
+        return self.updateOutput(x)
+
+    def backward(self, x, gradOutput):
+        self.updateGradInput(x, gradOutput)
+        self.accGradParameters(x, gradOutput)
+        return self.gradInput
+
+    def accGradParameters(self, x, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class ReLU(Module):
+    def updateOutput(self, x):
+        out = np.array(x, copy=True)
+        out[out < 0] = 0
+        self.output = out
+        return self.output
+
+    def updateGradInput(self, x, gradOutput):
+        grad = gradOutput.copy()
+        grad[x <= 0] = 0
+        self.gradInput = grad
+        return self.gradInput
+
+    def __repr__(self):
+        return 'ReLU'

@@ -1,0 +1,38 @@
+import numpy as np
+
+
+class Criterion(object):
+    def __init__(self):
+        self.output = None
+        self.gradInput = None
+
+    def forward(self, input, target):
+        return self.updateOutput(input, target)
+
+    def backward(self, input, target):
+        return self.updateGradInput(input, target)
+
+    def updateOutput(self, input, target):
+        return self.output
+
+    def updateGradInput(self, input, target):
+        return self.gradInput
+
+    def __repr__(self):
+        return "Criterion"
+
+
+class ClassNLLCriterion(Criterion):
+    def __init__(self):
+        super(ClassNLLCriterion, self).__init__()
+
+    def updateOutput(self, input, target):
+        self.output = -np.sum(target * input) / input.shape[0]
+        return self.output
+
+    def updateGradInput(self, input, target):
+        self.gradInput = target / input.shape[0]
+        return self.gradInput
+
+    def __repr__(self):
+        return "ClassNLLCriterion"

@@ -1,0 +1,39 @@
+import numpy as np
+
+
+class Module(object):
+    # базовый класс из условия
+    def __init__(self):
+        self.output, self.gradInput, self.training = None, None, True
+
+    def forward(self, input):
+        """Прямой проход"""
+        return self.updateOutput(input)
+
+    def backward(self, input, gradOutput):
+        """Обратный проход: сначала по входу, потом по параметрам"""
+        self.updateGradInput(input, gradOutput)
+        self.accGradParameters(input, gradOutput)
+        return self.gradInput
+
+    def updateOutput(self, input): pass
+    def updateGradInput(self, input, gradOutput): pass
+    def accGradParameters(self, input, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class Flatten(Module):
+    def updateOutput(self, input):
+        self.output = np.ravel(input).copy()
+        return self.output
+
+    def updateGradInput(self, input, gradOutput):
+        self.gradInput = np.reshape(gradOutput, input.shape)
+        return self.gradInput
+
+    def __repr__(self):
+        return "Flatten"

@@ -1,0 +1,42 @@
+import numpy as np
+from scipy.special import erf
+
+
+class Module(object):
+    # базовый класс из условия
+    def __init__(self):
+        self.output, self.gradInput, self.training = None, None, True
+
+    def forward(self, input):
+        """Прямой проход"""
+        return self.updateOutput(input)
+
+    def backward(self, input, gradOutput):
+        """Обратный проход: сначала по входу, потом по параметрам"""
+        self.updateGradInput(input, gradOutput)
+        self.accGradParameters(input, gradOutput)
+        return self.gradInput
+
+    def updateOutput(self, input): pass
+    def updateGradInput(self, input, gradOutput): pass
+    def accGradParameters(self, input, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class Gelu(Module):
+    def updateOutput(self, input):
+        self.cdf = 0.5 * (1 + erf(input / np.sqrt(2)))
+        self.output = input * self.cdf
+        return self.output
+
+    def updateGradInput(self, input, gradOutput):
+        cdf = 0.5 * (1 + erf(input / np.sqrt(2)))
+        self.gradInput = gradOutput * cdf
+        return self.gradInput
+
+    def __repr__(self):
+        return "Gelu"

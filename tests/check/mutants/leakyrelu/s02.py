@@ -1,0 +1,43 @@
+import numpy as np
+
+
+class Module(object):
+    def __init__(self):
+        self.output = None
+        self.gradInput = None
+        self.training = True
+
+    def forward(self, input):
+        return self.updateOutput(input)
+
+    def backward(self, input, gradOutput):
+        self.updateGradInput(input, gradOutput)
+        self.accGradParameters(input, gradOutput)
+        return self.gradInput
+
+    def updateOutput(self, input): pass
+    def updateGradInput(self, input, gradOutput): pass
+    def accGradParameters(self, input, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+    def __repr__(self): return "Module"
+
+
+class LeakyReLU(Module):
+    def __init__(self, slope=0.03):
+        super(LeakyReLU, self).__init__()
+        self.slope = slope
+
+    def updateOutput(self, input):
+        self.output = np.where(input >= 0, input, input * self.slope)
+        return self.output
+
+    def updateGradInput(self, input, gradOutput):
+        self.gradInput = np.multiply(gradOutput, input > 0)
+        return self.gradInput
+
+    def __repr__(self):
+        return "LeakyReLU"

@@ -1,0 +1,33 @@
+import numpy as np
+from scipy.special import logsumexp
+
+
+class Module:
+    training = True
+    output = gradInput = None
+
+    def forward(self, x):
+        return self.updateOutput(x)
+
+    def backward(self, x, gradOutput):
+        self.updateGradInput(x, gradOutput)
+        self.accGradParameters(x, gradOutput)
+        return self.gradInput
+
+    def accGradParameters(self, x, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class LogSoftMax(Module):
+    def updateOutput(self, x):
+        self.output = x - logsumexp(x, axis=1, keepdims=True)
+        return self.output
+
+    def updateGradInput(self, x, gradOutput):
+        total = gradOutput.sum(axis=1, keepdims=True)
+        self.gradInput = gradOutput - self.output * total
+        return self.gradInput

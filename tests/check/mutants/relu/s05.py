@@ -1,0 +1,33 @@
+import numpy as np
+
+
+class Module:
+    training = True
+    output = gradInput = None
+
+    def forward(self, x):
+        return self.updateOutput(x)
+
+    def backward(self, x, gradOutput):
+        self.updateGradInput(x, gradOutput)
+        self.accGradParameters(x, gradOutput)
+        return self.gradInput
+
+    def accGradParameters(self, x, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class ReLU(Module):
+    def updateOutput(self, x):
+        self.output = np.clip(x, 0, None)
+        return self.output
+
+    def updateGradInput(self, x, gradOutput):
+        # производная: 1 если x > 0, иначе 0
+        self.gradInput = np.zeros(x.shape)
+        self.gradInput[x > 0] = 1
+        return self.gradInput

@@ -1,0 +1,59 @@
+import numpy as np
+
+
+class Module:
+    training = True
+    output = gradInput = None
+
+    def forward(self, x):
+        return self.updateOutput(x)
+
+    def backward(self, x, gradOutput):
+        self.updateGradInput(x, gradOutput)
+        self.accGradParameters(x, gradOutput)
+        return self.gradInput
+
+    def accGradParameters(self, x, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class ChannelwiseScaling(Module):
+    def __init__(self, n_out):
+        stdv = 1. / np.sqrt(n_out)
+        self.gamma = np.random.uniform(-stdv, stdv, size=n_out)
+        self.beta = np.random.uniform(-stdv, stdv, size=n_out)
+        self.gradGamma = np.zeros_like(self.gamma)
+        self.gradBeta = np.zeros_like(self.beta)
+
+    def updateOutput(self, x):
+        gamma, beta = self.gamma, self.beta
+        for _ in range(x.ndim - 2):
+            gamma, beta = gamma[..., None], beta[..., None]
+        self.output = gamma * x + beta
+        return self.output
+
+    def updateGradInput(self, x, gradOutput):
+        gamma = self.gamma
+        for _ in range(x.ndim - 2):
+            gamma = gamma[..., None]
+        self.gradInput = gamma * gradOutput
+        return self.gradInput
+
+    def accGradParameters(self, x, gradOutput):
+        axes = (0, 2, 3) if x.ndim == 4 else 0
+        self.gradGamma += np.sum(gradOutput * x, axis=axes)
+        self.gradBeta = np.sum(gradOutput, axis=axes)
+
+    def zeroGradParameters(self):
+        self.gradGamma.fill(0)
+        self.gradBeta.fill(0)
+
+    def getParameters(self):
+        return [self.gamma, self.beta]
+
+    def getGradParameters(self):
+        return [self.gradGamma, self.gradBeta]

@@ -1,0 +1,34 @@
+import numpy as np
+
+
+class Module:
+    training = True
+    output = gradInput = None
+
+    def forward(self, x):
+        return self.updateOutput(x)
+
+    def backward(self, x, gradOutput):
+        self.updateGradInput(x, gradOutput)
+        self.accGradParameters(x, gradOutput)
+        return self.gradInput
+
+    def accGradParameters(self, x, gradOutput): pass
+    def zeroGradParameters(self): pass
+    def getParameters(self): return []
+    def getGradParameters(self): return []
+    def train(self): self.training = True
+    def evaluate(self): self.training = False
+
+
+class SoftPlus(Module):
+    THRESHOLD = 30
+
+    def updateOutput(self, x):
+        large = x > self.THRESHOLD
+        self.output = large * x + (~large) * np.log1p(np.exp(x))
+        return self.output
+
+    def updateGradInput(self, x, gradOutput):
+        self.gradInput = gradOutput * 0.5 * (np.tanh(x / 2) + 1)
+        return self.gradInput
