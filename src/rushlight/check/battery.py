@@ -74,7 +74,7 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
 
 
 def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.method}
+    said = {"error": str(error), "line": error.line, "method": error.inside}
     return {key: value for key, value in said.items() if value}
 
 
@@ -129,7 +129,9 @@ def backward(
     try:
         scene.got["gradInput"] = pair.student.backward(given, g)
     except StudentError as error:
-        yield Evidence(check or "input_gradient", "gradInput", scene, error=error)
+        tensor = _broken_off(error, scene)
+        kind = "input_gradient" if tensor == "gradInput" else "parameter_gradient"
+        yield Evidence(check or kind, tensor, scene, error=error)
         return False
     right = True
     for name, value in {"gradInput": scene.got["gradInput"], **pair.gradients()}.items():
@@ -148,6 +150,12 @@ def backward(
     return right
 
 
+def _broken_off(error: StudentError, scene: Scene) -> str:
+    """Return which gradient was being made when backward raised."""
+    gradients = [known.gradient for known in scene.family.fields if known.gradient]
+    return gradients[0] if gradients and error.inside == "accGradParameters" else "gradInput"
+
+
 def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
     """Call forward and backward on another input, without zeroing: gradients must add up."""
     output = first.got["output"]
@@ -164,7 +172,7 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
     try:
         result = pair.student.backward(given, g)
     except StudentError as error:
-        yield Evidence("accumulation", "gradInput", second, error=error)
+        yield Evidence("accumulation", _broken_off(error, second), second, error=error)
         return
     if not compare.close(result, second.want["gradInput"]):
         second.got["gradInput"] = result

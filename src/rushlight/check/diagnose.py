@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from rushlight.check.findings import Finding
 
 __all__ = ["diagnose", "finding"]
 
+PATIENCE = 3  # so often a tensor may stay unexplained before the search for it is given up
 VAGUE = ("unexplained", "crash", "wrong_shape")  # give way to a cause that explains the same tensor
 
 
@@ -28,9 +30,9 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
     """
     found: dict[tuple[str, str], Finding] = {}
     broken: set[str] = set()  # tensors that are wrong in a plainer case already
-    fitted: list[Hypothesis] = []  # they are tried first: one mistake shows in many cases
+    search = Search(family, code)
     for one in evidence:
-        made = finding(one, family, code, fitted)
+        made = finding(one, search)
         if one.tensor in broken and _guessed(one, made):
             continue  # not of the special case's making
         if made.severity == "defect":
@@ -41,6 +43,31 @@ def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) 
     if known:  # what is not explained follows, as a rule, from what is
         ordered = [f for f in ordered if f.cause != "unexplained"]
     return [f for f in ordered if f.cause not in VAGUE or f.tensor not in known]
+
+
+@dataclass
+class Search:
+    """The search for causes of one layer's mistakes.
+
+    Args:
+        family: whose hypotheses are tried.
+        code: the student's source.
+        fitted: hypotheses that have explained something; one mistake shows in many cases.
+        missed: how often nothing has explained a tensor; in the end the search is given up.
+    """
+
+    family: Family
+    code: source.Source
+    fitted: list[Hypothesis] = field(default_factory=list)
+    missed: Counter[str] = field(default_factory=Counter)
+
+    def hypotheses(self, tensor: str, general: bool = True) -> Iterator[Hypothesis]:
+        """Give what is to be tried: what has fitted, the family's own, the general ones."""
+        yield from tuple(self.fitted)
+        if self.missed[tensor] < PATIENCE:
+            yield from (h for h in self.family.hypotheses if not h.late)
+            yield from GENERAL if general else ()
+        yield from (h for h in self.family.hypotheses if h.late)
 
 
 def _guessed(evidence: Evidence, made: Finding) -> bool:
@@ -55,23 +82,16 @@ def _rank(found: Finding) -> tuple[bool, bool]:
     return found.severity == "note", found.cause == "unexplained"
 
 
-def finding(
-    evidence: Evidence, family: Family, code: source.Source, fitted: list[Hypothesis]
-) -> Finding:
-    """Return the finding that a piece of evidence amounts to.
-
-    Args:
-        evidence, family, code: as above.
-        fitted: hypotheses that explained other evidence; what explains this is added.
-    """
-    cause, details = _cause(evidence, family, code, fitted)
+def finding(evidence: Evidence, search: Search) -> Finding:
+    """Return the finding that a piece of evidence amounts to."""
+    cause, details = _cause(evidence, search)
     scene = evidence.scene
     made = Finding(
         severity=evidence.severity,  # type: ignore[arg-type]
         check=evidence.check,
         tensor=evidence.tensor,
         cause=cause,
-        layer=family.name,
+        layer=search.family.name,
         case=evidence.case or (describe(scene) if scene is not None else ""),
         details={**evidence.details, **details},
     )
@@ -105,10 +125,8 @@ def describe(scene: Scene) -> str:
     return f"{scene.family.name}({', '.join(words)}), input {scene.x.shape}{mode}"
 
 
-def _cause(
-    evidence: Evidence, family: Family, code: source.Source, fitted: list[Hypothesis]
-) -> tuple[str, dict[str, str]]:
-    scene = evidence.scene
+def _cause(evidence: Evidence, search: Search) -> tuple[str, dict[str, str]]:
+    scene, code = evidence.scene, search.code
     if evidence.cause:
         return evidence.cause, {}
     if evidence.error is not None:
@@ -118,15 +136,16 @@ def _cause(
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if got is None or want is None or scene is None:
         return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
-    late = tuple(h for h in family.hypotheses if h.late)
-    early = tuple(h for h in family.hypotheses if not h.late)
     line = code.early_return(evidence.tensor)
-    for hypothesis in (*fitted, *early, *(() if line else GENERAL), *late):
+    for hypothesis in search.hypotheses(evidence.tensor, general=not line):
         details = _fits(hypothesis, evidence, got, want)
         if details is not None:
-            if hypothesis not in (*fitted, *late):
-                fitted.append(hypothesis)
+            if hypothesis.late:  # a last resort
+                search.missed[evidence.tensor] += 1
+            elif hypothesis not in search.fitted:
+                search.fitted.append(hypothesis)
             return hypothesis.cause, details
+    search.missed[evidence.tensor] += 1
     if line:
         return "early_return", {"line": line}
     if got.shape != want.shape:  # as good as a crash, where the case has a name for one
@@ -134,7 +153,7 @@ def _cause(
         return ("wrong_shape" if cause == "crash" else cause), {}
     if scene.case.if_wrong(evidence.tensor) != "unexplained":
         return scene.case.if_wrong(evidence.tensor), {}
-    return family.fallback.get(evidence.tensor, "unexplained"), {}
+    return search.family.fallback.get(evidence.tensor, "unexplained"), {}
 
 
 def _fits(
@@ -178,7 +197,7 @@ def _predictions(
 
 def _of_error(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, str]]:
     error = evidence.error
-    method = getattr(error, "method", "")
+    method = getattr(error, "inside", "")
     details = {"error": str(error), "line": getattr(error, "line", ""), "method": method}
     nested = code.nested()
     if nested and isinstance(error.__cause__, (AttributeError, NotImplementedError, TypeError)):  # type: ignore[union-attr]
@@ -208,6 +227,10 @@ def _stale(scene: Scene, name: str) -> Iterator[Any]:
         return
     if name in earlier.want:
         yield earlier.want[name]
+        if name in ("output", "gradInput") and np.shape(earlier.want[name]) == np.shape(
+            scene.want[name]
+        ):
+            yield earlier.want[name] + scene.want[name]
     if earlier.x.shape == scene.x.shape:
         yield scene.again(x=earlier.x).get(name)
     if earlier.g.shape == scene.g.shape:
@@ -260,6 +283,9 @@ GENERAL: tuple[Hypothesis, ...] = (
     Hypothesis("overwritten", (), lambda s, n: s.want[n] - s.base[n], checks=("accumulation",)),
     Hypothesis("sign", (), lambda s, n: -np.asarray(s.want[n])),
     Hypothesis("stale_buffer", (), _stale),
+    Hypothesis(  # an earlier input's maxima are nowhere in this one
+        "stale_buffer", ("gradInput",), lambda s, n: np.zeros_like(s.want[n]), ("repeated",)
+    ),
     Hypothesis("option_ignored", (), _ignored_options),
     Hypothesis("bias_ignored", ("output",), _without_bias),
     Hypothesis("missing_gradient", (), _nothing),

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from rushlight.check.battery import examine
 from rushlight.check.diagnose import diagnose
 from rushlight.check.families import FAMILIES, family_of, nearest
@@ -110,7 +112,8 @@ def _rank(report: LayerReport) -> tuple[bool, bool, int]:
 def _report(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
     subject = Subject(target, family, dialect)
     like = f"{dialect}.{family.name}"
-    findings = diagnose(examine(subject), family, subject.code)
+    with np.errstate(all="ignore"):  # of hypotheses that do not apply
+        findings = diagnose(examine(subject), family, subject.code)
     if subject.comparisons == 0 and not findings:
         return LayerReport(name, like, "skipped", reason="no_constructor", details={"name": name})
     bad = any(f.severity == "defect" for f in findings)

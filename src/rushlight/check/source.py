@@ -33,8 +33,9 @@ class Source:
         self.methods = list(_trees(obj))
 
     def mentions(self, name: str) -> bool:
-        """Tell whether a name stands in the text, as a name or as a string."""
-        return any(f"'{name}'" in ast.dump(method) for method in self.methods)
+        """Tell whether a string stands in the text, as in `options.get("stride")`."""
+        nodes = (node for method in self.methods for node in ast.walk(method))
+        return any(isinstance(node, ast.Constant) and node.value == name for node in nodes)
 
     def nested(self) -> dict[str, str]:
         """Return the method that was defined inside another one, with its line; {} if none."""

@@ -36,6 +36,8 @@ __all__ = [
 ]
 
 
+GRADIENT_NAMES = ("grad{}", "d{}", "{}grad", "delta{}", "{}gradient")  # without underscores
+METHODS = ("updateOutput", "updateGradInput", "accGradParameters")
 MISFITS = ("too many values to unpack", "invalid literal", "setting an array element with a seq")
 
 
@@ -46,12 +48,15 @@ class StudentError(Exception):
         super().__init__(f"{type(cause).__name__}: {cause}".strip().rstrip(":"))
         self.method = method
         frames = traceback.extract_tb(cause.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == home]
-        self.line = str(lines[-1]) if lines and lines[-1] else ""
+        own = [frame for frame in frames if frame.filename == home]
+        self.line = str(own[-1].lineno or "") if own else ""
+        self.inside = own[0].name if own else method
+        for frame in own:  # the method of the API that it happened in, below backward
+            self.inside = frame.name if frame.name in METHODS else self.inside
         self.refusal = isinstance(cause, (TypeError, NotImplementedError, AssertionError))
         self.refusal |= str(cause).startswith(MISFITS)
         if frames and frames[-1].filename == home:  # raised on purpose
-            self.refusal |= (frames[-1].line or "").startswith("raise")
+            self.refusal |= "raise " in f"{frames[-1].line} "
 
 
 @contextmanager
@@ -234,7 +239,9 @@ class Student:
 
     def gradient(self, known: Field) -> Any:
         """Return the student's own array of a gradient, or None if there is none yet."""
-        found = self.array((known.gradient, *known.gradients))
+        names = (known.name, *known.others)
+        made = [form.format(name) for form in GRADIENT_NAMES for name in names]
+        found = self.array((known.gradient, *known.gradients, *made))
         return self._by_place(known, ("getGradParameters",)) if found is None else found
 
     def _by_place(self, known: Field, methods: Sequence[str]) -> Any:

@@ -27,7 +27,6 @@ FLAT = "x.reshape(n, c, -1)"
 ONE = "(np.eye(h * w)[{}] * gradOutput[..., None]).reshape(x.shape)"
 FIRST = ONE.format(f"{FLAT}.argmax(-1)")
 LAST = ONE.format(f"h * w - 1 - {FLAT}[..., ::-1].argmax(-1)")
-TURNED = ONE.format(f"{FLAT}.argmax(-1)").replace("reshape(x.shape)", "reshape(n, c, w, h)")
 BROKEN_MAX = {
     "ties_to_all": [(MAX, f"{EQUAL} * g")],
     "ties_to_last": [(MAX, LAST)],
@@ -37,9 +36,8 @@ BROKEN_MAX = {
     "local_derivative": [("input.mean(axis=(2, 3))", SHARED), (MAX, "g / (h * w) + 0 * x")],
     "upstream_ignored": [(MAX, SHARED.replace("* g", "* 1.0"))],
     "window_axes_swapped": [
-        (MAX, ONE.format(f"(lambda at: at // h + at % h * w)({FLAT}.swapaxes(0, 1).swapaxes(0, 1)"
-                         ".argmax(-1))").replace("at // h + at % h * w",
-                                                 "(at // w) % w + np.minimum(at % w, h - 1) * w")),
+        (MAX, ONE.format("(at // h * w + at % h)").replace("(np.eye", "(lambda at: np.eye", 1)
+         .replace("gradOutput[..., None]).", f"gradOutput[..., None])({FLAT}.argmax(-1)).")),
     ],
     "sign": [(MAX, "-1.0 * " + SHARED)],
 }  # fmt: skip

@@ -64,7 +64,7 @@ class MaxPool2d(Module):
             for j in range(gradOutput.shape[3]):
                 cut = self.x[:, :, i*s:i*s+k, j*s:j*s+k]
                 mask = cut == self.output[:, :, i:i+1, j:j+1]
-                mask = mask & (mask.reshape(*mask.shape[:2], -1).cumsum(-1).reshape(mask.shape) == 1)
+                mask = mask & (mask.reshape(*mask.shape[:2], -1).cumsum(-1).reshape(cut.shape) == 1)
                 big[:, :, i*s:i*s+k, j*s:j*s+k] += mask * gradOutput[:, :, i:i+1, j:j+1]
         self.gradInput = big[:, :, p:big.shape[2] - p, p:big.shape[3] - p]
         return self.gradInput
@@ -153,6 +153,7 @@ BROKEN = {
     "zero_padding_in_max_pool": [
         (MAX, ", constant_values=-np.inf", ""),
         (BY_MASK, "constant_values=-1e30", "constant_values=0"),
+        (MAX, "constant_values=-np.inf", "constant_values=-1"),
     ],
     "padding_not_shifted_back": [
         (MAX, "big[:, :, ph:ph + H, pw:pw + V]", "big"),
@@ -180,18 +181,17 @@ BROKEN = {
         (MAX, "cut.argmax(-1)", "kh * kw - 1 - cut[..., ::-1].argmax(-1)"),
         (BY_MASK, "mask = mask & (mask.reshape(*mask.shape[:2], -1)",
          "mask = mask & (mask[:, :, ::-1, ::-1].reshape(*mask.shape[:2], -1)",
-         "reshape(mask.shape) == 1)", "reshape(mask.shape)[:, :, ::-1, ::-1] == 1)"),
+         "reshape(cut.shape) == 1)", "reshape(cut.shape)[:, :, ::-1, ::-1] == 1)"),
     ],
     "window_axes_swapped": [
         (RESHAPED, ".transpose(0, 1, 2, 4, 3, 5)\n        flat", "\n        flat"),
-        (RESHAPED, ".transpose(0, 1, 2, 4, 3, 5)\n        self.gradInput", "\n        self.gradInput"),
+        (RESHAPED, ".transpose(0, 1, 2, 4, 3, 5)\n        self.grad", "\n        self.grad"),
         (MAX, "at // kw, j * sw + at % kw", "at % kw, j * sw + at // kw"),
         (MAX, "at // kw, j * sw + at % kw", "at // kh, j * sw + at % kh"),
         (MAX, "self.k = pair(kernel_size)", "self.k = pair(kernel_size)[::-1]"),
         (MAX, "pair(stride)", "(pair(stride)[0], pair(stride)[0])"),
         (MAX, "self.p = pair(padding)", "self.p = pair(padding)[::-1]"),
-        (AVG, "self.stride = pair(stride", "self.stride = pair(stride", "/ (kh * kw)\n        return",
-         "/ (kh * kh)\n        return"),
+        (AVG, "/ (kh * kw)\n        return", "/ (kh * kh)\n        return"),
         (AVG, "self.padding = pair(padding)", "self.padding = pair(padding)[::-1]"),
         (KRON, "np.repeat(np.repeat(gradOutput, k, axis=2), k, axis=3)",
          "np.tile(gradOutput, (1, 1, k, k))"),
@@ -213,23 +213,37 @@ BROKEN = {
     ],
     "output_size": [
         (MAX, OUT, OUT.replace(" + 1", "")),
+        (BY_MASK, "for i in range(gradOutput.shape[2])", "for i in range(gradOutput.shape[2] - 1)"),
         (AVG, OUT, OUT.replace(" + 1", "")),
         (MAX, OUT, "oh, ow = -(-(x.shape[2] - kh) // sh) + 1, -(-(x.shape[3] - kw) // sw) + 1",
          "constant_values=-np.inf)", "constant_values=-np.inf); y = x; x = np.pad(x, ((0, 0), "
          "(0, 0), (0, 5), (0, 5)), constant_values=-np.inf); f = x; x = y",
          "cut = x[", "cut = f[", "self.x = x", "self.x = f"),
     ],
+    "wrong_axis": [
+        (MAX, "] = cut.max(-1)", "] = cut.max((1, 2))[:, None]"),
+        (MAX, "] = cut.max(-1)", "] = cut.max()"),
+    ],
     "local_derivative": [(MAX, "self.output[:, :, i, j] = cut.max(-1)",
                           "self.output[:, :, i, j] = np.where(cut == -np.inf, 0, cut).mean(-1)")],
     "returns_none": [(KRON, "        return self.output", ""),
                      (RESHAPED, "        return self.output", "")],
-    "early_return": [(MAX, "        return self.gradInput", "", "+= g[a, b, i, j]",
-                      "+= g[a, b, i, j]\n                self.gradInput = big[:, :, ph:ph + "
-                      "input.shape[2], pw:pw + input.shape[3]]\n                return self.gradInput")],
-    "stale_buffer": [(RESHAPED, "self.max_indices = flat", "self.max_indices = self.max_indices if "
+    "early_return": [
+        (MAX, "+= g[a, b, i, j]", "+= g[a, b, i, j]\n                H, V = input.shape[2:]; "
+         "self.gradInput = big[:, :, ph:ph + H, pw:pw + V]\n                return self.gradInput"),
+    ],
+    "factor": [(KRON, "/ k**2", "/ k")],
+    "stale_buffer": [
+        (BY_MASK, "self.output = np.empty(x.shape[:2] + (oh, ow))", "shape = *x.shape[:2], oh, ow; "
+         "self.output = self.output if np.shape(self.output) == shape else np.empty(shape)"),
+        (KRON, "self.gradInput = np.rep", "self.gradInput = (self.gradInput if "
+         "np.shape(self.gradInput) == input.shape else 0) + np.rep"),
+        (RESHAPED, "self.max_indices = flat", "self.max_indices = self.max_indices if "
                       "hasattr(self, 'max_indices') and self.max_indices.shape == flat.shape[:-1] "
                       "else flat")],
-    "upstream_ignored": [(KRON, "np.repeat(gradOutput, k", "np.repeat(np.ones(gradOutput.shape), k")],
+    "upstream_ignored": [
+        (KRON, "np.repeat(gradOutput, k", "np.repeat(np.ones(gradOutput.shape), k")
+    ],
     "sign": [(KRON, "np.repeat(gradOutput, k", "np.repeat(-gradOutput, k")],
     "input_modified": [
         (MAX, "        self.x = x\n", "        self.x = x\n        input[input < 0] = 0\n"),
@@ -287,6 +301,53 @@ class AvgPool2d(Module):
         return self.gradInput
 """
 SINGLE = MAX.replace("np.zeros((n, c, oh, ow))", "np.zeros((n, c, oh, ow), np.float32)")
+PURE = """
+class MaxPool2d(Module):
+    def __init__(self, kernel_size=2):
+        super(MaxPool2d, self).__init__()
+        self.kernel_size = kernel_size
+        self.gradInput = None
+    def updateOutput(self, input):
+        k = self.kernel_size
+        N, C, H, W = input.shape
+        out = np.zeros((N, C, H // k, W // k))
+        self.max_indices = {}
+        for n in range(N):
+            for c in range(C):
+                for i in range(H // k):
+                    for j in range(W // k):
+                        best, at = None, None
+                        for p in range(k):
+                            for q in range(k):
+                                v = input[n, c, i * k + p, j * k + q]
+                                if best is None or v > best:
+                                    best, at = v, (i * k + p, j * k + q)
+                        out[n, c, i, j] = best
+                        self.max_indices[n, c, i, j] = at
+        self.output = out
+        return self.output
+    def updateGradInput(self, input, gradOutput):
+        self.gradInput = np.zeros(input.shape)
+        for (n, c, i, j), (p, q) in self.max_indices.items():
+            self.gradInput[n, c, p, q] += gradOutput[n, c, i, j]
+        return self.gradInput
+"""
+TIES = """
+class MaxPool2d(nn.Module):
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        self.k, self.s, self.p = kernel_size, stride or kernel_size, padding
+    def forward(self, x):
+        k, s, p = self.k, self.s, self.p
+        x = torch.nn.functional.pad(x, (p, p, p, p), value=float("-inf"))
+        oh, ow = (x.shape[2] - k) // s + 1, (x.shape[3] - k) // s + 1
+        cuts = [
+            x[:, :, a : a + s * (oh - 1) + 1 : s, b : b + s * (ow - 1) + 1 : s]
+            for a in range(k)
+            for b in range(k)
+        ]
+        return torch.stack(cuts, -1).amax(-1)
+"""
 MODULE = """
 class AvgPool2d(nn.Module):
     def __init__(self, kernel_size, stride=None):
@@ -303,7 +364,9 @@ class AvgPool2d(nn.Module):
 """
 
 
-@pytest.mark.parametrize("text", [MAX, BY_MASK, RESHAPED, AVG, KRON, GATHERED, LOOPS, MODULE])
+@pytest.mark.parametrize(
+    "text", [MAX, BY_MASK, RESHAPED, AVG, KRON, GATHERED, LOOPS, PURE, TIES, MODULE]
+)
 def test_a_right_layer_gives_nothing(text):
     report = check_layer(student(text))
     assert report.status == "ok" and report.findings == () and report.checks > 15

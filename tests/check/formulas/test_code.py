@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +13,10 @@ import scipy.special
 from numpy.lib.stride_tricks import sliding_window_view
 
 from rushlight import classic
+from rushlight.check.findings import Finding
 from rushlight.check.formulas.code import CODE, code
 from rushlight.check.formulas.names import ALIASES, NAMES, canonical, find
+from rushlight.check.texts import hint
 
 ACTIVATIONS = ("ReLU", "LeakyReLU", "ELU", "SoftPlus", "Gelu", "Sigmoid", "Tanh")
 FIELDS = ("W", "b", "gamma", "beta", "slope", "alpha", "p", "EPS", "moving_mean", "moving_variance")
@@ -203,7 +206,50 @@ def test_comments_are_no_words() -> None:
 def test_which_lines_go_with_a_finding() -> None:
     assert code("Linear", "gradW") == CODE["Linear"]["gradW"]
     assert code("Linear", "") == CODE["Linear"]["output"]
-    assert code("Linear", "moving_mean") == code("Mystery", "output") == ""
+    assert code("BatchNormalization", "moving_mean") == CODE["BatchNormalization"]["output"]
+    assert code("Mystery", "output") == ""
     assert code("Dropout", "mask", "evaluation_output") == CODE["Dropout"]["mask"]
     assert "beta1" in code("adam_optimizer", "anything")
     assert 't"] += 1' not in code("adam_optimizer", "W")
+
+
+def lines_of(cause: str, layer: str, tensor: str, lang: str) -> str:
+    """The lines of NumPy that a hint brings of its own."""
+    text = hint(Finding("defect", "output", tensor, cause, layer), lang)
+    return textwrap.dedent("\n".join(text.split("\n")[1:]))
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+@pytest.mark.parametrize(
+    ("padding_mode", "mode"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
+)
+def test_lines_of_padding_modes(padding_mode: str, mode: str, lang: str) -> None:
+    layer = classic.Conv2d(2, 3, (3, 2), padding=(1, 2), padding_mode=padding_mode)
+    x = numbers(2, 2, 5, 6)
+    g = numbers(*layer.forward(x).shape, seed=1)
+    wanted = layer.backward(x, g)
+    names = student(layer, {"k": (3, 2), "s": (1, 1), "p": (1, 2)}, x, g)
+    names["m"] = padding_mode
+    exec(lines_of("padding_mode_ignored", "Conv2d", "output", lang), names)
+    assert names["mode"] == mode
+    exec("\n".join(CODE["Conv2d"]["output"].split("\n")[1:]), names)  # x is padded already
+    assert np.allclose(names["self"].output, layer.output)
+    exec("\n".join(CODE["Conv2d"]["gradInput"].split("\n")[:-1]), names)
+    names |= {"gradPadded": names["grad"], "gradInput": np.zeros_like(x)}
+    exec(lines_of("border_not_folded", "Conv2d", "gradInput", lang), names)
+    assert np.allclose(names["gradInput"], wanted)
+
+
+@pytest.mark.parametrize("lang", ["en", "ru"])
+def test_lines_of_sizes_and_of_the_running_variance(lang: str) -> None:
+    names: dict[str, Any] = {"height": 7, "width": 6, "kh": 3, "kw": 2, "sh": 2, "sw": 3}
+    names |= {"ph": 1, "pw": 0}
+    exec(lines_of("output_size", "AvgPool2d", "output", lang), names)
+    pool = classic.AvgPool2d((3, 2), (2, 3), (1, 0))
+    assert pool.forward(numbers(1, 1, 7, 6)).shape == (1, 1, names["OH"], names["OW"])
+    layer, x = classic.BatchNormalization(3, momentum=0.3), numbers(5, 3, 2, 2)
+    self = SimpleNamespace(moving_variance=np.ones(3))
+    names = {"self": self, "input": x, "axes": (0, 2, 3), "n": 20, "momentum": 0.3}
+    exec(lines_of("biased_variance", "BatchNormalization", "moving_variance", lang), names)
+    layer.forward(x)
+    assert np.allclose(self.moving_variance, layer.moving_variance, rtol=1e-6)

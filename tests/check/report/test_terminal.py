@@ -105,7 +105,7 @@ def test_a_finding_takes_ten_lines_at_most(finding, lang, width):
 
 
 def test_a_finding_that_is_too_long_for_a_terminal_ends_in_dots():
-    long = Finding("defect", "output", "A" * 30 + " B" * 900, "sign", "Tanh", index=(1,), got=1.0)
+    long = Finding("defect", "output", "gradInput", "transposed", "Conv2d", index=(1,), got=1.0)
     lines = finding_lines(long, "en", 40, rest="  ")
     assert len(lines) == LINES
     assert lines[-1] == "  ..."

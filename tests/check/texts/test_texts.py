@@ -11,6 +11,7 @@ import pytest
 
 from rushlight.check.findings import Finding, LayerReport, Region
 from rushlight.check.formulas.names import NAMES
+from rushlight.check.loading import problem, stop_message
 from rushlight.check.texts import (
     CAUSES,
     CHECKS,
@@ -28,7 +29,7 @@ from rushlight.check.texts.text import pair, plural
 
 KEYS = {
     *("tensor", "error", "line", "method", "option", "value", "factor", "axis", "n", "wrong_shape"),
-    *("right_shape", "dtype", "name", "numbers"),
+    *("right_shape", "dtype", "name", "numbers", "rate", "p"),
 }
 DETAILS = {
     "error": "ValueError: operands could not be broadcast together with shapes (2,3) (3,2)",
@@ -43,6 +44,9 @@ DETAILS = {
     "right_shape": "(2, 3, 6, 6)",
     "dtype": "float64",
     "name": "torch.nn.BatchNorm2d",
+    "numbers": "3",
+    "rate": "0.698",
+    "p": "0.3",
 }
 GAP = re.compile(r"\[\[|\]\]|\{(" + "|".join(KEYS) + r")\}")
 # Latin words of Russian sentences: identifiers, names, and field terms that Russian has taken over
@@ -57,7 +61,8 @@ LATIN = set(
         softmax SoftMax sigmoid GELU Adam ReLU NumPy np scipy special expit where argmax clip var
         empty logaddexp keepdims reshape transpose reflect replicate circular symmetric padding
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
-        module float32 float64 exit quit sys z s b log1p len mean state Linear Dropout dropout""",
+        module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
+        sys z s b config option log1p len mean state Linear Dropout dropout""",
     )
 )
 
@@ -84,16 +89,19 @@ def prose(text: str) -> str:
     return re.sub(r"`[^`]*`|\{\w+\}|'[^']*'|\b\d+e-?\d+", "", "\n".join(lines))
 
 
-def finding(cause: str, layer: str = "", tensor: str = "", check: str = "output") -> Finding:
+def finding(
+    cause: str, layer: str = "", tensor: str = "", check: str = "output", *, shapes: bool = False
+) -> Finding:
     """A finding with all that it can have."""
     case = f"{layer}(2, 3, (3, 2), stride=(2, 1), padding=1), input (2, 2, 7, 6)"
     region = Region("channels", (0, 2), 24, 144)
+    details = {k: v for k, v in DETAILS.items() if shapes or not k.endswith("_shape")}
     values = (1234.56789, -0.00123456789)
     return Finding(
         *("defect", check, tensor, cause, layer, case, (0, 1, 2, 3), *values),
         max_error=1234.5691346,
         region=region,
-        details=DETAILS,
+        details=details,
     )
 
 
@@ -139,14 +147,15 @@ def test_no_identifier_stands_twice_and_special_texts_belong_to_something() -> N
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("cause", WORDS)
 def test_a_finding_is_short_and_has_no_gap(cause: str, lang: str) -> None:
-    tensors = ("output", "gradInput", "gradW", "moving_variance", "")
-    for layer, tensor, check in product((*NAMES, ""), tensors, ("output", "evaluation_gradient")):
-        told = finding(cause, layer, tensor, check)
+    modes = {"BatchNormalization", "Dropout"}
+    for layer, tensor in product((*NAMES, ""), ("output", "gradInput", "gradW")):
+        check = "evaluation_gradient" if layer in modes else "output"
+        told = finding(cause, layer, tensor, check, shapes=tensor == "gradW")
         text = message(told, lang) + "\n" + hint(told, lang)
         for line in text.split("\n"):
             assert not GAP.search(line)
             if line.startswith("    "):
-                assert len(line) <= 96, line  # with an indentation of its own on the terminal
+                assert len(line) <= 84, line  # at 88 columns, indented once more
         wrapped = [part for line in text.split("\n") for part in textwrap.wrap(line, 100)]
         assert len(wrapped) <= 10, text
 
@@ -230,6 +239,59 @@ def test_numbers() -> None:
     assert message(unknown, "ru").startswith("Значения weights_grad неверны: получено 4.\n")
 
 
+def test_shapes_errors_and_steps() -> None:
+    shapes = {"wrong_shape": "(2, 3)", "right_shape": "(3, 2)"}
+    told = Finding("defect", "output", "output", "wrong_axis", "SoftMax", details=shapes)
+    assert message(told).startswith("The output is wrong: shape (2, 3), expected (3, 2).\nLikely")
+    assert ": форма (2, 3), ожидалась (3, 2).\n" in message(told, "ru")
+    error = {"error": "ValueError: no", "method": "backward", "line": "7"}
+    told = Finding("defect", "output", "output", "crash", "ReLU", "ReLU()", details=error)
+    assert message(told) == "backward raises ValueError: no (line 7).\nCase: ReLU()."
+    assert message(told, "ru") == (
+        "backward: исключение ValueError: no (строка 7).\nСлучай: ReLU()."
+    )
+    told = Finding("defect", "output", "output", "only_2d", "BatchNormalization", details=error)
+    assert message(told).startswith(
+        "backward raises ValueError: no (line 7).\nLikely cause: right "
+    )
+    step = {"name": "variables[0][1]", "numbers": "2"}
+    told = Finding("defect", "steps", "W", "sign", "adam", got=1.0, details=step)
+    assert message(told).startswith("variables[0][1] is wrong after step 2: got 1.\n")
+    assert message(told, "ru").startswith(
+        "Неверно обновлён параметр variables[0][1] после шага 2: получено 1.\n"
+    )
+
+
+def test_without_numbers_the_cause_comes_first() -> None:
+    told = Finding("defect", "modes", "", "mode_not_propagated", "Sequential", "Sequential()")
+    assert message(told) == (
+        "Train or evaluate does not reach the modules inside.\nCase: Sequential()."
+    ).replace("Train", "train")
+    told = Finding("defect", "output", "gradInput", "returns_none", "ReLU")
+    assert message(told).startswith("The backward pass returns None: ")
+    assert message(told, "ru").startswith("Обратный проход возвращает None: ")
+
+
+@pytest.mark.parametrize(
+    ("english", "russian"),
+    [
+        ("ReLU(), input (2, 3), evaluation", "ReLU(), input (2, 3), режим evaluate"),
+        ("adam, lists of lists of 3 arrays", "adam, списки списков, массивов: 3"),
+        (
+            "adam, lists of 1 arrays, a second time with an empty state",
+            "adam, списки, массивов: 1, второй раз с пустым state",
+        ),
+        ("Sequential of 3 modules, input (2, 3)", "Sequential, модулей: 3, input (2, 3)"),
+        ("Sequential of Linear, ReLU", "Sequential из Linear, ReLU"),
+        ("Sequential in Sequential", "Sequential внутри Sequential"),
+    ],
+)
+def test_cases_are_told_in_the_language(english: str, russian: str) -> None:
+    told = Finding("defect", "modes", "", "sign", case=english)
+    assert message(told).endswith(f"\nCase: {english}.")
+    assert message(told, "ru").endswith(f"\nСлучай: {russian}.")
+
+
 def test_places_in_the_file_are_told_in_the_language() -> None:
     told = Finding("defect", "source", "", "returns_none", details={"method": "forward"})
     assert message(told) == (
@@ -250,10 +312,28 @@ def test_long_details_are_cut_and_stay_on_a_line() -> None:
     assert "\n" not in message(told)
 
 
+def test_words_that_depend_on_tensor_and_layer() -> None:
+    def said(cause: str, layer: str, tensor: str = "gradInput", check: str = "output") -> str:
+        return message(Finding("defect", check, tensor, cause, layer, got=-0.0, expected=1.0))
+
+    assert "the function itself" in said("local_derivative", "Sigmoid", "output")
+    assert "y·(1 - y)" in said("local_derivative", "Sigmoid")
+    assert "another point" in said("local_derivative", "ELU")
+    assert "must share it" in said("ties_to_all", "GlobalMaxPool2d")
+    assert "probabilities of 0 and 1" in said(
+        "not_clipped", "ClassNLLCriterionUnstable", check="stability"
+    )
+    assert "got 0;" not in said("sign", "ReLU")
+    assert "expected 1, got 0." in said("sign", "ReLU")
+    changed = said("input_modified", "ReLU", "input", "input_unchanged")
+    assert changed.startswith("The input was changed: was 1, is now 0.\n")
+
+
 def test_notes_speak_of_no_cause() -> None:
     told = Finding("note", "dtype", "output", "dtype_changed", max_error=0.0)
     assert "Likely" not in message(told)
     assert "Вероятная" not in message(told, "ru")
+    assert message(told).startswith("output differs: ")
 
 
 def test_hints_hold_the_formula_of_the_layer_and_mode() -> None:
@@ -279,13 +359,17 @@ def test_hints_hold_the_formula_of_the_layer_and_mode() -> None:
 
 
 def test_reasons() -> None:
-    report = LayerReport("A", "", "error", reason="timeout", details={"value": "10"})
-    assert reason(report).startswith("stopped: not finished after 10 s. ")
-    assert "за 10 с" in reason(report, "ru")
+    report = LayerReport("A", "", "error", reason="timeout", details={"error": "timeout"})
+    assert reason(report) == f"not checked to the end: {stop_message('timeout')}."
+    place = {"error": "SystemExit: 1", "cell": "3", "line": "12"}
+    report = LayerReport("A", "", "error", reason="exit", details=place)
+    assert reason(report).endswith(": SystemExit: 1 (cell 3, line 12).")
+    assert reason(report, "ru").endswith(": SystemExit: 1 (ячейка 3, строка 12).")
     assert reason(LayerReport("A", "", "skipped", reason="stub")) == (
         "needs a package that is not installed here."
     )
     assert reason(LayerReport("A", "", "ok")) == ""
+    assert set(REASONS) >= set(problem._STOPS["en"])
     for key, lang in product(REASONS, LANGUAGES):
         text = reason(LayerReport("A", "", "error", reason=key), lang)
         assert not re.search(r"\[\[|\{|None", text)
@@ -297,5 +381,5 @@ def test_what_is_not_known_is_an_error() -> None:
         title("sign", "de")
     with pytest.raises(ValueError, match="cause 'typo'"):
         message(Finding("defect", "output", "", "typo"))
-    with pytest.raises(ValueError, match="timeout, exit"):
+    with pytest.raises(ValueError, match="timeout, memory"):
         reason(LayerReport("A", "", "error", reason="typo"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight import classic
 from rushlight.arrays import Array
 from rushlight.check import battery, compare
 from rushlight.check.families.windows import rectified
@@ -17,15 +18,6 @@ __all__ = ["FAMILIES"]
 
 SWAPPED = "window_axes_swapped"
 TIES = Case({}, (3, 2, 4, 5), check="ties", inputs=rectified)
-
-
-def _reference(name: str) -> Any:
-    def make(dialect: str, **options: Any) -> Any:
-        from rushlight import classic
-
-        return getattr(classic, name)(**options)
-
-    return make
 
 
 CASES = (
@@ -169,7 +161,7 @@ def _pool(name: str, others: tuple[str, ...], hypotheses: Any, **more: Any) -> F
     return Family(
         name=name,
         others=others,
-        reference=_reference(name),
+        reference=lambda dialect, **options: getattr(classic, name)(**options),
         cases=CASES,
         hypotheses=(
             Hypothesis("wrong_shape", ("output",), _shapes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from rushlight.check.families.windows import (
     PADDING,
     STRIDE,
     Windows,
+    dense_windows,
     kernel_argument,
     last_forgotten,
     misplaced,
@@ -22,6 +24,7 @@ from rushlight.check.families.windows import (
     swapped_options,
 )
 from rushlight.check.family import Case, Family, Hypothesis, Scene
+from rushlight.classic import practical_dl, torch_like
 
 __all__ = ["FAMILIES"]
 
@@ -33,8 +36,6 @@ OVERLAP = {"gradInput": "overlap_overwritten"}
 
 def _reference(name: str) -> Any:
     def make(dialect: str, **options: Any) -> Any:
-        from rushlight.classic import practical_dl, torch_like
-
         plain = dialect == "practical_dl" and set(options) == {"kernel_size"}
         return getattr(practical_dl if plain else torch_like, name)(**options)
 
@@ -56,8 +57,8 @@ def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: A
 
 
 SHARED = (
-    Case({"kernel_size": 2}, (3, 2, 4, 10)),
-    Case({"kernel_size": 3}, (2, 2, 9, 6), check="options"),
+    Case({"kernel_size": 3}, (4, 2, 6, 9)),
+    Case({"kernel_size": 2}, (2, 2, 4, 10), check="options"),
     _case((2, 2, 7, 6), 3, "windows", stride=2, wrong=OVERLAP),
     _case((2, 2, 5, 6), 2, "windows", stride=1, wrong=OVERLAP),
     _case((2, 2, 5, 9), 2, stride=3),
@@ -105,12 +106,6 @@ MAX = (
 # --- hypotheses of both
 
 
-def _default_stride(scene: Scene, name: str) -> Any:
-    stride = scene.case.options.get("stride")
-    made = scene.again(stride=1)[name] if name == "output" else None
-    return made, {"option": "stride", "value": repr(stride)}
-
-
 def _unmoved(x: Array, windows: Windows) -> Iterator[Array]:
     """Give windows made by reshaping without moving an axis."""
     (oh, ow), (kh, kw) = windows.count, windows.kernel
@@ -148,7 +143,7 @@ def _shared(parts: Any, reduced: Any, other: Any) -> tuple[Hypothesis, ...]:
         *misplaced(parts),
         Hypothesis(SWAPPED, (), swapped_options),
         Hypothesis(SWAPPED, ("output",), reshaped),
-        Hypothesis("option_ignored", (), _default_stride),
+        Hypothesis("option_ignored", ("output",), dense_windows),
         Hypothesis("local_derivative", ("output",), mistaken),
         Hypothesis("wrong_axis", ("output",), planes),
         Hypothesis("output_size", (), last_forgotten),
@@ -167,7 +162,7 @@ def _cells(scene: Scene) -> Array:
 
 def _one(scene: Scene, chosen: Array) -> Array:
     """Return the parts when one cell of each window, by number, gets the gradient."""
-    cells = np.eye(np.prod(Windows.of(scene).kernel))[chosen] * scene.g[..., None]
+    cells = np.eye(prod(Windows.of(scene).kernel))[chosen] * scene.g[..., None]
     return cells.reshape(*cells.shape[:4], *Windows.of(scene).kernel)
 
 
@@ -243,9 +238,10 @@ def _unmoved_gradient(scene: Scene, name: str) -> Iterator[Array]:
         yield (mask * scene.g[..., None, None]).reshape(scene.x.shape)
 
 
-def _spread(scene: Scene, name: str) -> Array:
-    """The gradient of a mean."""
-    return _placed(scene, _means(scene))
+def _other_slopes(scene: Scene, name: str) -> Iterator[Array]:
+    """The gradient of a mean, or multiplied by the maximum."""
+    yield _placed(scene, _means(scene))
+    yield _placed(scene, _first(scene)) * scene.x
 
 
 def _finite_padding(scene: Scene, name: str) -> Iterator[Any]:
@@ -266,7 +262,7 @@ def _finite_padding(scene: Scene, name: str) -> Iterator[Any]:
 
 def _means(scene: Scene) -> Array:
     kernel = Windows.of(scene).kernel
-    return np.broadcast_to(scene.g[..., None, None] / np.prod(kernel), (*scene.g.shape, *kernel))
+    return np.broadcast_to(scene.g[..., None, None] / prod(kernel), (*scene.g.shape, *kernel))
 
 
 def _counts(scene: Scene) -> Array:
@@ -276,7 +272,7 @@ def _counts(scene: Scene) -> Array:
 
 
 def _real_cells(scene: Scene, name: str) -> Any:
-    factor = np.prod(Windows.of(scene).kernel) / _counts(scene)
+    factor = prod(Windows.of(scene).kernel) / _counts(scene)
     if name == "output":
         return scene.want[name] * factor
     return scene.again(g=scene.g * factor)[name]
@@ -284,7 +280,7 @@ def _real_cells(scene: Scene, name: str) -> Any:
 
 def _divisors(power: int) -> Any:
     def predict(scene: Scene, name: str) -> Iterator[Any]:
-        count = int(np.prod(Windows.of(scene).kernel))
+        count = int(prod(Windows.of(scene).kernel))
         yield scene.want[name] * float(count) ** power, {"n": str(count)}
 
     return predict
@@ -294,6 +290,12 @@ def _one_side(scene: Scene, name: str) -> Iterator[Any]:
     kh, kw = Windows.of(scene).kernel
     for side in (kh, kw):
         yield scene.want[name] * (kh * kw / side**2)
+
+
+def _side(scene: Scene, name: str) -> Iterator[Any]:
+    """Divided by the side of the window, not by the number of its cells."""
+    for side in Windows.of(scene).kernel:
+        yield scene.want[name] * float(side), {"factor": str(side)}
 
 
 def _pool(name: str, others: tuple[str, ...], cases: Any, hypotheses: Any, **more: Any) -> Family:
@@ -320,7 +322,7 @@ MAX_POOL = _pool(
         Hypothesis("overlap_overwritten", ("gradInput",), _overwritten_cells),
         Hypothesis(SWAPPED, ("gradInput",), _mixed_index),
         Hypothesis(SWAPPED, ("gradInput",), _unmoved_gradient),
-        Hypothesis("local_derivative", ("gradInput",), _spread),
+        Hypothesis("local_derivative", ("gradInput",), _other_slopes),
         *_shared(_first, np.max, np.mean),
     ),
     torch_names=("MaxPool2d", "max_pool2d", "adaptive_max_pool2d"),
@@ -335,6 +337,7 @@ AVG_POOL = _pool(
         Hypothesis("times_n", (), _divisors(1)),
         Hypothesis("divided_by_n", (), _divisors(-1)),
         Hypothesis(SWAPPED, (), _one_side),
+        Hypothesis("factor", (), _side),
     ),
     torch_names=("AvgPool2d", "avg_pool2d", "adaptive_avg_pool2d"),
 )

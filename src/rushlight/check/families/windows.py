@@ -18,6 +18,7 @@ __all__ = [
     "PADDING",
     "STRIDE",
     "Windows",
+    "dense_windows",
     "kernel_argument",
     "last_forgotten",
     "misplaced",
@@ -89,10 +90,14 @@ class Windows:
         return views[:, :, :: self.stride[0], :: self.stride[1]]
 
     def fold(self, parts: Array) -> Array:
-        """Return the padded image to whose cells the parts of the windows are added."""
+        """Return the padded image to whose cells the parts of the windows are added.
+
+        Parts of other windows may be given: what they add outside of the image is lost.
+        """
         plane = np.zeros((*parts.shape[:2], *self.plane))
-        for i, j in product(*map(range, self.count)):
-            plane[self._at(i, j)] += parts[:, :, i, j]
+        for i, j in product(*map(range, parts.shape[2:4])):
+            inside = plane[self._at(i, j)]
+            inside += parts[:, :, i, j, : inside.shape[2], : inside.shape[3]]
         return plane
 
     def overwrite(self, parts: Array) -> Iterator[Array]:
@@ -157,13 +162,10 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
 
     def dense(scene: Scene, name: str) -> Iterator[Any]:
         own = Windows.of(scene)
+        details = {"option": "stride", "value": repr(scene.case.options.get("stride"))}
         for stride in {(1, 1), own.kernel} - {own.stride}:
             windows = Windows(own.size, own.kernel, stride, own.padding)
-            value, big = repr(scene.case.options.get("stride")), parts(scene)
-            size = [s * (n - 1) + k for s, n, k in zip(stride, own.count, own.kernel, strict=True)]
-            if size[0] <= own.plane[0] and size[1] <= own.plane[1]:
-                plane = _fold_at(windows, big)
-                yield windows.crop(plane), {"option": "stride", "value": value}
+            yield windows.crop(windows.fold(parts(scene))), details
 
     def reshaped(scene: Scene, name: str) -> Iterator[Array]:
         big = parts(scene)  # (N, C, oh, ow, kh, kw)
@@ -184,22 +186,14 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
     )
 
 
-def _fold_at(windows: Windows, parts: Array) -> Array:
-    """Fold as many windows as the parts have, however many would fit."""
-    plane = np.zeros((*parts.shape[:2], *windows.plane))
-    for i, j in product(range(parts.shape[2]), range(parts.shape[3])):
-        plane[windows._at(i, j)] += parts[:, :, i, j]
-    return plane
-
-
 def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
     """Give what rows and columns of kernel, stride and padding, mixed up, would make."""
     pairs = {k: pair(scene.case.options[k]) for k in _PAIRS if _uneven(scene, k)}
     if scene.case.options.get("padding") == "same":
         pairs["padding"] = Windows.of(scene).padding
-    ways = (lambda v: v[::-1], lambda v: (v[0], v[0]), lambda v: (v[1], v[1]), lambda v: v)
-    for chosen in product(ways, repeat=len(pairs)):
-        options = {k: way(v) for way, (k, v) in zip(chosen, pairs.items(), strict=True)}
+    mixed = [[v[::-1], (v[0], v[0]), (v[1], v[1]), v] for v in pairs.values()]
+    for chosen in product(*mixed):
+        options = dict(zip(pairs, chosen, strict=True))
         if options != pairs:
             try:
                 made = scene.again(**options).get(name)
@@ -209,12 +203,24 @@ def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
             if made is not None and name == "output":
                 yield made.swapaxes(2, 3)
     if name == "output":
-        yield np.asarray(scene.want[name]).swapaxes(2, 3)
+        want = np.asarray(scene.want[name])
+        n, c, h, w = want.shape
+        yield want.swapaxes(2, 3)
+        yield want.reshape(n, c, w, h)
 
 
 def _uneven(scene: Scene, option: str) -> bool:
     value = scene.case.options.get(option)
     return isinstance(value, tuple) and value[0] != value[1]
+
+
+def dense_windows(scene: Scene, name: str) -> Iterator[Any]:
+    """Windows lie side by side, whatever the stride: all of them, or as many as should be."""
+    details = {"option": "stride", "value": repr(scene.case.options.get("stride"))}
+    rows, columns = scene.g.shape[2:]
+    dense = scene.again(stride=1)["output"]
+    yield dense, details
+    yield dense[:, :, :rows, :columns], details
 
 
 def last_forgotten(scene: Scene, name: str) -> Iterator[Any]:

@@ -28,9 +28,10 @@ _LINEAR = {
 }
 _CONV = {
     "output": f"{_PAD}\n{_CUT}\n"
-    'self.output = np.einsum("ncpqij,ocij->nopq", windows, self.W) + self.b[:, None, None]',
-    "gradInput": "grad, g, w = np.zeros_like(x), gradOutput, self.W  # x = np.pad(input, ...)\n"
-    f'{_CELLS}\n{_CELL} += np.einsum("nopq,oc->ncpq", g, w[..., i, j])\n{_CROP}',
+    'self.output = np.einsum("ncpqij,ocij->nopq", windows, self.W)\n'
+    "self.output += self.b[:, None, None]",
+    "gradInput": 'grad, g = np.zeros_like(x), np.einsum("nopq,ocij->ijncpq", gradOutput, self.W)\n'
+    f"{_CELLS}\n{_CELL} += g[i, j]\n{_CROP}",
     "gradW": f'{_PAD}\n{_CUT}\nself.gradW += np.einsum("nopq,ncpqij->ocij", gradOutput, windows)',
     "gradb": "self.gradb += gradOutput.sum(axis=(0, 2, 3))",
 }
@@ -63,9 +64,9 @@ _BATCH_NORM = {
     "output": "axes = (0,) if input.ndim == 2 else (0, 2, 3)\n"
     "mean, var = input.mean(axes, keepdims=True), input.var(axes, keepdims=True)\n"
     "self.output = (input - mean) / np.sqrt(var + self.EPS)",
-    "gradInput": "xhat, g = (input - mean) / np.sqrt(var + self.EPS), gradOutput\n"
-    "inner = g - g.mean(axes, keepdims=True) - xhat * (g * xhat).mean(axes, keepdims=True)\n"
-    "self.gradInput = inner / np.sqrt(var + self.EPS)",
+    "gradInput": 'g, k = gradOutput, {"axis": axes, "keepdims": True}\n'
+    "std, xhat = np.sqrt(var + self.EPS), (input - mean) / np.sqrt(var + self.EPS)\n"
+    "self.gradInput = (g - g.mean(**k) - xhat * (g * xhat).mean(**k)) / std",
     "gradGamma": "self.gradGamma += (gradOutput * xhat).sum(axis=axes)",
     "gradBeta": "self.gradBeta += gradOutput.sum(axis=axes)",
     "evaluation output": "shape = (1, -1) + (1,) * (input.ndim - 2)  # (1, C) / (1, C, 1, 1)\n"
@@ -213,4 +214,4 @@ def code(layer: str, tensor: str, check: str = "") -> str:
         return lines.get(f"evaluation {tensor}", lines.get(tensor, ""))
     if layer in ("sgd_momentum", "adam_optimizer"):  # a step goes wrong as a whole
         return "\n".join(line for name, line in lines.items() if name != "t")
-    return lines.get(tensor or "output", "")
+    return lines.get(tensor) or lines.get("output", "")  # moving_mean, W, ...: where they enter

@@ -53,9 +53,9 @@ CONDUCT = {
     "input_modified": Words(
         Text("the argument is written into", "аргумент изменён"),
         Text(
-            "[[{method}|the forward or backward pass]] writes into [[{name}|its input or "
+            "the [[{method}|layer]] writes into [[{tensor}|its input or "
             "gradOutput]], which belongs to another layer",
-            "[[{method}|прямой или обратный проход]] пишет в [[{name}|input или gradOutput]] — "
+            "[[{method}|слой]] пишет в [[{tensor}|input или gradOutput]] — "
             "массив, который принадлежит другому слою",
         ),
         Text(
@@ -108,23 +108,24 @@ CONDUCT = {
         ),
     ),
     "missing_method": Words(
-        Text("a method is missing", "нет нужного метода"),
+        Text("a method or array is missing", "нет метода или массива"),
         Text(
-            "the class has no method [[{method}|that the layer API asks for]]",
-            "у класса нет метода[[ {method}|, которого требует интерфейс слоя]]",
+            "[[there is no method {method}|a method or an array of the layer is missing]][[: "
+            "{name}]]",
+            "[[нет метода {method}|у слоя нет нужного метода или массива]][[: {name}]]",
         ),
         Text(
-            "Define it in the class, with the indentation of the other methods, and mind its "
-            "spelling.",
-            "Определите его в классе, с тем же отступом, что у остальных методов; проверьте "
-            "написание имени.",
+            "Methods stand in the class, at one indentation; arrays are made in the constructor. "
+            "Mind the spelling.",
+            "Методы стоят в классе, с одним отступом; массивы создаются в конструкторе. Проверьте "
+            "написание имён.",
         ),
     ),
     "crash": Words(
         Text("an exception on valid input", "исключение на верном входе"),
         Text(
-            "[[{method}|the layer]] raises on a valid input[[: {error}]][[ ({line})]]",
-            "[[{method}|слой]] вызывает исключение на верном входе[[: {error}]][[ ({line})]]",
+            "the layer raises on a valid input",
+            "слой вызывает исключение на верном входе",
         ),
         Text(
             "Run this very case by hand and look at the shapes; the layer must take it.",
@@ -135,8 +136,8 @@ CONDUCT = {
     "raises_in_constructor": Words(
         Text("the constructor raises", "исключение в конструкторе"),
         Text(
-            "the constructor raises on valid arguments[[: {error}]][[ ({line})]]",
-            "конструктор вызывает исключение на верных аргументах[[: {error}]][[ ({line})]]",
+            "the constructor raises on valid arguments",
+            "конструктор вызывает исключение на верных аргументах",
         ),
         Text(
             "Check the names, number and defaults of the constructor's arguments, and that it "

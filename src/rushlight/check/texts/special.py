@@ -89,6 +89,25 @@ SAYS = {
         "среднее взято не по тем осям[[ ({axis})]]: у каждого признака или канала (ось 1) свои "
         "среднее и дисперсия",
     ),
+    ("local_derivative", "output"): Text(
+        "the function itself is of another formula", "сама функция взята по другой формуле"
+    ),
+    ("transposed", "W"): Text(
+        "the outputs are the first axis of W, the inputs the second; here it is the other way "
+        "round",
+        "первая ось W — выходы, вторая — входы; здесь наоборот",
+    ),
+    ("ties_to_all", "GlobalMaxPool2d"): Text(
+        "each of several equal maxima gets the whole gradient; they must share it",
+        "каждый из равных максимумов получает весь градиент, а они должны его делить",
+    ),
+    **dict.fromkeys(
+        (("option_ignored", "sgd_momentum"), ("option_ignored", "adam_optimizer")),
+        Text(
+            "[[config['{option}']|something in config]] is not used",
+            "[[config['{option}']|что-то из config]] не используется",
+        ),
+    ),
     ("local_derivative", "Sigmoid"): Text(
         "the derivative of sigmoid is y·(1 - y) with y = self.output, not with y = input",
         "производная сигмоиды — y·(1 - y), где y = self.output, а не input",
@@ -123,6 +142,17 @@ HINTS = {
     ("divided_by_n", "ClassNLLCriterionUnstable"): Text(
         "Divide by N = len(input) once; np.mean divides by all elements:",
         "Делите на N = len(input) один раз; np.mean делит на число всех элементов:",
+    ),
+    ("ties_to_all", "GlobalMaxPool2d"): Text(
+        "Divide the gradient by the number of maxima:", "Делите градиент на число максимумов:"
+    ),
+    ("dialect_convention", "GlobalMaxPool2d"): Text(
+        "Here equal maxima share the gradient; that the first one gets it all is as common.",
+        "Здесь равные максимумы делят градиент; не реже весь градиент отдают первому из них.",
+    ),
+    **dict.fromkeys(
+        (("option_ignored", "sgd_momentum"), ("option_ignored", "adam_optimizer")),
+        Text("Read it from config in each step:", "Берите его из config в каждом шаге:"),
     ),
     ("edge_value", "ReLU"): Text("Use >, not >=:", "Нужно > вместо >=:"),
     ("edge_value", "LeakyReLU"): Text("Use >, not >=:", "Нужно > вместо >=:"),

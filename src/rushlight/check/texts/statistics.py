@@ -116,13 +116,11 @@ NORM = {
             "Normalize by the biased variance, but average the unbiased one (n values a "
             "channel):\n"
             "    unbiased = input.var(axes) * n / (n - 1)\n"
-            "    self.moving_variance[...] = (1 - momentum) * self.moving_variance + momentum * "
-            "unbiased",
+            "    self.moving_variance += momentum * (unbiased - self.moving_variance)",
             "Нормируйте на смещённую дисперсию, а усредняйте несмещённую (n — число значений в "
             "канале):\n"
             "    unbiased = input.var(axes) * n / (n - 1)\n"
-            "    self.moving_variance[...] = (1 - momentum) * self.moving_variance + momentum * "
-            "unbiased",
+            "    self.moving_variance += momentum * (unbiased - self.moving_variance)",
         ),
     ),
     "unbiased_variance": Words(
@@ -147,8 +145,8 @@ NORM = {
     "only_2d": Words(
         Text("works on (N, C) only", "работает только с (N, C)"),
         Text(
-            "right on input (N, C), but not on images (N, C, H, W)[[: {error}]][[ ({line})]]",
-            "верно для входа (N, C), но не для изображений (N, C, H, W)[[: {error}]][[ ({line})]]",
+            "right on input (N, C), but not on images (N, C, H, W)",
+            "верно для входа (N, C), но не для изображений (N, C, H, W)",
         ),
         Text(
             "Sum over all axes but 1 (`axes = (0,) if input.ndim == 2 else (0, 2, 3)`), with "
@@ -199,9 +197,10 @@ DROPOUT = {
     "rate_swapped": Words(
         Text("p and 1 - p exchanged", "перепутаны p и 1 - p"),
         Text(
-            "elements are kept with probability p; p is the probability to drop[[ ({value} kept)]]",
-            "элементы остаются с вероятностью p, а p — вероятность обнуления[[ (осталось "
-            "{value})]]",
+            "elements are kept with probability p; p is the probability to drop[[ (with p = {p}, "
+            "the share {rate} was dropped)]]",
+            "элементы остаются с вероятностью p, а p — вероятность обнуления[[ (при p = {p} "
+            "обнулена доля {rate})]]",
         ),
         Text(
             "Keep with probability 1 - p, and divide by it:\n"
@@ -213,9 +212,10 @@ DROPOUT = {
     "not_rescaled": Words(
         Text("no division by 1 - p", "нет деления на 1 - p"),
         Text(
-            "what is kept is not divided by 1 - p (or by something else), so its mean changes",
+            "what is kept is not divided by 1 - p (or by something else), so its mean changes"
+            "[[: it is multiplied by {factor}]]",
             "оставленные элементы не делятся на 1 - p (или делятся на другое число), и среднее "
-            "меняется",
+            "меняется[[: они умножены на {factor}]]",
         ),
         Text("In training mode:", "В режиме обучения:"),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rushlight.check.loading.problem import stop_message
 from rushlight.check.texts.conduct import CONDUCT
 from rushlight.check.texts.statistics import DROPOUT, NORM, STABILITY
 from rushlight.check.texts.text import Text, fill
@@ -68,9 +69,14 @@ CONTEXTS: Mapping[str, Text] = {
     "padding": Text("with padding", "при дополнении (padding)"),
     "non_square": Text("on shapes that are not square", "на неквадратных размерах"),
     "batch_of_one": Text("on a batch of one sample", "на батче из одного объекта"),
-    "steps": Text("after several steps", "после нескольких шагов"),
+    "steps": Text(
+        "after [[step {numbers}|several steps]]", "после [[шага {numbers}|нескольких шагов]]"
+    ),
+    "gradient_identity": Text(
+        "in the array that getGradParameters() gave before",
+        "в массиве, который вернул прежде getGradParameters()",
+    ),
     "repeated": Text("in a second call", "при повторном вызове"),
-    "options": Text("with this option", "при таком аргументе"),
     "zeroing": Text("after zeroGradParameters", "после zeroGradParameters"),
 }
 
@@ -103,31 +109,28 @@ TENSORS: Mapping[str, Text] = {
         "Скользящая дисперсия moving_variance вычислена неверно",
     ),
     "mask": Text("The mask is wrong", "Маска mask неверна"),
-    "W": Text("The updated parameter is wrong", "Параметр обновлён неверно"),
+    "W": Text("The array W is wrong", "Массив W неверен"),
+    "b": Text("The array b is wrong", "Массив b неверен"),
+    "input": Text("The input was changed", "Вход (input) изменён"),
+    "gradOutput": Text("gradOutput was changed", "gradOutput изменён"),
 }
 
+_STOPS = (
+    *("timeout", "memory", "exit", "stdin", "interrupt", "kill", "crash", "killed", "exception"),
+    *("unused", "no_time"),
+)
+
+
+def _stopped(reason: str) -> Text:
+    """Return the words for a check that was stopped; what stops it is said in `loading`."""
+    return Text(
+        f"not checked to the end: {stop_message(reason, 'en')}[[: {{error}}]][[ ({{line}})]]",
+        f"проверка прервана: {stop_message(reason, 'ru')}[[: {{error}}]][[ ({{line}})]]",
+    )
+
+
 REASONS: Mapping[str, Text] = {
-    "timeout": Text(
-        "stopped: not finished after [[{value} s|the time limit]]. Is there a loop without an end?",
-        "остановлено: не закончилось за [[{value} с|отведённое время]]. Нет ли бесконечного цикла?",
-    ),
-    "exit": Text(
-        "the code ends the program[[: {error}]][[ ({line})]]. Remove exit(), quit() or sys.exit().",
-        "код завершает программу[[: {error}]][[ ({line})]]. Уберите exit(), quit() или sys.exit().",
-    ),
-    "memory": Text(
-        "stopped: more memory is wanted than [[{value}|the limit]]. Look at the shapes of the "
-        "arrays.",
-        "остановлено: нужно больше памяти, чем [[{value}|разрешено]]. Проверьте размеры массивов.",
-    ),
-    "killed": Text(
-        "the process ended without an answer[[ ({value})]]",
-        "процесс завершился, не дав ответа[[ ({value})]]",
-    ),
-    "stdin": Text(
-        "the code waits for input()[[ ({line})]]; a checker cannot answer. Remove the call.",
-        "код ждёт ввода input()[[ ({line})]], а отвечать некому. Уберите этот вызов.",
-    ),
+    **{reason: _stopped(reason) for reason in _STOPS},
     "unknown_layer": Text(
         "not known by its name; say what it is with like=, such as like='torch_like.Linear'",
         "по имени непонятно, что это за слой; укажите like=, например like='torch_like.Linear'",

@@ -52,7 +52,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
 
 def number(value: float, digits: int = 6) -> str:
     """Return a number with six significant digits."""
-    return f"{value:.{digits}g}"
+    return f"{value + 0.0:.{digits}g}"  # -0.0 is 0
 
 
 def pair(first: float, second: float) -> tuple[str, str]:

@@ -92,9 +92,8 @@ VALUES = {
     "wrong_shape": Words(
         Text("the wrong shape", "неверная форма"),
         Text(
-            "[[{tensor}|the result]] has the wrong shape[[: {wrong_shape} instead of "
-            "{right_shape}]]",
-            "у [[{tensor}|результата]] неверная форма[[: {wrong_shape} вместо {right_shape}]]",
+            "an axis is missing or superfluous, or was not summed over (over the batch?)",
+            "ось потеряна или лишняя либо по ней не просуммировано (по батчу?)",
         ),
         Text(
             "A gradient has the shape of what it belongs to: sum over the axes that are too many, "
@@ -181,10 +180,8 @@ VALUES = {
     "option_ignored": Words(
         Text("an argument is ignored", "аргумент не используется"),
         Text(
-            "the constructor accepts [[{option}|an argument]][[ ({option} = {value})]] and "
-            "ignores it",
-            "конструктор принимает [[{option}|аргумент]][[ ({option} = {value})]], но не "
-            "использует его",
+            "the constructor accepts [[{option}|an argument]] and ignores it",
+            "конструктор принимает [[{option}|аргумент]], но не использует его",
         ),
         Text(
             "Store it in the constructor (`self.[[{option}|option]] = [[{option}|option]]`) and "
@@ -196,9 +193,10 @@ VALUES = {
     "wrong_constant": Words(
         Text("a wrong constant", "неверная константа"),
         Text(
-            "a constant or default[[, {name},]] differs from the definition[[: {value}]]",
-            "константа или значение по умолчанию[[ ({name})]] не совпадает с определением[[: "
-            "{value}]]",
+            "[[the constant {option}|a constant or default]] differs from the definition"
+            "[[: it seems to be {value}]]",
+            "[[константа {option}|константа или значение по умолчанию]] не совпадает с "
+            "определением[[: похоже, она равна {value}]]",
         ),
         Text("Compare the constants with the definition:", "Сверьте константы с определением:"),
     ),

@@ -35,12 +35,12 @@ WINDOWS = {
         Text(
             "where windows overlap, only the last gradient survives: the backward pass assigns "
             "(=) where it should add (+=)",
-            "там, где окна перекрываются, остаётся только последний градиент: обратный проход "
-            "присваивает (=), а должен прибавлять (+=)",
+            "на перекрытии окон остаётся последний градиент: присваивание (=) вместо "
+            "прибавления (+=)",
         ),
         Text(
-            "An element that lies in several windows gets the sum of their gradients:",
-            "Элемент, попавший в несколько окон, получает сумму их градиентов:",
+            "An element of several windows gets the sum of their gradients:",
+            "Элемент нескольких окон получает сумму их градиентов:",
         ),
     ),
     "ties_to_all": Words(
@@ -52,8 +52,8 @@ WINDOWS = {
             "весь градиент",
         ),
         Text(
-            "Only the first maximum gets it: use argmax, not a comparison with the maximum:",
-            "Градиент получает только первый максимум: берите argmax, а не сравнение с максимумом:",
+            "Only the first gets it: argmax, not a comparison with the maximum:",
+            "Его получает только первый: argmax, а не сравнение с максимумом:",
         ),
     ),
     "ties_to_last": Words(
@@ -64,8 +64,8 @@ WINDOWS = {
             "из нескольких равных максимумов окна градиент получает не первый (по строкам)",
         ),
         Text(
-            "argmax of the flattened window finds the first; do not turn or reverse the window:",
-            "argmax развёрнутого в строку окна находит первый; не переворачивайте окно:",
+            "argmax of the flattened window finds the first:",
+            "argmax окна, развёрнутого в строку, находит первый:",
         ),
     ),
     "window_axes_swapped": Words(
@@ -86,8 +86,8 @@ WINDOWS = {
         Text(
             "the kernel is turned by 180° where it must not be (or not turned where it must be): "
             "convolution in place of cross-correlation",
-            "ядро повёрнуто на 180° там, где не надо (или не повёрнуто там, где надо): свёртка "
-            "вместо взаимной корреляции",
+            "ядро повёрнуто на 180° там, где не надо (или наоборот): свёртка вместо взаимной "
+            "корреляции",
         ),
         Text(
             "Conv2d is a cross-correlation; written like this, nothing is flipped:",
@@ -144,10 +144,8 @@ WINDOWS = {
     "output_size": Words(
         Text("wrong number of windows", "неверное число окон"),
         Text(
-            "the number of windows is wrong[[: {wrong_shape} instead of {right_shape}]]: the last "
-            "one is forgotten, or there is one too many",
-            "неверное число окон[[: {wrong_shape} вместо {right_shape}]] — последнее забыто или "
-            "есть лишнее",
+            "the number of windows is wrong: the last one is forgotten, or there is one too many",
+            "неверное число окон: последнее забыто или есть лишнее",
         ),
         Text(
             "Round down (//), for the height and the width:\n"
