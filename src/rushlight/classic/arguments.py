@@ -72,22 +72,25 @@ class Call:
             leaf._requires_grad = True
             if leaf._array.nbytes <= CHEAP:
                 self.copies.append((leaf._array, leaf._array.copy()))
+        self.join = None  # a method of the layer, which holds this call: no cycle
 
     def _made(self, value: Any) -> Any:
         if value.__class__ is np.ndarray:
             return self._tensor(value)
-        if self.join is not None:
+        if self.join is not None or _of_numbers(value):
             return self._tensor(self._as_array(value))
         return mapped(value, np.ndarray, lambda array: self._tensor(np.asarray(array)))
 
     def _as_array(self, value: Any) -> Array:
+        fix = "tensor.detach().numpy() is the array of a tensor"
         try:
-            return np.asarray(value)
+            if value is not None:
+                return np.asarray(value)
+            fix = "what gave it may lack a `return`"
         except Exception:
-            got, fix = type(value).__name__, "tensor.detach().numpy() is the array of a tensor"
-            raise TypeError(
-                explain(self.where, got=got, expected="a NumPy array", fix=fix)
-            ) from None
+            pass
+        got = "None" if value is None else type(value).__name__
+        raise TypeError(explain(self.where, got=got, expected="a NumPy array", fix=fix))
 
     def _tensor(self, array: Array) -> Any:
         kind = array.dtype.kind
@@ -119,6 +122,15 @@ def _graded(value: Any, by_leaf: dict[int, Any]) -> Any:
     if isinstance(value, dict):
         return {key: _graded(part, by_leaf) for key, part in value.items()}
     return by_leaf.get(id(value))
+
+
+def _of_numbers(value: Any) -> bool:
+    """Tell whether a list (of lists) is of numbers, as np.array takes them."""
+    while isinstance(value, list) and value:
+        value = value[0]
+        if isinstance(value, (int, float)):
+            return True
+    return False
 
 
 def promoted(module: Module, call: Call, dtypes: set[Any]) -> Any:
@@ -170,6 +182,9 @@ def pairs_of(where: str, result: Any, gradients: Any) -> list[tuple[Any, Array]]
         if gradients is None or not result._requires_grad:
             return []
         array = np.asarray(gradients)
+        if array.dtype.kind not in "fbiu":
+            got = f"gradOutput of {array.dtype}"
+            raise DtypeError(explain(where, got=got, expected="an array of numbers"))
         if array.shape != result._array.shape:
             fix = "it has the shape of the output"
             raise ShapeError(
@@ -179,6 +194,10 @@ def pairs_of(where: str, result: Any, gradients: Any) -> list[tuple[Any, Array]]
             )
         return [(result, array.astype(result._array.dtype, copy=False))]
     if isinstance(result, dict):
+        if not isinstance(gradients, dict) or not gradients.keys() <= result.keys():
+            names = list(gradients) if isinstance(gradients, dict) else type(gradients).__name__
+            expected = f"a dict of gradients for {', '.join(map(str, result))} (some may be absent)"
+            raise TypeError(explain(where, got=f"gradOutput {names}", expected=expected))
         result, gradients = list(result.values()), [gradients.get(key) for key in result]
     if not isinstance(result, (tuple, list)):
         return []
@@ -246,7 +265,8 @@ def refuse_other(where: str, given: Any, before: Any) -> NoReturn:
             where,
             got=f"another input, {_described(given)}",
             expected=f"that of the last forward, {_described(before)}",
-            fix="call forward with this input first",
+            fix="call forward with this input first; a layer remembers one call, so each place in "
+            "a network needs a layer of its own",
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -351,7 +352,6 @@ class GlobalAvgPool2d(FloatLayer):
 
 
 def _marked(x: Any, indices: Any) -> Any:
-    n, c = x.shape[:2]
-    mask = np.zeros((n, c, x[0, 0].size if n and c else 0), bool)
-    np.put_along_axis(mask, indices.reshape(n, c, -1), True, -1)
+    mask = np.zeros((*x.shape[:-2], prod(x.shape[-2:])), bool)
+    np.put_along_axis(mask, indices.reshape(*mask.shape[:-1], -1), True, -1)
     return mask.reshape(x.shape)

@@ -164,8 +164,13 @@ class Machine:
         """Return the last call, if it was of this input and that is what it was."""
         call, where = self._call, f"{type(self).__name__}.backward"
         if call is None:
-            expected = "forward, then backward with the same input"
-            raise RuntimeError(explain(where, got="no forward before it", expected=expected))
+            expected, fix = "forward, then backward with the same input", ""
+            if self.output is not None:
+                fix = "an updateOutput of one's own calls super().updateOutput, or comes with "
+                fix += "updateGradInput and accGradParameters"
+            raise RuntimeError(
+                explain(where, got="no forward before it", expected=expected, fix=fix)
+            )
         if not same(given, call.given):
             refuse_other(where, given, call.given)
         if call.modified():

@@ -148,6 +148,10 @@ class Sequential(Module):
 
     def add(self, module: Any) -> None:
         """Add a module at the end."""
+        if module is self or isinstance(module, type):
+            got = "itself" if module is self else f"a class, {module!r}"
+            fix = "brackets behind a class, Name(...), make a module"
+            raise TypeError(explain("Sequential.add", got=got, expected="a module", fix=fix))
         for method in ("forward", "backward"):
             if not callable(getattr(module, method, None)):
                 got = f"{type(module).__name__}, which has no {method}"

@@ -84,6 +84,10 @@ class AveragedNorm(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (2, 4):
             _refuse("BatchNormalization", input, "(N, C) or (N, C, H, W)")
+        for moving in (self.moving_mean, self.moving_variance):
+            if moving is not None and moving.shape != input.shape[1:2]:
+                n = moving.shape[0]
+                _refuse("BatchNormalization", input, f"{n} channels, as its moving statistics have")
         if self.training:
             results: Any = apply(norm.batch_norm_train, (input, None, None), {"eps": self.eps})
             y, mean, variance = results
@@ -148,6 +152,9 @@ class UniformScaling(Scaling):
 class NormalConv(nn.Conv2d):
     """`nn.Conv2d` with a weight of N(0, sqrt(2 / fan_in)) and bias 0."""
 
+    def _get_name(self) -> str:
+        return "Conv2d"
+
     def reset_parameters(self) -> None:
         """Draw the weight."""
         fan_in = prod(self.weight.shape[1:])
@@ -158,6 +165,9 @@ class NormalConv(nn.Conv2d):
 
 class CentredConv(nn.Conv2d):
     """`nn.Conv2d` with weight and bias uniform on ±1 / sqrt(in_channels)."""
+
+    def _get_name(self) -> str:
+        return "Conv2d"
 
     def reset_parameters(self) -> None:
         """Draw weight and bias."""
@@ -202,8 +212,8 @@ class WholeAvgPool(nn.AvgPool2d):
 
 
 def _divisible(where: str, input: Tensor, kernel: Any) -> None:
-    if any(size % kernel for size in input.shape[-2:]):
-        _refuse(where, input, f"height and width divisible by {kernel}")
+    if input.ndim < 3 or any(size % kernel for size in input.shape[-2:]):
+        _refuse(where, input, f"(N, C, H, W) with H and W divisible by {kernel}")
 
 
 # ---- losses
@@ -246,6 +256,8 @@ class NLL(MeanOverBatch):
 
 class ClippedNLL(NLL):
     """-sum of t * ln(x clipped to [eps, 1 - eps]), over N; the gradient passes the clipping."""
+
+    _name = "ClassNLLCriterionUnstable"
 
     def __init__(self, eps: float) -> None:
         super().__init__()

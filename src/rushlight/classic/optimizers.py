@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from rushlight.classic.module import flat
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.optim.adam import uncorrected
+from rushlight.optim.optimizer import check_betas
 
 __all__ = ["adam", "adam_optimizer", "sgd_momentum"]
 
@@ -44,8 +44,7 @@ def sgd_momentum(
     """
     lr, momentum = _options("sgd_momentum", config, "learning_rate", "momentum")
     kept = state.setdefault("accumulated_grads", {})
-    for i, w, g in _pairs("sgd_momentum", variables, gradients):
-        a = _kept(kept, i, w)
+    for w, g, a in _checked("sgd_momentum", variables, gradients, kept):
         work = np.empty_like(w), np.empty_like(w)
         # the rate is in a: the momentum of a step keeps the rate that it was taken with
         _sgd_step(w, lr * g, a, 1.0, momentum, 0.0, 0.0, False, False, False, work)
@@ -87,12 +86,12 @@ def adam_optimizer(
     """
     names = ("learning_rate", "beta1", "beta2", "epsilon")
     lr, beta1, beta2, epsilon = _options("adam_optimizer", config, *names)
-    means, squares = state.setdefault("m", {}), state.setdefault("v", {})
-    pairs = list(_pairs("adam_optimizer", variables, gradients))
+    check_betas("adam_optimizer", (beta1, beta2))
+    kept = state.setdefault("m", {}), state.setdefault("v", {})
+    checked = _checked("adam_optimizer", variables, gradients, *kept)
     t = state["t"] = state.get("t", 0) + 1
     eps = uncorrected(epsilon, beta2, t)
-    for i, w, g in pairs:
-        m, v = _kept(means, i, w), _kept(squares, i, w)
+    for w, g, m, v in checked:
         work = np.empty_like(w), np.empty_like(w)
         _adam_step(w, g, m, v, None, t, lr, beta1, beta2, eps, 0.0, False, False, work)
 
@@ -108,25 +107,37 @@ def _options(where: str, config: dict[str, float], *names: str) -> list[float]:
     return [float(config[name]) for name in names]
 
 
-def _pairs(where: str, variables: Any, gradients: Any) -> Iterator[tuple[int, Array, Array]]:
-    """Iterate over indices, variables and their gradients in the dtype of the variables."""
+def _checked(
+    where: str, variables: Any, gradients: Any, *states: dict[int, Array]
+) -> list[tuple[Array, ...]]:
+    """Return the variables, each with its gradient in its dtype and its arrays of the states, all
+    checked before the first of them changes."""
     ws, gs = list(flat(variables)), list(flat(gradients))
     if len(ws) != len(gs):
         got = f"{len(ws)} variables and {len(gs)} gradients"
         raise ShapeError(explain(where, got=got, expected="a gradient for each variable"))
+    found = []
     for i, (w, g) in enumerate(zip(ws, gs, strict=True)):
         if not isinstance(w, np.ndarray) or w.dtype not in FLOATS:
             got = f"variable {i}, {getattr(w, 'dtype', type(w).__name__)}"
             raise DtypeError(explain(where, got=got, expected="a floating array"))
+        if not w.flags.writeable:
+            got, fix = f"variable {i}, which is read-only", ".copy() makes one that is not"
+            raise ValueError(explain(where, got=got, expected="an array to change", fix=fix))
         if np.shape(g) != w.shape:
             got = f"gradient {i} {np.shape(g)} of a variable {w.shape}"
             raise ShapeError(explain(where, got=got, expected=f"a gradient {w.shape}"))
-        yield i, w, np.asarray(g, w.dtype)
+        kept = [_kept(where, arrays, i, w) for arrays in states]
+        found.append((w, np.asarray(g, w.dtype), *kept))
+    return found
 
 
-def _kept(arrays: dict[int, Array], i: int, like: Array) -> Array:
+def _kept(where: str, arrays: dict[int, Array], i: int, like: Array) -> Array:
     """Return the array of the state, zeros at first."""
     found = arrays.get(i)
     if found is None:
         found = arrays[i] = np.zeros_like(like)
+    elif found.shape != like.shape:
+        got, fix = f"a state {found.shape} for variable {i}", "state = {} for other variables"
+        raise ShapeError(explain(where, got=got, expected=like.shape, fix=fix))
     return found

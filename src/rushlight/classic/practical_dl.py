@@ -112,6 +112,7 @@ class BatchNormalization(FloatLayer):
         EPS: 1e-3.
 
     Raises:
+        ValueError: if alpha is not in [0, 1].
         RuntimeError: in evaluation before the first batch.
 
     Example:
@@ -129,6 +130,11 @@ class BatchNormalization(FloatLayer):
     moving_mean, moving_variance = Statistic("moving_mean"), Statistic("moving_variance")
 
     def __init__(self, alpha: float = 0.0) -> None:
+        if not 0 <= alpha <= 1:
+            fix = "the number of channels is an argument in torch_like only"
+            raise ValueError(
+                explain("BatchNormalization", got=f"{alpha=}", expected="0 <= alpha <= 1", fix=fix)
+            )
         super().__init__(modules.AveragedNorm(alpha, type(self).EPS))
 
 
@@ -196,7 +202,7 @@ class Conv2d(BaseConv2d):
         gradW, gradb: their gradients.
 
     Raises:
-        ValueError: if kernel_size is not odd.
+        ValueError: if kernel_size is not an odd int above 0.
 
     Example:
         >>> import numpy as np
@@ -205,9 +211,9 @@ class Conv2d(BaseConv2d):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
-        if not _whole(kernel_size) or kernel_size % 2 == 0:
+        if not _whole(kernel_size) or kernel_size < 1 or kernel_size % 2 == 0:
             got = f"kernel_size={kernel_size!r}"
-            raise ValueError(explain("Conv2d", got=got, expected="an odd int"))
+            raise ValueError(explain("Conv2d", got=got, expected="an odd int above 0"))
         super().__init__(
             modules.CentredConv(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
         )
@@ -307,4 +313,4 @@ def _whole(value: Any) -> bool:
 def _kernel(where: str, size: Any) -> Any:
     if not _whole(size) or size < 1:
         raise ValueError(explain(where, got=f"kernel_size={size!r}", expected="an int above 0"))
-    return size
+    return int(size)

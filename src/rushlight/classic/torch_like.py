@@ -92,6 +92,7 @@ class BatchNormalization(FloatLayer):
         EPS: 1e-5.
 
     Raises:
+        TypeError: if num_features is not an int.
         ValueError: in training, with one value per channel.
 
     Example:
@@ -113,6 +114,9 @@ class BatchNormalization(FloatLayer):
     moving_mean, moving_variance = Statistic("running_mean"), Statistic("running_var")
 
     def __init__(self, num_features: int, momentum: float = 0.1, affine: bool = False) -> None:
+        if isinstance(num_features, float):
+            got, fix = f"{num_features=}", "a share of the old alone is practical_dl's alpha"
+            raise TypeError(explain("BatchNormalization", got=got, expected="an int", fix=fix))
         super().__init__(modules.BatchNorm(num_features, type(self).EPS, momentum, affine))
 
 

@@ -67,7 +67,11 @@ class Layer(Machine, Module):
         return self.gradInput
 
     def _pairs(self, call: Call, gradOutput: Any) -> Any:
-        return pairs_of(f"{type(self).__name__}.backward", call.result, gradOutput)
+        where = f"{type(self).__name__}.backward"
+        if gradOutput is None and getattr(call.result, "requires_grad", False):
+            expected, fix = "the gradient by the output", "what gave it may lack a `return`"
+            raise TypeError(explain(where, got="gradOutput None", expected=expected, fix=fix))
+        return pairs_of(where, call.result, gradOutput)
 
 
 class LossLayer(Machine, Criterion):

@@ -50,7 +50,9 @@ def _windows(
     """Return the windows as options of an op; checked once for each set of arguments."""
     n = len(size)
     kernel = per_dim(kernel_size, n, where, "kernel_size", low=1)
-    strides = kernel if stride in (None, ()) else per_dim(stride, n, where, "stride", low=1)
+    if stride is None or (isinstance(stride, (tuple, list)) and not stride):
+        stride = kernel_size
+    strides = per_dim(stride, n, where, "stride", low=1)
     pads = per_dim(padding, n, where, "padding", low=0)
     steps = per_dim(dilation, n, where, "dilation", low=1)
     if any(2 * p > k for p, k in zip(pads, kernel, strict=True)):

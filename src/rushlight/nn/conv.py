@@ -46,7 +46,7 @@ class _ConvNd(Steady):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        n, where = self._dims, type(self).__name__
+        n, where = self._dims, self._get_name()
         _check(where, in_channels, out_channels, groups, padding, padding_mode)
         self.in_channels = in_channels
         self.out_channels = out_channels

@@ -153,7 +153,7 @@ class Adam(Optimizer):
 
 def uncorrected(eps: float, beta2: float, step: float) -> float:
     """Return the eps that beside the corrected root does what this one does beside sqrt(v)."""
-    return float(eps / (1 - beta2**step) ** 0.5)
+    return eps / (1 - beta2 ** float(step)) ** 0.5
 
 
 class AdamW(Adam):
