@@ -12,6 +12,7 @@ import pytest
 import rushlight as rl
 from rushlight import classic, nn
 from rushlight.check import gradcheck
+from rushlight.classic import practical_dl
 from rushlight.data import TensorDataset
 from rushlight.errors import DtypeError
 from rushlight.train import Trainer
@@ -212,6 +213,27 @@ def test_trains_in_a_trainer_beside_autograd_layers() -> None:
     assert model[2].W._array is dense.W  # still one array: the layer is trained
     assert (dense.forward(np.ones((1, 8))) == model[2](rl.ones(1, 8, dtype="float64")).numpy(
         force=True)).all()  # fmt: skip
+
+
+def test_validated_checkpointed_and_resumed(tmp_path: Any) -> None:
+    def made() -> Any:
+        rl.manual_seed(0)
+        rows = practical_dl.Sequential(practical_dl.BatchNormalization(0.9))
+        rows.add(practical_dl.ChannelwiseScaling(8))
+        return nn.Sequential(nn.Linear(2, 8), classic.as_module(rows), nn.ReLU(), nn.Linear(8, 1))
+
+    x = rl.randn(64, 2)
+    data, model = TensorDataset(x, x[:, :1] * x[:, 1:]), made()
+    Trainer(model, "mse", "adam", out=tmp_path / "run").fit(data, validation=data, epochs=2)
+    saved = model.state_dict()
+    assert {"1.0.moving_mean", "1.0.moving_variance"} <= saved.keys()
+    rl.save(saved, tmp_path / "model.safetensors")
+    again = made()
+    again.load_state_dict(rl.load(tmp_path / "model.safetensors"))
+    assert (again.eval()(x) == model.eval()(x)).all()
+    moving = saved["1.0.moving_mean"].clone()
+    again.train()(x)
+    assert (model.state_dict()["1.0.moving_mean"] == moving).all()  # no array in common
 
 
 def test_output_has_the_dtype_of_the_input() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import Any, NoReturn
 
+import numpy as np
+
 from rushlight import nn
 from rushlight.autograd import Function
 from rushlight.errors import ShapeError, explain
@@ -68,7 +70,8 @@ class BatchNorm(nn.BatchNorm2d):
 class AveragedNorm(nn.Module):
     """y = (x - mean) / sqrt(var + eps) by channel, with averages of the biased variance.
 
-    moving = alpha * moving + (1 - alpha) * batch, and the batch's own at first.
+    moving = alpha * moving + (1 - alpha) * batch, and the batch's own at first; evaluation before
+    that takes 0 and 1.
     """
 
     moving_mean: Tensor | None
@@ -94,19 +97,23 @@ class AveragedNorm(nn.Module):
             if input._array.size:
                 self._average(mean, variance)
             return y
+        c, dtype = input.shape[1], input._array.dtype
         mean, variance = self.moving_mean, self.moving_variance
-        if mean is None or variance is None:
-            raise RuntimeError(
-                explain(
-                    "BatchNormalization",
-                    got="evaluation before the first batch",
-                    expected="moving statistics",
-                    fix="train() and forward a batch first, or assign moving_mean and "
-                    "moving_variance",
-                )
-            )
-        given = {"mean": mean._array.copy(), "var": variance._array.copy(), "eps": self.eps}
+        given = {
+            "mean": np.zeros(c, dtype) if mean is None else mean._array.copy(),
+            "var": np.ones(c, dtype) if variance is None else variance._array.copy(),
+            "eps": self.eps,
+        }
         return apply(norm.batch_norm_eval, (input, None, None), given)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        for name in ("moving_mean", "moving_variance"):
+            saved = state_dict.get(prefix + name)
+            if saved is not None and getattr(self, name) is None:  # of a module that has trained
+                setattr(self, name, wrap(np.array(saved)))
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def _average(self, mean: Tensor, variance: Tensor) -> None:
         if self.moving_mean is None or self.moving_variance is None:

@@ -137,6 +137,20 @@ class BatchNormalization(FloatLayer):
             )
         super().__init__(modules.AveragedNorm(alpha, type(self).EPS))
 
+    def updateOutput(self, input: Any) -> Any:
+        """Normalize by the batch, in evaluation by the moving statistics."""
+        if not self.training and (self.moving_mean is None or self.moving_variance is None):
+            fix = "train() and forward a batch first, or assign moving_mean and moving_variance"
+            raise RuntimeError(
+                explain(
+                    "BatchNormalization",
+                    got="evaluation before the first batch",
+                    expected="moving statistics",
+                    fix=fix,
+                )
+            )
+        return super().updateOutput(input)
+
 
 class ChannelwiseScaling(BaseScaling):
     """y = gamma x + beta, one of each for each channel (axis 1).
