@@ -176,20 +176,33 @@ def _materialized(module: Module, call: Call) -> set[Any]:
     return {p._array.dtype for p in (*module.parameters(), *module.buffers())} & FLOATS
 
 
-def pairs_of(where: str, result: Any, gradients: Any) -> list[tuple[Any, Array]]:
+def pairs_of(call: Call, gradients: Any) -> list[tuple[Any, Array]]:
     """Return the outputs that have a graph with their gradients, as arrays of their dtype."""
+    if gradients is None and getattr(call.result, "requires_grad", False):
+        where, expected = f"{call.where}.backward", "the gradient by the output"
+        fix = "what gave it may lack a `return`"
+        raise TypeError(explain(where, got="gradOutput None", expected=expected, fix=fix))
+    return _pairs(call, call.result, gradients)
+
+
+def _pairs(call: Call, result: Any, gradients: Any) -> list[tuple[Any, Array]]:
     if isinstance(result, TensorBase):
         if gradients is None or not result._requires_grad:
             return []
         array = np.asarray(gradients)
         if array.dtype.kind not in "fbiu":
             got = f"gradOutput of {array.dtype}"
-            raise DtypeError(explain(where, got=got, expected="an array of numbers"))
+            raise DtypeError(
+                explain(f"{call.where}.backward", got=got, expected="an array of numbers")
+            )
         if array.shape != result._array.shape:
             fix = "it has the shape of the output"
             raise ShapeError(
                 explain(
-                    where, got=f"gradOutput {array.shape}", expected=result._array.shape, fix=fix
+                    f"{call.where}.backward",
+                    got=f"gradOutput {array.shape}",
+                    expected=result._array.shape,
+                    fix=fix,
                 )
             )
         return [(result, array.astype(result._array.dtype, copy=False))]
@@ -197,16 +210,18 @@ def pairs_of(where: str, result: Any, gradients: Any) -> list[tuple[Any, Array]]
         if not isinstance(gradients, dict) or not gradients.keys() <= result.keys():
             names = list(gradients) if isinstance(gradients, dict) else type(gradients).__name__
             expected = f"a dict of gradients for {', '.join(map(str, result))} (some may be absent)"
-            raise TypeError(explain(where, got=f"gradOutput {names}", expected=expected))
+            raise TypeError(
+                explain(f"{call.where}.backward", got=f"gradOutput {names}", expected=expected)
+            )
         result, gradients = list(result.values()), [gradients.get(key) for key in result]
     if not isinstance(result, (tuple, list)):
         return []
     if not isinstance(gradients, (tuple, list)) or len(gradients) != len(result):
         got = f"gradOutput of type {type(gradients).__name__}"
         expected = f"a tuple of {len(result)}, one for each output (None for zeros)"
-        raise TypeError(explain(where, got=got, expected=expected))
+        raise TypeError(explain(f"{call.where}.backward", got=got, expected=expected))
     parts = zip(result, gradients, strict=True)
-    return [pair for output, g in parts for pair in pairs_of(where, output, g)]
+    return [pair for output, g in parts for pair in _pairs(call, output, g)]
 
 
 def owned(found: Sequence[Any], leaves: Sequence[Any], held: Sequence[Array]) -> list[Array]:

@@ -162,10 +162,14 @@ class Machine:
 
     def _last(self, given: tuple[Any, ...]) -> Call:
         """Return the last call, if it was of this input and that is what it was."""
-        call, where = self._call, f"{type(self).__name__}.backward"
+        call = self._call
+        if call is not None and same(given, call.given) and not call.modified():
+            return call
+        where = f"{type(self).__name__}.backward"
         if call is None:
             expected, fix = "forward, then backward with the same input", ""
-            if self.output is not None:
+            run: Any = type(self).updateOutput  # type: ignore[attr-defined]
+            if not run.__module__.startswith(__package__):
                 fix = "an updateOutput of one's own calls super().updateOutput, or comes with "
                 fix += "updateGradInput and accGradParameters"
             raise RuntimeError(
@@ -173,16 +177,14 @@ class Machine:
             )
         if not same(given, call.given):
             refuse_other(where, given, call.given)
-        if call.modified():
-            raise ValueError(
-                explain(
-                    where,
-                    got="an input that was modified in place since forward",
-                    expected="the input as forward saw it",
-                    fix="write results into new arrays",
-                )
+        raise ValueError(
+            explain(
+                where,
+                got="an input that was modified in place since forward",
+                expected="the input as forward saw it",
+                fix="write results into new arrays",
             )
-        return call
+        )
 
     # ---- copies and pickles: without the graph
 

@@ -58,20 +58,13 @@ class Layer(Machine, Module):
     def accGradParameters(self, input: Any, gradOutput: Any) -> None:
         """Add to the parameters' gradients."""
         call = self._last(_arguments(input))
-        self._backward(call, self._pairs(call, gradOutput), False, True)
+        self._backward(call, pairs_of(call, gradOutput), False, True)
 
     def _graded(self, input: Any, gradOutput: Any, by_parameters: bool) -> Any:
         call = self._last(_arguments(input))
-        found = self._backward(call, self._pairs(call, gradOutput), True, by_parameters)
+        found = self._backward(call, pairs_of(call, gradOutput), True, by_parameters)
         self.gradInput = found if isinstance(input, tuple) else found[0]
         return self.gradInput
-
-    def _pairs(self, call: Call, gradOutput: Any) -> Any:
-        where = f"{type(self).__name__}.backward"
-        if gradOutput is None and getattr(call.result, "requires_grad", False):
-            expected, fix = "the gradient by the output", "what gave it may lack a `return`"
-            raise TypeError(explain(where, got="gradOutput None", expected=expected, fix=fix))
-        return pairs_of(where, call.result, gradOutput)
 
 
 class LossLayer(Machine, Criterion):
