@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.classic.arguments import Call, arrays_of, pairs_of
+from rushlight.classic.arguments import arrays_of, pairs_of
 from rushlight.classic.machine import Machine
 from rushlight.classic.module import Criterion, Module
 from rushlight.errors import ShapeError, explain
