@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rushlight as rl
 from rushlight import classic, nn
 from rushlight.classic import practical_dl, torch_like
 from rushlight.errors import DtypeError, ShapeError
@@ -169,6 +170,48 @@ def test_mask_of_one_image() -> None:
     mask = layer.max_mask
     assert (layer.forward(x[None])[0] == one).all() and (layer.max_mask[0] == mask).all()
     assert mask.shape == x.shape and (np.sort(x[mask]) == np.sort(one, axis=None)).all()
+
+
+def test_averages_can_be_forgotten() -> None:
+    layer, x = practical_dl.BatchNormalization(0.9), normal(4, 3)
+    layer.forward(normal(4, 3))
+    layer.moving_mean = layer.moving_variance = None
+    layer.forward(x)
+    np.testing.assert_allclose(layer.moving_mean, x.mean(0))
+    layer.moving_mean = None
+    with pytest.raises(ShapeError, match=r"moving_mean: got \(\), expected \(C,\)"):
+        layer.moving_mean = 0.0
+    with pytest.raises(DtypeError, match=r"BatchNormalization.moving_mean"):
+        torch_like.BatchNormalization(3).moving_mean = None
+
+
+# ---- a student's layer in a graph
+
+
+class _Writing:
+    """y = 2 max(x, 0), with all results written into the arguments."""
+
+    def forward(self, input: Any) -> Any:
+        self.mask = input > 0
+        input *= 2 * self.mask
+        return input
+
+    def backward(self, input: Any, gradOutput: Any) -> Any:
+        gradOutput *= 2 * self.mask
+        return gradOutput
+
+
+def test_layers_that_write_into_their_arguments() -> None:
+    x = rl.tensor([-1.0, 3.0], requires_grad=True)
+    y = x.exp()
+    (classic.as_module(_Writing())(y) + y).sum().backward()
+    np.testing.assert_allclose(y.detach(), np.exp([-1.0, 3.0]), 1e-6)
+    np.testing.assert_allclose(x.grad, 3 * np.exp([-1.0, 3.0]), 1e-6)
+
+
+def test_as_module_takes_layers_not_classes() -> None:
+    with pytest.raises(TypeError, match="as_module: got the class _Writing, not a layer made of"):
+        classic.as_module(_Writing)
 
 
 # ---- optimizers

@@ -79,7 +79,16 @@ class Gradient(Named):
 
 
 class Statistic(Named):
-    """A buffer's array, or None; what is assigned takes its place."""
+    """A buffer's array, or None; what is assigned takes its place.
+
+    Args:
+        name: the buffer.
+        late: whether it is None until a batch has been seen, so that None may be assigned.
+    """
+
+    def __init__(self, name: str, late: bool = False) -> None:
+        super().__init__(name)
+        self.late = late
 
     def __get__(self, layer: Any, owner: Any = None) -> Any:
         if layer is None:
@@ -88,9 +97,14 @@ class Statistic(Named):
         return None if buffer is None else buffer._array
 
     def __set__(self, layer: Any, value: Any) -> None:
-        before = getattr(layer.module, self.name)
-        array = np.asarray(value)
-        shape = array.shape if before is None else before._array.shape
+        if value is None and self.late:
+            setattr(layer.module, self.name, None)
+            return
+        before, shape = getattr(layer.module, self.name), np.shape(value)
+        if before is not None:
+            shape = before._array.shape
+        elif len(shape) != 1:
+            raise ShapeError(explain(self._where(layer), got=shape, expected="(C,)"))
         setattr(layer.module, self.name, wrap(_fitting(self._where(layer), value, shape)))
 
 

@@ -34,7 +34,7 @@ def as_module(layer: Any) -> nn.Module:
             take input and target) gives a loss.
 
     Raises:
-        TypeError: if the object has no forward or backward.
+        TypeError: if the object has no forward or backward, or is a class.
 
     Example:
         >>> import rushlight as rl
@@ -56,8 +56,10 @@ def as_module(layer: Any) -> nn.Module:
         tensor([5.], dtype=float64)
     """
     for method in ("forward", "backward"):
-        if not callable(getattr(layer, method, None)):
+        if isinstance(layer, type) or not callable(getattr(layer, method, None)):
             got = f"{type(layer).__name__}, which has no {method}"
+            if isinstance(layer, type):
+                got = f"the class {layer.__name__}, not a layer made of it"
             raise TypeError(explain("as_module", got=got, expected="a layer with the explicit API"))
     if isinstance(layer, (Layer, LossLayer)) and not _redefined(layer, Layer, LossLayer):
         return layer.module
@@ -213,7 +215,8 @@ class ExplicitCall(Function):
 
     @staticmethod
     def forward(ctx: Any, host: Explicit, n: int, *tensors: Any) -> Any:
-        arrays = tuple([t.numpy(force=True) for t in tensors[:n]])
+        # copies: a layer that writes into its arguments must not change what others have saved
+        arrays = tuple([t.numpy(force=True).copy() for t in tensors[:n]])
         ctx.host, ctx.n = host, n
         ctx.input = arrays[0] if n == 1 else arrays
         ctx.output = host._run(ctx.input)
@@ -227,7 +230,7 @@ class ExplicitCall(Function):
         host, several = ctx.host, isinstance(ctx.output, tuple)
         if ctx.call != host._calls:
             _run_again(ctx)
-        arrays = tuple([g.numpy(force=True) for g in grads])
+        arrays = tuple([g.numpy(force=True).copy() for g in grads])
         inputs, parameters = host._gradients(ctx.input, arrays if several else arrays[0])
         if len(inputs) != ctx.n:
             got = f"{len(inputs)} gradients"
@@ -261,7 +264,7 @@ class LossCall(Function):
 
     @staticmethod
     def forward(ctx: Any, layer: Any, input: Any, target: Any) -> Any:
-        ctx.layer, ctx.given = layer, (input.numpy(force=True), target.numpy(force=True))
+        ctx.layer, ctx.given = layer, (input.numpy(force=True).copy(), target.numpy(force=True))
         loss = layer.forward(*ctx.given)
         if loss is None:
             _refuse_none(layer, "forward")

@@ -127,7 +127,8 @@ class BatchNormalization(FloatLayer):
 
     EPS = Option("eps", 1e-3)
     alpha = Option("alpha", 0.0)
-    moving_mean, moving_variance = Statistic("moving_mean"), Statistic("moving_variance")
+    moving_mean = Statistic("moving_mean", late=True)
+    moving_variance = Statistic("moving_variance", late=True)
 
     def __init__(self, alpha: float = 0.0) -> None:
         if not 0 <= alpha <= 1:
