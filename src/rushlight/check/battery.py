@@ -43,11 +43,11 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     try:
         pair = subject.pair(case)
     except StudentError as error:
-        if case.optional and error.refusal:
+        if subject.refuses(case, error):
             return
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
-        plain = error.method == "__init__" and case.if_it_raises("") == "crash"
-        cause = "raises_in_constructor" if plain else ""
+        plain = case.if_it_raises("") == "crash" and not case.optional
+        cause = "raises_in_constructor" if plain and error.method == "__init__" else ""
         yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
         return
     missing = pair.missing()
@@ -92,7 +92,7 @@ def forward(
     try:
         scene.got["output"] = pair.student.forward(given)
     except StudentError as error:
-        if not (pair.case.optional and error.refusal):
+        if not pair.subject.refuses(pair.case, error):
             yield Evidence(check, "output", scene, error=error)
         return None
     pair.subject.comparisons += 2

@@ -50,7 +50,7 @@ def _modes(scene: Scene, name: str) -> Iterator[Any]:
 
 def _copies(windows: Windows, mode: str) -> list[Array]:
     """Return, for rows and columns, which cell of the image each cell of the padded one copies."""
-    sides = zip(windows.size, windows.padding, strict=True)
+    sides = zip(windows.size, windows.sides, strict=True)
     return [np.eye(n)[np.pad(np.arange(n), p, mode=mode)] for n, p in sides]  # type: ignore[call-overload]
 
 
@@ -186,6 +186,24 @@ def _dense_weights(scene: Scene, name: str) -> Iterator[Any]:
     yield made[name], {"option": "stride", "value": repr(scene.case.options["stride"])}
 
 
+def _same_by_half(scene: Scene, name: str) -> Iterator[Any]:
+    """For an even kernel, 'same' pads alike on both sides: one window too many or too few."""
+    windows = Windows.of(scene)
+    if any(windows.odd):
+        rows, columns = windows.sides
+        for padding in zip(rows, columns, strict=True):  # what is before, or what is behind
+            made = scene.again(padding=padding)[name]
+            yield made, {"value": repr(scene.case.options["kernel_size"])}
+
+
+def _same_at_front(scene: Scene, name: str) -> Any:
+    """For an even kernel, the odd row and column of 'same' stand before the image."""
+    windows = Windows.of(scene)
+    (ph, pw), (oh, ow) = windows.padding, windows.odd
+    x = np.pad(scene.x, ((0, 0), (0, 0), (ph + oh, ph), (pw + ow, pw)))
+    return scene.again(x=x, padding=0)[name] if any(windows.odd) else None
+
+
 def _no_bias(scene: Scene, name: str) -> Any:
     if scene.case.options.get("bias", True):
         raise ValueError
@@ -243,6 +261,8 @@ HYPOTHESES = (
     Hypothesis("divided_by_n", ("gradW", "gradb"), _means(-1)),
     Hypothesis("times_n", ("gradW", "gradb"), _means(1)),
     Hypothesis("wrong_shape", ("gradb",), _wrong_shapes),
+    Hypothesis("output_size", ("output",), _same_by_half),
+    Hypothesis("wrong_constant", ("output",), _same_at_front),
     Hypothesis("output_size", (), last_forgotten),
     Hypothesis("output_size", ("output",), output_sizes, late=True),
 )

@@ -21,6 +21,7 @@ from rushlight.check.families.windows import (
     output_sizes,
     overwritten,
     rectified,
+    searched_from,
     swapped_options,
 )
 from rushlight.check.family import Case, Family, Hypothesis, Scene
@@ -87,6 +88,7 @@ SHARED = (
     ),
 )
 MAX = (
+    Case({"kernel_size": 2}, (2, 2, 6, 4), check="stability", inputs=negative),
     Case({"kernel_size": 2}, (2, 2, 4, 6), check="ties", inputs=rectified, by_hand=True),
     _case((2, 2, 7, 9), 3, "ties", stride=2, inputs=rectified, by_hand=True),
     _case((2, 2, 4, 6), 2, "padding", padding=1, inputs=negative, wrong=NOT_BACK, crash=NOT_BACK),
@@ -317,6 +319,7 @@ MAX_POOL = _pool(
     (*SHARED, *MAX),
     (
         Hypothesis("zero_padding_in_max_pool", ("output", "gradInput"), _finite_padding),
+        Hypothesis("wrong_constant", ("output",), searched_from),
         Hypothesis("ties_to_all", ("gradInput",), _to_all),
         Hypothesis("ties_to_last", ("gradInput",), _to_another),
         Hypothesis("overlap_overwritten", ("gradInput",), _overwritten_cells),
