@@ -48,7 +48,7 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
         plain = error.method == "__init__" and case.if_it_raises("") == "crash"
         cause = "raises_in_constructor" if plain else ""
-        yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
+        yield Evidence("construction", "", scene, error=error, cause=cause, details=error.said)
         return
     missing = pair.missing()
     if missing:
@@ -71,11 +71,6 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     for name, part in ROUNDS.items():
         if name not in case.without:
             yield from part(pair)
-
-
-def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.inside}
-    return {key: value for key, value in said.items() if value}
 
 
 def forward(

@@ -79,7 +79,7 @@ def _one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
         student = subject.student(case)
     except StudentError as error:
         cause = "raises_in_constructor"
-        yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
+        yield Evidence("construction", "", scene, error=error, cause=cause, details=error.said)
         return
     play = Play(subject, student, case, case.options.get("p", 0.5))
     x = play.input(case.shape)
@@ -92,11 +92,6 @@ def _one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     yield from _evaluation(play, case.shape)
     if y is not None and case.shape == SHAPE:
         yield from _again(play)
-
-
-def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.method}
-    return {key: value for key, value in said.items() if value}
 
 
 def _call(play: Play, x: Array, check: str = "output", training: bool = True) -> Findings:
@@ -275,7 +270,7 @@ def _evaluation(play: Play, shape: tuple[int, ...]) -> Iterator[Evidence]:
         try:
             result = play.student.backward(np.array(x), np.array(g))
         except StudentError as error:
-            said = _said(error)
+            said = error.said
             yield Evidence(
                 "evaluation_gradient", "gradInput", scene, error=error, cause=cause, details=said
             )

@@ -128,7 +128,10 @@ def _eps(subject: Subject, case: Case) -> Iterator[Evidence]:
     takes = subject.takes(given.options)
     if not takes and subject.dialect == "practical_dl" and _keeps_old(subject):
         return  # cs231n's class, which is of neither dialect
-    pair = subject.pair(given if takes else case)
+    try:
+        pair = subject.pair(given if takes else case)
+    except StudentError:
+        return  # it wants another eps
     pair.constants = {}
     if takes or _own_eps(pair.student.layer):
         yield from forward(pair, pair.input())

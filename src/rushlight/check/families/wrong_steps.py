@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from rushlight import classic
 from rushlight.arrays import Array
+from rushlight.optim.adam import uncorrected
 
 __all__ = ["ADAM", "SGD", "Rule"]
 
@@ -78,8 +80,12 @@ def _sgd(rule: Callable[[float, float, Array, Array], tuple[Array, Array]]) -> S
 
 
 def _momentum(r: float, m: float, g: Array, a: Array) -> tuple[Array, Array]:
-    new = m * a + r * g
-    return new, new
+    """The right step, for rules whose mistake is elsewhere."""
+    if a.shape != g.shape:
+        raise ValueError("an average of another shape")
+    w, state = np.zeros_like(g), {"accumulated_grads": {0: np.array(a)}}
+    classic.sgd_momentum([w], [g], {"learning_rate": r, "momentum": m}, state)
+    return -w, state["accumulated_grads"][0]
 
 
 def _turned(rule: Any) -> Any:
@@ -245,25 +251,41 @@ UNCORRECTED = tuple(
     for a, b in product((_hat, _bare, _first, _late, _times), repeat=2)
     if (a, b) not in ((_hat, _hat), (_bare, _bare))
 )
-RIGHT = Twist()
+
+
+def _right(config: Config, t: int, g: Array, m: Array, v: Array) -> Any:
+    """The right step, for rules whose mistake is in what is kept."""
+    if m.shape != g.shape:
+        raise ValueError("an average of another shape")
+    w, state = np.zeros_like(g), {"t": t - 1, "m": {0: np.array(m)}, "v": {0: np.array(v)}}
+    classic.adam_optimizer([w], [g], config, state)
+    return -w, state["m"][0], state["v"][0]  # type: ignore[index]
+
+
+def _torch(config: Config, t: int, g: Array, m: Array, v: Array) -> Any:
+    """The step of torch, whose epsilon stands beside the corrected root."""
+    epsilon = config["epsilon"] / uncorrected(1.0, config["beta2"], t)
+    return _right({**config, "epsilon": epsilon}, t, g, m, v)
+
+
 ADAM: tuple[Rule, ...] = (
-    *_adam("sign", _turned(RIGHT), _turned(_hatted(_hat, _hat))),
+    *_adam("sign", _turned(_right), _turned(_torch)),
     *_adam("epsilon_misplaced", *(Twist(root=root) for root in ROOTS)),
     *_adam("epsilon_misplaced", *(_hatted(_hat, _hat, root) for root in ROOTS)),
-    *_adam("dialect_convention", _hatted(_hat, _hat)),
+    *_adam("dialect_convention", _torch),
     *_adam("bias_correction", *(Twist(rate=rate) for rate in RATES), *UNCORRECTED),
     *(
         rule
-        for clock, twist in product(("parameter", "layer"), (RIGHT, _hatted(_hat, _hat)))
+        for clock, twist in product(("parameter", "layer"), (_right, _torch))
         for rule in _adam("bias_correction", twist, clock=clock)
     ),
     *_adam("squared_gradient", *SQUARES),
     *_adam("momentum_rule", *MEANS),
     *_adam("averaging_swapped", *EXCHANGED),
-    *_adam("state_not_kept", RIGHT, _hatted(_hat, _hat), kept=False),
+    *_adam("state_not_kept", _right, _torch, kept=False),
     *(
         rule
-        for key, twist in product(SHARED, (RIGHT, _hatted(_hat, _hat)))
+        for key, twist in product(SHARED, (_right, _torch))
         for rule in _adam("state_not_kept", twist, key=key)
     ),
 )
