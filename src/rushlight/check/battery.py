@@ -120,6 +120,8 @@ def backward(
     if fresh:
         with suppress(StudentError):  # there may be nothing yet; after a backward it counts
             pair.student.zero()
+            if (yield from _left(pair, scene)):
+                return False
     given, g = scene.given, np.array(scene.g)
     try:
         scene.got["gradInput"] = pair.student.backward(given, g)
@@ -213,11 +215,8 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
     except StudentError as error:
         yield Evidence("zeroing", "", scene, error=error)
         return
-    for name, value in pair.gradients().items():
-        pair.subject.comparisons += 1
-        if value is not None and np.any(value):
-            yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
-            return
+    if (yield from _left(pair, scene)):
+        return
     if any(np.any(array) for array in held):
         yield Evidence("zeroing", "", scene, cause="array_replaced")
         return
@@ -226,6 +225,16 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
         again.base = {name: again.want[name] for name in pair.gradients() if name in again.want}
         again.want = again.run()
         yield from backward(pair, again, check="accumulation")  # twice after one forward
+
+
+def _left(pair: Pair, scene: Scene) -> Findings:
+    """Tell of a gradient that is not zero after zeroing; returns whether there is one."""
+    for name, value in pair.gradients().items():
+        pair.subject.comparisons += 1
+        if value is not None and np.any(value):
+            yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
+            return True
+    return False
 
 
 def _evaluation(pair: Pair) -> Iterator[Evidence]:

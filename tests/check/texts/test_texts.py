@@ -63,7 +63,7 @@ LATIN = set(
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
         module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
         sys z s b config option log1p len mean state Linear Dropout dropout beta1 beta2 gradients grad
-        zero_grad norm""",
+        zero_grad norm size""",
     )
 )
 
