@@ -61,10 +61,11 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
 
 
 def _misunderstood(subject: Subject, course: Course) -> bool:
-    """Tell whether a class fails at once: it was made for another kind of parameters."""
+    """Tell whether a class fails at once, as one made for another kind of parameters does."""
     error = course.error.__cause__ if course.error is not None else None
+    own = f"'{getattr(subject.obj, '__name__', '')}' object"
     at_once = not course.steps and isinstance(error, (AttributeError, TypeError))
-    return at_once and inspect.isclass(subject.obj)
+    return at_once and inspect.isclass(subject.obj) and own not in str(error)
 
 
 def _cleared(subject: Subject) -> Iterator[Evidence]:

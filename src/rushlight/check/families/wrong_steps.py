@@ -63,6 +63,7 @@ class Rule:
 
 SHARED: tuple[Callable[..., Hashable], ...] = (
     lambda layer, place, i, shape: 0,
+    lambda layer, place, i, shape: min(i, 1),  # the index stays 1
     lambda layer, place, i, shape: layer,
     lambda layer, place, i, shape: place,
     lambda layer, place, i, shape: shape,
@@ -178,6 +179,7 @@ RATES: tuple[Callable[[float, float, int], Any], ...] = (
     lambda a, b, t: (1 - b ** (t + 1)) ** 0.5 / (1 - a ** (t + 1)),
     lambda a, b, t: (1 - b * t) ** 0.5 / (1 - a * t) if b * t < 1 else np.nan,
     lambda a, b, t: (1 + b**t) ** 0.5 / (1 + a**t),
+    lambda a, b, t: (1 - b ** (2 * t)) ** 0.5 / (1 - a ** (2 * t)),  # t grows by 2
 )
 ROOTS: tuple[Callable[[Array, float], Array], ...] = (
     lambda v, e: np.sqrt(v + e),
@@ -200,6 +202,7 @@ MEANS: tuple[Twist, ...] = (
     Twist(mean=lambda b, m, g: b * m + g, square=lambda b, v, g: b * v + g * g),
     Twist(mean=lambda b, m, g: g),
     Twist(mean=lambda b, m, g: b * m - (1 - b) * g),
+    Twist(mean=lambda b, m, g: (1 - b) * g - b * m),
     Twist(square=lambda b, v, g: b * v - (1 - b) * g * g),
 )
 EXCHANGED: tuple[Twist, ...] = (
@@ -242,13 +245,17 @@ def _late(average: Array, beta: float, t: int) -> Array:
     return average / (1 - beta ** (t + 1))
 
 
+def _twice(average: Array, beta: float, t: int) -> Array:
+    return average / (1 - beta ** (2 * t))
+
+
 def _times(average: Array, beta: float, t: int) -> Array:
     return average * (1 - beta**t)
 
 
 UNCORRECTED = tuple(
     _hatted(a, b)
-    for a, b in product((_hat, _bare, _first, _late, _times), repeat=2)
+    for a, b in product((_hat, _bare, _first, _late, _twice, _times), repeat=2)
     if (a, b) not in ((_hat, _hat), (_bare, _bare))
 )
 
