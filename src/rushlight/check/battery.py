@@ -259,8 +259,11 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
     """The output's dtype should be that of the input and the parameters together."""
     if isinstance(pair.student, TensorStudent):  # its parameters follow the input
         return
-    kept = [pair.student.parameter(f) for f in pair.family.fields if f.gradient]
-    own = [a.dtype for a in kept if a is not None and a.dtype.kind == "f"]
+    kept = [(f, pair.student.parameter(f)) for f in pair.family.fields]
+    floating = [(f, a.dtype) for f, a in kept if a is not None and a.dtype.kind == "f"]
+    own = [dtype for known, dtype in floating if known.gradient]
+    # a layer that computes in float32 throughout keeps to its own, statistics included
+    narrow = any(dtype == np.float32 for _, dtype in floating)
     for dtype in (np.float32, np.float64):
         try:
             y = pair.student.forward(pair.input().astype(dtype))
@@ -268,7 +271,6 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
             return
         pair.subject.comparisons += 1
         right = np.result_type(dtype, *own)
-        narrow = np.float32 in own  # a layer that computes in float32 throughout keeps to its own
         if getattr(y, "dtype", None) not in (right, dtype, np.float32 if narrow else right, None):
             details = {"dtype": str(y.dtype), "right_dtype": str(right)}
             yield Evidence(
