@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from rushlight.check.loading.source import SUFFIXES
 from rushlight.check.loading.stubs import missing, postponed
 
 __all__ = ["FolderFinder", "bind", "search_folder"]
 
 _AT_ONCE = sys.stdlib_module_names | {"numpy", "scipy", "torch", "rushlight"}
 _INSTALLED = ("site-packages", "dist-packages")
-_SUFFIXES = (".py", ".ipynb")
 
 Failed = Callable[[str, str], None]  # takes the name of a module or of a name in it, and the error
 
@@ -137,7 +137,7 @@ class FolderFinder:
         """Return the spec of a file of the folder; the standard library comes first."""
         if "." in name or name in _AT_ONCE:
             return None
-        for suffix in _SUFFIXES:
+        for suffix in SUFFIXES:
             file = self.folder / f"{name}{suffix}"
             if file.is_file():
                 loader: Any = _DefinitionsLoader(file, self.run)

@@ -141,8 +141,11 @@ class Loader:
         sys.modules[self.module_name] = module
         try:
             self.chunks = read_source(self.path).chunks
-        except (FileFormatError, OSError) as error:
+        except FileFormatError as error:
             self.problems.append(Problem("file", str(error)))
+            return
+        except OSError as error:
+            self.problems.append(Problem("file", error.strerror or str(error)))
             return
         _Run(self, self.namespace, "", self.before).run(self.chunks)
 

@@ -19,7 +19,9 @@ from rushlight.check.loading.magics import drop_magics
 from rushlight.check.loading.problem import Place, Problem
 from rushlight.errors import FileFormatError, explain
 
-__all__ = ["Chunk", "Source", "parse", "read_source"]
+__all__ = ["SUFFIXES", "Chunk", "Source", "parse", "read_source"]
+
+SUFFIXES = (".py", ".ipynb")  # what can be read
 
 _MARKS = [
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -28,6 +30,7 @@ _MARKS = [
 ]
 _GOES_ON = ("was never closed", "unterminated triple-quoted")  # a block may end further down
 _MOST_TRIES = 40  # blocks that are joined to close a bracket
+_DEFINES = re.compile(r"(?:class|(?:async\s+)?def)\s+(\w+)")
 _CONTINUES = re.compile(r"(?:else|elif|except|finally|case)\b|[)\]}]")
 
 
@@ -219,7 +222,9 @@ def parse(chunk: Chunk) -> tuple[list[ast.stmt], list[Problem], str]:
         else:
             if isinstance(wrong, IndentationError) and "unexpected indent" in str(wrong.msg):
                 _drop_torn(kept, start)  # a line at the margin cut a class in two
-            problems.append(_problem(chunk, wrong))
+            names = (_DEFINES.match(lines[at]) for at in starts[i : i + used])
+            name = next((found[1] for found in names if found), "")
+            problems.append(dataclasses.replace(_problem(chunk, wrong), name=name))
         i += used
     clean = [""] * len(lines)
     for start, end, _ in kept:
