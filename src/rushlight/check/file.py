@@ -137,8 +137,12 @@ def _undefined(problems: Sequence[Problem], found: Sequence[str]) -> list[LayerR
             cell=problem.cell,
             line=problem.line,
         )
-        for name, problem in lost.items()
+        for name, problem in sorted(lost.items(), key=_in_file)
     ]
+
+
+def _in_file(lost: tuple[str, Problem]) -> tuple[int, int]:
+    return lost[1].cell or 0, lost[1].line or 0
 
 
 def _report(record: Mapping[str, Any], like: str | None) -> LayerReport:
@@ -147,7 +151,9 @@ def _report(record: Mapping[str, Any], like: str | None) -> LayerReport:
         return LayerReport.from_record(record)
     where, reason = record.get("where") or {}, record["reason"]
     error = record.get("error") if reason in _TELLING else None
-    details = {"error": error, "line": where.get("line"), "cell": where.get("cell")}
+    details = {"error": error, "error_ru": record.get("error_ru")}
+    if reason != "unused":  # its words say where
+        details |= {"line": where.get("line"), "cell": where.get("cell")}
     return LayerReport(
         record["name"],
         family_name(record["name"], like),

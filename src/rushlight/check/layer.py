@@ -68,6 +68,8 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
     except (SystemExit, MemoryError, StubUsed) as error:
         name, reason = target.__name__, reason_in_check(error)
         details = {} if isinstance(error, SystemExit) else {"error": str(error)}
+        if isinstance(error, StubUsed):
+            details["error_ru"] = error.russian
         return LayerReport(name, family_name(name, like), "error", reason=reason, details=details)
 
 

@@ -143,6 +143,7 @@ class _Child:
                 "status": "error",
                 "reason": reason_in_check(error),
                 "error": _words(error),
+                "error_ru": getattr(error, "russian", "") if isinstance(error, StubUsed) else "",
                 "where": None if where is None else where.to_dict(),
             }
         self.send("checked", self.seconds, index=index, result=result, **self.recorder.take())

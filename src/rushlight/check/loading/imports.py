@@ -58,7 +58,7 @@ def _module(name: str, bound: str, failed: Failed) -> Any:
     except Exception as error:
         why = _words(error)
         failed(name, why)
-        return missing(bound, f"it cannot be imported ({why})")
+        return missing(bound, why)
 
 
 def _can_wait(root: str) -> bool:
@@ -85,7 +85,7 @@ def _name(module: Any, path: str, name: str, failed: Failed) -> Any:
         absent = isinstance(error, ModuleNotFoundError) and error.name in (path, f"{path}.{name}")
         why = f"{path} has no {name}" if absent else _words(error)
         failed(f"{path}.{name}", why)
-        return missing(f"{path}.{name}", f"it cannot be imported ({why})")
+        return missing(f"{path}.{name}", why)
 
 
 def _public(module: Any) -> Iterator[tuple[str, Any]]:
