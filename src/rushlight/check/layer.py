@@ -121,7 +121,8 @@ def _best(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
     guess = dialect or family.dialect(Subject(target, family, DIALECTS[0]))
     if not guess and inspect.isclass(target) and not explicit(target):
         guess = "torch_like"
-    reports = [_report(target, name, family, one) for one in ((guess,) if guess else DIALECTS)]
+    tried = (guess,) if guess else DIALECTS
+    reports = [_report(name, Subject(target, family, one, bool(dialect))) for one in tried]
     return min(reports, key=_rank)
 
 
@@ -129,9 +130,8 @@ def _rank(report: LayerReport) -> tuple[bool, bool, int]:
     return report.status == "skipped", report.status != "ok", len(report.findings)
 
 
-def _report(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
-    subject = Subject(target, family, dialect)
-    like = f"{dialect}.{family.name}"
+def _report(name: str, subject: Subject) -> LayerReport:
+    family, like = subject.family, f"{subject.dialect}.{subject.family.name}"
     with np.errstate(all="ignore"):  # of hypotheses that do not apply
         findings = diagnose(examine(subject), family, subject.code)
     if subject.comparisons == 0 and not findings:
