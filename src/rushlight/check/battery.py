@@ -216,7 +216,7 @@ def _collected(pair: Pair) -> Iterator[Evidence]:
         try:
             listed = flatten(pair.student.call((method,)))
         except StudentError as error:
-            yield Evidence("parameters", "", error=error, details=_said(error))
+            yield Evidence("parameters", "", error=error, details=error.said)
             continue
         arrays = [value for value in listed if isinstance(value, np.ndarray)]
         if len(arrays) == len(listed) and sum(array.size for array in arrays) < wanted:
