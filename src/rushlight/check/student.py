@@ -11,9 +11,10 @@ import io
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from itertools import permutations
 from math import prod
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = [
     "explicit",
     "flatten",
     "guarded",
+    "home_of",
     "make",
     "plain",
 ]
@@ -57,6 +59,12 @@ class StudentError(Exception):
         self.refusal |= str(cause).startswith(MISFITS)
         if frames and frames[-1].filename == home:  # raised on purpose
             self.refusal |= "raise " in f"{frames[-1].line} "
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What the texts may say of it."""
+        said = {"error": str(self), "line": self.line, "method": self.inside}
+        return {key: value for key, value in said.items() if value}
 
 
 @contextmanager
@@ -141,14 +149,15 @@ def make(
     cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any], fields: Sequence[Field]
 ) -> Student:
     """Construct the student's layer and put it behind the face that suits it."""
-    home = _home(cls)
+    home = home_of(cls)
     with guarded("__init__", home):
         layer = cls(*args, **kwargs)
     kind = Student if explicit(cls) else _tensor_kind(cls)
     return kind(layer, fields, home)
 
 
-def _home(cls: Any) -> str:
+def home_of(cls: Any) -> str:
+    """Return the file that a class or function stands in."""
     for value in vars(cls).values() if inspect.isclass(cls) else (cls,):
         code = getattr(inspect.unwrap(value) if callable(value) else value, "__code__", None)
         if code is not None:
@@ -215,7 +224,8 @@ class Student:
         if any(callable(getattr(self.layer, name, None)) for name in names):
             self.call(names)
         else:
-            self.layer.training = training
+            with suppress(AttributeError):  # __slots__ without it: the layer knows no modes
+                self.layer.training = training
 
     # --- arrays
 
@@ -224,7 +234,7 @@ class Student:
         wanted = {plain(name) for name in names}
         places = [_attributes(self.layer)]
         places += [v for v in places[0].values() if isinstance(v, dict)]
-        for place in places:
+        for place in map(_unwrapped, places):
             for name, value in place.items():
                 if isinstance(name, str) and plain(name) in wanted and _is_array(value):
                     return value
@@ -376,7 +386,7 @@ def _attributes(layer: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for cls in type(layer).__mro__:
         for name, value in vars(cls).items():
-            if isinstance(value, property):
+            if isinstance(value, (property, MemberDescriptorType)):
                 try:
                     found.setdefault(name, getattr(layer, name))
                 except Exception:
@@ -384,6 +394,17 @@ def _attributes(layer: Any) -> dict[str, Any]:
             elif _is_array(value):
                 found.setdefault(name, value)
     return {**found, **getattr(layer, "__dict__", {})}
+
+
+def _unwrapped(place: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return what is kept, with the array and the gradient out of objects that hold both."""
+    held = {k: v for k, v in place.items() if not _is_array(v) and _is_array(_inner(v, "data"))}
+    gradients = {GRADIENT_NAMES[0].format(name): _inner(v, "grad") for name, v in held.items()}
+    return {**gradients, **place, **{name: v.data for name, v in held.items()}}
+
+
+def _inner(value: Any, name: str) -> Any:
+    return getattr(value, "__dict__", {}).get(name)
 
 
 def _is_array(value: Any) -> bool:
