@@ -56,6 +56,11 @@ class Source:
                     return str(node.lineno)
         return ""
 
+    def applies(self) -> bool:
+        """Tell whether it calls `apply`, as of an autograd function that the student wrote."""
+        nodes = (node for method in self.methods for node in ast.walk(method))
+        return any(isinstance(node, ast.Attribute) and node.attr == "apply" for node in nodes)
+
     def uses(self, names: Sequence[str], packages: Sequence[str]) -> dict[str, str]:
         """Return the first use of one of these names out of one of these packages; {} if none."""
         for method in self.methods:

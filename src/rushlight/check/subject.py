@@ -67,7 +67,8 @@ class Subject:
 
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
-        mine = (c for c in self.family.cases if explicit(self.obj) or not c.by_hand)
+        by_hand = explicit(self.obj) or self.code.applies()
+        mine = (c for c in self.family.cases if by_hand or not c.by_hand)
         suited = [self.complete(c) for c in mine if self.dialect in c.dialects]
         return [c for c in suited if c is not None and self.takes(c.options)]
 
