@@ -344,6 +344,7 @@ TASKS: dict[str, tuple[Task, ...]] = {
         Task((6, 3), _certain, wrong="not_clipped", crash="not_clipped"),
     ),
 }  # fmt: skip
-TASKS["MSELoss"] = TASKS["MSECriterion"]
+IMAGES = Task((3, 2, 4, 5), _numbers, "options")
+TASKS["MSELoss"] = (*TASKS["MSECriterion"], IMAGES)  # torch's takes any shape
 TASKS["NLLLoss"] = TASKS["ClassNLLCriterion"]
 FAMILIES = (MSE, MSE_LOSS, NLL, NLL_LOSS, UNSTABLE)
