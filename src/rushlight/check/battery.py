@@ -48,7 +48,7 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
         plain = case.if_it_raises("") == "crash" and not case.optional
         cause = "raises_in_constructor" if plain and error.method == "__init__" else ""
-        yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
+        yield Evidence("construction", "", scene, error=error, cause=cause, details=error.said)
         return
     missing = pair.missing()
     if missing:
@@ -71,11 +71,6 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     for name, part in ROUNDS.items():
         if name not in case.without:
             yield from part(pair)
-
-
-def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.inside}
-    return {key: value for key, value in said.items() if value}
 
 
 def forward(
@@ -125,10 +120,8 @@ def backward(
     if fresh:
         with suppress(StudentError):  # there may be nothing yet; after a backward it counts
             pair.student.zero()
-        left = _left(pair, scene)
-        if left is not None:
-            yield left
-            return False
+            if (yield from _left(pair, scene)):
+                return False
     given, g = scene.given, np.array(scene.g)
     try:
         scene.got["gradInput"] = pair.student.backward(given, g)
@@ -211,15 +204,6 @@ def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
             return
 
 
-def _left(pair: Pair, scene: Scene) -> Evidence | None:
-    """Return what zeroGradParameters has left, if it has."""
-    for name, value in pair.gradients().items():
-        if value is not None and np.any(value):
-            zeros = np.zeros_like(value)
-            return Evidence("zeroing", name, scene, zeros, value, cause="not_zeroed")
-    return None
-
-
 def _collected(pair: Pair) -> Iterator[Evidence]:
     """A layer's own getParameters and getGradParameters give all its arrays."""
     trained = [f for f in pair.family.fields if f.gradient]
@@ -232,7 +216,7 @@ def _collected(pair: Pair) -> Iterator[Evidence]:
         try:
             listed = flatten(pair.student.call((method,)))
         except StudentError as error:
-            yield Evidence("parameters", "", error=error, details=_said(error))
+            yield Evidence("parameters", "", error=error, details=error.said)
             continue
         arrays = [value for value in listed if isinstance(value, np.ndarray)]
         if len(arrays) == len(listed) and sum(array.size for array in arrays) < wanted:
@@ -251,10 +235,7 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
     except StudentError as error:
         yield Evidence("zeroing", "", scene, error=error)
         return
-    pair.subject.comparisons += len(pair.gradients())
-    left = _left(pair, scene)
-    if left is not None:
-        yield left
+    if (yield from _left(pair, scene)):
         return
     if any(np.any(array) for array in held):
         yield Evidence("zeroing", "", scene, cause="array_replaced")
@@ -264,6 +245,16 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
         again.base = {name: again.want[name] for name in pair.gradients() if name in again.want}
         again.want = again.run()
         yield from backward(pair, again, check="accumulation")  # twice after one forward
+
+
+def _left(pair: Pair, scene: Scene) -> Findings:
+    """Tell of a gradient that is not zero after zeroing; returns whether there is one."""
+    for name, value in pair.gradients().items():
+        pair.subject.comparisons += 1
+        if value is not None and np.any(value):
+            yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
+            return True
+    return False
 
 
 def _evaluation(pair: Pair) -> Iterator[Evidence]:

@@ -12,7 +12,15 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
 from rushlight.check.source import Source
-from rushlight.check.student import Student, StudentError, bind, defaults, explicit, make
+from rushlight.check.student import (
+    Student,
+    StudentError,
+    bind,
+    defaults,
+    explicit,
+    make,
+    plain,
+)
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -112,7 +120,8 @@ class Pair:
     def __init__(self, subject: Subject, case: Case) -> None:
         self.subject, self.case, self.family = subject, case, subject.family
         self.student = subject.student(case)
-        self.constants = dict(self.family.adapt(self.student.layer))
+        given, own = set(map(plain, case.options)), self.family.adapt(self.student.layer)
+        self.constants = {name: value for name, value in own.items() if plain(name) not in given}
         self.last: Scene | None = None
         self.hidden: dict[str, Array] = {}  # statistics that the student's layer does not show
         right = self._reference(None)

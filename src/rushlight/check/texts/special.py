@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rushlight.check.texts.statistics import NORM
 from rushlight.check.texts.text import Text
 
 __all__ = ["HINTS", "PARTS", "SAYS"]
@@ -129,6 +130,41 @@ SAYS = {
             "[[config['{option}']|что-то из config]] не используется",
         ),
     ),
+    **dict.fromkeys(
+        (("not_zeroed", "sgd_momentum"), ("not_zeroed", "adam_optimizer")),
+        Text("zero_grad leaves gradients as they were", "zero_grad не обнуляет градиенты"),
+    ),
+    **dict.fromkeys(
+        (("input_modified", "sgd_momentum"), ("input_modified", "adam_optimizer")),
+        Text(
+            "the step writes into [[{tensor}|gradients or config]], which it may only read",
+            "шаг изменяет [[{tensor}|gradients или config]], а должен только читать",
+        ),
+    ),
+    ("averaging_swapped", "adam_optimizer"): Text(
+        "beta and 1 - beta, or beta1 and beta2, are exchanged: the old average has the weight beta",
+        "beta и 1 - beta либо beta1 и beta2 перепутаны: вес beta — у старого среднего",
+    ),
+    ("dialect_convention", "adam_optimizer"): Text(
+        "epsilon is added to the root of the corrected v, as in torch; the course adds it to the "
+        "root of v itself",
+        "epsilon прибавляется к корню из исправленного v, как в torch; в курсе — к корню из самого "
+        "v",
+    ),
+    **dict.fromkeys(
+        (("factor", "moving_mean"), ("factor", "moving_variance")),
+        Text(
+            "the weights of the old average and of the batch do not add up to 1",
+            "веса старого среднего и нового батча в сумме не дают 1",
+        ),
+    ),
+    **dict.fromkeys(
+        (("sign", "moving_mean"), ("sign", "moving_variance")),
+        Text(
+            "the old average or the batch's enters with the wrong sign",
+            "старое среднее или статистика батча входит с неверным знаком",
+        ),
+    ),
     ("local_derivative", "Sigmoid"): Text(
         "the derivative of sigmoid is y·(1 - y) with y = self.output, not with y = input",
         "производная сигмоиды — y·(1 - y), где y = self.output, а не input",
@@ -182,6 +218,32 @@ HINTS = {
     **dict.fromkeys(
         (("option_ignored", "sgd_momentum"), ("option_ignored", "adam_optimizer")),
         Text("Read it from config in each step:", "Берите его из config в каждом шаге:"),
+    ),
+    **dict.fromkeys(
+        (("not_zeroed", "sgd_momentum"), ("not_zeroed", "adam_optimizer")),
+        Text(
+            "Clear each parameter's grad: `p.grad = None` or `p.grad.fill(0)`.",
+            "Обнулите grad каждого параметра: `p.grad = None` или `p.grad.fill(0)`.",
+        ),
+    ),
+    **dict.fromkeys(
+        (("input_modified", "sgd_momentum"), ("input_modified", "adam_optimizer")),
+        Text(
+            "Make new arrays (`g = g * rate`, not `g *= rate`), and assign nothing in config.",
+            "Создавайте новые массивы (`g = g * rate`, а не `g *= rate`) и ничего не записывайте в "
+            "config.",
+        ),
+    ),
+    ("averaging_swapped", "adam_optimizer"): Text(
+        "m keeps the share beta1, v the share beta2:",
+        "У m доля старого — beta1, у v — beta2:",
+    ),
+    **dict.fromkeys(
+        (
+            *(("factor", name) for name in ("moving_mean", "moving_variance")),
+            *(("sign", name) for name in ("moving_mean", "moving_variance")),
+        ),
+        NORM["averaging_swapped"].hint,
     ),
     ("edge_value", "ReLU"): Text("Use >, not >=:", "Нужно > вместо >=:"),
     ("edge_value", "LeakyReLU"): Text("Use >, not >=:", "Нужно > вместо >=:"),
@@ -250,4 +312,5 @@ PARTS = {
     "epsilon_misplaced": ("W",),
     "squared_gradient": ("v", "W"),
     "momentum_rule": ("m", "W"),
+    "averaging_swapped": ("m", "v"),
 }
