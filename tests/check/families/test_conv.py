@@ -352,6 +352,7 @@ def test_what_torch_documents_may_be_refused_unless_torch_is_demanded():
     for changes in (
         ("assert all(k % 2 for k in self.k)", "raise NotImplementedError(padding)"),
         ('(0, 0) if padding == "valid" else pair(padding)', "pair(padding)"),
+        ("oh, ow =", "assert (x.shape[2] - kh) % sh == 0 == (x.shape[3] - kw) % sw; oh, ow ="),
         ("scale = np", "assert padding_mode != 'circular'; scale = np"),
     ):
         cls = torch_like(*changes)

@@ -396,3 +396,13 @@ def test_padding_alone_tells_torch_like():
     """A layer without a stride: what it does to the padding is seen all the same."""
     assert check_layer(student(LOOPS)).like == "torch_like.AvgPool2d"
     assert first(changed(LOOPS, "i, j = (h + p) // k", "i, j = (h - p) // k")) != "ok"
+
+
+EXACT = "        assert (x.shape[2] - kh) % sh == 0 == (x.shape[3] - kw) % sw; oh, ow ="
+
+
+def test_sizes_that_cannot_be_divided_may_be_refused_unless_torch_is_demanded():
+    for text in (MAX, AVG):
+        cls = changed(text, "        oh, ow =", EXACT)
+        assert first(cls) == "ok"
+        assert first(cls, "torch_like") == "crash"
