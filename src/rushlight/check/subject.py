@@ -196,9 +196,10 @@ class Pair:
         scene = Scene(self.family, self.subject.dialect, self.case, x, x, params, training)
         scene.made, scene.base, scene.earlier = self._reference, base or {}, self.last
         self.last = scene
-        scene.want = {"output": scene.reference().forward(x)}
-        scene.g = self.subject.source.normal(np.shape(scene.want["output"]))
-        scene.want = scene.run()
+        reference = scene.reference()
+        output = reference.forward(x)
+        scene.g = self.subject.source.normal(np.shape(output))
+        scene.want = scene.finish(reference, output)
         return scene
 
     def gradients(self) -> dict[str, Array | None]:
