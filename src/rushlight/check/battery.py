@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
-from rushlight.check.student import StudentError, TensorStudent, explicit
+from rushlight.check.student import StudentError, TensorStudent, explicit, flatten
 from rushlight.check.subject import Pair, Subject
 
 __all__ = ["examine"]
@@ -43,11 +43,11 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     try:
         pair = subject.pair(case)
     except StudentError as error:
-        if case.optional and error.refusal:
+        if subject.refuses(case, error):
             return
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
-        plain = error.method == "__init__" and case.if_it_raises("") == "crash"
-        cause = "raises_in_constructor" if plain else ""
+        plain = case.if_it_raises("") == "crash" and not case.optional
+        cause = "raises_in_constructor" if plain and error.method == "__init__" else ""
         yield Evidence("construction", "", scene, error=error, cause=cause, details=error.said)
         return
     missing = pair.missing()
@@ -87,7 +87,7 @@ def forward(
     try:
         scene.got["output"] = pair.student.forward(given)
     except StudentError as error:
-        if not (pair.case.optional and error.refusal):
+        if not pair.subject.refuses(pair.case, error):
             yield Evidence(check, "output", scene, error=error)
         return None
     pair.subject.comparisons += 2
@@ -204,6 +204,26 @@ def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
             return
 
 
+def _collected(pair: Pair) -> Iterator[Evidence]:
+    """A layer's own getParameters and getGradParameters give all its arrays."""
+    trained = [f for f in pair.family.fields if f.gradient]
+    for method, gradient in (("getParameters", False), ("getGradParameters", True)):
+        known = [pair.student.value(f, gradient) for f in trained]
+        wanted = sum(np.size(value) for value in known if value is not None)
+        if not wanted or method not in vars(pair.subject.obj):  # a base class knows of none
+            continue
+        pair.subject.comparisons += 1
+        try:
+            listed = flatten(pair.student.call((method,)))
+        except StudentError as error:
+            yield Evidence("parameters", "", error=error, details=error.said)
+            continue
+        arrays = [value for value in listed if isinstance(value, np.ndarray)]
+        if len(arrays) == len(listed) and sum(array.size for array in arrays) < wanted:
+            details = {"method": method}
+            yield Evidence("parameters", "", cause="parameters_not_collected", details=details)
+
+
 def _zeroing(pair: Pair) -> Iterator[Evidence]:
     """After zeroGradParameters the gradients are zero, and count anew from there."""
     if not any(f.gradient for f in pair.family.fields) or not pair.gradients():
@@ -284,6 +304,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
 
 
 ROUNDS = {
+    "collected": _collected,
     "zeroing": _zeroing,
     "evaluation": _evaluation,
     "batch_of_one": _batch_of_one,

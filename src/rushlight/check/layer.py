@@ -19,7 +19,15 @@ from rushlight.check.student import explicit, plain
 from rushlight.check.subject import Subject
 from rushlight.errors import explain
 
-__all__ = ["DIALECTS", "NOT_WANTED", "check_for_report", "check_layer", "find_layers", "parse_like"]
+__all__ = [
+    "DIALECTS",
+    "NOT_WANTED",
+    "check_for_report",
+    "check_layer",
+    "family_name",
+    "find_layers",
+    "parse_like",
+]
 
 DIALECTS = ("practical_dl", "torch_like")
 NOT_WANTED = "not_wanted"  # the reason of a layer that was left out on request
@@ -55,17 +63,29 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
         ['local_derivative']
     """
     target = obj if inspect.isclass(obj) or inspect.isfunction(obj) else type(obj)
-    name = getattr(target, "__name__", str(target))
+    try:
+        return _checked(target, like)
+    except (SystemExit, MemoryError, StubUsed) as error:
+        name, reason = target.__name__, reason_in_check(error)
+        details = {} if isinstance(error, SystemExit) else {"error": str(error)}
+        if isinstance(error, StubUsed):
+            details["error_ru"] = error.russian
+        return LayerReport(name, family_name(name, like), "error", reason=reason, details=details)
+
+
+def family_name(name: str, like: Any = None) -> str:
+    """Return the kind of layer that is meant by `like`, or else by a name; "" if it is unknown."""
+    family = parse_like(like)[1] or family_of(name)
+    return "" if family is None else family.name
+
+
+def _checked(target: Any, like: Any) -> LayerReport:
+    name = target.__name__
     dialect, family = parse_like(like)
     family = family or family_of(name)
     if family is None:
         return LayerReport(name, "", "skipped", reason="unknown_layer", details={"name": name})
-    try:
-        return _best(target, name, family, dialect)
-    except (SystemExit, MemoryError, StubUsed) as error:
-        details = {"name": name, "error": str(error)} if str(error) != "None" else {"name": name}
-        reason = reason_in_check(error)
-        return LayerReport(name, family.name, "error", reason=reason, details=details)
+    return _best(target, name, family, dialect)
 
 
 def parse_like(like: Any) -> tuple[str, Family | None]:
@@ -101,7 +121,8 @@ def _best(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
     guess = dialect or family.dialect(Subject(target, family, DIALECTS[0]))
     if not guess and inspect.isclass(target) and not explicit(target):
         guess = "torch_like"
-    reports = [_report(target, name, family, one) for one in ((guess,) if guess else DIALECTS)]
+    tried = (guess,) if guess else DIALECTS
+    reports = [_report(name, Subject(target, family, one, bool(dialect))) for one in tried]
     return min(reports, key=_rank)
 
 
@@ -109,9 +130,8 @@ def _rank(report: LayerReport) -> tuple[bool, bool, int]:
     return report.status == "skipped", report.status != "ok", len(report.findings)
 
 
-def _report(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
-    subject = Subject(target, family, dialect)
-    like = f"{dialect}.{family.name}"
+def _report(name: str, subject: Subject) -> LayerReport:
+    family, like = subject.family, f"{subject.dialect}.{subject.family.name}"
     with np.errstate(all="ignore"):  # of hypotheses that do not apply
         findings = diagnose(examine(subject), family, subject.code)
     if subject.comparisons == 0 and not findings:
@@ -139,8 +159,11 @@ def _has_api(cls: type) -> bool:
 
 
 def check_for_report(name: str, obj: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check one layer in the child process: the report as a dictionary for JSON."""
+    """Check one layer in the child process: the report as a dictionary for JSON.
+
+    What ends a check, an exit for example, comes out: the process tells where in the file it was.
+    """
     if options.get("layers") and name not in options["layers"]:
         return LayerReport(name, "", "skipped", reason=NOT_WANTED).to_record()
-    record = check_layer(obj, options.get("like")).to_record()
+    record = _checked(obj, options.get("like")).to_record()
     return {key: value for key, value in record.items() if key not in ("name", "cell", "line")}

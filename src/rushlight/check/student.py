@@ -11,9 +11,10 @@ import io
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from itertools import permutations
 from math import prod
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -223,7 +224,8 @@ class Student:
         if any(callable(getattr(self.layer, name, None)) for name in names):
             self.call(names)
         else:
-            self.layer.training = training
+            with suppress(AttributeError):  # __slots__ without it: the layer knows no modes
+                self.layer.training = training
 
     # --- arrays
 
@@ -232,7 +234,7 @@ class Student:
         wanted = {plain(name) for name in names}
         places = [_attributes(self.layer)]
         places += [v for v in places[0].values() if isinstance(v, dict)]
-        for place in places:
+        for place in map(_unwrapped, places):
             for name, value in place.items():
                 if isinstance(name, str) and plain(name) in wanted and _is_array(value):
                     return value
@@ -384,7 +386,7 @@ def _attributes(layer: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for cls in type(layer).__mro__:
         for name, value in vars(cls).items():
-            if isinstance(value, property):
+            if isinstance(value, (property, MemberDescriptorType)):
                 try:
                     found.setdefault(name, getattr(layer, name))
                 except Exception:
@@ -392,6 +394,17 @@ def _attributes(layer: Any) -> dict[str, Any]:
             elif _is_array(value):
                 found.setdefault(name, value)
     return {**found, **getattr(layer, "__dict__", {})}
+
+
+def _unwrapped(place: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return what is kept, with the array and the gradient out of objects that hold both."""
+    held = {k: v for k, v in place.items() if not _is_array(v) and _is_array(_inner(v, "data"))}
+    gradients = {GRADIENT_NAMES[0].format(name): _inner(v, "grad") for name, v in held.items()}
+    return {**gradients, **place, **{name: v.data for name, v in held.items()}}
+
+
+def _inner(value: Any, name: str) -> Any:
+    return getattr(value, "__dict__", {}).get(name)
 
 
 def _is_array(value: Any) -> bool:

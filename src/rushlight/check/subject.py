@@ -12,7 +12,15 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
 from rushlight.check.source import Source
-from rushlight.check.student import Student, bind, defaults, explicit, make, plain
+from rushlight.check.student import (
+    Student,
+    StudentError,
+    bind,
+    defaults,
+    explicit,
+    make,
+    plain,
+)
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -26,6 +34,7 @@ class Subject:
         obj: the student's class or function.
         family: the kind of layer that it is taken for.
         dialect: the dialect that it is compared with.
+        demanded: whether the user named the dialect: then it must be kept to the letter.
         comparisons: how many were made so far.
         source: of the random inputs and parameters.
     """
@@ -33,6 +42,7 @@ class Subject:
     obj: Any
     family: Family
     dialect: Dialect
+    demanded: bool = False
     comparisons: int = 0
     source: Generator = field(default_factory=lambda: Generator(7))
 
@@ -77,12 +87,17 @@ class Subject:
             name = argument.name
             if name not in own:
                 continue
-            if name in options and not argument.fits(options[name], own[name]):
+            if name in options and not argument.fits(options, own[name]):
                 return None
             stated = argument.state(case.options, own[name])
             if name not in options and stated is not None:
                 options[name] = stated
         return replace(case, options=options)
+
+    def refuses(self, case: Case, error: StudentError) -> bool:
+        """Tell whether the student's layer does not claim a case, and may do so."""
+        required = case.documented and self.demanded
+        return case.optional and error.refusal and not required
 
     def student(self, case: Case) -> Student:
         """Construct the student's layer as the case wants it; raises StudentError."""

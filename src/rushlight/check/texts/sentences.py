@@ -81,6 +81,8 @@ def reason(report: LayerReport, lang: str = "en") -> str:
             explain("reason", got=repr(report.reason), expected=f"one of {', '.join(REASONS)}")
         )
     values = details(report.details, lang)
+    if lang == "ru" and values.get("error_ru"):
+        values["error"] = values["error_ru"]
     if values.get("error") == report.reason:  # of a process that has ended; it says nothing more
         del values["error"]
     text = fill(REASONS[report.reason][lang], values)

@@ -53,6 +53,27 @@ SAYS = {
         "right everywhere but at 0, where the derivative is alpha",
         "всё верно, кроме точки 0: там производная равна alpha",
     ),
+    ("edge_value", "GlobalMaxPool2d"): Text(
+        "where a map has several equal maxima (common after ReLU), the first alone gets the "
+        "gradient; they must share it",
+        "если в карте несколько равных максимумов (после ReLU это обычно), весь градиент достаётся "
+        "первому, а они должны его делить",
+    ),
+    ("wrong_constant", "Conv2d"): Text(
+        "padding='same' puts the odd row and column of an even kernel before the image; they "
+        "belong behind it",
+        "при чётном ядре padding='same' ставит лишнюю строку и столбец перед изображением, а им "
+        "место после него",
+    ),
+    **dict.fromkeys(
+        (("wrong_constant", "MaxPool2d"), ("wrong_constant", "GlobalMaxPool2d")),
+        Text(
+            "the search for the maximum begins at [[{value}|a number]], which wins where all "
+            "values are smaller",
+            "поиск максимума начат с [[{value}|числа]], и оно побеждает там, где все значения "
+            "меньше",
+        ),
+    ),
     ("overflow", "ELU"): Text(
         "exp overflows for large positive inputs: np.where computes both branches, and inf * 0 is "
         "nan",
@@ -182,9 +203,17 @@ HINTS = {
     ("ties_to_all", "GlobalMaxPool2d"): Text(
         "Divide the gradient by the number of maxima:", "Делите градиент на число максимумов:"
     ),
-    ("dialect_convention", "GlobalMaxPool2d"): Text(
-        "Here equal maxima share the gradient; that the first one gets it all is as common.",
-        "Здесь равные максимумы делят градиент; не реже весь градиент отдают первому из них.",
+    ("edge_value", "GlobalMaxPool2d"): Text(
+        "Compare with the maximum, and divide by the number of maxima; argmax finds one alone:",
+        "Сравните с максимумом и разделите на число максимумов; argmax находит только один:",
+    ),
+    ("wrong_constant", "Conv2d"): Text(
+        "Pad `(k - 1) // 2` cells before and `k // 2` behind, for height and width.",
+        "Добавляйте `(k - 1) // 2` клеток до и `k // 2` после, по высоте и по ширине.",
+    ),
+    **dict.fromkeys(
+        (("wrong_constant", "MaxPool2d"), ("wrong_constant", "GlobalMaxPool2d")),
+        Text("Begin at -inf, or take max:", "Начинайте с -inf или берите max:"),
     ),
     **dict.fromkeys(
         (("option_ignored", "sgd_momentum"), ("option_ignored", "adam_optimizer")),

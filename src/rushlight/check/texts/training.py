@@ -53,10 +53,10 @@ CONTAINERS = {
     "parameters_not_collected": Words(
         Text("parameters are left out", "не все параметры собраны"),
         Text(
-            "[[{method}|getParameters, getGradParameters or zeroGradParameters]] leaves modules "
-            "out",
+            "[[{method}|getParameters, getGradParameters or zeroGradParameters]] leaves "
+            "parameters out",
             "[[{method}|getParameters, getGradParameters или zeroGradParameters]] охватывает не "
-            "все модули",
+            "все параметры",
         ),
         Text(
             "Ask every module, in order: `[module.getParameters() for module in self.modules]` (a "
