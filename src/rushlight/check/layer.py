@@ -103,7 +103,7 @@ def parse_like(like: Any) -> tuple[str, Family | None]:
     found = next((d for d in DIALECTS if plain(d) == plain(dialect)), "")
     family = family_of(name) if name else None
     if (dialect and not found) or (name and family is None):
-        known = ", ".join((*DIALECTS, *sorted(one.name for one in FAMILIES)))
+        known = ", ".join((*DIALECTS, *sorted({one.name for one in FAMILIES})))
         close = nearest(name) if name else []
         raise ValueError(
             explain(
