@@ -113,3 +113,8 @@ def test_a_mistake_gets_its_name(cause, parts):
 def test_modules_in_torchs_style():
     assert first(student(MODULE)) == "ok"
     assert first(student(MODULE.replace(" / len(input)", ""))) == "times_n"
+
+
+def test_certain_probabilities_are_tried():
+    wrong = SAFE.replace(CLIP, "np.where(input > 0.9, 1 - 1e-15, np.maximum(input, 1e-15))")
+    assert findings(made(UNSTABLE, wrong, SAFES)) != []

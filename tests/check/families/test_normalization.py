@@ -527,3 +527,10 @@ def test_what_the_dialects_want_is_told_apart():
     found = check_layer(biased).findings[0]
     assert (found.check, found.tensor) == ("running_statistics", "moving_variance")
     assert found.index is not None and found.got < found.expected
+
+
+def test_the_case_names_what_the_student_has():
+    wrong = made("torch", ("self.eps = 1e-5", "self.eps = 1e-3"))
+    found = check_layer(wrong).findings[0]
+    assert found.case == "BatchNormalization(4), input (6, 4)"
+    assert found.details["value"] == "0.001"

@@ -79,7 +79,8 @@ def _log_probabilities(source: Generator, shape: tuple[int, ...]) -> tuple[Array
 
 
 def _probabilities(source: Generator, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    x = classic.SoftMax().forward(source.normal(shape))
+    """Probabilities from about 0 to about 1."""
+    x = classic.SoftMax().forward(3.0 * source.normal(shape))
     return x, _one_hot(source, shape)
 
 

@@ -112,7 +112,7 @@ def _own_constant(options: Mapping[str, Any], default: Any) -> Any:
 
 def _examine(subject: Subject) -> Iterator[Evidence]:
     """Rows with all that belongs to them come before images, which many forget."""
-    for number, case in enumerate(subject.cases()):
+    for number, case in enumerate(_suited(subject)):
         told = False
         for one in one_case(subject, case):
             told = True
@@ -120,6 +120,13 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
         yield from statistics(subject, case, told)
         if number == 0 and not told:
             yield from _eps(subject, case)
+
+
+def _suited(subject: Subject) -> Iterator[Case]:
+    """Give the cases; torch's momentum is not stated as the other dialect's alpha."""
+    for case in subject.cases():
+        other = () if subject.dialect == "practical_dl" else ("alpha",)
+        yield replace(case, options={k: v for k, v in case.options.items() if k not in other})
 
 
 def _eps(subject: Subject, case: Case) -> Iterator[Evidence]:
