@@ -259,7 +259,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
     """The output's dtype should be that of the input and the parameters together."""
     if isinstance(pair.student, TensorStudent):  # its parameters follow the input
         return
-    kept = [pair.student.parameter(f) for f in pair.family.fields if f.gradient]
+    kept = [pair.student.value(f) for f in pair.family.fields if f.gradient]
     own = [a.dtype for a in kept if a is not None and a.dtype.kind == "f"]
     for dtype in (np.float32, np.float64):
         try:

@@ -64,7 +64,7 @@ class Field:
         required: whether a layer without it cannot be right.
         shape: its shape, where the reference has none before its first input.
         absent: the value that it has, in effect, in a layer that does without it.
-        exact: whether it must have the usual order of axes, because users write into it.
+        exact: whether the explicit API wants the usual order of axes, because users write into it.
     """
 
     name: str

@@ -15,7 +15,8 @@ from rushlight.check.family import Family
 from rushlight.check.findings import LayerReport
 from rushlight.check.loading.stops import reason_in_check
 from rushlight.check.loading.stubs import StubUsed
-from rushlight.check.student import explicit, plain
+from rushlight.check.signature import plain
+from rushlight.check.student import explicit
 from rushlight.check.subject import Subject
 from rushlight.errors import explain
 

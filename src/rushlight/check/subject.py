@@ -12,7 +12,8 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
 from rushlight.check.source import Source
-from rushlight.check.student import Student, bind, defaults, explicit, make
+from rushlight.check.signature import bind, defaults
+from rushlight.check.student import Student, explicit, make
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -28,6 +29,7 @@ class Subject:
         dialect: the dialect that it is compared with.
         comparisons: how many were made so far.
         source: of the random inputs and parameters.
+        axes: in which order the student keeps the axes of a parameter, where it is not the usual.
     """
 
     obj: Any
@@ -35,6 +37,7 @@ class Subject:
     dialect: Dialect
     comparisons: int = 0
     source: Generator = field(default_factory=lambda: Generator(7))
+    axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.code = Source(self.obj)
@@ -87,7 +90,9 @@ class Subject:
     def student(self, case: Case) -> Student:
         """Construct the student's layer as the case wants it; raises StudentError."""
         args, kwargs = bind(self.obj, self.family.arguments, case.options)
-        return make(self.obj, args, kwargs, self.family.fields)
+        made = make(self.obj, args, kwargs, self.family.fields)
+        made.axes = self.axes
+        return made
 
     def pair(self, case: Case) -> Pair:
         """Construct both layers with equal random parameters; raises StudentError."""
@@ -125,7 +130,8 @@ class Pair:
         own = np.shape(self.student.value(known))
         shape = self.student.shapes.get(known.name, own)  # a bias despite bias=False has its own
         cause = "" if own == shape else "wrong_shape"
-        if known.exact and np.shape(self.student.parameter(known)) == shape[::-1] != shape:
+        exact = known.exact and self.student.usual
+        if exact and np.shape(self.student.parameter(known)) == shape[::-1] != shape:
             own, cause = shape[::-1], "transposed"
         if not cause:
             self.student.set(known, self.subject.source.normal(shape))

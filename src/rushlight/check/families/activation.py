@@ -69,8 +69,7 @@ def _family(
         reference=lambda dialect, **options: getattr(getattr(classic, dialect), name)(**options),
         cases=(*first, PLAIN, IMAGES, *edge, EXTREME),
         fallback=FALLBACK,
-        torch_names=(name, name.lower()),
-        **more,
+        **{"torch_names": (name, name.lower()), **more},
     )
 
 
@@ -119,6 +118,6 @@ FAMILIES = (
     ),
     _family("SoftPlus"),
     _family("Gelu", hypotheses=(Hypothesis("tanh_gelu", (), _approximations), *ELEMENTWISE)),
-    _family("Sigmoid"),
-    _family("Tanh"),
+    _family("Sigmoid", torch_names=("Sigmoid",)),  # torch.sigmoid and torch.tanh are elementary
+    _family("Tanh", torch_names=("Tanh",)),
 )

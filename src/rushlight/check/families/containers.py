@@ -14,7 +14,8 @@ from rushlight.check import compare
 from rushlight.check.battery import Findings
 from rushlight.check.families.probes import Probe, probes
 from rushlight.check.family import Case, Evidence, Family
-from rushlight.check.student import Student, StudentError, TensorStudent, flatten, guarded, make
+from rushlight.check.kept import flatten
+from rushlight.check.student import Student, StudentError, TensorStudent, guarded, make
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]

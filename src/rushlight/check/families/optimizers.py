@@ -14,7 +14,8 @@ from rushlight.arrays import Array
 from rushlight.check import compare
 from rushlight.check.families.wrong_steps import ADAM, SGD, Rule
 from rushlight.check.family import Case, Evidence, Family
-from rushlight.check.student import StudentError, flatten, guarded
+from rushlight.check.kept import flatten
+from rushlight.check.student import StudentError, guarded
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]
