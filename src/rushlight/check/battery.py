@@ -10,6 +10,7 @@ import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
+from rushlight.check.signature import swapped
 from rushlight.check.student import StudentError, TensorStudent, explicit
 from rushlight.check.subject import Pair, Subject
 
@@ -24,6 +25,10 @@ def examine(subject: Subject) -> Iterator[Evidence]:
     if subject.family.examine is not None:
         yield from subject.family.examine(subject)
         return
+    turned = list(_turned(subject))
+    if turned:  # all that follows would be wrong for this alone
+        yield from turned
+        return
     for case in subject.cases():
         yield from one_case(subject, case)
     for extra in subject.family.extras:
@@ -36,6 +41,15 @@ def _borrowed(subject: Subject) -> Iterator[Evidence]:
     used = subject.code.uses(names, ("torch", "rushlight", "tensorflow", "jax", "sklearn"))
     if used:
         yield Evidence("source", "", cause="delegated", details=used)
+
+
+def _turned(subject: Subject) -> Iterator[Evidence]:
+    """Backward passes that take the gradient first, where callers hand the input first."""
+    for name in ("backward", "updateGradInput", "accGradParameters"):
+        method = getattr(subject.obj, name, None)
+        if method is not None and swapped(method):
+            yield Evidence("source", "gradInput", cause="argument_order", details={"method": name})
+            return
 
 
 def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:

@@ -98,7 +98,7 @@ def swapped(method: Callable[..., Any]) -> bool:
         >>> swapped(lambda gradOutput, input: 0), swapped(lambda input, gradOutput: 0)
         (True, False)
     """
-    names = [plain(name) for name in _required(method) or ()]
+    names = [plain(name) for name in _required(method) or ()][-2:]  # of a class's own: behind self
     return len(names) == 2 and names[0].startswith(_GRADIENTS) and names[1] in _INPUTS
 
 

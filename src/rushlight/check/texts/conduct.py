@@ -121,6 +121,17 @@ CONDUCT = {
             "написание имён.",
         ),
     ),
+    "argument_order": Words(
+        Text("arguments the other way round", "аргументы переставлены"),
+        Text(
+            "[[{method}|backward]] takes gradOutput first, but it is called with the input first",
+            "[[{method}|backward]] принимает первым gradOutput, а вызывается сначала с input",
+        ),
+        Text(
+            "Declare it as `def [[{method}|backward]](self, input, gradOutput)`.",
+            "Объявите его так: `def [[{method}|backward]](self, input, gradOutput)`.",
+        ),
+    ),
     "crash": Words(
         Text("an exception on valid input", "исключение на верном входе"),
         Text(
