@@ -17,6 +17,7 @@ from rushlight import classic, nn
 from rushlight.data import MNIST
 
 BATCH = 64
+ONE_HOT = np.eye(10, dtype=np.float32)
 ADAM = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 
@@ -42,17 +43,18 @@ class Explicit:
             classic.LogSoftMax(),
         )
         self.criterion = classic.ClassNLLCriterion()
+        self.parameters = self.net.getParameters()  # the arrays stay the same ones
+        self.gradients = self.net.getGradParameters()
         self.state = {}
 
     def step(self, images, labels):
-        targets = np.eye(10, dtype=np.float32)[labels]  # one-hot
+        targets = ONE_HOT[labels]
         self.net.zeroGradParameters()
         output = self.net.forward(images)
         loss = self.criterion.forward(output, targets)
         # not backward: nobody needs the gradient by the images
         self.net.accGradParameters(images, self.criterion.backward(output, targets))
-        parameters, gradients = self.net.getParameters(), self.net.getGradParameters()
-        classic.adam_optimizer(parameters, gradients, ADAM, self.state)
+        classic.adam_optimizer(self.parameters, self.gradients, ADAM, self.state)
         return loss
 
 
@@ -107,7 +109,7 @@ def train(steps, every=10, seed=0):
     """Train both, a step of each in turn; return their losses and seconds of each step."""
     rl.manual_seed(seed)
     explicit = Explicit()
-    autograd = Autograd(explicit.net.getParameters())
+    autograd = Autograd(explicit.parameters)
     losses, seconds = [], []
     for i, (images, labels) in enumerate(batches(steps, seed)):
         times = [time.perf_counter()]

@@ -47,7 +47,7 @@ def test_the_first_cause_is_right():
     missed = []
     for label in MUTANTS:
         found = causes(check("mutants", label))
-        if found[:1] != [label["cause"]] and found[:1][0] not in label.get("also", ()):
+        if not {*found[:1]} & {label["cause"], *label.get("also", ())}:
             missed.append((label["file"], label["cause"], found))
     assert len(missed) <= 0.1 * len(MUTANTS), missed
 

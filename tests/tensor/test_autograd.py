@@ -297,6 +297,57 @@ def test_grad() -> None:
     assert ga.tolist() == [5, 5, 5] and ga.dtype == rl.float64
 
 
+def test_grad_of_one_op_is_that_of_a_longer_graph() -> None:
+    """A graph of one node is not walked; a node before it makes it one that is."""
+    makes: list[Any] = [
+        lambda x, y: x * y,
+        lambda x, y: x * y[:1].detach() if y.ndim else x,
+        lambda x, y: rl.nn.functional.linear(x, y),
+        lambda x, y: rl.amax(x, 1),
+        lambda x, y: rl.max(x, 1).values,
+        lambda x, y: x.unbind()[1],
+        lambda x, y: x - y.sum().detach(),
+    ]
+    for make in makes:
+        x, y = leaf(3, 4), leaf(3, 4, seed=1)
+        short, long = make(x, y), make(x * 1.0, y * 1.0)
+        g = rl.tensor(normal(*short.shape, seed=2))
+        found = rl.autograd.grad(short, (x, y), g, allow_unused=True)
+        walked = rl.autograd.grad(long, (x, y), g, allow_unused=True)
+        for a, b in zip(found, walked, strict=True):
+            assert (a is None) == (b is None) and (a is None or (a == b).all())
+    x, row = leaf(3, 4), leaf(4, seed=1)
+    (found_row,) = rl.autograd.grad((x * row), row, rl.ones(3, 4, dtype=rl.float64))
+    assert np.allclose(found_row, x.detach().sum(0))  # it was broadcast
+    (twice,) = rl.autograd.grad(x * x, x, rl.ones(3, 4, dtype=rl.float64))
+    assert np.allclose(twice, 2 * x.detach())
+
+
+def test_grad_of_one_op_frees_it_calls_hooks_and_names_what_was_freed() -> None:
+    x, seen = leaf(3), []
+    y = x.exp()
+    g = rl.ones(3, dtype=rl.float64)
+    rl.autograd.grad(y, x, g, retain_graph=True)
+    itself, first = rl.autograd.grad(y, (y, x), g)
+    assert (itself == 1).all() and (first == y.detach()).all()
+    with pytest.raises(RuntimeError, match="a second time"):
+        rl.autograd.grad(y, x, g)
+    z = x + 2.0  # saved nothing
+    for _ in range(2):
+        assert (rl.autograd.grad(z, x, g)[0] == 1).all()
+    y = x.exp()
+    with rl.no_grad():
+        y.zero_()
+    with pytest.raises(RuntimeError, match="modified in place"):
+        rl.autograd.grad(y, x, g)
+    x.register_hook(lambda grad: seen.append(grad) or grad * 10)
+    assert (rl.autograd.grad(x * 2.0, x, g)[0] == 20).all() and len(seen) == 1
+    w = leaf(3)
+    y = w.exp()
+    y.register_hook(lambda grad: grad * 10)
+    assert np.allclose(rl.autograd.grad(y, w, g)[0], 10 * w.detach().exp())
+
+
 def test_create_graph() -> None:
     both(
         lambda t, x: t.autograd.grad((x**3).sum(), x, create_graph=True)[0],

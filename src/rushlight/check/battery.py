@@ -76,7 +76,8 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     first = yield from forward(pair, pair.input(), case.check)
     if first is None or not case.gradients:
         return
-    if not (yield from backward(pair, first, fresh=True)):
+    special = "" if case.check == "output" else case.check
+    if not (yield from backward(pair, first, check=special, fresh=True)):
         return
     if case.check != "output":
         return
@@ -174,7 +175,7 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
     """Call forward and backward on another input, without zeroing: gradients must add up."""
     output = first.got["output"]
     kept = np.array(output)
-    held = _held(pair)
+    held, own = _held(pair), _own(pair)
     before = {name: value for name, value in pair.gradients().items() if value is not None}
     second = yield from forward(pair, pair.input(), base=before)
     if second is None:
@@ -199,16 +200,24 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
             second.got[name] = value
             yield Evidence("accumulation", name, second, second.want[name], value)
     if right and held:
-        yield from _identity(pair, held, second)
+        same = all(a is b for a, b in zip(own, _own(pair), strict=False))
+        yield from _identity(pair, held, second, {"kind": "copies"} if own and same else {})
+
+
+def _own(pair: Pair) -> list[Any]:
+    """Return the gradient arrays that the layer keeps."""
+    own = [pair.student.gradient(f) for f in pair.family.fields if f.gradient]
+    return [array for array in own if array is not None]
 
 
 def _held(pair: Pair) -> list[Any]:
     """Return the gradient arrays that an optimizer would hold."""
-    own = [pair.student.gradient(f) for f in pair.family.fields if f.gradient]
-    return pair.student.listed() or [array for array in own if array is not None]
+    return pair.student.listed() or _own(pair)
 
 
-def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
+def _identity(
+    pair: Pair, held: list[Any], scene: Scene, details: dict[str, str]
+) -> Iterator[Evidence]:
     """The arrays that getGradParameters gave before must hold the new gradients."""
     now = _held(pair)
     pair.subject.comparisons += 1
@@ -217,7 +226,15 @@ def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
             names = [f.gradient for f in pair.family.fields if f.gradient]
             places = [i for i, one in enumerate(now) if one is new]
             name = names[places[0]] if places and places[0] < len(names) else "gradW"
-            yield Evidence("gradient_identity", name, scene, new, old, cause="array_replaced")
+            yield Evidence(
+                "gradient_identity",
+                name,
+                scene,
+                new,
+                old,
+                cause="array_replaced",
+                details=details,
+            )
             return
 
 
@@ -238,7 +255,8 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
             yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
             return
     if any(np.any(array) for array in held):
-        yield Evidence("zeroing", "", scene, cause="array_replaced")
+        details = {"method": "zeroGradParameters"}
+        yield Evidence("zeroing", "", scene, cause="array_replaced", details=details)
         return
     again = yield from forward(pair, pair.input())
     if again is not None and (yield from backward(pair, again)):
@@ -273,8 +291,11 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
     """The output's dtype should be that of the input and the parameters together."""
     if isinstance(pair.student, TensorStudent):  # its parameters follow the input
         return
-    kept = [pair.student.value(f) for f in pair.family.fields if f.gradient]
-    own = [a.dtype for a in kept if a is not None and a.dtype.kind == "f"]
+    kept = [(f, pair.student.value(f)) for f in pair.family.fields]
+    floating = [(f, a.dtype) for f, a in kept if a is not None and a.dtype.kind == "f"]
+    own = [dtype for known, dtype in floating if known.gradient]
+    # a layer that computes in float32 throughout keeps to its own, statistics included
+    narrow = any(dtype == np.float32 for _, dtype in floating)
     for dtype in (np.float32, np.float64):
         try:
             y = pair.student.forward(pair.input().astype(dtype))
@@ -282,7 +303,6 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
             return
         pair.subject.comparisons += 1
         right = np.result_type(dtype, *own)
-        narrow = np.float32 in own  # a layer that computes in float32 throughout keeps to its own
         if getattr(y, "dtype", None) not in (right, dtype, np.float32 if narrow else right, None):
             details = {"dtype": str(y.dtype), "right_dtype": str(right)}
             yield Evidence(

@@ -74,8 +74,9 @@ def _guessed(evidence: Evidence, made: Finding) -> bool:
     """Tell whether the cause is what the special case is about, for want of another."""
     if evidence.scene is None or evidence.cause:
         return False
-    case = evidence.scene.case
-    return made.cause in {case.if_wrong(evidence.tensor), case.if_it_raises(evidence.tensor)}
+    case, name = evidence.scene.case, evidence.tensor
+    fallback = evidence.scene.family.fallback.get(name)
+    return made.cause in {case.if_wrong(name), case.if_it_raises(name), fallback}
 
 
 def _rank(found: Finding) -> tuple[bool, bool]:
@@ -107,6 +108,7 @@ def finding(evidence: Evidence, search: Search) -> Finding:
         return made
     return replace(
         made,
+        details={**made.details, **_told_by_values(cause, got, want, limit)},
         index=index,
         expected=float(want[index]),
         got=float(got[index]),
@@ -114,6 +116,20 @@ def finding(evidence: Evidence, search: Search) -> Finding:
         region=compare.region(got, want, limit),
         picture=compare.picture(got, want, limit),
     )
+
+
+def _told_by_values(cause: str, got: Array, want: Array, limit: float) -> dict[str, str]:
+    """Return what the texts of a cause say of the values: the factor, whether all is turned."""
+    if cause in ("times_n", "divided_by_n"):
+        at = np.unravel_index(np.argmax(np.abs(want)), want.shape)
+        ratio = float(got[at] / want[at])
+        if ratio > 0 and not compare.wrong(got, ratio * want, limit).any():
+            return {"n": f"{max(ratio, 1 / ratio):.6g}"}
+    if cause == "sign" and compare.wrong(got, -want, limit).any():
+        return {"kind": "part"}
+    if cause == "overflow" and np.isfinite(got).all():
+        return {"kind": "clipped"}
+    return {}
 
 
 def describe(scene: Scene) -> str:
@@ -135,7 +151,7 @@ def _cause(evidence: Evidence, search: Search) -> tuple[str, dict[str, str]]:
         return _of_nothing(evidence, code)
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if got is None or want is None or scene is None:
-        return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
+        return "wrong_shape", {"kind": "no_array", "name": type(evidence.got).__name__}
     line = code.early_return(evidence.tensor)
     for hypothesis in search.hypotheses(evidence.tensor, general=not line):
         details = _fits(hypothesis, evidence, got, want)
@@ -202,9 +218,21 @@ def _of_error(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, s
     nested = code.nested()
     if nested and isinstance(error.__cause__, (AttributeError, NotImplementedError, TypeError)):  # type: ignore[union-attr]
         return "nested_def", {**details, **nested}
+    if getattr(error, "missing", False):
+        return "missing_method", {"method": method}
     scene = evidence.scene
     cause = scene.case.if_it_raises(evidence.tensor) if scene is not None else "crash"
+    details["kind"] = _kind(error.__cause__) if cause == "crash" and error is not None else ""
     return cause, {k: v for k, v in details.items() if v}
+
+
+def _kind(error: BaseException | None) -> str:
+    """Return which of the hints for a crash it calls for."""
+    if isinstance(error, (AttributeError, NameError)):
+        return "unknown_name"
+    if isinstance(error, TypeError) and "positional argument" in str(error):
+        return "arguments"
+    return "truth" if "truth value of an array" in str(error) else ""
 
 
 def _of_nothing(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, str]]:
@@ -272,9 +300,12 @@ def _factors(scene: Scene, name: str) -> Iterator[Any]:
 def _scaled(power: int) -> Any:
     def predict(scene: Scene, name: str) -> Iterator[Any]:
         want = np.asarray(scene.want[name], float)
-        n = scene.x.shape[0]
-        for count in (n, scene.x.size, scene.x.size // n, np.size(scene.want["output"])):
-            yield want * float(count) ** power, {"n": str(count)}
+        n, size = scene.x.shape[0], scene.x.size
+        counts = {n, size, size // n, np.size(scene.want["output"])}
+        if scene.x.ndim == 4:  # of a channel: in one sample, in the batch
+            counts |= {size // n // scene.x.shape[1], size // scene.x.shape[1]}
+        for count in sorted(counts - {1}):
+            yield want * float(count) ** power
 
     return predict
 

@@ -15,7 +15,10 @@ __all__ = ["attributes", "content", "find", "flatten", "slope"]
 
 _SHOWN = (property, cached_property, types.MemberDescriptorType)  # the last: of __slots__
 _GRADIENT = "grad"
-_PLAIN = (np.ndarray, str, bytes, int, float, complex, type(None), type, types.FunctionType, types.MethodType)
+_NO_PARAMETERS = (
+    *(np.ndarray, str, bytes, int, float, complex, type(None), type),
+    *(types.FunctionType, types.MethodType),
+)
 
 
 def attributes(layer: Any) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def slope(value: Any) -> Any:
 
 
 def _inside(value: Any, names: Sequence[str]) -> Any:
-    if isinstance(value, _PLAIN):
+    if isinstance(value, _NO_PARAMETERS):
         return None
     own = attributes(value)
     return next((own[n] for n in names if isinstance(own.get(n), np.ndarray)), None)

@@ -1,4 +1,4 @@
-"""What a callable of the student's takes: its arguments found by their names, or by their places."""
+"""What a callable of the student's takes: arguments found by their names, or by their places."""
 
 from __future__ import annotations
 

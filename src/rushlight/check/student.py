@@ -42,12 +42,17 @@ METHODS = ("updateOutput", "updateGradInput", "accGradParameters")
 MISFITS = ("too many values to unpack", "invalid literal", "setting an array element with a seq")
 
 
+class NoMethod(AttributeError):
+    """The layer has no such method."""
+
+
 class StudentError(Exception):
     """The student's code raised: `__cause__` is what, `method` where, `line` its last own line."""
 
     def __init__(self, method: str, cause: BaseException, home: str) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}".strip().rstrip(":"))
         self.method = method
+        self.missing = isinstance(cause, NoMethod)
         frames = traceback.extract_tb(cause.__traceback__)
         own = [frame for frame in frames if frame.filename == home]
         self.line = str(own[-1].lineno or "") if own else ""
@@ -115,7 +120,7 @@ class Student:
     def __init__(self, layer: Any, fields: Sequence[Field], home: str) -> None:
         self.layer, self.fields, self.home = layer, fields, home
         self.shapes: dict[str, tuple[int, ...]] = {}  # the reference's, for arrays kept otherwise
-        self.axes: dict[str, tuple[int, ...]] = {}  # how they are kept; seen where sizes are unequal
+        self.axes: dict[str, tuple[int, ...]] = {}  # the order in which they are kept
 
     # --- calls
 
@@ -126,7 +131,7 @@ class Student:
             if callable(method):
                 with guarded(name, self.home):
                     return method(*args)
-        missing = AttributeError(f"{type(self.layer).__name__} has no method {names[0]}")
+        missing = NoMethod(f"{type(self.layer).__name__} has no method {names[0]}")
         raise StudentError(names[0], missing, self.home)
 
     def forward(self, x: Array) -> Any:
@@ -143,7 +148,8 @@ class Student:
         return result
 
     def _back(self, name: str, x: Array, g: Array) -> Any:
-        return self.call((name,), *suited(getattr(self.layer, name, None), x, g))
+        method = getattr(self.layer, name, None)
+        return self.call((name,), *((x, g) if method is None else suited(method, x, g)))
 
     @property
     def usual(self) -> bool:

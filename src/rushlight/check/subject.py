@@ -11,8 +11,8 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
-from rushlight.check.source import Source
 from rushlight.check.signature import bind, defaults
+from rushlight.check.source import Source
 from rushlight.check.student import Student, explicit, make
 from rushlight.random import Generator
 

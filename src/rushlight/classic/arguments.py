@@ -18,7 +18,7 @@ from rushlight.tape import TensorBase, apply, wrap
 
 __all__ = ["Call", "arrays_of", "owned", "pairs_of", "promoted", "refuse_other", "same"]
 
-CHEAP = 1 << 16  # bytes of an input up to which a copy is kept, to notice what modifies it
+CHEAP = 1 << 14  # bytes of an input up to which a copy is kept, to notice what modifies it
 
 
 def mapped(value: Any, kind: type[Any], change: Callable[[Any], Any]) -> Any:
@@ -199,7 +199,9 @@ def owned(found: Sequence[Any], leaves: Sequence[Any], held: Sequence[Array]) ->
         gradient = np.asarray(gradient)
         shared = any(np.may_share_memory(gradient, other) for other in held)
         if shared or not gradient.flags.writeable or 0 in gradient.strides:
-            gradient = gradient.copy(order="K")
+            copied = np.empty_like(leaf._array, gradient.dtype)  # lies in memory as the input does
+            copied[...] = gradient
+            gradient = copied
         held.append(gradient)
         results.append(gradient)
     return results

@@ -103,7 +103,7 @@ class Machine:
 
     def _forward(self, given: tuple[Any, ...], inputs: int) -> Any:
         """Return what the module makes of arrays, of which the first `inputs` get gradients."""
-        self._call = None  # the old graph goes before the new one comes
+        self._call = self.output = None  # the old arrays go before the new ones come
         join = self._float_dtype if self._floating else None
         call = Call(type(self).__name__, given, inputs, join)
         recording = state.recording
@@ -143,6 +143,8 @@ class Machine:
             pairs: the outputs that have a graph, with their gradients.
             by_input, by_parameters: which are wanted.
         """
+        if by_input:
+            self.gradInput = None
         leaves = call.leaves if by_input else []
         parameters = self._trained() if by_parameters else []
         wanted = leaves + [p for _, p in parameters]

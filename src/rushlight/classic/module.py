@@ -269,6 +269,19 @@ class Criterion:
     Attributes:
         output: float, the result of the last forward; None before.
         gradInput: array, the gradient by the input of the last backward; None before.
+
+    Example:
+        >>> import numpy as np
+        >>> class Sum(Criterion):
+        ...     def updateOutput(self, input, target):
+        ...         self.output = float((target * input).sum())
+        ...         return self.output
+        ...     def updateGradInput(self, input, target):
+        ...         self.gradInput = target
+        ...         return self.gradInput
+        >>> criterion, x, t = Sum(), np.array([1.0, 2.0]), np.array([3.0, 4.0])
+        >>> criterion.forward(x, t), criterion.backward(x, t)
+        (11.0, array([3., 4.]))
     """
 
     output: Any = None

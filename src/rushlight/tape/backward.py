@@ -86,6 +86,8 @@ def _walk(
     create_graph: bool,
 ) -> list[Any]:
     """Do what `run_backward` says, in a state where warnings and recording are switched."""
+    if len(roots) == 1 and wanted is not None and not create_graph and _alone(roots[0]._node):
+        return _one_node(roots[0], seeds[0], wanted, retain_graph)
     pending: Pending = {}
     for root, seed in zip(roots, seeds, strict=True):
         _give(pending, *_owner(root), seed, False, create_graph)
@@ -131,6 +133,39 @@ def _walk(
         elif (leaf, 0) in keys:
             kept[leaf, 0] = value
     return [kept.get(_owner(tensor)) for tensor in wanted or ()]
+
+
+def _alone(node: Node | None) -> bool:
+    """Tell whether a node is a whole graph, made of different leaves, without hooks."""
+    if node is None or node.hooks is not None or node.retains is not None:
+        return False
+    leaves = [edge[0] for edge in node.edges if edge is not None]
+    different = len(leaves) < 2 or len(set(map(id, leaves))) == len(leaves)
+    return different and not [x for x in leaves if x.__class__ is Node or x._hooks is not None]
+
+
+def _one_node(
+    root: TensorBase, seed: Any, wanted: Sequence[TensorBase], retain_graph: bool
+) -> list[Any]:
+    """Do what `_walk` does where there is nothing to walk: a layer called by itself, say."""
+    node: Any = root._node
+    ids = set(map(id, wanted))
+    needs = [edge is not None and id(edge[0]) in ids for edge in node.edges]
+    grads: list[Any] = [None] * node.outputs
+    grads[root._index] = seed
+    found = {_owner(root): seed}
+    if True in needs:
+        if not retain_graph and node.saved is not None:
+            node.saved.spent = True
+        results = node.gradients(tuple(grads), needs, False)
+        if not retain_graph and not node.light():
+            node.saved = None
+        for edge, gradient, need in zip(node.edges, results, needs, strict=True):
+            if need and gradient is not None:
+                leaf, index, shape = edge
+                fits = gradient.shape == shape
+                found[leaf, index] = gradient if fits else sum_to(gradient, shape)
+    return [found.get(_owner(tensor)) for tensor in wanted]
 
 
 def _leading_to(keys: set[tuple[Any, int]], order: list[Node]) -> set[Any]:

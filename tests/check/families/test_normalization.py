@@ -131,6 +131,25 @@ ZERO_ONE = (
 )
 
 RIGHT = [
+    (
+        "torch",
+        (
+            "self.running_mean = np.zeros(num_features)",
+            "self.running_mean = np.zeros(num_features, np.float32)",
+        ),
+        (
+            "self.running_var = np.ones(num_features)",
+            "self.running_var = np.ones(num_features, np.float32)",
+        ),
+        (
+            "self.running_mean = (1 - m) * self.running_mean + m * mean",
+            "self.running_mean += m * (mean - self.running_mean)",
+        ),
+        (
+            "self.running_var = (1 - m) * self.running_var + m * var * n / (n - 1)",
+            "self.running_var += m * (var * n / (n - 1) - self.running_var)",
+        ),
+    ),
     ("practical",),
     ("practical", (START, ZERO_ONE)),
     ("practical", ("EPS = 1e-3", "EPS = 1e-5")),
@@ -225,6 +244,20 @@ WRONG = [
         ),
     ),
     # evaluation
+    (
+        "running_statistics_not_updated",
+        "torch",
+        (
+            "        if self.training:\n            mean, var = input",
+            "        if True:\n            mean, var = input",
+        ),
+        (
+            "        self.std = np",
+            "        if not self.training:\n"
+            "            mean, var = self.running_mean, self.running_var\n"
+            "        self.std = np",
+        ),
+    ),
     ("batch_statistics_in_evaluation", "practical", (EVALUATION, "")),
     (
         "batch_statistics_in_evaluation",

@@ -23,7 +23,7 @@ from rushlight.check.texts import (
     reason,
     title,
 )
-from rushlight.check.texts.special import HINTS, PARTS, SAYS
+from rushlight.check.texts.special import HINTS, KINDS, PARTS, SAYS
 from rushlight.check.texts.tables import CONTEXTS, GROUPS, TENSORS, WORDS
 from rushlight.check.texts.text import pair, plural
 
@@ -58,7 +58,7 @@ LATIN = set(
         beta moving_mean moving_variance momentum learning_rate epsilon alpha slope bias ddof EPS
         dtype False True updateOutput updateGradInput accGradParameters zeroGradParameters like
         getParameters getGradParameters broadcasting train evaluate forward backward training
-        softmax SoftMax sigmoid GELU Adam ReLU NumPy np scipy special expit where argmax clip var
+        softmax SoftMax sigmoid copy concatenate maximum height width GELU Adam ReLU NumPy np scipy special expit where argmax clip var
         empty logaddexp keepdims reshape transpose reflect replicate circular symmetric padding
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
         module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
@@ -138,7 +138,10 @@ def test_no_identifier_stands_twice_and_special_texts_belong_to_something() -> N
     assert len(WORDS) == sum(len(group) for _, group in GROUPS.values())
     for cause, key in [*SAYS, *HINTS]:
         assert cause in WORDS
-        assert key in NAMES or key in TENSORS
+        layer, _, tensor = key.rpartition(".")
+        assert layer in NAMES if layer else key in {*NAMES, *CHECKS, *KINDS}.union(TENSORS)
+        assert tensor in TENSORS or not layer
+    assert {key for _, key in [*SAYS, *HINTS]} >= set(KINDS)
     assert set(PARTS) <= set(WORDS)
     assert set(CONTEXTS) <= set(CHECKS)
     assert not any("[[" in text[lang] for text in CAUSES.values() for lang in LANGUAGES)
@@ -317,7 +320,7 @@ def test_words_that_depend_on_tensor_and_layer() -> None:
         return message(Finding("defect", check, tensor, cause, layer, got=-0.0, expected=1.0))
 
     assert "the function itself" in said("local_derivative", "Sigmoid", "output")
-    assert "y·(1 - y)" in said("local_derivative", "Sigmoid")
+    assert "the derivative is" in said("local_derivative", "Sigmoid")
     assert "another point" in said("local_derivative", "ELU")
     assert "must share it" in said("ties_to_all", "GlobalMaxPool2d")
     assert "probabilities of 0 and 1" in said(

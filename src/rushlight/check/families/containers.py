@@ -12,36 +12,13 @@ from rushlight import classic, nn
 from rushlight.arrays import Array
 from rushlight.check import compare
 from rushlight.check.battery import Findings
-from rushlight.check.families.probes import Probe, probes
+from rushlight.check.families.probes import Container, Probe, probes
 from rushlight.check.family import Case, Evidence, Family
 from rushlight.check.kept import flatten
-from rushlight.check.student import Student, StudentError, TensorStudent, guarded, make
+from rushlight.check.student import StudentError, TensorStudent, guarded
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]
-
-
-class Container:
-    """The student's container with modules in it."""
-
-    def __init__(self, subject: Subject, modules: Sequence[Any]) -> None:
-        self.modules = list(modules)
-        try:
-            self.student = self._added(subject)
-        except StudentError:
-            self.student = self._constructed(subject)
-        self.layer = self.student.layer
-
-    def _added(self, subject: Subject) -> Student:
-        student = make(subject.obj, (), {}, ())
-        for module in self.modules:
-            student.call(("add", "append", "add_module", "addModule", "add_layer"), module)
-        return student
-
-    def _constructed(self, subject: Subject) -> Student:
-        kinds = [p.kind for p in inspect.signature(subject.obj).parameters.values()]
-        spread = inspect.Parameter.VAR_POSITIONAL in kinds
-        return make(subject.obj, self.modules if spread else [list(self.modules)], {}, ())
 
 
 def _examine(subject: Subject) -> Iterator[Evidence]:

@@ -151,6 +151,15 @@ def _by_batch(scene: Scene, name: str) -> Any:
     return None if scene.training else scene.again(training=True)[name]
 
 
+def _by_renewed(scene: Scene, name: str) -> Any:
+    """Evaluation by averages that this batch has renewed."""
+    if scene.training:
+        return None
+    after = scene.again(training=True)
+    kept = {k: after[k] for k in AVERAGES}
+    return scene.again(params={**scene.params, **kept})[name]
+
+
 def _by_batch_in_part(scene: Scene, name: str) -> Iterator[Any]:
     """Evaluation with the batch's variance or its mean, but not both."""
     if scene.training:
@@ -329,6 +338,7 @@ EVALUATION = ("evaluation_output", "evaluation_gradient")
 HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis("batch_statistics_in_evaluation", ("output", "gradInput"), _by_batch, EVALUATION),
     Hypothesis("batch_statistics_in_evaluation", OUTPUT, _by_batch_in_part, EVALUATION),
+    Hypothesis("running_statistics_not_updated", OUTPUT, _by_renewed, EVALUATION),
     Hypothesis("running_statistics_in_training", OUTPUT, _by_running),
     Hypothesis("stale_buffer", OUTPUT, _by_earlier),
     Hypothesis("eps_misplaced", OUTPUT, _eps_misplaced),

@@ -104,8 +104,11 @@ def _own_share(options: Mapping[str, Any], default: Any) -> Any:
 def _examine(subject: Subject) -> Iterator[Evidence]:
     """Rows with all that belongs to them come before images, which many forget."""
     for case in subject.cases():
-        yield from one_case(subject, case)
-        yield from statistics(subject, case)
+        told = False
+        for one in one_case(subject, case):
+            told = True
+            yield one
+        yield from statistics(subject, case, told)
 
 
 def _cases() -> Iterator[Case]:

@@ -1,16 +1,19 @@
-"""Modules that write down how a container calls them."""
+"""Modules that write down how a container calls them, and the container that does."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.check.student import Student, StudentError, make
 from rushlight.check.subject import Subject
 
-__all__ = ["Probe", "probes"]
+__all__ = ["Container", "Probe", "probes"]
 
 SCALES = (0.5, -0.75, 1.25)
 
@@ -92,3 +95,26 @@ def probes(subject: Subject, order: list[Any], count: int = 3) -> list[Probe]:
             kind: Any = type("Probe", (Probe, base), {})
             return [kind.__new__(kind).set_up(scale, order) for scale in SCALES[:count]]
     return [Probe().set_up(scale, order) for scale in SCALES[:count]]
+
+
+class Container:
+    """The student's container with modules in it."""
+
+    def __init__(self, subject: Subject, modules: Sequence[Any]) -> None:
+        self.modules = list(modules)
+        try:
+            self.student = self._added(subject)
+        except StudentError:
+            self.student = self._constructed(subject)
+        self.layer = self.student.layer
+
+    def _added(self, subject: Subject) -> Student:
+        student = make(subject.obj, (), {}, ())
+        for module in self.modules:
+            student.call(("add", "append", "add_module", "addModule", "add_layer"), module)
+        return student
+
+    def _constructed(self, subject: Subject) -> Student:
+        kinds = [p.kind for p in inspect.signature(subject.obj).parameters.values()]
+        spread = inspect.Parameter.VAR_POSITIONAL in kinds
+        return make(subject.obj, self.modules if spread else [list(self.modules)], {}, ())
