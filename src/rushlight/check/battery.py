@@ -238,6 +238,35 @@ def _identity(
             return
 
 
+def _collected(pair: Pair) -> Iterator[Evidence]:
+    """getParameters and getGradParameters list the layer's own arrays, both in one order."""
+    trained = [known for known in pair.family.fields if pair.trains(known)]
+    layer, orders = pair.student.layer, []
+    sides = {"getParameters": pair.student.parameter, "getGradParameters": pair.student.gradient}
+    for name, own in sides.items():
+        listed = pair.student.listed((name,))
+        if not listed and name not in vars(type(layer)):  # an inherited method claims nothing
+            return
+        pair.subject.comparisons += 1
+        places = [_place(own(known), listed) for known in trained]
+        if None in places:
+            details = {"kind": "own_arrays", "method": name}
+            yield Evidence("parameters", "", cause="parameters_not_collected", details=details)
+            return
+        orders.append(sorted(range(len(places)), key=places.__getitem__))  # type: ignore[arg-type]
+    if orders[0] != orders[1]:
+        details = {"kind": "order"}
+        yield Evidence("parameters", "", cause="parameters_not_collected", details=details)
+
+
+def _place(own: Any, listed: list[Any]) -> int | None:
+    """Return where in a list a layer's own array stands, or a part or view of it."""
+    parts = own if isinstance(own, list) else [own]
+    return next(
+        (i for i, one in enumerate(listed) if any(np.may_share_memory(one, p) for p in parts)), None
+    )
+
+
 def _zeroing(pair: Pair) -> Iterator[Evidence]:
     """After zeroGradParameters the gradients are zero, and count anew from there."""
     if not any(f.gradient for f in pair.family.fields) or not pair.gradients():
@@ -312,6 +341,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
 
 
 ROUNDS = {
+    "parameters": _collected,
     "zeroing": _zeroing,
     "evaluation": _evaluation,
     "batch_of_one": _batch_of_one,

@@ -96,8 +96,8 @@ class Case:
             among equal maxima, not the student.
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
-        without: rounds of the plain case that make no sense here: "repeated", "zeroing",
-            "evaluation", "batch_of_one", "dtype".
+        without: rounds of the plain case that make no sense here: "repeated", "parameters",
+            "zeroing", "evaluation", "batch_of_one", "dtype".
     """
 
     options: Mapping[str, Any]

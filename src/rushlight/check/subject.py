@@ -190,11 +190,15 @@ class Pair:
         scene.want = scene.run()
         return scene
 
+    def trains(self, known: Field) -> bool:
+        """Tell whether a field is a parameter, which this layer has."""
+        return bool(known.gradient) and self.student.parameter(known) is not None
+
     def gradients(self) -> dict[str, Array | None]:
         """Return copies of the student's parameter gradients by the reference's names."""
         found: dict[str, Array | None] = {}
         for known in self.family.fields:
-            if known.gradient and self.student.parameter(known) is not None:
+            if self.trains(known):
                 value = self.student.value(known, gradient=True)
                 found[known.gradient] = None if value is None else np.array(value)
         return found

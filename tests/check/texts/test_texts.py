@@ -58,11 +58,12 @@ LATIN = set(
         beta moving_mean moving_variance momentum learning_rate epsilon alpha slope bias ddof EPS
         dtype False True updateOutput updateGradInput accGradParameters zeroGradParameters like
         getParameters getGradParameters broadcasting train evaluate forward backward training
-        softmax SoftMax sigmoid copy concatenate maximum height width GELU Adam ReLU NumPy np scipy special expit where argmax clip var
+        softmax SoftMax sigmoid GELU Adam ReLU NumPy np scipy special expit where argmax clip var
         empty logaddexp keepdims reshape transpose reflect replicate circular symmetric padding
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
         module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
-        sys z s b config option log1p len mean state Linear Dropout dropout""",
+        sys z s b config option log1p len mean state Linear Dropout dropout
+        copy concatenate maximum height width""",
     )
 )
 

@@ -12,7 +12,7 @@ __all__ = ["HINTS", "KINDS", "PARTS", "SAYS"]
 
 KINDS = (
     *("at_input", "at_output", "squared", "function", "none"),  # of a local derivative
-    *("part", "maximum", "no_array", "copies", "clipped"),
+    *("part", "maximum", "no_array", "copies", "clipped", "own_arrays", "order"),
     *("unknown_name", "arguments", "truth"),  # of a crash
 )
 
@@ -189,6 +189,16 @@ SAYS = {
         "gradients",
         "getGradParameters() отдаёт копии: оптимизатор, который их взял, не видит новых градиентов",
     ),
+    ("parameters_not_collected", "own_arrays"): Text(
+        "[[{method}|getParameters]]() does not give the layer's own arrays, so that no optimizer "
+        "can reach them",
+        "[[{method}|getParameters]]() не отдаёт сами массивы слоя, и оптимизатору до них не "
+        "добраться",
+    ),
+    ("parameters_not_collected", "order"): Text(
+        "getParameters() and getGradParameters() list their arrays in different orders",
+        "порядок массивов в getParameters() и getGradParameters() разный",
+    ),
     ("option_ignored", "gradInput"): Text(
         "the backward pass does not use [[{option}|an argument of the constructor]]",
         "обратный проход не использует [[{option}|аргумент конструктора]]",
@@ -322,6 +332,13 @@ HINTS = {
         "Return the arrays themselves: `return [self.gradW, self.gradb]`, no copy() and no "
         "np.concatenate.",
         "Возвращайте сами массивы: `return [self.gradW, self.gradb]`, без copy() и np.concatenate.",
+    ),
+    **dict.fromkeys(
+        (("parameters_not_collected", "own_arrays"), ("parameters_not_collected", "order")),
+        Text(
+            "Return the arrays themselves, in one order: [W, b] and [gradW, gradb]; no copies.",
+            "Возвращайте сами массивы в одном порядке: [W, b] и [gradW, gradb], без копий.",
+        ),
     ),
     ("option_ignored", "gradInput"): Text(
         "Use it (`self.[[{option}|option]]`) in updateGradInput, too:",
