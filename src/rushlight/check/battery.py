@@ -240,6 +240,8 @@ def _identity(
 
 def _collected(pair: Pair) -> Iterator[Evidence]:
     """getParameters and getGradParameters list the layer's own arrays, both in one order."""
+    if not pair.student.usual:
+        return
     trained = [known for known in pair.family.fields if pair.trains(known)]
     layer, orders = pair.student.layer, []
     sides = {"getParameters": pair.student.parameter, "getGradParameters": pair.student.gradient}

@@ -190,10 +190,10 @@ SAYS = {
         "getGradParameters() отдаёт копии: оптимизатор, который их взял, не видит новых градиентов",
     ),
     ("parameters_not_collected", "own_arrays"): Text(
-        "[[{method}|getParameters]]() does not give the layer's own arrays, so that no optimizer "
-        "can reach them",
-        "[[{method}|getParameters]]() не отдаёт сами массивы слоя, и оптимизатору до них не "
-        "добраться",
+        "[[{method}|getParameters]]() leaves out arrays of the layer, or gives copies of them: no "
+        "optimizer can reach them",
+        "[[{method}|getParameters]]() отдаёт не все массивы слоя или отдаёт их копии: оптимизатору "
+        "до них не добраться",
     ),
     ("parameters_not_collected", "order"): Text(
         "getParameters() and getGradParameters() list their arrays in different orders",
