@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,23 +14,30 @@ from rushlight.check import compare, source
 from rushlight.check.family import Evidence, Family, Hypothesis, Scene
 from rushlight.check.findings import Finding
 
-__all__ = ["diagnose", "finding"]
+__all__ = ["Opinion", "diagnose", "finding"]
 
+Opinion = Callable[[Evidence], dict[str, str]]
 PATIENCE = 3  # so often a tensor may stay unexplained before the search for it is given up
 VAGUE = ("unexplained", "crash", "wrong_shape")  # give way to a cause that explains the same tensor
 
 
-def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) -> list[Finding]:
+def diagnose(
+    evidence: Iterable[Evidence],
+    family: Family,
+    code: source.Source,
+    opinion: Opinion | None = None,
+) -> list[Finding]:
     """Return the findings: one for each cause, those that are explained before the others.
 
     Args:
         evidence: comparisons that failed, the plainest case first.
         family: whose hypotheses are tried.
         code: the student's source, for mistakes that are seen in the text alone.
+        opinion: what another library says of the evidence, for the details of the findings.
     """
     found: dict[tuple[str, str], Finding] = {}
     broken: set[str] = set()  # tensors that are wrong in a plainer case already
-    search = Search(family, code)
+    search = Search(family, code, opinion)
     for one in evidence:
         made = finding(one, search)
         if one.tensor in broken and _guessed(one, made):
@@ -52,12 +59,14 @@ class Search:
     Args:
         family: whose hypotheses are tried.
         code: the student's source.
+        opinion: as in `diagnose`.
         fitted: hypotheses that have explained something; one mistake shows in many cases.
         missed: how often nothing has explained a tensor; in the end the search is given up.
     """
 
     family: Family
     code: source.Source
+    opinion: Opinion | None = None
     fitted: list[Hypothesis] = field(default_factory=list)
     missed: Counter[str] = field(default_factory=Counter)
 
@@ -99,6 +108,8 @@ def finding(evidence: Evidence, search: Search) -> Finding:
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if want is None or got is None:
         return made
+    if search.opinion is not None:
+        made = replace(made, details={**made.details, **search.opinion(evidence)})
     if got.shape != want.shape:
         shapes = {"wrong_shape": str(got.shape), "right_shape": str(want.shape)}
         return replace(made, details={**made.details, **shapes})

@@ -9,6 +9,7 @@ from typing import Any
 from rushlight.check.findings import FileReport, LayerReport
 from rushlight.check.layer import NOT_WANTED, parse_like
 from rushlight.check.loading.parent import Limits, run
+from rushlight.check.opinion import need_torch
 
 __all__ = ["check_file"]
 
@@ -21,6 +22,7 @@ def check_file(
     timeout: float | None = None,
     memory: float | None = None,
     torch: str = "rushlight",
+    second_opinion: bool = False,
 ) -> FileReport:
     """Check the layers of a Python file or a notebook.
 
@@ -36,18 +38,23 @@ def check_file(
         memory: gigabytes that the file may take; default 4.
         torch: "rushlight" (default) stands in for torch where the file imports it; "real" takes
             the installed one.
+        second_opinion: as in `check_layer`; goes with the installed torch alone (default False).
 
     Raises:
         ValueError: `like` or a limit is not known.
+        ImportError: if a second opinion is wanted where torch is not installed.
     """
     parse_like(like)
+    if second_opinion:
+        need_torch()
+        torch = "real"  # one process has one torch
     given: dict[str, Any] = {
         "seconds_per_layer": timeout,
         "seconds": None if timeout is None else max(60.0, 20 * timeout),
         "memory": None if memory is None else int(memory * (1 << 30)),
     }
     limits = Limits(**{key: value for key, value in given.items() if value is not None})
-    options = {"like": like, "layers": list(layers)}
+    options = {"like": like, "layers": list(layers), "second_opinion": second_opinion}
     checked = run(path, options, limits=limits, torch=torch)
     reports = [_report(one) for one in checked.layers]
     wanted = [one for one in reports if one.reason != NOT_WANTED]

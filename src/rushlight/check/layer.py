@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from rushlight.check.battery import examine
-from rushlight.check.diagnose import diagnose
+from rushlight.check.diagnose import Opinion, diagnose
 from rushlight.check.families import FAMILIES, family_of, nearest
 from rushlight.check.family import Family
 from rushlight.check.findings import LayerReport
 from rushlight.check.loading.stops import reason_in_check
 from rushlight.check.loading.stubs import StubUsed
+from rushlight.check.opinion import need_torch, opinion
 from rushlight.check.signature import plain
 from rushlight.check.student import explicit
 from rushlight.check.subject import Subject
@@ -26,7 +27,7 @@ DIALECTS = ("practical_dl", "torch_like")
 NOT_WANTED = "not_wanted"  # the reason of a layer that was left out on request
 
 
-def check_layer(obj: Any, like: Any = None) -> LayerReport:
+def check_layer(obj: Any, like: Any = None, *, second_opinion: bool = False) -> LayerReport:
     """Check a hand-written layer, criterion, container or optimizer against Rushlight's own.
 
     Output, gradients, accumulation, modes, stability and more are compared in float64 with random
@@ -36,12 +37,15 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
         obj: the class or function; an object stands for its class.
         like: what it should be: "Conv2d", "torch_like", "torch_like.Conv2d", or a class of
             `rushlight.classic`. Default: by the name of the class and its constructor.
+        second_opinion: ask torch, too, whether what is expected is right (default False); findings
+            say what it answers.
 
     Returns:
         A report that is true to `report.ok`, prints as text and shows as HTML in a notebook.
 
     Raises:
         ValueError: if `like` is not known.
+        ImportError: if a second opinion is wanted where torch is not installed.
 
     Example:
         >>> import numpy as np
@@ -55,6 +59,8 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
         >>> [f.cause for f in check_layer(Tanh, like="Tanh").findings]
         ['local_derivative']
     """
+    if second_opinion:
+        need_torch()
     target = obj if inspect.isclass(obj) or inspect.isfunction(obj) else type(obj)
     name = getattr(target, "__name__", str(target))
     dialect, family = parse_like(like)
@@ -62,7 +68,7 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
     if family is None:
         return LayerReport(name, "", "skipped", reason="unknown_layer", details={"name": name})
     try:
-        return _best(target, name, family, dialect)
+        return _best(target, name, family, dialect, opinion if second_opinion else None)
     except (SystemExit, MemoryError, StubUsed) as error:
         details = {"name": name, "error": str(error)} if str(error) != "None" else {"name": name}
         reason = reason_in_check(error)
@@ -97,12 +103,15 @@ def parse_like(like: Any) -> tuple[str, Family | None]:
     return found, family
 
 
-def _best(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
+def _best(
+    target: Any, name: str, family: Family, dialect: str, second: Opinion | None
+) -> LayerReport:
     """Check with the dialect, or with each that it could be, and return the kindest report."""
     guess = dialect or family.dialect(Subject(target, family, DIALECTS[0]))
     if not guess and inspect.isclass(target) and not explicit(target):
         guess = "torch_like"
-    reports = [_report(target, name, family, one) for one in ((guess,) if guess else DIALECTS)]
+    dialects = (guess,) if guess else DIALECTS
+    reports = [_report(target, name, family, one, second) for one in dialects]
     return min(reports, key=_rank)
 
 
@@ -110,11 +119,13 @@ def _rank(report: LayerReport) -> tuple[bool, bool, int]:
     return report.status == "skipped", report.status != "ok", len(report.findings)
 
 
-def _report(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
+def _report(
+    target: Any, name: str, family: Family, dialect: str, second: Opinion | None
+) -> LayerReport:
     subject = Subject(target, family, dialect)
     like = f"{dialect}.{family.name}"
     with np.errstate(all="ignore"):  # of hypotheses that do not apply
-        findings = diagnose(examine(subject), family, subject.code)
+        findings = diagnose(examine(subject), family, subject.code, second)
     if subject.comparisons == 0 and not findings:
         return LayerReport(name, like, "skipped", reason="no_constructor", details={"name": name})
     bad = any(f.severity == "defect" for f in findings)
@@ -143,5 +154,6 @@ def check_for_report(name: str, obj: Any, options: Mapping[str, Any]) -> dict[st
     """Check one layer in the child process: the report as a dictionary for JSON."""
     if options.get("layers") and name not in options["layers"]:
         return LayerReport(name, "", "skipped", reason=NOT_WANTED).to_record()
-    record = check_layer(obj, options.get("like")).to_record()
+    asked = bool(options.get("second_opinion"))
+    record = check_layer(obj, options.get("like"), second_opinion=asked).to_record()
     return {key: value for key, value in record.items() if key not in ("name", "cell", "line")}

@@ -84,6 +84,7 @@ def check_paths(
     layers: Sequence[str] = (),
     timeout: float | None = None,
     memory: float | None = None,
+    second_opinion: bool = False,
     verbose: bool = False,
 ) -> int:
     """Check files and folders, print and write the reports, and return the exit code.
@@ -98,6 +99,7 @@ def check_paths(
         layers: names of the layers to check (default: all).
         timeout: seconds of a layer (default None: that of `check_file`).
         memory: gigabytes of a file (default None: that of `check_file`).
+        second_opinion: whether the installed torch is asked, too (default False).
         verbose: all findings, with the identifiers of check and cause.
 
     Raises:
@@ -117,7 +119,7 @@ def check_paths(
     try:
         for number, path in enumerate(files, 1):
             with _progress(number, len(files), path, several):
-                report = _check(path, like, layers, timeout, memory)
+                report = _check(path, like, layers, timeout, memory, second_opinion)
             reports.append(report)
             if not quiet:
                 _show(report, lang, verbose, last=number == len(files) and not several)
@@ -244,12 +246,20 @@ def _check(
     layers: Sequence[str],
     timeout: float | None,
     memory: float | None,
+    second_opinion: bool,
 ) -> FileReport:
     from rushlight.check.file import check_file
 
     try:
-        return check_file(path, like, layers=layers, timeout=timeout, memory=memory)
-    except ValueError as error:  # of `like` or a limit
+        return check_file(
+            path,
+            like,
+            layers=layers,
+            timeout=timeout,
+            memory=memory,
+            second_opinion=second_opinion,
+        )
+    except (ValueError, ImportError) as error:  # of `like`, a limit or a second opinion
         raise Mistake(str(error)) from error
     except OSError as error:
         reason = error.strerror or str(error)
