@@ -13,6 +13,7 @@ from rushlight.check.diagnose import Opinion, diagnose
 from rushlight.check.families import FAMILIES, family_of, nearest
 from rushlight.check.family import Family
 from rushlight.check.findings import LayerReport
+from rushlight.check.formulas.names import DIALECTS
 from rushlight.check.loading.stops import reason_in_check
 from rushlight.check.loading.stubs import StubUsed
 from rushlight.check.opinion import need_torch, opinion
@@ -23,7 +24,6 @@ from rushlight.errors import explain
 
 __all__ = ["DIALECTS", "NOT_WANTED", "check_for_report", "check_layer", "find_layers", "parse_like"]
 
-DIALECTS = ("practical_dl", "torch_like")
 NOT_WANTED = "not_wanted"  # the reason of a layer that was left out on request
 
 
@@ -90,7 +90,7 @@ def parse_like(like: Any) -> tuple[str, Family | None]:
     found = next((d for d in DIALECTS if plain(d) == plain(dialect)), "")
     family = family_of(name) if name else None
     if (dialect and not found) or (name and family is None):
-        known = ", ".join((*DIALECTS, *sorted(one.name for one in FAMILIES)))
+        known = ", ".join((*DIALECTS, *sorted({one.name for one in FAMILIES})))
         close = nearest(name) if name else []
         raise ValueError(
             explain(
