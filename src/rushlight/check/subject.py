@@ -11,9 +11,9 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
-from rushlight.check.signature import bind, defaults
+from rushlight.check.signature import bind, defaults, plain
 from rushlight.check.source import Source
-from rushlight.check.student import Student, explicit, make
+from rushlight.check.student import Student, StudentError, explicit, make
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -27,6 +27,7 @@ class Subject:
         obj: the student's class or function.
         family: the kind of layer that it is taken for.
         dialect: the dialect that it is compared with.
+        demanded: whether the user named the dialect: then it must be kept to the letter.
         comparisons: how many were made so far.
         source: of the random inputs and parameters.
         axes: in which order the student keeps the axes of a parameter, where it is not the usual.
@@ -35,6 +36,7 @@ class Subject:
     obj: Any
     family: Family
     dialect: Dialect
+    demanded: bool = False
     comparisons: int = 0
     source: Generator = field(default_factory=lambda: Generator(7))
     axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -80,12 +82,17 @@ class Subject:
             name = argument.name
             if name not in own:
                 continue
-            if name in options and not argument.fits(options[name], own[name]):
+            if name in options and not argument.fits(options, own[name]):
                 return None
             stated = argument.state(case.options, own[name])
             if name not in options and stated is not None:
                 options[name] = stated
         return replace(case, options=options)
+
+    def refuses(self, case: Case, error: StudentError) -> bool:
+        """Tell whether the student's layer does not claim a case, and may do so."""
+        required = case.documented and self.demanded
+        return case.optional and error.refusal and not required
 
     def student(self, case: Case) -> Student:
         """Construct the student's layer as the case wants it; raises StudentError."""
@@ -110,7 +117,8 @@ class Pair:
     def __init__(self, subject: Subject, case: Case) -> None:
         self.subject, self.case, self.family = subject, case, subject.family
         self.student = subject.student(case)
-        self.constants = dict(self.family.adapt(self.student.layer))
+        given, own = set(map(plain, case.options)), self.family.adapt(self.student.layer)
+        self.constants = {name: value for name, value in own.items() if plain(name) not in given}
         self.last: Scene | None = None
         self.hidden: dict[str, Array] = {}  # statistics that the student's layer does not show
         right = self._reference(None)

@@ -6,10 +6,12 @@ import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TextIO
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, TextIO
 
 from rushlight.check.findings import FileReport
+from rushlight.check.loading import student_files
+from rushlight.check.loading.source import SUFFIXES
 from rushlight.check.report import as_csv, as_json, as_page, as_text, overview
 from rushlight.check.report.plain import plainer
 from rushlight.check.report.terminal import style_of, width_of
@@ -23,10 +25,8 @@ __all__ = ["Mistake", "check_paths", "explain_layer", "language"]
 NOTHING = 2  # the exit code where nothing could be checked
 INTERRUPTED = 130
 
-_SUFFIXES = (".py", ".ipynb")
 _TABLES = (".csv", ".tsv")
 _PAGES = (".html", ".htm")
-_FOREIGN = frozenset({"__pycache__", "env", "venv", "node_modules", "site-packages"})
 
 
 class Mistake(ValueError):
@@ -114,17 +114,19 @@ def check_paths(
     several = len(sources) > 1 or any(source.is_dir() for source in sources)
     quiet = as_json_text or (table and sink is None)
 
+    limits = {"timeout": timeout, "memory": memory}
+    results = _results(files, like, layers=layers, second_opinion=second_opinion, **limits)
     reports: list[FileReport] = []
     interrupted = False
     try:
         for number, path in enumerate(files, 1):
             with _progress(number, len(files), path, several):
-                report = _check(path, like, layers, timeout, memory, second_opinion)
-            reports.append(report)
+                reports.append(next(results))
             if not quiet:
-                _show(report, lang, verbose, last=number == len(files) and not several)
+                _show(reports[-1], lang, verbose, last=number == len(files) and not several)
     except KeyboardInterrupt:
         interrupted = True
+        results.close()
     if as_json_text:
         print(as_json(reports if several or not reports else reports[0], lang), flush=True)
     elif several and not quiet:
@@ -193,20 +195,13 @@ def _file(path: pathlib.Path) -> pathlib.Path:
     got, fix = repr(str(path)), ""
     if not path.exists():
         got, fix = f"{got}, which does not exist", "check the spelling of the path"
-    elif path.is_file() and path.suffix.lower() in _SUFFIXES:
+    elif path.is_file() and path.suffix.lower() in SUFFIXES:
         return path
     raise Mistake(explain("check", got=got, expected="a .py or .ipynb file, or a folder", fix=fix))
 
 
-def _below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yield the files of students below a folder; what hides or is installed is left out."""
-    found = False
-    for here, folders, names in os.walk(folder, onerror=_unreadable):
-        folders[:] = sorted(f for f in folders if f not in _FOREIGN and not f.startswith("."))
-        for name in sorted(names):
-            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
-                found = True
-                yield pathlib.Path(here, name)
+def _below(folder: pathlib.Path) -> list[pathlib.Path]:
+    found = list(student_files(folder, _unreadable))
     if not found:
         raise Mistake(
             explain(
@@ -215,6 +210,7 @@ def _below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
                 expected=".py or .ipynb files in it",
             )
         )
+    return found
 
 
 def _unreadable(error: OSError) -> None:
@@ -240,30 +236,15 @@ def _try_writing(path: pathlib.Path | None, suffixes: Sequence[str], option: str
         raise Mistake(error.strerror or str(error)) from error
 
 
-def _check(
-    path: pathlib.Path,
-    like: str | None,
-    layers: Sequence[str],
-    timeout: float | None,
-    memory: float | None,
-    second_opinion: bool,
-) -> FileReport:
-    from rushlight.check.file import check_file
+def _results(
+    files: Sequence[pathlib.Path], like: str | None, **options: Any
+) -> Generator[FileReport]:
+    from rushlight.check.file import check_files
 
     try:
-        return check_file(
-            path,
-            like,
-            layers=layers,
-            timeout=timeout,
-            memory=memory,
-            second_opinion=second_opinion,
-        )
+        return check_files(files, like, **options)
     except (ValueError, ImportError) as error:  # of `like`, a limit or a second opinion
         raise Mistake(str(error)) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return FileReport(str(path), problems=({"kind": "file", "error": reason},))
 
 
 @contextlib.contextmanager

@@ -361,6 +361,8 @@ class Conv2d(Module):
             (kernel_size, kernel_size) if type(kernel_size) is int else kernel_size
         )
         self.stride = stride
+        if padding == "same" and self.kernel_size[0] % 2 == 0:
+            raise ValueError("odd kernels only")
         if padding == "same" and stride != 1:
             raise ValueError("stride")
         self.padding = padding
@@ -487,10 +489,10 @@ class Conv2d(Module):
         self.gradb = np.zeros(out_channels)
     def pads(self):
         if self.padding == "valid":
-            return (0, 0)
+            return [(0, 0)] * 2
         if self.padding == "same":
-            return tuple((k - 1) // 2 for k in self.kernel_size)
-        return self.padding
+            return [((k - 1) // 2, k // 2) for k in self.kernel_size]
+        return [(p, p) for p in self.padding]
     def indices(self, H, V):
         m = {"zeros": None, "reflect": "reflect", "replicate": "edge", "circular": "wrap"}[
             self.padding_mode

@@ -20,6 +20,7 @@ class Conv2d(Module):
         super().__init__()
         self.k, self.s, self.mode = pair(kernel_size), pair(stride), padding_mode
         if padding == "same":
+            assert all(k % 2 for k in self.k)
             padding = tuple(k // 2 for k in self.k)
         self.p = (0, 0) if padding == "valid" else pair(padding)
         scale = np.sqrt(2 / (in_channels * self.k[0] * self.k[1]))
@@ -309,3 +310,40 @@ def test_right_layers_give_nothing():
 def test_right_layers_written_otherwise_give_nothing(text):
     report = check_layer(student(text))
     assert report.status == "ok" and report.findings == () and report.checks > 15
+
+
+# --- 'same' with an even kernel, and demands
+
+EVEN = next(text for text in RIGHT if "k // 2) for k in self.kernel_size" in text)
+ASSERTED = "            assert all(k % 2 for k in self.k)\n"
+
+
+def even(pads):
+    assert "((k - 1) // 2, k // 2)" in EVEN
+    return check_layer(student(EVEN.replace("((k - 1) // 2, k // 2)", pads)))
+
+
+def test_same_with_an_even_kernel():
+    for pads in ("(k // 2, k // 2)", "((k - 1) // 2, (k - 1) // 2)"):
+        found = even(pads).findings[0]
+        assert (found.cause, found.details["value"]) == ("output_size", "4")
+    assert even("(k // 2, (k - 1) // 2)").findings[0].cause == "wrong_constant"
+    late = "np.roll(r, self.W.shape[2] % 2 == 0)[:, None], q"
+    assert first(student(EVEN.replace("r[:, None], q", late))) == "padding_not_shifted_back"
+    assert first(torch_like(ASSERTED, "")) == "output_size"
+
+
+def test_a_layer_that_pads_to_the_same_size_by_default_has_odd_kernels():
+    assert first(torch_like(ASSERTED, "", "padding=0, bias", "padding='same', bias")) == "ok"
+
+
+def test_what_torch_documents_may_be_refused_unless_torch_is_demanded():
+    for changes in (
+        ("assert all(k % 2 for k in self.k)", "raise NotImplementedError(padding)"),
+        ('(0, 0) if padding == "valid" else pair(padding)', "pair(padding)"),
+        ("scale = np", "assert padding_mode != 'circular'; scale = np"),
+    ):
+        cls = torch_like(*changes)
+        assert first(cls) == "ok"
+        report = check_layer(cls, "torch_like")
+        assert [f.cause for f in report.findings] == ["crash"]

@@ -30,6 +30,7 @@ LAST = ONE.format(f"h * w - 1 - {FLAT}[..., ::-1].argmax(-1)")
 BROKEN_MAX = {
     "ties_to_all": [(MAX, f"{EQUAL} * g")],
     "ties_to_last": [(MAX, LAST)],
+    "edge_value": [(MAX, FIRST)],
     "wrong_axis": [("input.max(axis=(1, 2))", SHARED), ("input.max(axis=2)", SHARED),
                    ("input.max(axis=(0, 2, 3)) + np.zeros(input.shape[:2])", SHARED)],
     "wrong_shape": [("input.max(axis=(2, 3), keepdims=True)", SHARED)],
@@ -81,7 +82,25 @@ def test_right_layers_give_nothing():
         assert report.status == "ok" and report.findings == () and report.checks > 10
 
 
-def test_the_first_maximum_alone_is_another_convention():
-    report = check_layer(layer("GlobalMaxPool2d", MAX, FIRST))
-    assert report.status == "ok"
-    assert [(f.severity, f.cause) for f in report.findings] == [("note", "dialect_convention")]
+FROM_0 = """
+class GlobalMaxPool2d(Module):
+    def updateOutput(self, input):
+        self.output = np.full(input.shape[:2], {start})
+        for n, c, i, j in np.ndindex(*input.shape):
+            self.output[n, c] = max(self.output[n, c], input[n, c, i, j])
+        return self.output
+    def updateGradInput(self, input, gradOutput):
+        hit = input == self.output[:, :, None, None]
+        count = np.maximum(hit.sum((2, 3), keepdims=True), 1)
+        self.gradInput = hit / count * gradOutput[:, :, None, None]
+        return self.gradInput
+"""
+
+
+def test_a_search_begins_below_all_numbers():
+    assert first(student(FROM_0.format(start="-np.inf"))) == "ok"
+    found = [check_layer(student(FROM_0.format(start=s))).findings[0] for s in ("0.0", "-1.0")]
+    assert [(f.cause, f.details["value"]) for f in found] == [
+        ("wrong_constant", "0"),
+        ("wrong_constant", "-1"),
+    ]

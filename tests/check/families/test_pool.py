@@ -92,6 +92,37 @@ class MaxPool2d(Module):
         self.gradInput = x.reshape(input.shape)
         return self.gradInput
 """
+PURE = """
+class MaxPool2d(Module):
+    def __init__(self, kernel_size=2):
+        super(MaxPool2d, self).__init__()
+        self.kernel_size = kernel_size
+        self.gradInput = None
+    def updateOutput(self, input):
+        k = self.kernel_size
+        N, C, H, W = input.shape
+        out = np.zeros((N, C, H // k, W // k))
+        self.max_indices = {}
+        for n in range(N):
+            for c in range(C):
+                for i in range(H // k):
+                    for j in range(W // k):
+                        best, at = None, None
+                        for p in range(k):
+                            for q in range(k):
+                                v = input[n, c, i * k + p, j * k + q]
+                                if best is None or v > best:
+                                    best, at = v, (i * k + p, j * k + q)
+                        out[n, c, i, j] = best
+                        self.max_indices[n, c, i, j] = at
+        self.output = out
+        return self.output
+    def updateGradInput(self, input, gradOutput):
+        self.gradInput = np.zeros(input.shape)
+        for (n, c, i, j), (p, q) in self.max_indices.items():
+            self.gradInput[n, c, p, q] += gradOutput[n, c, i, j]
+        return self.gradInput
+"""
 AVG = """
 def pair(v):
     return tuple(v) if isinstance(v, (tuple, list)) else (v, v)
@@ -188,6 +219,10 @@ BROKEN = {
         (RESHAPED, ".transpose(0, 1, 2, 4, 3, 5)\n        self.grad", "\n        self.grad"),
         (MAX, "at // kw, j * sw + at % kw", "at % kw, j * sw + at // kw"),
         (MAX, "at // kw, j * sw + at % kw", "at // kh, j * sw + at % kh"),
+        (MAX, "self.x = x", "self.output = self.output.swapaxes(2, 3).reshape(n, c, oh, ow)"
+         "; self.x = x"),
+        (MAX, "big, g = np.zeros(self.x.shape), gradOutput", "big = np.zeros(self.x.shape); "
+         "g = gradOutput.swapaxes(2, 3).reshape(gradOutput.shape)"),
         (MAX, "self.k = pair(kernel_size)", "self.k = pair(kernel_size)[::-1]"),
         (MAX, "pair(stride)", "(pair(stride)[0], pair(stride)[0])"),
         (MAX, "self.p = pair(padding)", "self.p = pair(padding)[::-1]"),
@@ -219,6 +254,10 @@ BROKEN = {
          "constant_values=-np.inf)", "constant_values=-np.inf); y = x; x = np.pad(x, ((0, 0), "
          "(0, 0), (0, 5), (0, 5)), constant_values=-np.inf); f = x; x = y",
          "cut = x[", "cut = f[", "self.x = x", "self.x = f"),
+    ],
+    "wrong_constant": [
+        (MAX, "] = cut.max(-1)", "] = np.maximum(cut.max(-1), 0)"),
+        (PURE, "best, at = None, None", "best, at = -1, (i * k, j * k)"),
     ],
     "wrong_axis": [
         (MAX, "] = cut.max(-1)", "] = cut.max((1, 2))[:, None]"),
@@ -301,37 +340,6 @@ class AvgPool2d(Module):
         return self.gradInput
 """
 SINGLE = MAX.replace("np.zeros((n, c, oh, ow))", "np.zeros((n, c, oh, ow), np.float32)")
-PURE = """
-class MaxPool2d(Module):
-    def __init__(self, kernel_size=2):
-        super(MaxPool2d, self).__init__()
-        self.kernel_size = kernel_size
-        self.gradInput = None
-    def updateOutput(self, input):
-        k = self.kernel_size
-        N, C, H, W = input.shape
-        out = np.zeros((N, C, H // k, W // k))
-        self.max_indices = {}
-        for n in range(N):
-            for c in range(C):
-                for i in range(H // k):
-                    for j in range(W // k):
-                        best, at = None, None
-                        for p in range(k):
-                            for q in range(k):
-                                v = input[n, c, i * k + p, j * k + q]
-                                if best is None or v > best:
-                                    best, at = v, (i * k + p, j * k + q)
-                        out[n, c, i, j] = best
-                        self.max_indices[n, c, i, j] = at
-        self.output = out
-        return self.output
-    def updateGradInput(self, input, gradOutput):
-        self.gradInput = np.zeros(input.shape)
-        for (n, c, i, j), (p, q) in self.max_indices.items():
-            self.gradInput[n, c, p, q] += gradOutput[n, c, i, j]
-        return self.gradInput
-"""
 TIES = """
 class MaxPool2d(nn.Module):
     def __init__(self, kernel_size, stride=None, padding=0):

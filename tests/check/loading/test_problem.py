@@ -6,7 +6,7 @@ import re
 import pytest
 
 from rushlight.check.loading import Place, Problem, stop_message
-from rushlight.check.loading.problem import _MESSAGES, _STOPS
+from rushlight.check.loading.problem import _MESSAGES, _STOPS, messages
 
 
 @pytest.mark.parametrize("kind", _MESSAGES["en"])
@@ -44,3 +44,20 @@ def test_problems_survive_json():
         "cell 2, line 1: class Слой could not be defined: its base Module is not defined\n"
         "    class Слой(Module):"
     )
+
+
+def test_modules_that_are_not_there_are_told_together():
+    absent = [
+        Problem("import", f"No module named {name!r}", cell, 2, f"import {name}", name)
+        for cell, name in ((1, "google.colab"), (3, "seaborn"))
+    ]
+    broken = Problem("import", "ValueError: no", name="mine")
+    syntax = Problem("syntax", "invalid syntax")
+    told = messages([absent[0], syntax, absent[1], broken], "ru")
+    assert told == [
+        "не удалось импортировать: google.colab (ячейка 1, строка 2), seaborn (ячейка 3, "
+        "строка 2); что их использует, не сработает",
+        syntax.message("ru"),
+        broken.message("ru"),
+    ]
+    assert messages([absent[0], syntax]) == [absent[0].message(), syntax.message()]

@@ -60,21 +60,26 @@ def test_nbformat_3(student):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "english", "russian"),
     [
-        ("", "an empty file"),
-        ("class A: pass", "no JSON"),
-        ("[1, 2]", "JSON without a list of cells"),
-        ('{"cells": 3}', "JSON without a list of cells"),
-        ('{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}', "a notebook in R"),
-        ("[" * 100_000, "no JSON"),
+        ("", "it is empty", "он пуст"),
+        ("class A: pass", "it is no notebook", "это не ноутбук"),
+        ("[1, 2]", "it has no list of cells", "в нём нет списка ячеек"),
+        ('{"cells": 3}', "it has no list of cells", "в нём нет списка ячеек"),
+        (
+            '{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}',
+            "it is a notebook in R",
+            "ноутбук на языке R",
+        ),
+        ("[" * 100_000, "it is no notebook", "это не ноутбук"),
     ],
 )
-def test_what_is_no_notebook_is_a_clear_error(student, text, message):
+def test_what_is_no_notebook_is_a_clear_error(student, text, english, russian):
     path = student("a.py", text)
     path = path.rename(path.with_suffix(".ipynb"))
-    with pytest.raises(FileFormatError, match=f"a.ipynb: got {message}"):
+    with pytest.raises(FileFormatError, match=f"a.ipynb: {english}") as caught:
         read_source(path)
+    assert russian in caught.value.russian
 
 
 def test_malformed_cells_are_passed_over(student):
@@ -183,3 +188,24 @@ def test_every_kind_of_syntax_error_is_a_problem(text, line):
 
 def test_invalid_escapes_are_no_warning():
     assert parse(Chunk(None, "a.py", "x = '\\d'"))[1] == []
+
+
+def test_a_binary_file_is_told_once_and_a_stray_null_harms_one_line_only(student):
+    path = student("a.py", "")
+    path.write_bytes(bytes(range(256)) * 9)
+    with pytest.raises(FileFormatError, match=r"a.py: it is no text"):
+        read_source(path)
+    path.write_bytes(b"x = 1\nbad = 2\x00\ndef f(): pass\n")
+    statements, problems, _ = parse(read_source(path).chunks[0])
+    assert (len(statements), len(problems)) == (2, 1)
+
+
+def test_an_essay_is_one_problem():
+    _, problems, _ = parse(Chunk(None, "a.py", "Once upon a time,\nthere was\na student.\n"))
+    assert len(problems) == 1
+
+
+def test_a_syntax_error_names_what_it_takes_away():
+    text = "@cache\nclass Linear(:\n    pass\nx = (1\nasync def g(:\n    pass\ny = 1\n"
+    _, problems, _ = parse(Chunk(None, "a.py", text))
+    assert [problem.name for problem in problems] == ["Linear", "", "g"]

@@ -62,8 +62,8 @@ LATIN = set(
         empty logaddexp keepdims reshape transpose reflect replicate circular symmetric padding
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
         module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
-        sys z s b config option log1p len mean state Linear Dropout dropout
-        copy concatenate maximum height width""",
+        sys z s b config option log1p len mean state kernel_size Linear Dropout dropout beta1
+        beta2 grad gradients zero_grad norm copy concatenate maximum height width""",
     )
 )
 

@@ -28,7 +28,7 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
         order: list[Any] = []
         box = Container(subject, probes(subject, order))
     except StudentError as error:
-        yield Evidence("construction", "", error=error, details=_said(error), case="Sequential()")
+        yield Evidence("construction", "", error=error, details=error.said, case="Sequential()")
         return
     if isinstance(box.student, TensorStudent):
         yield from _of_tensors(subject)
@@ -48,11 +48,6 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
         yield from _indexing(subject, box)
 
 
-def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.method}
-    return {key: value for key, value in said.items() if value}
-
-
 # --- forward and backward
 
 
@@ -69,7 +64,7 @@ def _passes(
     try:
         output = box.student.forward(given)
     except StudentError as error:
-        yield Evidence(check or "output", "output", error=error, case=case, details=_said(error))
+        yield Evidence(check or "output", "output", error=error, case=case, details=error.said)
         return True
     subject.comparisons += 1
     inputs = _inputs(box.modules, x)
@@ -82,7 +77,7 @@ def _passes(
     try:
         result = box.student.backward(given, handed)
     except StudentError as error:
-        cause, said = _of_calls(box.modules, order, inputs, None), _said(error)
+        cause, said = _of_calls(box.modules, order, inputs, None), error.said
         yield Evidence(
             check or "input_gradient", "gradInput", error=error, cause=cause, case=case,
             details=said,
@@ -91,6 +86,10 @@ def _passes(
     subject.comparisons += 1
     gradients = _gradients(box.modules, inputs, g)
     cause = _of_calls(box.modules, order, inputs, gradients)
+    if not cause and any(len(module.inputs) > 1 for module in box.modules):
+        again = {"name": "forward"}
+        yield Evidence("order", "", cause="wrong_inputs", case=case, details=again)
+        return True
     if cause or not compare.close(result, gradients[0]):
         cause = _missing(subject, result, "gradInput") or cause
         cause = cause or ("" if result is None else "wrong_order")
@@ -132,7 +131,8 @@ def _of_output(modules: Sequence[Probe], order: Sequence[Any], x: Array, output:
         return ""
     if compare.close(output, _inputs(modules[::-1], x)[-1]):
         return "wrong_order"
-    if len(order) >= len(modules) and all(np.array_equal(m.inputs[0], x) for m in modules):
+    given = [m.inputs[0] for m in modules if m.inputs]
+    if len(given) == len(modules) and all(np.array_equal(one, x) for one in given):
         return "wrong_inputs"
     if [id(m) for m in order] == [id(m) for m in modules[::-1]]:
         return "wrong_order"
@@ -185,7 +185,7 @@ def _parameters(subject: Subject, box: Container) -> Iterator[Evidence]:
         try:
             listed = flatten(box.student.call(methods))
         except StudentError as error:
-            yield Evidence("parameters", "", error=error, case=case, details=_said(error))
+            yield Evidence("parameters", "", error=error, case=case, details=error.said)
             return
         subject.comparisons += 1
         names = {"method": methods[0]}
@@ -201,7 +201,7 @@ def _parameters(subject: Subject, box: Container) -> Iterator[Evidence]:
     try:
         box.student.zero()
     except StudentError as error:
-        yield Evidence("zeroing", "", error=error, case=case, details=_said(error))
+        yield Evidence("zeroing", "", error=error, case=case, details=error.said)
         return
     subject.comparisons += 1
     if any(m.gradient.any() for m in box.modules):
@@ -225,7 +225,7 @@ def _modes(subject: Subject) -> Iterator[Evidence]:
                 yield Evidence("modes", "", cause="mode_not_propagated", case=case, details=names)
                 return
     except StudentError as error:
-        yield Evidence("modes", "", error=error, case=case, details=_said(error))
+        yield Evidence("modes", "", error=error, case=case, details=error.said)
 
 
 # --- nesting, one module, none, and real layers
@@ -244,7 +244,7 @@ def _shapes(subject: Subject, x: Array, g: Array) -> Iterator[Evidence]:
             got = box.student.forward(np.array(x)), box.student.backward(np.array(x), np.array(g))
             listed = flatten(box.student.call(("getParameters", "parameters")))
         except StudentError as error:
-            yield Evidence("order", "output", error=error, case=case, details=_said(error))
+            yield Evidence("order", "output", error=error, case=case, details=error.said)
             return
         subject.comparisons += 2
         want = inputs[-1], _gradients(modules, inputs, g)[0]
@@ -298,7 +298,7 @@ def _layers(subject: Subject) -> Iterator[Evidence]:
     try:
         got = [box.student.forward(np.array(x)), box.student.backward(np.array(x), np.array(g))]
     except StudentError as error:
-        yield Evidence("order", "output", error=error, case=case, details=_said(error))
+        yield Evidence("order", "output", error=error, case=case, details=error.said)
         return
     got += [np.array(a) for layer in box.modules for a in layer.getGradParameters()]
     names = ("output", "gradInput", "gradW", "gradb", "gradW", "gradb")
@@ -329,7 +329,7 @@ def _accumulation(
         box.student.forward(np.array(x))
         box.student.backward(np.array(x), np.array(g))
     except StudentError as error:
-        yield Evidence("accumulation", "", error=error, case=case, details=_said(error))
+        yield Evidence("accumulation", "", error=error, case=case, details=error.said)
         return
     first = box.modules[0].getGradParameters()[0]
     if not compare.close(first, 2 * once[0]):
@@ -371,7 +371,7 @@ def _of_tensors(subject: Subject) -> Iterator[Evidence]:
         if any(m.training for m in modules):
             yield Evidence("modes", "", cause="mode_not_propagated", case=case)
     except StudentError as error:
-        yield Evidence("order", "output", error=error, case=case, details=_said(error))
+        yield Evidence("order", "output", error=error, case=case, details=error.said)
 
 
 def _torch_like(subject: Subject, kind: str, *args: Any) -> Any:

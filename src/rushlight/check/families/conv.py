@@ -49,32 +49,23 @@ def _dialect(subject: Any) -> str:
 
 
 def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: Any) -> Case:
-    about = {k: more.pop(k) for k in ("crash", "wrong", "optional", "dialects") if k in more}
+    names = ("crash", "wrong", "optional", "documented", "dialects")
+    about = {k: more.pop(k) for k in names if k in more}
     about.setdefault("dialects", TORCH)
     return Case({**BOTH, "kernel_size": kernel, **more}, shape, check=check, **about)
 
 
 NOT_BACK = {"gradInput": "padding_not_shifted_back"}
 SWAPPED = "window_axes_swapped"
+DOCUMENTED = {"optional": True, "documented": True}
 
 
 def _mode(mode: str) -> tuple[Case, ...]:
     folded = {"gradInput": "border_not_folded", "gradW": "padding_mode_ignored"}
-    wrong = {**folded, "output": "padding_mode_ignored"}
-    plain = _case(
-        (2, 2, 5, 6), 3, "padding", padding=1, padding_mode=mode, wrong=wrong, optional=True
-    )
-    wide = _case(
-        (2, 2, 6, 5),
-        (5, 3),
-        "padding",
-        padding=(2, 1),
-        stride=(1, 2),
-        padding_mode=mode,
-        wrong=wrong,
-        optional=True,
-    )
-    return plain, wide
+    about = {"padding_mode": mode, "wrong": {**folded, "output": "padding_mode_ignored"}}
+    plain = _case((2, 2, 5, 6), 3, "padding", padding=1, **about, **DOCUMENTED)
+    pairs = {"padding": (2, 1), "stride": (1, 2)}
+    return plain, _case((2, 2, 6, 5), (5, 3), "padding", **pairs, **about, optional=True)
 
 
 CASES = (
@@ -96,9 +87,10 @@ CASES = (
         wrong=SWAPPED,
         optional=True,
     ),
-    _case((2, 2, 5, 6), 3, "padding", padding="same", optional=True),
+    _case((2, 2, 5, 6), 3, "padding", padding="same", **DOCUMENTED),
     _case((2, 2, 5, 4), (5, 3), "padding", padding="same", optional=True),
-    _case((2, 2, 5, 6), 3, "padding", padding="valid", optional=True),
+    _case((2, 2, 5, 6), 3, "padding", padding="valid", **DOCUMENTED),
+    _case((2, 2, 5, 7), 4, "padding", padding="same", wrong=NOT_BACK, optional=True),
     *_mode("reflect"),
     *_mode("replicate"),
     *_mode("circular"),
@@ -156,7 +148,7 @@ CONV2D = Family(
             state=lambda options, default: None if default is True else True,
         ),
         Argument(
-            "padding_mode", ("pad_mode", "mode"), fits=lambda value, default: default == "zeros"
+            "padding_mode", ("pad_mode", "mode"), fits=lambda options, default: default == "zeros"
         ),
     ),
     fields=(W, B),

@@ -50,7 +50,7 @@ def _modes(scene: Scene, name: str) -> Iterator[Any]:
 
 def _copies(windows: Windows, mode: str) -> list[Array]:
     """Return, for rows and columns, which cell of the image each cell of the padded one copies."""
-    sides = zip(windows.size, windows.padding, strict=True)
+    sides = zip(windows.size, windows.sides, strict=True)
     return [np.eye(n)[np.pad(np.arange(n), p, mode=mode)] for n, p in sides]  # type: ignore[call-overload]
 
 
@@ -133,35 +133,35 @@ def _reshaped_upstream(scene: Scene, name: str) -> Iterator[Any]:
         yield scene.again(g=scene.g.swapaxes(2, 3))[name]
 
 
+def _only(array: Array, at: Any) -> Array:
+    """Return an array of zeros but for one part."""
+    part = np.zeros(array.shape)
+    part[at] = array[at]
+    return part
+
+
 def _one_of_many(scene: Scene, name: str) -> Iterator[Any]:
     """`=` in a loop over samples, channels or windows: the last one is all that stays."""
     g, w = scene.g, scene.params["W"]
-    masks = [np.zeros(g.shape) for _ in range(3)]
-    masks[0][-1] = masks[1][:, :, -1, -1] = masks[2][-1, :, -1, -1] = 1.0
     if name in ("gradW", "gradb"):
-        for mask in masks:
-            yield scene.again(g=g * mask)[name]
+        for at in (np.s_[-1], np.s_[:, :, -1, -1], np.s_[-1, :, -1, -1]):
+            yield scene.again(g=_only(g, at))[name]
     if name == "output":
-        last = np.zeros(w.shape)
-        last[:, -1] = 1.0
-        yield scene.again(params={**scene.params, "W": w * last})[name]
+        for at in (np.s_[:, -1], np.s_[:, :, -1, -1], np.s_[:0]):  # of which the bias is left
+            yield scene.again(params={**scene.params, "W": _only(w, at)})[name]
     if name == "gradInput":
-        last = np.zeros(g.shape)
-        last[:, -1] = 1.0
-        yield scene.again(g=g * last)[name]
+        yield scene.again(g=_only(g, np.s_[:, -1]))[name]
+        yield scene.again(params={**scene.params, "W": _only(w, np.s_[:, :, -1, -1])})[name]
 
 
 def _first_of_many(scene: Scene, name: str) -> Iterator[Any]:
     """A loop that ends after the first sample or channel."""
     if name == "output":
-        weights = np.zeros(scene.params["W"].shape)
-        weights[:, 0] = scene.params["W"][:, 0]
+        weights = _only(scene.params["W"], np.s_[:, 0])
         yield scene.again(params={**scene.params, "W": weights})[name]
         return
     for at in (np.s_[:1], np.s_[:, :1]):
-        g = np.zeros(scene.g.shape)
-        g[at] = scene.g[at]
-        yield scene.again(g=g)[name]
+        yield scene.again(g=_only(scene.g, at))[name]
 
 
 def _bias_by_channel(scene: Scene, name: str) -> Any:
@@ -186,10 +186,32 @@ def _dense_weights(scene: Scene, name: str) -> Iterator[Any]:
     yield made[name], {"option": "stride", "value": repr(scene.case.options["stride"])}
 
 
+def _same_by_half(scene: Scene, name: str) -> Iterator[Any]:
+    """For an even kernel, 'same' pads alike on both sides: one window too many or too few."""
+    windows = Windows.of(scene)
+    if any(windows.odd):
+        rows, columns = windows.sides
+        for padding in zip(rows, columns, strict=True):  # what is before, or what is behind
+            made = scene.again(padding=padding)[name]
+            yield made, {"value": repr(scene.case.options["kernel_size"])}
+
+
+def _same_at_front(scene: Scene, name: str) -> Any:
+    """For an even kernel, the odd row and column of 'same' stand before the image."""
+    windows = Windows.of(scene)
+    (ph, pw), (oh, ow) = windows.padding, windows.odd
+    x = np.pad(scene.x, ((0, 0), (0, 0), (ph + oh, ph), (pw + ow, pw)))
+    return scene.again(x=x, padding=0)[name] if any(windows.odd) else None
+
+
 def _no_bias(scene: Scene, name: str) -> Any:
     if scene.case.options.get("bias", True):
         raise ValueError
     return scene.want[name] + scene.params["b"].reshape(-1, 1, 1)
+
+
+def _minus_bias(scene: Scene, name: str) -> Any:
+    return scene.want[name] - 2.0 * scene.params["b"].reshape(-1, 1, 1)
 
 
 def _means(power: int) -> Any:
@@ -237,12 +259,15 @@ HYPOTHESES = (
     Hypothesis("option_ignored", ("output",), dense_windows),
     Hypothesis("option_ignored", ("gradW",), _dense_weights),
     Hypothesis("bias_ignored", ("output",), _no_bias),
+    Hypothesis("sign", ("output",), _minus_bias),
     Hypothesis("missing_term", (), _first_of_many),
     Hypothesis("times_n", ("output",), _bias_by_channel),
     Hypothesis("wrong_axis", ("gradb",), _one_sum),
     Hypothesis("divided_by_n", ("gradW", "gradb"), _means(-1)),
     Hypothesis("times_n", ("gradW", "gradb"), _means(1)),
     Hypothesis("wrong_shape", ("gradb",), _wrong_shapes),
+    Hypothesis("output_size", ("output",), _same_by_half),
+    Hypothesis("wrong_constant", ("output",), _same_at_front),
     Hypothesis("output_size", (), last_forgotten),
     Hypothesis("output_size", ("output",), output_sizes, late=True),
 )

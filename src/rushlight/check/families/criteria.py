@@ -240,7 +240,7 @@ def _other_values(scene: Any, name: str) -> Iterator[Any]:
 def _per_element(scene: Any, name: str) -> Iterator[Any]:
     """Means over all elements, over the classes or over one sample instead of the batch."""
     want, (n, c) = np.asarray(scene.want[name]), scene.x.shape
-    yield want / c, {"n": str(n * c)}
+    yield want / c, {"n": str(c)}  # too small by this factor, whatever else was divided by
     yield want / n, {"n": str(n)}
 
 
@@ -344,6 +344,7 @@ TASKS: dict[str, tuple[Task, ...]] = {
         Task((6, 3), _certain, wrong="not_clipped", crash="not_clipped"),
     ),
 }  # fmt: skip
-TASKS["MSELoss"] = TASKS["MSECriterion"]
+IMAGES = Task((3, 2, 4, 5), _numbers, "options")
+TASKS["MSELoss"] = (*TASKS["MSECriterion"], IMAGES)  # torch's takes any shape
 TASKS["NLLLoss"] = TASKS["ClassNLLCriterion"]
 FAMILIES = (MSE, MSE_LOSS, NLL, NLL_LOSS, UNSTABLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ from rushlight.arrays import Array
 from rushlight.check import compare
 from rushlight.check.battery import Findings
 from rushlight.check.family import Argument, Case, Evidence, Family, Scene
+from rushlight.check.signature import defaults, plain
 from rushlight.check.student import Student, StudentError
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]
 
 SHAPE = (211, 160)  # so many elements that a rate is known to a hundredth
+KEPT = ("keepprob", "keepprobability", "keeprate", "keepp", "pkeep", "keep", "probkeep", "retain",
+        "retainprob", "keepratio")  # fmt: skip
 SIGMAS = 7.0  # a right rate strays as far once in 4e11 draws
 SEED = 20011
 DRAWS = 40  # one draw for all elements keeps them all so often in a row once in a million
@@ -54,6 +57,12 @@ class Play:
         """Return an input or cotangent without zeros."""
         return self.subject.source.uniform(shape, 1.0, 2.0)
 
+    @property
+    def given(self) -> dict[str, str]:
+        """The rate as the constructor was given it, for the texts."""
+        name, value = next(iter(self.case.options.items()), ("p", self.p))
+        return {"option": name, "value": f"{value:g}"}
+
     def scene(self, x: Array, training: bool = True) -> Scene:
         """Return the circumstances of a call, for the report."""
         self.subject.comparisons += 1
@@ -64,7 +73,7 @@ class Play:
 
 def _examine(subject: Subject) -> Iterator[Evidence]:
     with _seeded():
-        for case in subject.cases():
+        for case in _cases(subject):
             found = False
             for one in _one_case(subject, case):
                 found = True
@@ -73,15 +82,29 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
                 return
 
 
+def _cases(subject: Subject) -> list[Case]:
+    """Return the cases of p, or of 1 - p for a constructor that is given what to keep."""
+    if not {plain(name) for name in subject.signature} & set(KEPT):
+        return subject.cases()
+    own = defaults(subject.obj, DROPOUT.arguments).get("keep_prob", 0.5)
+    kept = [1.0 - case.options["p"] if case.options else own for case in DROPOUT.cases]
+    return [
+        replace(case, options={"keep_prob": share})
+        for case, share in zip(DROPOUT.cases, kept, strict=True)
+        if isinstance(share, float) and 0.0 < share < 1.0 and subject.takes({"keep_prob": share})
+    ]
+
+
 def _one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     scene = Scene(subject.family, subject.dialect, case, np.empty(case.shape), np.empty(0), {})
     try:
         student = subject.student(case)
     except StudentError as error:
         cause = "raises_in_constructor"
-        yield Evidence("construction", "", scene, error=error, cause=cause, details=_said(error))
+        yield Evidence("construction", "", scene, error=error, cause=cause, details=error.said)
         return
-    play = Play(subject, student, case, case.options.get("p", 0.5))
+    options = {"p": 0.5, **case.options}
+    play = Play(subject, student, case, 1.0 - options.get("keep_prob", 1.0 - options["p"]))
     x = play.input(case.shape)
     y = yield from _call(play, x)
     if y is not None:
@@ -92,11 +115,6 @@ def _one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     yield from _evaluation(play, case.shape)
     if y is not None and case.shape == SHAPE:
         yield from _again(play)
-
-
-def _said(error: StudentError) -> dict[str, str]:
-    said = {"error": str(error), "line": error.line, "method": error.method}
-    return {key: value for key, value in said.items() if value}
 
 
 def _call(play: Play, x: Array, check: str = "output", training: bool = True) -> Findings:
@@ -167,10 +185,10 @@ def _spread(p: float, size: int) -> float:
 def _of_rate(play: Play, dropped: float, size: int) -> tuple[str, dict[str, str]]:
     """Say why another part than p is dropped."""
     if abs(dropped - (1.0 - play.p)) <= _spread(play.p, size):
-        return "rate_swapped", {}
-    if "p" not in play.case.options:
+        return "rate_swapped", play.given if "keep_prob" in play.case.options else {}
+    if not play.case.options:
         return "wrong_constant", {"option": "p", "value": f"{dropped:.2g}"}
-    return "option_ignored", {"option": "p", "value": f"{play.p:g}"}
+    return "option_ignored", play.given
 
 
 def _of_nothing_dropped(play: Play, x: Array, y: Array) -> tuple[str, dict[str, str]]:
@@ -187,7 +205,7 @@ def _of_nothing_dropped(play: Play, x: Array, y: Array) -> tuple[str, dict[str, 
         other = None
     if other is not None and other.shape == x.shape and (other == 0.0).any():
         return "not_identity_in_evaluation", {}
-    return "option_ignored", {"option": "p", "value": f"{play.p:g}"}
+    return "option_ignored", play.given
 
 
 def _shared(kept: Array) -> bool:
@@ -275,7 +293,7 @@ def _evaluation(play: Play, shape: tuple[int, ...]) -> Iterator[Evidence]:
         try:
             result = play.student.backward(np.array(x), np.array(g))
         except StudentError as error:
-            said = _said(error)
+            said = error.said
             yield Evidence(
                 "evaluation_gradient", "gradInput", scene, error=error, cause=cause, details=said
             )
@@ -313,6 +331,8 @@ def _planes(kept: Array) -> dict[str, str]:
 
 
 def _reference(dialect: str, **options: Any) -> Any:
+    if "keep_prob" in options:
+        options = {"p": 1.0 - options["keep_prob"]}
     return getattr(classic, dialect).Dropout(**options)
 
 
@@ -327,6 +347,7 @@ DROPOUT = Family(
              "drop_probability", "dropout", "dropout_p", "dropout_prob", "drop"),
             required=True,
         ),
+        Argument("keep_prob", KEPT),
     ),
     cases=(
         Case({"p": 0.3}, SHAPE),

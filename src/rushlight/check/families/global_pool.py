@@ -9,17 +9,14 @@ import numpy as np
 
 from rushlight import classic
 from rushlight.arrays import Array
-from rushlight.check import battery, compare
-from rushlight.check.families.windows import rectified
-from rushlight.check.family import Case, Evidence, Family, Hypothesis, Scene
-from rushlight.check.student import StudentError, explicit
+from rushlight.check.families.windows import negative, rectified, searched_from
+from rushlight.check.family import Case, Family, Hypothesis, Scene
 
 __all__ = ["FAMILIES"]
 
 SWAPPED = "window_axes_swapped"
-TIES = Case({}, (3, 2, 4, 5), check="ties", inputs=rectified)
-
-
+TIES = Case({}, (3, 2, 4, 5), check="ties", inputs=rectified, by_hand=True)
+LOW = Case({}, (3, 4, 2, 1), check="stability", inputs=negative)
 CASES = (
     Case({}, (3, 2, 4, 5)),
     Case({}, (2, 3, 5, 5), check="options"),
@@ -84,12 +81,16 @@ def _to_all(scene: Scene, name: str) -> Iterator[Array]:
     if several.max() > 1:
         yield equal * scene.g[..., None, None]
         yield equal / several**2 * scene.g[..., None, None]
+        yield equal * several * scene.g[..., None, None]
 
 
 def _all_planes(scene: Scene, name: str) -> Iterator[Array]:
-    """The maximum over more than one plane gets the gradient."""
+    """The maximum over more than one plane gets the gradient, or its share of others'."""
     for axes in ((0, 2, 3), (1, 2, 3), (0, 1, 2, 3)):
         yield (scene.x == scene.x.max(axis=axes, keepdims=True)) * scene.g[..., None, None]
+    for axes in ((2,), (3,), (1, 3), (0, 2, 3), (1, 2, 3), (0, 1, 2, 3)):
+        equal = _equal(scene)
+        yield equal / equal.sum(axis=axes, keepdims=True) * scene.g[..., None, None]
 
 
 def _mixed_index(scene: Scene, name: str) -> Iterator[Array]:
@@ -106,29 +107,6 @@ def _mixed_index(scene: Scene, name: str) -> Iterator[Array]:
 def _spread(scene: Scene, name: str) -> Array:
     size = np.prod(scene.x.shape[2:])
     return np.broadcast_to(scene.g[..., None, None] / size, scene.x.shape)
-
-
-def _ties(subject: Any) -> Iterator[Evidence]:
-    """Equal maxima: sharing is right, the first alone another convention, each in full wrong."""
-    if not explicit(subject.obj):  # autograd's choice, not the student's
-        return
-    try:
-        pair = subject.pair(TIES)
-        scene = yield from battery.forward(pair, pair.input(), "ties")
-        if scene is None:
-            return
-        got = scene.got["gradInput"] = pair.student.backward(scene.given, np.array(scene.g))
-    except StudentError:
-        return  # the battery has seen it
-    subject.comparisons += 1
-    if compare.close(got, scene.want["gradInput"]):
-        return
-    about = ("ties", "gradInput", scene, scene.want["gradInput"], got)
-    if compare.close(got, _first(scene)):
-        details = {"option": "ties", "value": "first"}
-        yield Evidence(*about, cause="dialect_convention", severity="note", details=details)
-    else:
-        yield Evidence(*about)
 
 
 # --- mean
@@ -157,12 +135,14 @@ def _turned(scene: Scene, name: str) -> Iterator[Array]:
     yield want.reshape(want.shape[0], want.shape[1], want.shape[3], want.shape[2])
 
 
-def _pool(name: str, others: tuple[str, ...], hypotheses: Any, **more: Any) -> Family:
+def _pool(
+    name: str, others: tuple[str, ...], cases: tuple[Case, ...], hypotheses: Any, **more: Any
+) -> Family:
     return Family(
         name=name,
         others=others,
         reference=lambda dialect, **options: getattr(classic, name)(**options),
-        cases=CASES,
+        cases=cases,
         hypotheses=(
             Hypothesis("wrong_shape", ("output",), _shapes),
             *hypotheses,
@@ -175,23 +155,26 @@ def _pool(name: str, others: tuple[str, ...], hypotheses: Any, **more: Any) -> F
 MAX = _pool(
     "GlobalMaxPool2d",
     ("GlobalMaxPooling2d", "GlobalMaxPool", "GlobalMaxPooling"),
+    (*CASES, LOW, TIES),
     (
         Hypothesis("wrong_axis", ("output",), _axes(np.max)),
         Hypothesis("local_derivative", ("output",), lambda s, n: s.x.mean(axis=(2, 3))),
+        Hypothesis("wrong_constant", ("output",), searched_from),
         Hypothesis("ties_to_all", ("gradInput",), _to_all),
+        Hypothesis("edge_value", ("gradInput",), lambda s, n: _first(s)),
         Hypothesis("ties_to_last", ("gradInput",), _last),
         Hypothesis("wrong_axis", ("gradInput",), _all_planes),
         Hypothesis(SWAPPED, ("gradInput",), _mixed_index),
         Hypothesis("upstream_ignored", ("gradInput",), lambda s, n: _equal(s)),
         Hypothesis("local_derivative", ("gradInput",), _spread),
     ),
-    extras=(_ties,),
     torch_names=("AdaptiveMaxPool2d", "adaptive_max_pool2d", "max_pool2d", "MaxPool2d"),
 )
 AVG = _pool(
     "GlobalAvgPool2d",
     ("GlobalAvgPooling2d", "GlobalAveragePool2d", "GlobalAveragePooling2d", "GlobalAvgPool",
      "GlobalAveragePooling"),
+    CASES,
     (
         Hypothesis("wrong_axis", ("output",), _axes(np.mean)),
         Hypothesis("local_derivative", ("output",), lambda s, n: s.x.max(axis=(2, 3))),

@@ -11,7 +11,7 @@ import numpy as np
 
 from rushlight import classic
 from rushlight.arrays import Array
-from rushlight.check.battery import one_case
+from rushlight.check.battery import forward, one_case
 from rushlight.check.families.averages import statistics
 from rushlight.check.families.norm_hypotheses import HYPOTHESES
 from rushlight.check.family import Argument, Case, Evidence, Family, Field, Hypothesis, Scene
@@ -59,9 +59,13 @@ class _Scaled(classic.practical_dl.BatchNormalization):
 
 def _batch_norm(dialect: str, **options: Any) -> Any:
     if dialect == "practical_dl":
-        return _Scaled(**{k: v for k, v in options.items() if k == "alpha"})
-    known = {k: v for k, v in options.items() if k == "momentum"}
-    return classic.torch_like.BatchNormalization(CHANNELS, affine=True, **known)
+        layer: Any = _Scaled(**{k: v for k, v in options.items() if k == "alpha"})
+    else:
+        known = {k: v for k, v in options.items() if k == "momentum"}
+        layer = classic.torch_like.BatchNormalization(CHANNELS, affine=True, **known)
+    if "eps" in options:
+        layer.EPS = options["eps"]
+    return layer
 
 
 def _own_eps(layer: Any) -> Mapping[str, float]:
@@ -101,14 +105,36 @@ def _own_share(options: Mapping[str, Any], default: Any) -> Any:
     return default if isinstance(default, float) and "momentum" not in options else None
 
 
+def _own_constant(options: Mapping[str, Any], default: Any) -> Any:
+    """An EPS that is an argument is the user's choice, too."""
+    return default if isinstance(default, float) and default > 0.0 else None
+
+
 def _examine(subject: Subject) -> Iterator[Evidence]:
     """Rows with all that belongs to them come before images, which many forget."""
-    for case in subject.cases():
+    for number, case in enumerate(subject.cases()):
         told = False
         for one in one_case(subject, case):
             told = True
             yield one
         yield from statistics(subject, case, told)
+        if number == 0 and not told:
+            yield from _eps(subject, case)
+
+
+def _eps(subject: Subject, case: Case) -> Iterator[Evidence]:
+    """EPS is what the constructor is given, or else the dialect's."""
+    given = replace(case, options={**case.options, "eps": 0.02})
+    takes = subject.takes(given.options)
+    if not takes and subject.dialect == "practical_dl" and _keeps_old(subject):
+        return  # cs231n's class, which is of neither dialect
+    try:
+        pair = subject.pair(given if takes else case)
+    except StudentError:
+        return  # it wants another eps
+    pair.constants = {}
+    if takes or _own_eps(pair.student.layer):
+        yield from forward(pair, pair.input())
 
 
 def _cases() -> Iterator[Case]:
@@ -152,6 +178,7 @@ BATCH_NORM = Family(
         ),
         Argument("momentum", ("m",)),
         Argument("alpha", ("decay", "a", "momentum"), state=_own_share),
+        Argument("eps", ("epsilon",), state=_own_constant),
     ),
     fields=(GAMMA, BETA, MEAN, VARIANCE),
     cases=tuple(_cases()),

@@ -21,6 +21,7 @@ from rushlight.check.families.windows import (
     output_sizes,
     overwritten,
     rectified,
+    searched_from,
     swapped_options,
 )
 from rushlight.check.family import Case, Family, Hypothesis, Scene
@@ -43,14 +44,15 @@ def _reference(name: str) -> Any:
 
 
 def _dialect(subject: Any) -> str:
-    return "torch_like" if subject.takes({"kernel_size": 2, "stride": 1}) else "practical_dl"
+    options = ({"kernel_size": 2, "stride": 1}, {"kernel_size": 2, "padding": 1})
+    return "torch_like" if any(map(subject.takes, options)) else "practical_dl"
 
 
 # --- cases
 
 
 def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: Any) -> Case:
-    names = ("crash", "wrong", "optional", "dialects", "inputs", "by_hand")
+    names = ("crash", "wrong", "optional", "documented", "dialects", "inputs", "by_hand")
     about = {k: more.pop(k) for k in names if k in more}
     about.setdefault("dialects", TORCH)
     return Case({"kernel_size": kernel, **more}, shape, check=check, **about)
@@ -62,7 +64,9 @@ SHARED = (
     _case((2, 2, 7, 6), 3, "windows", stride=2, wrong=OVERLAP),
     _case((2, 2, 5, 6), 2, "windows", stride=1, wrong=OVERLAP),
     _case((2, 2, 5, 9), 2, stride=3),
-    _case((2, 2, 5, 7), 2),  # the last row and column belong to no window
+    _case(
+        (2, 2, 5, 7), 2, optional=True, documented=True
+    ),  # the last row and column belong to no window
     _case((2, 2, 6, 6), (3, 2), "non_square", crash=SWAPPED, wrong=SWAPPED, optional=True),
     _case(
         (2, 2, 7, 8),
@@ -73,8 +77,8 @@ SHARED = (
         wrong=SWAPPED,
         optional=True,
     ),
-    _case((2, 2, 4, 6), 2, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
-    _case((2, 2, 5, 6), 3, "padding", stride=2, padding=1, wrong=NOT_BACK, crash=NOT_BACK),
+    _case((2, 2, 5, 6), 2, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
+    _case((2, 2, 6, 4), 3, "padding", stride=2, padding=1, wrong=NOT_BACK, crash=NOT_BACK),
     _case(
         (2, 2, 5, 7),
         (3, 5),
@@ -87,11 +91,12 @@ SHARED = (
     ),
 )
 MAX = (
+    Case({"kernel_size": 2}, (2, 2, 6, 4), check="stability", inputs=negative),
     Case({"kernel_size": 2}, (2, 2, 4, 6), check="ties", inputs=rectified, by_hand=True),
     _case((2, 2, 7, 9), 3, "ties", stride=2, inputs=rectified, by_hand=True),
     _case((2, 2, 4, 6), 2, "padding", padding=1, inputs=negative, wrong=NOT_BACK, crash=NOT_BACK),
     _case(
-        (2, 2, 5, 7),
+        (2, 2, 6, 8),
         3,
         "padding",
         stride=2,
@@ -278,6 +283,12 @@ def _real_cells(scene: Scene, name: str) -> Any:
     return scene.again(g=scene.g * factor)[name]
 
 
+def _last_cell(scene: Scene, name: str) -> Array:
+    """`=` in a loop over the cells of the window."""
+    windows = Windows.of(scene)
+    return windows.cut(scene.x)[..., -1, -1] / prod(windows.kernel)
+
+
 def _divisors(power: int) -> Any:
     def predict(scene: Scene, name: str) -> Iterator[Any]:
         count = int(prod(Windows.of(scene).kernel))
@@ -317,6 +328,7 @@ MAX_POOL = _pool(
     (*SHARED, *MAX),
     (
         Hypothesis("zero_padding_in_max_pool", ("output", "gradInput"), _finite_padding),
+        Hypothesis("wrong_constant", ("output",), searched_from),
         Hypothesis("ties_to_all", ("gradInput",), _to_all),
         Hypothesis("ties_to_last", ("gradInput",), _to_another),
         Hypothesis("overlap_overwritten", ("gradInput",), _overwritten_cells),
@@ -333,6 +345,7 @@ AVG_POOL = _pool(
     SHARED,
     (
         Hypothesis("padding_counted", (), _real_cells),
+        Hypothesis("overwritten", ("output",), _last_cell),
         *_shared(_means, np.mean, np.max),
         Hypothesis("times_n", (), _divisors(1)),
         Hypothesis("divided_by_n", (), _divisors(-1)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "overwritten",
     "pair",
     "rectified",
+    "searched_from",
     "swapped_options",
 ]
 
@@ -46,12 +47,14 @@ class Windows:
     Args:
         size: rows and columns of the image.
         kernel, stride, padding: in rows and columns.
+        odd: how much more padding there is at the end: of 1 if 'same' needs an odd number.
     """
 
     size: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: tuple[int, int]
+    odd: tuple[int, int] = (0, 0)
 
     @classmethod
     def of(cls, scene: Scene) -> Windows:
@@ -61,28 +64,36 @@ class Windows:
         stride = pair(options.get("stride") or (1 if convolution else kernel))
         same = "same" if convolution and scene.dialect == "practical_dl" else 0
         padding = options.get("padding", same)
-        if isinstance(padding, str):
-            padding = (kernel[0] // 2, kernel[1] // 2) if padding == "same" else 0
-        return cls(scene.x.shape[2:], kernel, stride, pair(padding))
+        odd = (0, 0)
+        if padding == "same":
+            padding = (kernel[0] - 1) // 2, (kernel[1] - 1) // 2
+            odd = (kernel[0] + 1) % 2, (kernel[1] + 1) % 2
+        padding = 0 if padding == "valid" else padding
+        return cls(scene.x.shape[2:], kernel, stride, pair(padding), odd)
 
     @property
     def count(self) -> tuple[int, int]:
         """How many rows and columns of windows there are."""
         h, w = (
-            (n + 2 * p - k) // s + 1
-            for n, p, k, s in zip(self.size, self.padding, self.kernel, self.stride, strict=True)
+            (n - k) // s + 1 for n, k, s in zip(self.plane, self.kernel, self.stride, strict=True)
         )
         return h, w
 
     @property
     def plane(self) -> tuple[int, int]:
         """The size of the padded image."""
-        return self.size[0] + 2 * self.padding[0], self.size[1] + 2 * self.padding[1]
+        (h, w), sides = self.size, self.sides
+        return h + sum(sides[0]), w + sum(sides[1])
+
+    @property
+    def sides(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The padding before and behind the rows, and the columns."""
+        (ph, pw), (oh, ow) = self.padding, self.odd
+        return (ph, ph + oh), (pw, pw + ow)
 
     def pad(self, x: Array, mode: str = "constant", **fill: float) -> Array:
         """Return the padded image."""
-        (ph, pw), none = self.padding, (0, 0)
-        return np.pad(x, (none, none, (ph, ph), (pw, pw)), mode=mode, **fill)  # type: ignore[call-overload]
+        return np.pad(x, ((0, 0), (0, 0), *self.sides), mode=mode, **fill)  # type: ignore[call-overload]
 
     def cut(self, x: Array, fill: float = 0.0) -> Array:
         """Return the windows of an image, (N, C, oh, ow, kh, kw)."""
@@ -148,7 +159,7 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
     def shifted(scene: Scene, name: str) -> Iterator[Array]:
         windows = Windows.of(scene)
         ph, pw = windows.padding
-        if ph or pw:
+        if windows.plane != windows.size:
             plane = windows.fold(parts(scene))
             yield plane
             for top, left in product({0, ph, 2 * ph}, {0, pw, 2 * pw}):
@@ -157,14 +168,14 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
 
     def uncut(scene: Scene, name: str) -> Any:
         windows, got = Windows.of(scene), np.asarray(scene.got[name])
-        whole = any(windows.padding) and got.shape[2:] == windows.plane
+        whole = windows.plane != windows.size and got.shape[2:] == windows.plane
         return got if whole or got.size == 0 else None  # [p:-p] leaves nothing where p is 0
 
     def dense(scene: Scene, name: str) -> Iterator[Any]:
         own = Windows.of(scene)
         details = {"option": "stride", "value": repr(scene.case.options.get("stride"))}
         for stride in {(1, 1), own.kernel} - {own.stride}:
-            windows = Windows(own.size, own.kernel, stride, own.padding)
+            windows = replace(own, stride=stride)
             yield windows.crop(windows.fold(parts(scene))), details
 
     def reshaped(scene: Scene, name: str) -> Iterator[Array]:
@@ -189,7 +200,7 @@ def misplaced(parts: Parts) -> tuple[Hypothesis, ...]:
 def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
     """Give what rows and columns of kernel, stride and padding, mixed up, would make."""
     pairs = {k: pair(scene.case.options[k]) for k in _PAIRS if _uneven(scene, k)}
-    if scene.case.options.get("padding") == "same":
+    if scene.case.options.get("padding") == "same" and not any(Windows.of(scene).odd):
         pairs["padding"] = Windows.of(scene).padding
     mixed = [[v[::-1], (v[0], v[0]), (v[1], v[1]), v] for v in pairs.values()]
     for chosen in product(*mixed):
@@ -202,11 +213,14 @@ def swapped_options(scene: Scene, name: str) -> Iterator[Any]:
             yield made
             if made is not None and name == "output":
                 yield made.swapaxes(2, 3)
+    value = np.asarray(scene.want[name] if name == "output" else scene.g)
+    n, c, h, w = value.shape
+    by_columns = value.swapaxes(2, 3).reshape(value.shape), value.reshape(n, c, w, h).swapaxes(2, 3)
     if name == "output":
-        want = np.asarray(scene.want[name])
-        n, c, h, w = want.shape
-        yield want.swapaxes(2, 3)
-        yield want.reshape(n, c, w, h)
+        yield value.swapaxes(2, 3)
+        yield value.reshape(n, c, w, h)
+    for made in by_columns:  # windows in the order of columns, or taken to be
+        yield made if name == "output" else scene.again(g=made).get(name)
 
 
 def _uneven(scene: Scene, option: str) -> bool:
@@ -236,6 +250,14 @@ def last_forgotten(scene: Scene, name: str) -> Iterator[Any]:
             yield scene.again(g=scene.g * reached)[name]
 
 
+def searched_from(scene: Scene, name: str) -> Iterator[Any]:
+    """Give what a search for the maximum finds that begins at a number, such as 0."""
+    got, want = np.asarray(scene.got[name]), np.asarray(scene.want[name])
+    if got.shape == want.shape and (got > want).any():
+        start = float(got[got > want].max())
+        yield np.maximum(want, start), {"value": f"{start:.6g}"}
+
+
 def output_sizes(scene: Scene, name: str) -> Iterator[Any]:
     """Give any output with the right samples and channels and a wrong number of windows."""
     got, want = np.asarray(scene.got[name]), np.asarray(scene.want[name])
@@ -247,8 +269,8 @@ def output_sizes(scene: Scene, name: str) -> Iterator[Any]:
 
 
 def negative(source: Generator, shape: tuple[int, ...]) -> Array:
-    """Numbers below zero: a padding of zeros becomes a maximum."""
-    return -0.5 - np.abs(source.normal(shape))
+    """Numbers far below zero: zeros or another small number around the image win."""
+    return -1e3 * (0.5 + np.abs(source.normal(shape)))
 
 
 def rectified(source: Generator, shape: tuple[int, ...]) -> Array:
@@ -256,8 +278,12 @@ def rectified(source: Generator, shape: tuple[int, ...]) -> Array:
     return np.maximum(np.round(source.normal(shape)), 0.0)
 
 
-def _fits_padding(value: Any, default: Any) -> bool:
-    return not isinstance(default, str) or isinstance(value, str)
+def _fits_padding(options: Any, default: Any) -> bool:
+    """Words for those whose default is a word; where that is 'same', kernels are odd by habit."""
+    if not isinstance(default, str):
+        return True
+    even = any(side % 2 == 0 for side in pair(options["kernel_size"]))
+    return isinstance(options["padding"], str) and not (default == "same" and even)
 
 
 def _state_padding(options: Any, default: Any) -> Any:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from rushlight import classic
 from rushlight.arrays import Array
+from rushlight.optim.adam import uncorrected
 
 __all__ = ["ADAM", "SGD", "Rule"]
 
@@ -61,6 +63,7 @@ class Rule:
 
 SHARED: tuple[Callable[..., Hashable], ...] = (
     lambda layer, place, i, shape: 0,
+    lambda layer, place, i, shape: min(i, 1),  # the index stays 1
     lambda layer, place, i, shape: layer,
     lambda layer, place, i, shape: place,
     lambda layer, place, i, shape: shape,
@@ -78,8 +81,12 @@ def _sgd(rule: Callable[[float, float, Array, Array], tuple[Array, Array]]) -> S
 
 
 def _momentum(r: float, m: float, g: Array, a: Array) -> tuple[Array, Array]:
-    new = m * a + r * g
-    return new, new
+    """The right step, for rules whose mistake is elsewhere."""
+    if a.shape != g.shape:
+        raise ValueError("an average of another shape")
+    w, state = np.zeros_like(g), {"accumulated_grads": {0: np.array(a)}}
+    classic.sgd_momentum([w], [g], {"learning_rate": r, "momentum": m}, state)
+    return -w, state["accumulated_grads"][0]
 
 
 def _turned(rule: Any) -> Any:
@@ -172,6 +179,7 @@ RATES: tuple[Callable[[float, float, int], Any], ...] = (
     lambda a, b, t: (1 - b ** (t + 1)) ** 0.5 / (1 - a ** (t + 1)),
     lambda a, b, t: (1 - b * t) ** 0.5 / (1 - a * t) if b * t < 1 else np.nan,
     lambda a, b, t: (1 + b**t) ** 0.5 / (1 + a**t),
+    lambda a, b, t: (1 - b ** (2 * t)) ** 0.5 / (1 - a ** (2 * t)),  # t grows by 2
 )
 ROOTS: tuple[Callable[[Array, float], Array], ...] = (
     lambda v, e: np.sqrt(v + e),
@@ -194,6 +202,7 @@ MEANS: tuple[Twist, ...] = (
     Twist(mean=lambda b, m, g: b * m + g, square=lambda b, v, g: b * v + g * g),
     Twist(mean=lambda b, m, g: g),
     Twist(mean=lambda b, m, g: b * m - (1 - b) * g),
+    Twist(mean=lambda b, m, g: (1 - b) * g - b * m),
     Twist(square=lambda b, v, g: b * v - (1 - b) * g * g),
 )
 EXCHANGED: tuple[Twist, ...] = (
@@ -236,34 +245,54 @@ def _late(average: Array, beta: float, t: int) -> Array:
     return average / (1 - beta ** (t + 1))
 
 
+def _twice(average: Array, beta: float, t: int) -> Array:
+    return average / (1 - beta ** (2 * t))
+
+
 def _times(average: Array, beta: float, t: int) -> Array:
     return average * (1 - beta**t)
 
 
 UNCORRECTED = tuple(
     _hatted(a, b)
-    for a, b in product((_hat, _bare, _first, _late, _times), repeat=2)
+    for a, b in product((_hat, _bare, _first, _late, _twice, _times), repeat=2)
     if (a, b) not in ((_hat, _hat), (_bare, _bare))
 )
-RIGHT = Twist()
+
+
+def _right(config: Config, t: int, g: Array, m: Array, v: Array) -> Any:
+    """The right step, for rules whose mistake is in what is kept."""
+    if m.shape != g.shape:
+        raise ValueError("an average of another shape")
+    w, state = np.zeros_like(g), {"t": t - 1, "m": {0: np.array(m)}, "v": {0: np.array(v)}}
+    classic.adam_optimizer([w], [g], config, state)
+    return -w, state["m"][0], state["v"][0]  # type: ignore[index]
+
+
+def _torch(config: Config, t: int, g: Array, m: Array, v: Array) -> Any:
+    """The step of torch, whose epsilon stands beside the corrected root."""
+    epsilon = config["epsilon"] / uncorrected(1.0, config["beta2"], t)
+    return _right({**config, "epsilon": epsilon}, t, g, m, v)
+
+
 ADAM: tuple[Rule, ...] = (
-    *_adam("sign", _turned(RIGHT), _turned(_hatted(_hat, _hat))),
+    *_adam("sign", _turned(_right), _turned(_torch)),
     *_adam("epsilon_misplaced", *(Twist(root=root) for root in ROOTS)),
     *_adam("epsilon_misplaced", *(_hatted(_hat, _hat, root) for root in ROOTS)),
-    *_adam("dialect_convention", _hatted(_hat, _hat)),
+    *_adam("dialect_convention", _torch),
     *_adam("bias_correction", *(Twist(rate=rate) for rate in RATES), *UNCORRECTED),
     *(
         rule
-        for clock, twist in product(("parameter", "layer"), (RIGHT, _hatted(_hat, _hat)))
+        for clock, twist in product(("parameter", "layer"), (_right, _torch))
         for rule in _adam("bias_correction", twist, clock=clock)
     ),
     *_adam("squared_gradient", *SQUARES),
     *_adam("momentum_rule", *MEANS),
     *_adam("averaging_swapped", *EXCHANGED),
-    *_adam("state_not_kept", RIGHT, _hatted(_hat, _hat), kept=False),
+    *_adam("state_not_kept", _right, _torch, kept=False),
     *(
         rule
-        for key, twist in product(SHARED, (RIGHT, _hatted(_hat, _hat)))
+        for key, twist in product(SHARED, (_right, _torch))
         for rule in _adam("state_not_kept", twist, key=key)
     ),
 )

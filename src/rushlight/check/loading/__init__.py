@@ -1,6 +1,7 @@
 """Files of students: read, loaded without their training, checked in a guarded process."""
 
-from rushlight.check.loading.parent import Checked, Limits, run, run_folder
+from rushlight.check.loading.folder import student_files
+from rushlight.check.loading.parent import Checked, Limits, run
 from rushlight.check.loading.problem import Place, Problem, stop_message
 from rushlight.check.loading.stops import Stop
 from rushlight.check.loading.stubs import Stub, StubUsed
@@ -14,6 +15,6 @@ __all__ = [
     "Stub",
     "StubUsed",
     "run",
-    "run_folder",
     "stop_message",
+    "student_files",
 ]

@@ -26,8 +26,9 @@ import rushlight
 from rushlight.check.loading.guard import Recorder, limit_resources, seal
 from rushlight.check.loading.loader import Loader
 from rushlight.check.loading.problem import Place
-from rushlight.check.loading.stops import place_of, reason_in_check, reason_of
-from rushlight.check.loading.stubs import Stub
+from rushlight.check.loading.stops import Stop, place_of, reason_in_check, reason_of
+from rushlight.check.loading.stubs import Stub, StubUsed
+from rushlight.check.loading.untouched import Untouched
 
 __all__ = ["main"]
 
@@ -48,6 +49,7 @@ class _Child:
         self.dumps = os.fdopen(os.dup(2), "w")
         os.dup2(2, 1)
         self.recorder = Recorder()
+        self.untouched = Untouched()
         self.out_of_memory = False
         # Signals only the child's own thread sets; Windows has none of them.
         self.set_timer = getattr(signal, "setitimer", None)
@@ -128,20 +130,24 @@ class _Child:
         layer: Any,
         loader: Loader,
     ) -> None:
+        self.untouched.restore()
         self.send("checking", self.seconds, index=index)
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002 (what students' code draws from)
         rushlight.manual_seed(0)
         try:
             result = dict(check(name, layer, self.request["options"]))
+            self.untouched.restore()
             json.dumps(result, default=_plain)
         except BaseException as error:
+            self.untouched.restore()
             where = place_of(error, loader.files)
             self.out_of_memory = isinstance(error, MemoryError)
             result = {
                 "status": "error",
                 "reason": reason_in_check(error),
                 "error": _words(error),
+                "error_ru": getattr(error, "russian", "") if isinstance(error, StubUsed) else "",
                 "where": None if where is None else where.to_dict(),
             }
         self.send("checked", self.seconds, index=index, result=result, **self.recorder.take())
@@ -183,10 +189,14 @@ def _plain(value: Any) -> Any:
 
 
 def _words(error: BaseException) -> str:
+    """Return what an exception says, with its kind unless the reason says that already."""
     try:
-        return f"{type(error).__name__}: {error}"
+        text = str(error)
     except Exception:  # of a class of the student's
-        return type(error).__name__
+        text = ""
+    if isinstance(error, (Stop, StubUsed, MemoryError)):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def main() -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from rushlight.check.loading.source import SUFFIXES
 from rushlight.check.loading.stubs import missing, postponed
 
 __all__ = ["FolderFinder", "bind", "search_folder"]
 
 _AT_ONCE = sys.stdlib_module_names | {"numpy", "scipy", "torch", "rushlight"}
 _INSTALLED = ("site-packages", "dist-packages")
-_SUFFIXES = (".py", ".ipynb")
 
 Failed = Callable[[str, str], None]  # takes the name of a module or of a name in it, and the error
 
@@ -58,7 +58,7 @@ def _module(name: str, bound: str, failed: Failed) -> Any:
     except Exception as error:
         why = _words(error)
         failed(name, why)
-        return missing(bound, f"it cannot be imported ({why})")
+        return missing(bound, why)
 
 
 def _can_wait(root: str) -> bool:
@@ -85,7 +85,7 @@ def _name(module: Any, path: str, name: str, failed: Failed) -> Any:
         absent = isinstance(error, ModuleNotFoundError) and error.name in (path, f"{path}.{name}")
         why = f"{path} has no {name}" if absent else _words(error)
         failed(f"{path}.{name}", why)
-        return missing(f"{path}.{name}", f"it cannot be imported ({why})")
+        return missing(f"{path}.{name}", why)
 
 
 def _public(module: Any) -> Iterator[tuple[str, Any]]:
@@ -137,7 +137,7 @@ class FolderFinder:
         """Return the spec of a file of the folder; the standard library comes first."""
         if "." in name or name in _AT_ONCE:
             return None
-        for suffix in _SUFFIXES:
+        for suffix in SUFFIXES:
             file = self.folder / f"{name}{suffix}"
             if file.is_file():
                 loader: Any = _DefinitionsLoader(file, self.run)

@@ -19,11 +19,11 @@ from rushlight import classic
 from rushlight.check.loading.definitions import Filter, bound_names
 from rushlight.check.loading.imports import FolderFinder, bind, search_folder
 from rushlight.check.loading.problem import Place, Problem
-from rushlight.check.loading.source import Chunk, parse, read_source
+from rushlight.check.loading.source import Chunk, NotPython, parse, read_source
 from rushlight.check.loading.stops import place_of, reason_of
 from rushlight.check.loading.stubs import Stub, StubUsed, uncomputed
 from rushlight.check.loading.torch_names import TorchFinder
-from rushlight.errors import FileFormatError, explain
+from rushlight.errors import explain
 
 __all__ = ["Loader"]
 
@@ -141,15 +141,18 @@ class Loader:
         sys.modules[self.module_name] = module
         try:
             self.chunks = read_source(self.path).chunks
-        except (FileFormatError, OSError) as error:
-            self.problems.append(Problem("file", str(error)))
+        except NotPython as error:
+            self.problems.append(Problem("file", error.english, error_ru=error.russian))
+            return
+        except OSError as error:
+            self.problems.append(Problem("file", error.strerror or str(error)))
             return
         _Run(self, self.namespace, "", self.before).run(self.chunks)
 
     def _load_sibling(self, path: pathlib.Path, namespace: dict[str, Any]) -> None:
         try:
             chunks = read_source(path).chunks
-        except FileFormatError as error:
+        except NotPython as error:
             raise ImportError(str(error)) from None
         _Run(self, namespace, path.name, _always).run(chunks)
 
@@ -253,7 +256,7 @@ class _Run:
         """Give names without a value a stub that says so."""
         if isinstance(node, _DEFINITIONS):
             return
-        place = Place(chunk.cell, node.lineno).words()
+        place = Place(chunk.cell, node.lineno)
         for name in bound_names(node):
             if name not in self.namespace:
                 self.namespace[name] = uncomputed(name, place)
@@ -274,19 +277,20 @@ class _Run:
 
     def _report(self, chunk: Chunk, node: ast.stmt, name: str, error: BaseException) -> None:
         """Add the problem of a statement that raised."""
-        kind, words = "definition", f"{type(error).__name__}: {error}"
+        kind, words, russian = "definition", f"{type(error).__name__}: {error}", ""
         inner = place_of(error, {chunk.filename: chunk})
         line = inner.line if inner is not None else node.lineno
         if (reason := reason_of(error)) is not None:
             kind, words = "stopped", reason
         elif isinstance(error, StubUsed):
-            words = str(error)
+            words, russian = str(error), error.russian
         elif isinstance(error, SyntaxError):
             kind, words, line = "syntax", str(error.msg), error.lineno or line
         elif isinstance(error, NameError) and error.name in _names_of_bases(node):
             kind, words, line = "base", str(error.name), node.lineno
         place = chunk.place(line)
-        problem = Problem(kind, words, place.cell, place.line, place.text, name, self.file)
+        at = (place.cell, place.line, place.text)
+        problem = Problem(kind, words, *at, name, self.file, error_ru=russian)
         self.loader.problems.append(problem)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -16,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import rushlight
@@ -26,9 +25,8 @@ from rushlight.check.loading.stops import place_in_dump
 from rushlight.check.loading.words import words
 from rushlight.errors import explain
 
-__all__ = ["Checked", "Limits", "run", "run_folder"]
+__all__ = ["Checked", "Limits", "run"]
 
-_SUFFIXES = (".py", ".ipynb")
 _MOST_STOPS = 8  # definitions that end the process, after which the file is given up
 _SLOWER = 5  # times as long as the processor time may a step take on a busy machine
 _START = 60.0  # seconds for a process to come up
@@ -128,71 +126,6 @@ def run(
         "memory": limits.memory,
     }
     return _Run(request, limits, stop or threading.Event()).run()
-
-
-def run_folder(
-    folder: str | os.PathLike[str],
-    options: Mapping[str, Any] | None = None,
-    *,
-    workers: int = 1,
-    **settings: Any,
-) -> Iterator[Checked]:
-    """Check all .py and .ipynb files of a folder and of those in it, sorted by path.
-
-    Hidden folders, checkpoints of Jupyter, `__pycache__` and virtual environments are left out.
-
-    Args:
-        folder: the folder.
-        options: as in `run`.
-        workers: int, how many files are checked at a time; default 1.
-        settings: further arguments of `run`.
-
-    Yields:
-        Checked: as soon as it and those before it are there.
-
-    Raises:
-        NotADirectoryError: there is no such folder.
-        ValueError: `workers` is below 1.
-    """
-    if workers < 1:
-        raise ValueError(explain("run_folder", got=f"workers={workers}", expected="an int >= 1"))
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(explain("run_folder", got=repr(folder), expected="a folder"))
-    return _run_all(list(_files(folder)), options, workers, settings)
-
-
-def _run_all(
-    files: list[pathlib.Path],
-    options: Mapping[str, Any] | None,
-    workers: int,
-    settings: dict[str, Any],
-) -> Iterator[Checked]:
-    stop = threading.Event()
-    pool = concurrent.futures.ThreadPoolExecutor(workers)
-    try:
-        waiting = [pool.submit(run, file, options, stop=stop, **settings) for file in files]
-        for future in waiting:
-            yield future.result()
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
-
-
-def _files(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith((".", "__pycache__"))
-            and not os.path.exists(os.path.join(place, name, "pyvenv.cfg"))
-        ]
-        found += [
-            pathlib.Path(place, name)
-            for name in names
-            if name.lower().endswith(_SUFFIXES) and not name.startswith(".")
-        ]
-    return iter(sorted(found))
 
 
 class _Died(Exception):
@@ -404,7 +337,7 @@ class _Process:
         if code >= 0:
             return "timeout" if "Timeout (" in self._dump() else "exit"
         names = {"SIGPROF": "timeout", "SIGXCPU": "timeout", "SIGUSR1": "timeout"}
-        names |= {"SIGKILL": "killed", "SIGTERM": "killed"}
+        names |= {"SIGKILL": "killed", "SIGTERM": "killed", "SIGALRM": "kill"}
         try:
             return names.get(signal.Signals(-code).name, "crash")
         except ValueError:

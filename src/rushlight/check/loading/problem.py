@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from rushlight.errors import explain
 
-__all__ = ["Place", "Problem", "stop_message"]
+__all__ = ["Place", "Problem", "messages", "stop_message"]
 
 _PLACES = {
     "en": {"cell": "cell {cell}", "line": "line {line}"},
@@ -18,6 +19,7 @@ _MESSAGES = {
         "file": "the file cannot be checked: {error}",
         "syntax": "syntax error: {error}; this part is left out",
         "import": "{name} cannot be imported ({error}); whatever uses it will fail",
+        "imports": "these cannot be imported: {name}; whatever uses them will fail",
         "definition": "{name} could not be defined: {error}",
         "base": "class {name} could not be defined: its base {error} is not defined",
         "lent": "the base class {name} is not in the file; Rushlight's own stands in for it",
@@ -28,6 +30,7 @@ _MESSAGES = {
         "file": "файл нельзя проверить: {error}",
         "syntax": "синтаксическая ошибка: {error}; эта часть пропущена",
         "import": "не удалось импортировать {name} ({error}); что его использует, не сработает",
+        "imports": "не удалось импортировать: {name}; что их использует, не сработает",
         "definition": "не удалось определить {name}: {error}",
         "base": "не удалось определить класс {name}: его базовый класс {error} не определён",
         "lent": "базового класса {name} в файле нет; вместо него взят класс из Rushlight",
@@ -124,6 +127,7 @@ class Problem:
         cell, line, text: where, as in `Place`.
         name: the class, function or module concerned.
         file: the module of the same folder that it concerns; empty for the file itself.
+        error_ru: `error` in Russian, where the words are the checker's own and not Python's.
 
     Example:
         >>> print(Problem("syntax", "invalid syntax", 3, 1, "def f(:").message())
@@ -138,11 +142,12 @@ class Problem:
     text: str = ""
     name: str = ""
     file: str = ""
+    error_ru: str = ""
 
     def message(self, lang: str = "en") -> str:
         """Return the problem in one line of `lang` ("en", "ru") and the line of code below it."""
         words = _table(_MESSAGES, lang)[self.kind]
-        error = self.error
+        error = (lang == "ru" and self.error_ru) or self.error
         if self.kind in ("stopped", "unfinished"):
             error = stop_message(error, lang)
         text = words.format(name=self.name or self.text.strip(), error=error)
@@ -154,3 +159,24 @@ class Problem:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, for JSON."""
         return dataclasses.asdict(self)
+
+
+def messages(problems: Sequence[Problem], lang: str = "en") -> list[str]:
+    """Return the messages of problems, one for all modules that are simply not there.
+
+    Example:
+        >>> absent = [Problem("import", f"No module named {n!r}", name=n) for n in ("a", "b.c")]
+        >>> messages(absent)
+        ['these cannot be imported: a, b.c; whatever uses them will fail']
+    """
+    absent = [p for p in problems if p.kind == "import" and p.error.startswith("No module named")]
+    if len(absent) < 2:
+        return [problem.message(lang) for problem in problems]
+    names = []
+    for problem in absent:
+        place = Place(problem.cell, problem.line).words(lang)
+        where = ", ".join(part for part in (problem.file, place) if part)
+        names.append(f"{problem.name} ({where})" if where else problem.name)
+    together = Problem("imports", name=", ".join(names)).message(lang)
+    others = [problem.message(lang) for problem in problems if problem not in absent]
+    return [together, *others]

@@ -6,6 +6,7 @@ import ast
 import codecs
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
@@ -17,9 +18,11 @@ from typing import Any
 
 from rushlight.check.loading.magics import drop_magics
 from rushlight.check.loading.problem import Place, Problem
-from rushlight.errors import FileFormatError, explain
+from rushlight.errors import FileFormatError
 
-__all__ = ["Chunk", "Source", "parse", "read_source"]
+__all__ = ["SUFFIXES", "Chunk", "NotPython", "Source", "parse", "read_source"]
+
+SUFFIXES = (".py", ".ipynb")  # what can be read
 
 _MARKS = [
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,8 +30,22 @@ _MARKS = [
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
 _GOES_ON = ("was never closed", "unterminated triple-quoted")  # a block may end further down
+_MOST_NULLS = 8  # in a text; some come from a broken disk or editor
 _MOST_TRIES = 40  # blocks that are joined to close a bracket
+_DEFINES = re.compile(r"(?:class|(?:async\s+)?def)\s+(\w+)")
 _CONTINUES = re.compile(r"(?:else|elif|except|finally|case)\b|[)\]}]")
+
+
+class NotPython(FileFormatError):
+    """A file that is no Python and no notebook, in two languages.
+
+    Attributes:
+        english, russian: str, what it is instead.
+    """
+
+    def __init__(self, name: str, english: str, russian: str) -> None:
+        super().__init__(f"{name}: {english}")
+        self.english, self.russian = english, russian
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +64,13 @@ class Chunk:
     filename: str
     text: str
 
+    @functools.cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
+
     def place(self, line: int | None) -> Place:
         """Return the place of a line, with its text."""
-        lines = self.text.split("\n")
+        lines = self._lines
         known = line is not None and 0 < line <= len(lines)
         return Place(self.cell, line, lines[line - 1].rstrip() if line and known else "")
 
@@ -75,7 +96,7 @@ def read_source(path: str | os.PathLike[str]) -> Source:
             Python file declare, or else Windows-1251.
 
     Raises:
-        FileFormatError: a .ipynb file that is no notebook, or one of another language.
+        NotPython: a .ipynb file that is no notebook, or one of another language; a binary file.
         OSError: the file cannot be read.
 
     Example:
@@ -89,7 +110,10 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     path = pathlib.Path(os.path.abspath(path))
     data = path.read_bytes()
     if path.suffix.lower() != ".ipynb":
-        return Source(path, [Chunk(None, str(path), _decode(data, python=True))])
+        text = _decode(data, python=True)
+        if text.count("\0") > _MOST_NULLS:
+            raise NotPython(path.name, "it is no text", "это не текст")
+        return Source(path, [Chunk(None, str(path), text)])
     return Source(path, _cells(_notebook(path, _decode(data))))
 
 
@@ -113,18 +137,22 @@ def _with_newlines(text: str) -> str:
 
 def _notebook(path: pathlib.Path, text: str) -> dict[str, Any]:
     """Return the notebook that a text is."""
-
-    def wrong(got: str, fix: str = "save it anew from Jupyter") -> FileFormatError:
-        return FileFormatError(explain(path.name, got=got, expected="a Jupyter notebook", fix=fix))
-
     if not text.strip():
-        raise wrong("an empty file")
+        raise NotPython(path.name, "it is empty", "он пуст")
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise wrong(f"no JSON ({error})") from None
+        raise NotPython(
+            path.name,
+            f"it is no notebook, or only a part of one: save it anew from Jupyter ({error})",
+            f"это не ноутбук или лишь его часть: сохраните его заново из Jupyter ({error})",
+        ) from None
     if not isinstance(notebook, dict) or not isinstance(_raw_cells(notebook), list):
-        raise wrong("JSON without a list of cells")
+        raise NotPython(
+            path.name,
+            "it has no list of cells: save it anew from Jupyter",
+            "в нём нет списка ячеек: сохраните его заново из Jupyter",
+        )
     metadata = notebook.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     for key in ("kernelspec", "language_info"):
@@ -132,7 +160,11 @@ def _notebook(path: pathlib.Path, text: str) -> dict[str, Any]:
         entry = entry if isinstance(entry, dict) else {}
         language = entry.get("language") or (entry.get("name") if key == "language_info" else None)
         if language and not str(language).lower().startswith(("python", "ipython")):
-            raise wrong(f"a notebook in {language}", "only Python can be checked")
+            raise NotPython(
+                path.name,
+                f"it is a notebook in {language}, and only Python can be checked",
+                f"это ноутбук на языке {language}, а проверить можно только Python",
+            )
     return notebook
 
 
@@ -219,13 +251,18 @@ def parse(chunk: Chunk) -> tuple[list[ast.stmt], list[Problem], str]:
         else:
             if isinstance(wrong, IndentationError) and "unexpected indent" in str(wrong.msg):
                 _drop_torn(kept, start)  # a line at the margin cut a class in two
-            problems.append(_problem(chunk, wrong))
+            names = (_DEFINES.match(lines[at]) for at in starts[i : i + used])
+            name = next((found[1] for found in names if found), "")
+            problems.append(dataclasses.replace(_problem(chunk, wrong), name=name))
         i += used
     clean = [""] * len(lines)
     for start, end, _ in kept:
         clean[start:end] = lines[start:end]
     statements = [statement for _, _, body in kept for statement in body]
-    return statements, problems or [whole], "\n".join(clean)
+    essay = not statements and not any(problem.name for problem in problems)
+    if essay or not problems:  # else each line of it is an error
+        problems = [whole]
+    return statements, problems, "\n".join(clean)
 
 
 def _begins(line: str) -> bool:

@@ -15,9 +15,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from rushlight.check.loading.problem import Place
 from rushlight.check.loading.words import words
 
-__all__ = ["Stub", "StubUsed", "missing", "postponed", "uncomputed"]
+__all__ = ["Stub", "StubUsed", "missing", "postponed", "uncomputed", "unserved"]
+
+_FAILED = ("its import failed", "импорт не удался")
 
 
 class StubUsed(ImportError):
@@ -25,11 +28,12 @@ class StubUsed(ImportError):
 
     Attributes:
         stub: str, the dotted name that was used.
+        russian: str, the message in Russian.
     """
 
-    def __init__(self, text: str, stub: str = "") -> None:
+    def __init__(self, text: str, stub: str = "", russian: str = "") -> None:
         super().__init__(text)
-        self.stub = stub
+        self.stub, self.russian = stub, russian
 
 
 class Stub:
@@ -37,7 +41,7 @@ class Stub:
 
     Args:
         name: str, the dotted name.
-        why: str, why there is no value.
+        why: tuple of str, why there is no value, in English and Russian.
         real: returns the value after all; default: there is none.
 
     Example:
@@ -50,7 +54,9 @@ class Stub:
         rushlight.check.loading.stubs.StubUsed: matplotlib.pyplot.figure is called..., but...
     """
 
-    def __init__(self, name: str, why: str, real: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, name: str, why: tuple[str, str], real: Callable[[], Any] | None = None
+    ) -> None:
         self.__dict__.update(_name=name, _why=why, _real=real)
 
     def __getattr__(self, name: str) -> Any:
@@ -65,15 +71,21 @@ class Stub:
 
     def _resolve(self, use: str) -> Any:
         """Return the value, or raise StubUsed."""
-        real, cause = self.__dict__["_real"], self._why
+        real, (cause, russian) = self.__dict__["_real"], self._why
         if real is not None:
             try:
                 return real()
             except StubUsed:
                 raise
             except Exception as error:
-                cause = f"{self._why}: {type(error).__name__}: {error}"
-        raise StubUsed(f"{self._name} {use}{_line()}, but {cause}", self._name) from None
+                said = f"{type(error).__name__}: {error}"
+                cause, russian = f"{cause}: {said}", f"{russian}: {said}"
+        line = _line()
+        raise StubUsed(
+            f"{self._name} {use}{line}, but {cause}",
+            self._name,
+            f"{self._name} ({_russian(line)}): {russian}" if line else f"{self._name}: {russian}",
+        ) from None
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
         real = self._resolve("is a base class")
@@ -127,6 +139,10 @@ def _line() -> str:
     return ""
 
 
+def _russian(line: str) -> str:
+    return line.removeprefix(" in ").replace("cell", "ячейка").replace("line", "строка")
+
+
 def _use(words: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Stub, *args: Any, **options: Any) -> Any:
         return function(self._resolve(words), *args, **options)
@@ -170,12 +186,32 @@ for _op, (_words, _function) in _OTHER.items():
 
 def missing(name: str, why: str) -> Stub:
     """Return the stub of a module that cannot be imported, or of a name that a module lacks."""
-    return Stub(name, why)
+    return Stub(
+        name,
+        (f"it cannot be imported ({why})", f"импортировать не удалось ({why})"),
+    )
 
 
-def uncomputed(name: str, place: str) -> Stub:
+def unserved(name: str) -> Stub:
+    """Return the stub of a name of torch that Rushlight does not have."""
+    return Stub(
+        name,
+        (
+            f"Rushlight, which stands for torch here, has no {name}",
+            f"в Rushlight, который заменяет здесь torch, нет {name}",
+        ),
+    )
+
+
+def uncomputed(name: str, place: Place) -> Stub:
     """Return the stub of a name to which only code at `place` gives a value, which is not run."""
-    return Stub(name, f"the check does not run {place}, which gives it a value")
+    return Stub(
+        name,
+        (
+            f"the check does not run {place.words()}, which gives it a value",
+            f"значение даёт код ({place.words('ru')}), который проверка не выполняет",
+        ),
+    )
 
 
 def postponed(name: str, attribute: str = "") -> Stub:
@@ -185,4 +221,4 @@ def postponed(name: str, attribute: str = "") -> Stub:
         module = importlib.import_module(name)
         return _attribute(module, name, attribute) if attribute else module
 
-    return Stub(f"{name}.{attribute}" if attribute else name, "its import failed", real)
+    return Stub(f"{name}.{attribute}" if attribute else name, _FAILED, real)

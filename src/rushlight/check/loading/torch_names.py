@@ -10,7 +10,7 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-from rushlight.check.loading.stubs import missing
+from rushlight.check.loading.stubs import unserved
 from rushlight.check.loading.words import words
 
 __all__ = ["TorchFinder"]
@@ -36,7 +36,7 @@ class _Served(types.ModuleType):
         value = getattr(twin, name, _ABSENT)
         if value is _ABSENT or isinstance(value, types.ModuleType):
             if _twin_of(full) is None:
-                return missing(full, f"Rushlight, which stands for torch here, has no {full}")
+                return unserved(full)
             value = importlib.import_module(full)
         return value
 

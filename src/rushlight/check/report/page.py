@@ -20,7 +20,7 @@ from rushlight.check.report.values import (
     defined_at,
     first_cause,
     one_line,
-    problem_text,
+    problem_texts,
     reason_of,
     status_words,
     visible,
@@ -202,6 +202,6 @@ def _is_code(line: str) -> bool:
 
 
 def _problems(problems: Sequence[Mapping[str, Any]], lang: str) -> str:
-    told = (_lines(problem_text(problem, lang), "rl-message") for problem in problems)
+    told = (_lines(text, "rl-message") for text in problem_texts(problems, lang))
     cards = "".join(f'<article class="rl-finding rl-is-problem">{one}</article>' for one in told)
     return f"<h3>{_text(word('problems', lang))}</h3>{cards}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rushlight.check.findings import FileReport, Finding, LayerReport, Region
-from rushlight.check.report.values import finite, reason_of
+from rushlight.check.report.values import finite, problem_texts, reason_of
 from rushlight.check.report.words import checked_language
 
 __all__ = ["as_json", "as_record"]
@@ -33,11 +33,10 @@ def as_json(
 def as_record(report: FileReport, lang: str | None = None) -> dict[str, Any]:
     """Return the report of a file as a dictionary.
 
-    Its keys: file, layers (name, like, status, findings, reason, message,
-    checks, cell, line), problems (kind,
-    cell, line, text, error) and exit_code. Those of a finding: severity, check, tensor, index,
-    expected, got, max_error, cause, message, hint, case, region, details. A number that is not
-    finite is None.
+    Its keys: file, layers (name, like, status, findings, reason, message, checks, cell, line),
+    problems (kind, cell, line, text, error, name, file, message) and exit_code. Those of a finding:
+    severity, check, tensor, index, expected, got, max_error, cause, message, hint, case, region,
+    details. A number that is not finite is None.
 
     Args:
         report: of one file.
@@ -51,7 +50,7 @@ def as_record(report: FileReport, lang: str | None = None) -> dict[str, Any]:
     return {
         "file": report.file,
         "layers": [_layer(layer, lang) for layer in report.layers],
-        "problems": [_problem(problem) for problem in report.problems],
+        "problems": [_problem(problem, lang) for problem in report.problems],
         "exit_code": report.exit_code,
     }
 
@@ -99,8 +98,9 @@ def _region(region: Region) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Mapping[str, Any]) -> dict[str, Any]:
-    return {str(key): _simple(value) for key, value in problem.items()}
+def _problem(problem: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    given = {str(key): _simple(value) for key, value in problem.items() if key != "error_ru"}
+    return {**given, "message": problem_texts([problem], lang)[0]}
 
 
 def _simple(value: Any) -> Any:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from rushlight.check.findings import FileReport, LayerReport
-from rushlight.check.report.values import STATUSES, defects, one_line
+from rushlight.check.report.values import STATUSES, defects, one_line, problem_texts
 from rushlight.check.report.words import checked_language, word
 
 __all__ = ["as_csv"]
@@ -49,7 +49,7 @@ def as_csv(reports: Sequence[FileReport], lang: str | None = None, *, delimiter:
             [
                 _harmless(report.file),
                 *counts,
-                len(report.problems),
+                len(problem_texts(report.problems, lang)),
                 *(_harmless(cell) for cell in cells),
             ]
         )

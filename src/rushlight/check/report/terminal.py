@@ -17,7 +17,7 @@ from rushlight.check.report.values import (
     defined_at,
     first_cause,
     one_line,
-    problem_text,
+    problem_texts,
     reason_of,
     status_words,
     visible,
@@ -28,6 +28,7 @@ __all__ = ["as_text", "finding_lines", "layer_text", "overview", "style_of", "wi
 
 LINES = 10  # of a finding
 FINDINGS = 3  # of a layer, without verbose: what follows is mostly the same mistake again
+PROBLEMS = 10  # of a file, likewise
 _NARROW, _WIDE = 40, 100
 _NAME = 32  # the longest name of a layer or file in a table
 
@@ -64,7 +65,7 @@ def as_text(
         if lines:
             parts.append(lines)
     if report.problems:
-        parts.append(_problems(report.problems, lang, width, style))
+        parts.append(_problems(report.problems, lang, width, style, verbose))
     counts = counted([report], lang).replace(" ", "\xa0").replace(";\xa0", "; ")
     parts.append(_wrapped(counts, width, "", ""))
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -137,20 +138,26 @@ def _layer(report: LayerReport, lang: str, width: int, style: Style, verbose: bo
         if verbose:
             named = f"    [{one_line(finding.check)}, {one_line(finding.cause)}]"
             lines.append(style("skipped", named))
-    left = len(report.findings) - len(shown)
-    if left:
-        lines.append(style("skipped", f"  {word('and', lang)} {left} {word('more', lang)}"))
+    lines += _more(len(report.findings) - len(shown), lang, style)
     if not lines:
         return []
     where = defined_at(report, lang)
     return [style("bold", one_line(report.name)) + (f" ({where})" if where else ""), *lines]
 
 
-def _problems(problems: Sequence[Any], lang: str, width: int, style: Style) -> list[str]:
+def _problems(
+    problems: Sequence[Any], lang: str, width: int, style: Style, verbose: bool
+) -> list[str]:
     lines = [style("bold", word("problems", lang))]
-    for problem in problems:
-        lines += _wrapped(problem_text(problem, lang), width, "  - ", "    ")
-    return lines
+    texts = problem_texts(problems, lang)
+    shown = texts if verbose else texts[:PROBLEMS]
+    for text in shown:
+        lines += _wrapped(text, width, "  - ", "    ")
+    return lines + _more(len(texts) - len(shown), lang, style)
+
+
+def _more(left: int, lang: str, style: Style) -> list[str]:
+    return [style("skipped", f"  {word('and', lang)} {left} {word('more', lang)}")] if left else []
 
 
 def _table(layers: Sequence[LayerReport], lang: str, width: int, style: Style) -> list[str]:

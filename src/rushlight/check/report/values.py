@@ -22,7 +22,7 @@ __all__ = [
     "number",
     "one_line",
     "place",
-    "problem_text",
+    "problem_texts",
     "reason_of",
     "status_words",
     "visible",
@@ -86,11 +86,11 @@ def defined_at(report: LayerReport, lang: str) -> str:
     return Place(report.cell, report.line).words(lang)
 
 
-def problem_text(problem: Mapping[str, Any], lang: str) -> str:
-    """Return what is wrong with a file: a line with cell and line, then the line of code."""
-    from rushlight.check.loading.problem import Problem
+def problem_texts(problems: Iterable[Mapping[str, Any]], lang: str) -> list[str]:
+    """Return what is wrong with a file: lines with cell and line, below some the line of code."""
+    from rushlight.check.loading.problem import Problem, messages
 
-    return visible(Problem(**problem).message(lang))
+    return [visible(text) for text in messages([Problem(**one) for one in problems], lang)]
 
 
 def reason_of(report: LayerReport, lang: str) -> str:
@@ -140,7 +140,7 @@ def counted(reports: Iterable[FileReport], lang: str) -> str:
         for status in STATUSES
         if statuses[status]
     ]
-    problems = sum(len(file.problems) for file in files)
+    problems = sum(len(problem_texts(file.problems, lang)) for file in files)
     if problems:
         parts.append(f"{word('n_problems', lang)}: {problems}")
     return "; ".join(parts)

@@ -20,6 +20,7 @@ __all__ = ["hint", "message", "reason", "title"]
 
 _UNPREFIXED = frozenset({"unexplained", "delegated"})
 _TOLD = frozenset({"crash", "raises_in_constructor"})  # what is wrong says it all
+_OF_TORCH = frozenset({"MSELoss"})  # its mean is over all elements, not MSECriterion's
 _OF_EVALUATION = frozenset({"batch_statistics_in_evaluation", "not_identity_in_evaluation"})
 _CODE_WORDS = frozenset(
     {"exp", "tanh", "epsilon", "t", "v", "p", "forward", "backward"} | {"train", "evaluate"}
@@ -80,6 +81,8 @@ def reason(report: LayerReport, lang: str = "en") -> str:
             explain("reason", got=repr(report.reason), expected=f"one of {', '.join(REASONS)}")
         )
     values = details(report.details, lang)
+    if lang == "ru" and values.get("error_ru"):
+        values["error"] = values["error_ru"]
     if values.get("error") == report.reason:  # of a process that has ended; it says nothing more
         del values["error"]
     text = fill(REASONS[report.reason][lang], values)
@@ -108,6 +111,8 @@ def _special(table: Mapping[tuple[str, str], Text], finding: Finding) -> Text | 
 
 
 def _layer(finding: Finding) -> str:
+    if finding.layer in _OF_TORCH:
+        return finding.layer
     return canonical(finding.layer) or finding.layer
 
 

@@ -6,6 +6,7 @@ finding's details name; "layer.tensor"; a tensor; a check; a layer.
 
 from __future__ import annotations
 
+from rushlight.check.texts.statistics import NORM
 from rushlight.check.texts.text import Text
 
 __all__ = ["HINTS", "KINDS", "PARTS", "SAYS"]
@@ -67,6 +68,27 @@ SAYS = {
         "right everywhere but at 0, where the derivative is alpha",
         "всё верно, кроме точки 0: там производная равна alpha",
     ),
+    ("edge_value", "GlobalMaxPool2d"): Text(
+        "where a map has several equal maxima (common after ReLU), the first alone gets the "
+        "gradient; they must share it",
+        "если в карте несколько равных максимумов (после ReLU это обычно), весь градиент достаётся "
+        "первому, а они должны его делить",
+    ),
+    ("wrong_constant", "Conv2d"): Text(
+        "padding='same' puts the odd row and column of an even kernel before the image; they "
+        "belong behind it",
+        "при чётном ядре padding='same' ставит лишнюю строку и столбец перед изображением, а им "
+        "место после него",
+    ),
+    **dict.fromkeys(
+        (("wrong_constant", "MaxPool2d"), ("wrong_constant", "GlobalMaxPool2d")),
+        Text(
+            "the search for the maximum begins at [[{value}|a number]], which wins where all "
+            "values are smaller",
+            "поиск максимума начат с [[{value}|числа]], и оно побеждает там, где все значения "
+            "меньше",
+        ),
+    ),
     ("overflow", "ELU"): Text(
         "exp overflows for large positive inputs: np.where computes both branches, and inf * 0 is "
         "nan",
@@ -121,6 +143,41 @@ SAYS = {
         Text(
             "[[config['{option}']|something in config]] is not used",
             "[[config['{option}']|что-то из config]] не используется",
+        ),
+    ),
+    **dict.fromkeys(
+        (("not_zeroed", "sgd_momentum"), ("not_zeroed", "adam_optimizer")),
+        Text("zero_grad leaves gradients as they were", "zero_grad не обнуляет градиенты"),
+    ),
+    **dict.fromkeys(
+        (("input_modified", "sgd_momentum"), ("input_modified", "adam_optimizer")),
+        Text(
+            "the step writes into [[{tensor}|gradients or config]], which it may only read",
+            "шаг изменяет [[{tensor}|gradients или config]], а должен только читать",
+        ),
+    ),
+    ("averaging_swapped", "adam_optimizer"): Text(
+        "beta and 1 - beta, or beta1 and beta2, are exchanged: the old average has the weight beta",
+        "beta и 1 - beta либо beta1 и beta2 перепутаны: вес beta — у старого среднего",
+    ),
+    ("dialect_convention", "adam_optimizer"): Text(
+        "epsilon is added to the root of the corrected v, as in torch; the course adds it to the "
+        "root of v itself",
+        "epsilon прибавляется к корню из исправленного v, как в torch; в курсе — к корню из самого "
+        "v",
+    ),
+    **dict.fromkeys(
+        (("factor", "moving_mean"), ("factor", "moving_variance")),
+        Text(
+            "the weights of the old average and of the batch do not add up to 1",
+            "веса старого среднего и нового батча в сумме не дают 1",
+        ),
+    ),
+    **dict.fromkeys(
+        (("sign", "moving_mean"), ("sign", "moving_variance")),
+        Text(
+            "the old average or the batch's enters with the wrong sign",
+            "старое среднее или статистика батча входит с неверным знаком",
         ),
     ),
     ("local_derivative", "gradInput"): Text(
@@ -254,13 +311,47 @@ HINTS = {
     ("ties_to_all", "GlobalMaxPool2d"): Text(
         "Divide the gradient by the number of maxima:", "Делите градиент на число максимумов:"
     ),
-    ("dialect_convention", "GlobalMaxPool2d"): Text(
-        "Here equal maxima share the gradient; that the first one gets it all is as common.",
-        "Здесь равные максимумы делят градиент; не реже весь градиент отдают первому из них.",
+    ("edge_value", "GlobalMaxPool2d"): Text(
+        "Compare with the maximum, and divide by the number of maxima; argmax finds one alone:",
+        "Сравните с максимумом и разделите на число максимумов; argmax находит только один:",
+    ),
+    ("wrong_constant", "Conv2d"): Text(
+        "Pad `(k - 1) // 2` cells before and `k // 2` behind, for height and width.",
+        "Добавляйте `(k - 1) // 2` клеток до и `k // 2` после, по высоте и по ширине.",
+    ),
+    **dict.fromkeys(
+        (("wrong_constant", "MaxPool2d"), ("wrong_constant", "GlobalMaxPool2d")),
+        Text("Begin at -inf, or take max:", "Начинайте с -inf или берите max:"),
     ),
     **dict.fromkeys(
         (("option_ignored", "sgd_momentum"), ("option_ignored", "adam_optimizer")),
         Text("Read it from config in each step:", "Берите его из config в каждом шаге:"),
+    ),
+    **dict.fromkeys(
+        (("not_zeroed", "sgd_momentum"), ("not_zeroed", "adam_optimizer")),
+        Text(
+            "Clear each parameter's grad: `p.grad = None` or `p.grad.fill(0)`.",
+            "Обнулите grad каждого параметра: `p.grad = None` или `p.grad.fill(0)`.",
+        ),
+    ),
+    **dict.fromkeys(
+        (("input_modified", "sgd_momentum"), ("input_modified", "adam_optimizer")),
+        Text(
+            "Make new arrays (`g = g * rate`, not `g *= rate`), and assign nothing in config.",
+            "Создавайте новые массивы (`g = g * rate`, а не `g *= rate`) и ничего не записывайте в "
+            "config.",
+        ),
+    ),
+    ("averaging_swapped", "adam_optimizer"): Text(
+        "m keeps the share beta1, v the share beta2:",
+        "У m доля старого — beta1, у v — beta2:",
+    ),
+    **dict.fromkeys(
+        (
+            *(("factor", name) for name in ("moving_mean", "moving_variance")),
+            *(("sign", name) for name in ("moving_mean", "moving_variance")),
+        ),
+        NORM["averaging_swapped"].hint,
     ),
     ("edge_value", "ReLU"): Text("Use >, not >=:", "Нужно > вместо >=:"),
     ("edge_value", "LeakyReLU"): Text("Use >, not >=:", "Нужно > вместо >=:"),
@@ -389,4 +480,5 @@ PARTS = {
     "epsilon_misplaced": ("W",),
     "squared_gradient": ("v", "W"),
     "momentum_rule": ("m", "W"),
+    "averaging_swapped": ("m", "v"),
 }

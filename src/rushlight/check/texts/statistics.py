@@ -197,10 +197,12 @@ DROPOUT = {
     "rate_swapped": Words(
         Text("p and 1 - p exchanged", "перепутаны p и 1 - p"),
         Text(
-            "elements are kept with probability p; p is the probability to drop[[ (with p = {p}, "
+            "[[elements are dropped with probability {option}, which is the probability to keep|"
+            "elements are kept with probability p; p is the probability to drop]][[ (with p = {p}, "
             "the share {rate} was dropped)]]",
-            "элементы остаются с вероятностью p, а p — вероятность обнуления[[ (при p = {p} "
-            "обнулена доля {rate})]]",
+            "[[элементы обнуляются с вероятностью {option}, а это вероятность оставить|элементы "
+            "остаются с вероятностью p, а p — вероятность обнуления]][[ (при p = {p} обнулена доля "
+            "{rate})]]",
         ),
         Text(
             "Keep with probability 1 - p, and divide by it:\n"

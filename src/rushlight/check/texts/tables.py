@@ -153,8 +153,8 @@ REASONS: Mapping[str, Text] = {
         "нужен пакет[[ {name}]], который здесь не установлен",
     ),
     "definition": Text(
-        "its definition raises[[: {error}]][[ ({line})]]",
-        "определение вызывает исключение[[: {error}]][[ ({line})]]",
+        "it could not be defined; the problems of the file say why",
+        "определить его не удалось; почему, сказано в проблемах с файлом",
     ),
 }
 

@@ -21,8 +21,12 @@ CONTAINERS = {
     "wrong_inputs": Words(
         Text("modules get another input back", "backward с чужим входом"),
         Text(
-            "backward hands a module another input than it had in the forward pass",
-            "backward передаёт модулю не тот вход, который был у него в прямом проходе",
+            "[[backward runs {name} of the modules once more: dropout draws another mask, batch "
+            "norm averages twice|backward hands a module another input than it had in the forward "
+            "pass]]",
+            "[[backward ещё раз вызывает {name} модулей: dropout выберет другую маску, а batch "
+            "norm дважды обновит средние|backward передаёт модулю не тот вход, который был у него "
+            "в прямом проходе]]",
         ),
         Text(
             "Keep what each module was given, and hand it the same again; first in updateOutput:\n"
@@ -49,10 +53,10 @@ CONTAINERS = {
     "parameters_not_collected": Words(
         Text("parameters are left out", "не все параметры собраны"),
         Text(
-            "[[{method}|getParameters, getGradParameters or zeroGradParameters]] leaves modules "
-            "out",
+            "[[{method}|getParameters, getGradParameters or zeroGradParameters]] leaves "
+            "parameters out",
             "[[{method}|getParameters, getGradParameters или zeroGradParameters]] охватывает не "
-            "все модули",
+            "все параметры",
         ),
         Text(
             "Ask every module, in order: `[module.getParameters() for module in self.modules]` (a "

@@ -11,10 +11,10 @@ WINDOWS = {
     "zero_padding_in_max_pool": Words(
         Text("max pooling pads with zeros", "нули в дополнении max-pooling"),
         Text(
-            "the input is padded with zeros, which win where all values are negative; padding must "
-            "never be the maximum",
-            "вход дополнен нулями, и ноль побеждает там, где все значения отрицательны; "
-            "дополнение не должно становиться максимумом",
+            "the input is padded with [[the number {value}|zeros]]: where all values are smaller, "
+            "the padding becomes the maximum, which it must never be",
+            "вход дополнен [[числом {value}|нулями]]: там, где все значения меньше, максимумом "
+            "становится дополнение, чего быть не должно",
         ),
         Text("Pad with -inf:", "Дополняйте значением -inf:"),
     ),
@@ -144,13 +144,20 @@ WINDOWS = {
     "output_size": Words(
         Text("wrong number of windows", "неверное число окон"),
         Text(
-            "the number of windows is wrong: the last one is forgotten, or there is one too many",
-            "неверное число окон: последнее забыто или есть лишнее",
+            "the number of windows is wrong: [[with kernel_size={value}, padding='same' needs an "
+            "odd number of cells, so both sides cannot be alike|the last one is forgotten, or "
+            "there is one too many]]",
+            "неверное число окон: [[при kernel_size={value} для padding='same' нужно нечётное "
+            "число клеток, стороны не могут быть одинаковы|последнее забыто или есть лишнее]]",
         ),
         Text(
-            "Round down (//), for the height and the width:\n"
+            "[[padding='same' with kernel_size={value} is `(k - 1) // 2` cells before and `k // 2` "
+            "behind, `k - 1` in place of `2 * p`:|Round down (//), for the height and the "
+            "width:]]\n"
             "    OH = (height + 2 * ph - kh) // sh + 1\n    OW = (width + 2 * pw - kw) // sw + 1",
-            "Округляйте вниз (//), и для высоты, и для ширины:\n"
+            "[[padding='same' при kernel_size={value} — это `(k - 1) // 2` клеток до и `k // 2` "
+            "после, то есть `k - 1` вместо `2 * p`:|Округляйте вниз (//), и для высоты, и "
+            "для ширины:]]\n"
             "    OH = (height + 2 * ph - kh) // sh + 1\n    OW = (width + 2 * pw - kw) // sw + 1",
         ),
     ),
