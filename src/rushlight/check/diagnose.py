@@ -207,8 +207,8 @@ def _predictions(
     hypothesis: Hypothesis, evidence: Evidence
 ) -> Iterator[tuple[Any, dict[str, str]]]:
     """Give what a hypothesis predicts; one that cannot be computed here does not apply."""
-    scene = evidence.scene
-    assert scene is not None
+    assert evidence.scene is not None
+    scene = replace(evidence.scene, about=evidence.tensor)
     if hypothesis in _OF_WANT:
         scene = replace(scene, want={**scene.want, evidence.tensor: evidence.want})
         scene.got = {**scene.got, evidence.tensor: evidence.got}

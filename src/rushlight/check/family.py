@@ -142,6 +142,7 @@ class Scene:
         given: the array that the student's forward was called with.
         base: what the gradient arrays held before; the right gradients are added to it.
         made: makes the reference, with the student's own constants.
+        about: the tensor that is to be explained; the output needs no backward pass.
     """
 
     family: Family
@@ -157,6 +158,7 @@ class Scene:
     given: Any = None
     base: Tensors = field(default_factory=dict)
     made: Callable[[Scene], Any] | None = None
+    about: str = ""
 
     def reference(self) -> Any:
         """Return a new reference layer with the parameters and the mode of this scene."""
@@ -179,8 +181,13 @@ class Scene:
     def run(self) -> Tensors:
         """Return what the reference makes of the scene: output, gradInput and the gradients."""
         layer = self.reference()
-        tensors = {"output": layer.forward(self.x)}
-        if self.case.gradients and self.g.shape == tensors["output"].shape:
+        return self.finish(layer, layer.forward(self.x))
+
+    def finish(self, layer: Any, output: Array) -> Tensors:
+        """Return all tensors once the reference has given its output."""
+        tensors = {"output": output}
+        back = self.case.gradients and self.about != "output"
+        if back and self.g.shape == tensors["output"].shape:
             tensors["gradInput"] = layer.backward(self.x, self.g)
             for known in self.family.fields:
                 if known.gradient and getattr(layer, known.gradient, None) is not None:

@@ -31,6 +31,7 @@ class Source:
     def __init__(self, obj: Any) -> None:
         self.obj = obj
         self.methods = list(_trees(obj))
+        self._returns: dict[str, str] = {}  # by tensor: each of its mistakes asks again
 
     def mentions(self, name: str) -> bool:
         """Tell whether a string stands in the text, as in `options.get("stride")`."""
@@ -47,6 +48,11 @@ class Source:
 
     def early_return(self, tensor: str) -> str:
         """Return the line of a `return` inside a loop in the method that makes a tensor, or ""."""
+        if tensor not in self._returns:
+            self._returns[tensor] = self._return_in_a_loop(tensor)
+        return self._returns[tensor]
+
+    def _return_in_a_loop(self, tensor: str) -> str:
         wanted = _MAKES.get(tensor, {"accGradParameters", "backward"})
         for method in self.methods:
             loops = (n for n in ast.walk(method) if isinstance(n, (ast.For, ast.While)))
@@ -55,6 +61,11 @@ class Source:
                 if node is not None:
                     return str(node.lineno)
         return ""
+
+    def applies(self) -> bool:
+        """Tell whether it calls `apply`, as of an autograd function that the student wrote."""
+        nodes = (node for method in self.methods for node in ast.walk(method))
+        return any(isinstance(node, ast.Attribute) and node.attr == "apply" for node in nodes)
 
     def uses(self, names: Sequence[str], packages: Sequence[str]) -> dict[str, str]:
         """Return the first use of one of these names out of one of these packages; {} if none."""

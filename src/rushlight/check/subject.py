@@ -70,7 +70,8 @@ class Subject:
 
     def cases(self) -> list[Case]:
         """Return the family's cases that hold for the dialect and the student's constructor."""
-        mine = (c for c in self.family.cases if explicit(self.obj) or not c.by_hand)
+        by_hand = explicit(self.obj) or self.code.applies()
+        mine = (c for c in self.family.cases if by_hand or not c.by_hand)
         suited = [self.complete(c) for c in mine if self.dialect in c.dialects]
         return [c for c in suited if c is not None and self.takes(c.options)]
 
@@ -193,9 +194,10 @@ class Pair:
         scene = Scene(self.family, self.subject.dialect, self.case, x, x, params, training)
         scene.made, scene.base, scene.earlier = self._reference, base or {}, self.last
         self.last = scene
-        scene.want = {"output": scene.reference().forward(x)}
-        scene.g = self.subject.source.normal(np.shape(scene.want["output"]))
-        scene.want = scene.run()
+        reference = scene.reference()
+        output = reference.forward(x)
+        scene.g = self.subject.source.normal(np.shape(output))
+        scene.want = scene.finish(reference, output)
         return scene
 
     def trains(self, known: Field) -> bool:

@@ -165,7 +165,7 @@ def check(
 ) -> None:
     """Check hand-written layers: which gradient is wrong, where, by how much and why.
 
-    Exit code: 0 all right, 1 defects, 2 nothing could be checked.
+    Exit code: 0 all right, 1 defects or layers not checked, 2 nothing could be checked.
     """
     from rushlight.cli.check import Mistake, check_paths, explain_layer, language
 

@@ -3,6 +3,7 @@
 import pytest
 from tests.check.families.students import activation, first
 
+from rushlight import nn
 from rushlight.check.layer import check_layer
 
 RELU = "np.maximum(input, 0)"
@@ -67,3 +68,11 @@ def test_the_ignored_option_and_a_default_of_ones_own_are_named():
     other = check_layer(activation("LeakyReLU", LEAKY, LEAKS, "slope=0.2"))
     assert other.findings[0].cause == "wrong_constant"
     assert other.findings[0].details["value"] == "0.2"
+
+
+def test_autograd_chooses_the_slope_at_the_kink():
+    class ReLU(nn.Module):
+        def forward(self, input):
+            return input.clamp(min=0)  # a slope of 1 at 0, as in torch
+
+    assert check_layer(ReLU).findings == ()

@@ -101,6 +101,21 @@ RIGHT = [
 ]
 
 WRONG = [
+    (  # dropout draws another mask then
+        "wrong_inputs",
+        (
+            "        g = gradOutput\n",
+            "        self.updateOutput(input)\n        g = gradOutput\n",
+        ),
+    ),
+    (
+        "wrong_order",
+        (
+            "for module in self.modules:\n            self.inputs",
+            "for module in self.modules[1:]:\n            self.inputs",
+        ),
+    ),
+    ("crash", ("self.modules = []", "self.module = []")),
     ("missing_gradient", ("g = module.backward(x, g)", "g = module.updateGradInput(x, g)")),
     (
         "overwritten",

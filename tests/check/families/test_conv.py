@@ -2,7 +2,9 @@
 
 import pytest
 from tests.check.families.convolutions import RIGHT
-from tests.check.families.students import first, student
+from tests.check.families.odd_convolutions import HOLDERS, MIXED_IN
+from tests.check.families.odd_convolutions import RIGHT as OTHERWISE
+from tests.check.families.students import findings, first, student
 
 from rushlight.check.layer import check_layer
 
@@ -255,6 +257,14 @@ BROKEN_SAME = {
         ("[n, c], self.W[o, c], mode", "[n, c], self.W[o, c, ::-1, ::-1], mode"),
         ("correlate(self.x[n, c], self.W", "convolve(self.x[n, c], self.W"),
         ("self.W[o, c, ::-1, ::-1]", "self.W[o, c]"),
+        ("self.W[o, c, ::-1, ::-1]", "np.rot90(self.W[o, c])"),
+        ("self.W[o, c, ::-1, ::-1]", "np.rot90(self.W, 2)[o, c]"),
+    ],
+    "sign": [("+= self.b[o]", "-= self.b[o]")],
+    "not_zeroed": [("self.gradb.fill(0)", "self.gradb.fill(1)")],
+    "parameters_not_collected": [
+        ("return [self.W, self.b]", "return [self.W]"),
+        ("return [self.gradW, self.gradb]", "return [self.gradb]"),
     ],
     "padding_not_shifted_back": [
         ('mode="valid")\n        return self.grad', 'mode="full")\n        return self.grad',
@@ -266,6 +276,7 @@ BROKEN_SAME = {
     "overwritten": [
         ("self.gradW[o, c] +=", "self.gradW[o, c] ="),
         ("self.output[n, o] += corr", "self.output[n, o] = corr"),
+        ("self.output[n, o] += self.b", "self.output[n, o] = self.b"),
         ("self.gradInput[n, c] +=", "self.gradInput[n, c] ="),
         ("self.gradb +=", "self.gradb[...] ="),
     ],
@@ -306,7 +317,7 @@ def test_right_layers_give_nothing():
     assert (report.status, report.findings, report.like) == ("ok", (), "practical_dl.Conv2d")
 
 
-@pytest.mark.parametrize("text", RIGHT)
+@pytest.mark.parametrize("text", (*RIGHT, *OTHERWISE))
 def test_right_layers_written_otherwise_give_nothing(text):
     report = check_layer(student(text))
     assert report.status == "ok" and report.findings == () and report.checks > 15
@@ -341,9 +352,18 @@ def test_what_torch_documents_may_be_refused_unless_torch_is_demanded():
     for changes in (
         ("assert all(k % 2 for k in self.k)", "raise NotImplementedError(padding)"),
         ('(0, 0) if padding == "valid" else pair(padding)', "pair(padding)"),
+        ("oh, ow =", "assert (x.shape[2] - kh) % sh == 0 == (x.shape[3] - kw) % sw; oh, ow ="),
         ("scale = np", "assert padding_mode != 'circular'; scale = np"),
     ):
         cls = torch_like(*changes)
         assert first(cls) == "ok"
         report = check_layer(cls, "torch_like")
         assert [f.cause for f in report.findings] == ["crash"]
+
+
+def test_slots_and_objects_that_hold_parameters_are_looked_into():
+    lost = HOLDERS.replace("self.W.grad += ", "self.W.grad = ")
+    assert lost != HOLDERS and findings(student(lost)) == ["overwritten"]
+    lost = MIXED_IN.replace("self.gradb += ", "self.gradb = ")
+    assert lost != MIXED_IN and findings(student(lost))[0] == "overwritten"
+    assert first(student(HOLDERS.replace("return [self.W, self.b]", "return self.lost"))) == "crash"

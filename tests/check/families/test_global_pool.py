@@ -28,7 +28,7 @@ ONE = "(np.eye(h * w)[{}] * gradOutput[..., None]).reshape(x.shape)"
 FIRST = ONE.format(f"{FLAT}.argmax(-1)")
 LAST = ONE.format(f"h * w - 1 - {FLAT}[..., ::-1].argmax(-1)")
 BROKEN_MAX = {
-    "ties_to_all": [(MAX, f"{EQUAL} * g")],
+    "ties_to_all": [(MAX, f"{EQUAL} * g"), (MAX, SHARED.replace(" / ", " * "))],
     "ties_to_last": [(MAX, LAST)],
     "edge_value": [(MAX, FIRST)],
     "wrong_axis": [("input.max(axis=(1, 2))", SHARED), ("input.max(axis=2)", SHARED),

@@ -483,6 +483,7 @@ WRONG = [
     ),
     ("array_replaced", "scaling", ("self.gradGamma += ", "self.gradGamma = self.gradGamma + ")),
     ("not_zeroed", "scaling", ("self.gradBeta.fill(0)", "pass")),
+    ("not_zeroed", "scaling", ("self.gradBeta.fill(0)", "self.gradBeta.fill(1)")),
     ("bias_ignored", "scaling", (" + self.column(self.beta, input)", "")),
     ("local_derivative", "scaling", ("gradOutput * self.column(self.gamma, input)", "gradOutput")),
     (

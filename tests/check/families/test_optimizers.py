@@ -57,7 +57,40 @@ def adam(variables, gradients, config, state):
         v_hat = state['v'][i] / (1 - b2 ** state['t'])
         w -= config['learning_rate'] * m_hat / (np.sqrt(v_hat) + config['epsilon'])
 """
-BASES = {"sgd": SGD, "flat": FLAT_SGD, "adam": ADAM, "hatted": HATTED}
+OBJECT = """
+class SGD:
+    def __init__(self, params, lr=0.01, momentum=0.9):
+        self.params, self.lr, self.momentum = list(params), lr, momentum
+        self.v = [np.zeros_like(p.data) for p in self.params]
+    def zero_grad(self):
+        for p in self.params:
+            p.grad = None
+    def step(self):
+        for i, p in enumerate(self.params):
+            self.v[i] = self.momentum * self.v[i] + p.grad
+            p.data = p.data - self.lr * self.v[i]
+"""
+ARRAYS = """
+class Adam:
+    def __init__(self, params, grads, lr=1e-3, beta1=0.9, beta2=0.999):
+        self.params, self.grads, self.lr, self.b1, self.b2 = params, grads, lr, beta1, beta2
+        self.m, self.v, self.t = [0] * len(params), [0] * len(params), 0
+    def step(self):
+        self.t += 1
+        for i, (w, g) in enumerate(zip(self.params, self.grads)):
+            self.m[i] = self.b1 * self.m[i] + (1 - self.b1) * g
+            self.v[i] = self.b2 * self.v[i] + (1 - self.b2) * g ** 2
+            rate = self.lr * np.sqrt(1 - self.b2 ** self.t) / (1 - self.b1 ** self.t)
+            w -= rate * self.m[i] / (np.sqrt(self.v[i]) + 1e-8)
+"""
+BASES = {
+    "sgd": SGD,
+    "flat": FLAT_SGD,
+    "adam": ADAM,
+    "hatted": HATTED,
+    "object": OBJECT,
+    "arrays": ARRAYS,
+}
 ADDED = "np.add(config['momentum'] * old_grad, config['learning_rate'] * grad, out=old_grad)"
 RATE = "config['learning_rate'] * np.sqrt(1 - b2 ** t) / (1 - b1 ** t)"
 
@@ -97,6 +130,10 @@ RIGHT = [
     ),
     ("hatted",),
     ("hatted", ("np.sqrt(v_hat)", "v_hat ** 0.5")),
+    ("object",),
+    ("object", ("momentum=0.9", "momentum=0.9, weight_decay=0")),
+    ("arrays",),
+    ("arrays", ("lr=1e-3", "alpha=1e-3"), ("grads, lr, beta1", "grads, alpha, beta1")),
 ]
 
 WRONG = [
@@ -218,8 +255,26 @@ WRONG = [
         ("[i] = b2 * state['v'].get(i, 0)", "[i] = b2 * 0"),
     ),
     ("not_in_place", "adam", ("w -= lr_t", "w = w - lr_t")),
+    (  # the next step stumbles over what stands in the list then
+        "not_in_place",
+        "adam",
+        ("for w, g in zip(layer_vars, layer_grads)", "for j, g in enumerate(layer_grads)"),
+        ("w -= lr_t", "layer_vars[j] = layer_vars[j] - lr_t"),
+        ("np.add(b1 * m, (1 - b1) * g, out=m)", "m[:] = b1 * m + (1 - b1) * g"),
+    ),
+    ("not_in_place", "flat", ("p[...] = p -", "params[i] = p -")),
+    ("state_not_kept", "sgd", ("var_index += 1", "var_index = 1")),
     ("option_ignored", "adam", ("config['beta1']", "0.9")),
     ("crash", "adam", ("state['m'].set", "state['mm'].set")),
+    ("not_zeroed", "object", ("p.grad = None", "p = None")),
+    ("sign", "object", ("p.data -", "p.data +")),
+    ("not_in_place", "object", ("p.data = p.data -", "p = p.data -")),
+    ("momentum_rule", "object", ("+ p.grad", "+ (1 - self.momentum) * p.grad")),
+    ("crash", "object", ("self.momentum * self.v", "self.mu * self.v")),
+    ("bias_correction", "arrays", ("self.t += 1", "self.t = 1")),
+    ("bias_correction", "arrays", ("self.t += 1", "self.t += 2")),
+    ("not_in_place", "arrays", ("w -= rate", "w = w - rate")),
+    ("squared_gradient", "arrays", ("g ** 2", "g")),
 ]
 
 
@@ -253,3 +308,23 @@ def test_the_parameter_is_named():
     found = check_layer(made("sgd", ("current_var -= old_grad", changed))).findings[0]
     assert found.details["name"] == "variables[1][0]"
     assert found.tensor == "W" and found.index == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (("momentum=0.9", "momentum=0.9, decay=0.1"),),  # a rule of its own
+        (("params, lr", "model, lr"), ("list(params)", "model.parameters()")),
+        (("def step(self)", "def step(self, x, y, z)"),),
+        (("p.grad", "p.gradient"), ("p.data", "p.value")),  # parameters of its own
+    ],
+)
+def test_a_class_of_another_shape_is_left_out(changes):
+    report = check_layer(made("object", *changes))
+    assert (report.status, report.reason) == ("skipped", "no_constructor")
+
+
+def test_a_gradient_that_is_written_into_is_no_argument_of_a_layer():
+    changed = made("adam", ("            i += 1\n", "            i += 1\n            g *= 2\n"))
+    text = str(check_layer(changed))
+    assert "the step writes into gradients" in text.replace("\n   ", "").lower()

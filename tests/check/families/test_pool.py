@@ -1,6 +1,7 @@
 """MaxPool2d and AvgPool2d: each mistake gets its name, right layers get none."""
 
 import pytest
+from tests.check.families.pools import RIGHT
 from tests.check.families.students import first, student
 
 from rushlight.check.layer import check_layer
@@ -122,6 +123,20 @@ class MaxPool2d(Module):
         for (n, c, i, j), (p, q) in self.max_indices.items():
             self.gradInput[n, c, p, q] += gradOutput[n, c, i, j]
         return self.gradInput
+"""
+MODULE = """
+class AvgPool2d(nn.Module):
+    def __init__(self, kernel_size, stride=None):
+        super().__init__()
+        self.k, self.s = kernel_size, stride or kernel_size
+    def forward(self, x):
+        k, s = self.k, self.s
+        oh, ow = (x.shape[2] - k) // s + 1, (x.shape[3] - k) // s + 1
+        total = 0
+        for p in range(k):
+            for q in range(k):
+                total = total + x[:, :, p:p + s * (oh - 1) + 1:s, q:q + s * (ow - 1) + 1:s]
+        return total / (k * k)
 """
 AVG = """
 def pair(v):
@@ -267,6 +282,7 @@ BROKEN = {
                           "self.output[:, :, i, j] = np.where(cut == -np.inf, 0, cut).mean(-1)")],
     "returns_none": [(KRON, "        return self.output", ""),
                      (RESHAPED, "        return self.output", "")],
+    "overwritten": [(MODULE, "total = total + ", "total = 0 * total + ")],
     "early_return": [
         (MAX, "+= g[a, b, i, j]", "+= g[a, b, i, j]\n                H, V = input.shape[2:]; "
          "self.gradInput = big[:, :, ph:ph + H, pw:pw + V]\n                return self.gradInput"),
@@ -356,24 +372,10 @@ class MaxPool2d(nn.Module):
         ]
         return torch.stack(cuts, -1).amax(-1)
 """
-MODULE = """
-class AvgPool2d(nn.Module):
-    def __init__(self, kernel_size, stride=None):
-        super().__init__()
-        self.k, self.s = kernel_size, stride or kernel_size
-    def forward(self, x):
-        k, s = self.k, self.s
-        oh, ow = (x.shape[2] - k) // s + 1, (x.shape[3] - k) // s + 1
-        total = 0
-        for p in range(k):
-            for q in range(k):
-                total = total + x[:, :, p:p + s * (oh - 1) + 1:s, q:q + s * (ow - 1) + 1:s]
-        return total / (k * k)
-"""
 
 
 @pytest.mark.parametrize(
-    "text", [MAX, BY_MASK, RESHAPED, AVG, KRON, GATHERED, LOOPS, PURE, TIES, MODULE]
+    "text", [MAX, BY_MASK, RESHAPED, AVG, KRON, GATHERED, LOOPS, PURE, TIES, MODULE, *RIGHT]
 )
 def test_a_right_layer_gives_nothing(text):
     report = check_layer(student(text))
@@ -388,3 +390,19 @@ def test_float32_inside_is_a_note():
 def test_the_dialect_is_told_by_the_stride():
     assert check_layer(student(RESHAPED)).like == "practical_dl.MaxPool2d"
     assert check_layer(student(MAX)).like == "torch_like.MaxPool2d"
+
+
+def test_padding_alone_tells_torch_like():
+    """A layer without a stride: what it does to the padding is seen all the same."""
+    assert check_layer(student(LOOPS)).like == "torch_like.AvgPool2d"
+    assert first(changed(LOOPS, "i, j = (h + p) // k", "i, j = (h - p) // k")) != "ok"
+
+
+EXACT = "        assert (x.shape[2] - kh) % sh == 0 == (x.shape[3] - kw) % sw; oh, ow ="
+
+
+def test_sizes_that_cannot_be_divided_may_be_refused_unless_torch_is_demanded():
+    for text in (MAX, AVG):
+        cls = changed(text, "        oh, ow =", EXACT)
+        assert first(cls) == "ok"
+        assert first(cls, "torch_like") == "crash"

@@ -3,6 +3,8 @@
 import pytest
 from tests.check.families.students import first, student
 
+from rushlight.check.layer import check_layer
+
 COLUMN = """
     def column(self, v, x):
         return np.reshape(v, (1, -1) + (1,) * (x.ndim - 2))
@@ -509,6 +511,31 @@ class Adam(torch.optim.Optimizer):
                 mean, square = s['m'] / (1 - b1 ** s['t']), s['v'] / (1 - b2 ** s['t'])
                 p -= group['lr'] * mean / (square.sqrt() + group['eps'])
 """,
+    "cs231n's momentum": """
+def sgd_momentum(w, dw, config=None):
+    if config is None: config = {}
+    config.setdefault('learning_rate', 1e-2)
+    config.setdefault('momentum', 0.9)
+    v = config.get('velocity', np.zeros_like(w))
+    v = config['momentum'] * v - config['learning_rate'] * dw
+    next_w = w + v
+    config['velocity'] = v
+    return next_w, config
+""",
+    "cs231n's adam": """
+def adam(w, dw, config=None):
+    config.setdefault('m', np.zeros_like(w))
+    config.setdefault('v', np.zeros_like(w))
+    config.setdefault('t', 0)
+    config['t'] += 1
+    b1, b2 = config['beta1'], config['beta2']
+    config['m'] = b1 * config['m'] + (1 - b1) * dw
+    config['v'] = b2 * config['v'] + (1 - b2) * dw ** 2
+    mt = config['m'] / (1 - b1 ** config['t'])
+    vt = config['v'] / (1 - b2 ** config['t'])
+    w -= config['learning_rate'] * mt / (np.sqrt(vt) + config['epsilon'])
+    return w, config
+""",
     "a class without momentum": """
 class SGD:
     def __init__(self, params, lr):
@@ -606,3 +633,11 @@ def test_optimizers(style):
 @pytest.mark.parametrize("style", CRITERIA)
 def test_criteria(style):
     assert first(student(CRITERION + CRITERIA[style])) == "ok"
+
+
+def test_a_step_of_another_shape_is_left_out():
+    for head in ("sgd(w, g)", "sgd(model)", "sgd_momentum(w, dw, config)"):
+        report = check_layer(student(f"def {head}: return None"))
+        assert (report.status, report.reason) == ("skipped", "no_constructor")
+    wrong = OPTIMIZERS["cs231n's momentum"].replace("w + v", "w - v")
+    assert first(student(wrong)) == "sign"

@@ -9,11 +9,6 @@ def find(namespace):
     return [(name, value) for name, value in namespace.items() if inspect.isclass(value)]
 
 
-def find_names(namespace):
-    """Return all that is offered to `find`."""
-    return [(name, value) for name, value in namespace.items()]
-
-
 def find_nothing_for_ever(namespace):
     while True:
         pass
@@ -32,10 +27,6 @@ def check(name, layer, options):
     except Exception as error:
         return {"status": "defect", "error": f"{type(error).__name__}: {error}"}
     return {"status": "ok", "value": value}
-
-
-def check_nothing(name, value, options):
-    return {"status": "ok"}
 
 
 def check_slowly(name, layer, options):

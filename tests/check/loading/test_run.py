@@ -9,6 +9,8 @@ import time
 import pytest
 
 from rushlight.check.loading import Limits, Problem, run, stop_message
+from rushlight.check.loading.child import own_names
+from rushlight.check.loading.loader import Loader
 
 FUNCTIONS = {"find": "loading_functions:find", "check": "loading_functions:check"}
 posix = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
@@ -50,7 +52,7 @@ def test_results_come_in_the_order_of_the_file_with_their_places(student):
     path = student(
         "слои.py",
         "EPS = 2\nclass B:\n    def forward(self, x):\n        return x * EPS\n\n"
-        "class A(B): pass\nfrom math import sqrt\nfrom fractions import Fraction\n",
+        "class A(B): pass\n",
     )
     checked = check(path, {"x": 3})
     assert checked.layers == [
@@ -58,10 +60,15 @@ def test_results_come_in_the_order_of_the_file_with_their_places(student):
         {"name": "A", "cell": None, "line": 6, "status": "ok", "value": 6},
     ]
     assert checked.problems == [] and checked.path == path
-    names = check(
-        path, find="loading_functions:find_names", check="loading_functions:check_nothing"
+
+
+def test_neither_modules_nor_classes_from_elsewhere_are_offered(student):
+    path = student(
+        "a.py", "EPS = 2\nfrom math import sqrt\nfrom fractions import Fraction\nclass B: pass\n"
     )
-    assert [layer["name"] for layer in names.layers] == ["EPS", "B", "A"]
+    with Loader(path) as loader:
+        loader.load()
+        assert [*own_names(loader)] == ["EPS", "B"]
 
 
 def test_a_notebook_with_a_broken_cell_is_checked_for_its_other_layers(student):
@@ -81,7 +88,8 @@ def test_a_notebook_with_a_broken_cell_is_checked_for_its_other_layers(student):
     assert (problem.kind, problem.cell, problem.line, problem.text) == ("syntax", 3, 1, "class B(:")
 
 
-def test_what_code_may_not_do_ends_one_check_only(student, tmp_path):
+def test_what_code_may_not_do_ends_one_check_only(student, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "xyz")
     outside = tmp_path / "outside"
     bodies = [
         "exit()",
@@ -109,6 +117,7 @@ def test_what_code_may_not_do_ends_one_check_only(student, tmp_path):
         "return no_such_name",
         "return rng.normal()",
         "return sys.stdin.buffer.read()",
+        "return [os.environ.get(n) for n in ('SECRET_TOKEN', 'OMP_NUM_THREADS', 'MPLBACKEND')]",
     ]
     path = student("a.py", layers(*bodies) + "rng = make()\n")
     checked = check(path)
@@ -120,6 +129,7 @@ def test_what_code_may_not_do_ends_one_check_only(student, tmp_path):
     assert [layer.get("value") for layer in checked.layers[18:21]] == [["a.npy"], 1, 1.0]
     assert found[21].startswith("NameError") and "rng.normal is called" in found[22]
     assert found[23] == "stdin"
+    assert checked.layers[24]["value"] == [None, "1", "Agg"]
     for layer in checked.layers[:8]:
         assert layer["status"] == "error" and layer["where"]["line"] == layer["line"] + 2
     assert checked.layers[0]["where"]["text"] == "        exit()"
@@ -216,11 +226,6 @@ def test_a_search_that_fails_is_a_problem_of_the_file(student, find, problem):
     assert checked.problems == [problem] and checked.layers == []
 
 
-def test_files_that_are_none(student, tmp_path):
-    assert check(student("a.ipynb", "x", kernelspec={"language": "R"})).problems[0].kind == "file"
-    assert check(tmp_path / "absent.py").problems[0].kind == "file"
-
-
 def test_wrong_calls_are_errors(student):
     path = student("a.py", "x = 1")
     with pytest.raises(ValueError, match="torch='no', expected 'rushlight' or 'real'"):
@@ -231,13 +236,6 @@ def test_wrong_calls_are_errors(student):
         check(path, find="no_such_module:find")
     with pytest.raises(TypeError, match="JSON"):
         check(path, {"x": object()})
-
-
-@posix
-def test_the_environment_holds_no_secrets_and_one_thread(student, monkeypatch):
-    monkeypatch.setenv("SECRET_TOKEN", "xyz")
-    body = "return [os.environ.get(n) for n in ('SECRET_TOKEN', 'OMP_NUM_THREADS', 'MPLBACKEND')]"
-    assert check(student("a.py", layers(body))).layers[0]["value"] == [None, "1", "Agg"]
 
 
 def test_it_can_be_stopped(student):

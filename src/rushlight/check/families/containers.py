@@ -69,8 +69,8 @@ def _passes(
     subject.comparisons += 1
     inputs = _inputs(box.modules, x)
     if not compare.close(output, inputs[-1]):
-        cause = _of_output(box.modules, order, x, output)
-        cause = cause or _missing(subject, output, "output")
+        cause = _missing(subject, output, "output")
+        cause = cause or _of_output(box.modules, order, x, output)
         yield Evidence(check or "order", "output", None, inputs[-1], output, cause=cause, case=case)
         return True
     order.clear()
@@ -136,7 +136,11 @@ def _of_output(modules: Sequence[Probe], order: Sequence[Any], x: Array, output:
         return "wrong_inputs"
     if [id(m) for m in order] == [id(m) for m in modules[::-1]]:
         return "wrong_order"
-    return "wrong_inputs" if len(order) == len(modules) else ""
+    if len(order) == len(modules):
+        return "wrong_inputs"
+    if order and len(given) < len(modules):  # some are passed over
+        return "wrong_order"
+    return "" if np.shape(output) != np.shape(x) else "unexplained"
 
 
 def _of_calls(

@@ -57,7 +57,7 @@ def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: A
 
 NOT_BACK = {"gradInput": "padding_not_shifted_back"}
 SWAPPED = "window_axes_swapped"
-DOCUMENTED = {"optional": True, "documented": True}
+DOCUMENTED: dict[str, Any] = {"optional": True, "documented": True}
 
 
 def _mode(mode: str) -> tuple[Case, ...]:
@@ -73,7 +73,7 @@ CASES = (
     Case({**BOTH, "kernel_size": 1}, (2, 2, 3, 4), check="options"),
     Case({**BOTH, "kernel_size": 5}, (2, 2, 7, 6), check="options"),
     _case((2, 2, 7, 9), 3, stride=2),
-    _case((2, 2, 6, 8), 3, stride=2),  # the last row and column belong to no window
+    _case((2, 2, 6, 8), 3, stride=2, **DOCUMENTED),  # the last row and column are in no window
     _case((2, 2, 4, 5), 3, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
     _case((2, 2, 5, 7), 3, "padding", padding=2, stride=2, wrong=NOT_BACK, crash=NOT_BACK),
     _case((2, 2, 4, 7), (3, 5), "non_square", crash=SWAPPED, wrong=SWAPPED, optional=True),

@@ -81,7 +81,11 @@ def _other_weights(scene: Scene, name: str) -> Iterator[tuple[str, Array]]:
     yield "kernel_flipped", w[:, :, ::-1, ::-1]
     yield "kernel_flipped", w[:, :, ::-1]
     yield "kernel_flipped", w[..., ::-1]
+    yield "kernel_flipped", w[::-1, ::-1]  # all axes, or the channels alone
+    yield "kernel_flipped", w[::-1, ::-1, ::-1, ::-1]
     if w.shape[2] == w.shape[3]:
+        yield "kernel_flipped", np.rot90(w, 1, (2, 3))
+        yield "kernel_flipped", np.rot90(w, 3, (2, 3))
         yield SWAPPED, w.swapaxes(2, 3)
         yield SWAPPED, w.swapaxes(2, 3)[:, :, ::-1, ::-1]
     n, c, kh, kw = w.shape
@@ -144,8 +148,8 @@ def _one_of_many(scene: Scene, name: str) -> Iterator[Any]:
     """`=` in a loop over samples, channels or windows: the last one is all that stays."""
     g, w = scene.g, scene.params["W"]
     if name in ("gradW", "gradb"):
-        for at in (np.s_[-1], np.s_[:, :, -1, -1], np.s_[-1, :, -1, -1]):
-            yield scene.again(g=_only(g, at))[name]
+        for last in (np.s_[-1], np.s_[:, :, -1, -1], np.s_[-1, :, -1, -1]):
+            yield scene.again(g=_only(g, last))[name]
     if name == "output":
         for at in (np.s_[:, -1], np.s_[:, :, -1, -1], np.s_[:0]):  # of which the bias is left
             yield scene.again(params={**scene.params, "W": _only(w, at)})[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.check.families.optimizer_classes import Driver, drive
+from rushlight.check.families.optimizer_classes import Driver, Returning, drive
 from rushlight.check.kept import flatten
 from rushlight.check.student import StudentError, guarded, home_of
 from rushlight.check.subject import Subject
@@ -126,15 +125,13 @@ def new_course(subject: Subject, shapes: Sequence[tuple[int, ...]], nested: bool
 
 
 def options_for(subject: Subject) -> dict[str, float]:
-    """Return the options, for a class those that it can be given."""
-    wanted = CONFIGS[subject.family.name]
-    driver = driven(subject)
-    return wanted if driver is None else driver.config(wanted)
+    """Return the options; for a class those that it can be given."""
+    wanted, step = CONFIGS[subject.family.name], driven(subject)
+    return step.config(wanted) if isinstance(step, (Driver, Returning)) else wanted
 
 
-def driven(subject: Subject) -> Driver | None:
-    if not inspect.isclass(subject.obj):
-        return None
+def driven(subject: Subject) -> Any:
+    """Return the step as a function of variables, gradients, config, state; None if it is none."""
     return drive(subject.obj, tuple(CONFIGS[subject.family.name]))
 
 
@@ -143,7 +140,7 @@ def run(subject: Subject, course: Course, state: dict[str, Any]) -> Course:
     course.arrays = [np.array(w) for w in course.start]
     course.state = state
     lists = _grouped(course.arrays, course.nested)
-    step = driven(subject) or subject.obj
+    step = driven(subject)
     name, file = getattr(step, "__name__", ""), home_of(subject.obj)
     for gradients in course.gradients:
         given = [np.array(g) for g in gradients]

@@ -88,9 +88,9 @@ def _all_planes(scene: Scene, name: str) -> Iterator[Array]:
     """The maximum over more than one plane gets the gradient, or its share of others'."""
     for axes in ((0, 2, 3), (1, 2, 3), (0, 1, 2, 3)):
         yield (scene.x == scene.x.max(axis=axes, keepdims=True)) * scene.g[..., None, None]
-    for axes in ((2,), (3,), (1, 3), (0, 2, 3), (1, 2, 3), (0, 1, 2, 3)):
-        equal = _equal(scene)
-        yield equal / equal.sum(axis=axes, keepdims=True) * scene.g[..., None, None]
+    equal = _equal(scene)
+    for counted in ((2,), (3,), (1, 3), (0, 2, 3), (1, 2, 3), (0, 1, 2, 3)):
+        yield equal / equal.sum(axis=counted, keepdims=True) * scene.g[..., None, None]
 
 
 def _mixed_index(scene: Scene, name: str) -> Iterator[Array]:

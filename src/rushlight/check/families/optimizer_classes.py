@@ -1,4 +1,4 @@
-"""Optimizers written as classes, driven like the functions: variables, gradients, config, state."""
+"""Optimizers of other shapes, driven like the functions: variables, gradients, config, state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rushlight.arrays import Array
 from rushlight.check.kept import flatten
 from rushlight.check.signature import plain
 
-__all__ = ["Driver", "drive"]
+__all__ = ["Driver", "Returning", "drive"]
 
 PARAMETERS = ("params", "parameters", "variables", "weights", "parameterlist", "paramlist")
 GRADIENTS = ("grads", "gradients", "gradparams", "gradparameters", "gradweights")
@@ -37,6 +37,34 @@ class Parameter:
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self.grad = None
+
+
+class Returning:
+    """A step of one parameter that returns it with its config, as cs231n has: (w, dw, config).
+
+    Args:
+        step: the student's function.
+    """
+
+    flat = True
+
+    def __init__(self, step: Any) -> None:
+        self.step = step
+        self.__name__ = str(step.__name__)
+
+    def config(self, wanted: Mapping[str, float]) -> dict[str, float]:
+        """Return the configuration, all of which it can be given."""
+        return dict(wanted)
+
+    def __call__(self, variables: Any, gradients: Any, config: Any, state: dict[Any, Any]) -> None:
+        """Take a step; each parameter's config is kept in the state."""
+        given = dict(config.items())
+        for i, (w, g) in enumerate(zip(variables, gradients, strict=True)):
+            w[...], state[i] = self.step(np.array(w), g, state.get(i, dict(given)))
+
+    def cleared(self, state: Mapping[Any, Any]) -> bool:
+        """There is nothing to clear."""
+        return True
 
 
 class Driver:
@@ -87,6 +115,11 @@ class Driver:
         return not any(grad is not None and np.any(np.asarray(grad)) for grad in left)
 
     @property
+    def flat(self) -> bool:
+        """Whether its parameters are one list in any case."""
+        return self.of_objects
+
+    @property
     def of_objects(self) -> bool:
         """Whether it works on parameters that have a `grad`, as torch's do."""
         return self.holds == ("parameters",) and not self.count
@@ -115,13 +148,27 @@ class Driver:
                 parameter.grad = grad if self.torch is None else self.torch.tensor(grad)
 
 
-def drive(cls: Any, names: tuple[str, ...]) -> Driver | None:
-    """Return what drives a class, or None if it is of no usual shape.
+def drive(step: Any, names: tuple[str, ...]) -> Any:
+    """Return what is called with variables, gradients, config and state; None if nothing can be.
 
     Args:
-        cls: the student's class.
+        step: the student's class or function.
         names: the hyperparameters of the rule.
     """
+    if inspect.isclass(step):
+        return _of_class(step, names)
+    return step if _takes(step, 4) else Returning(step) if _takes(step, 3) else None
+
+
+def _takes(step: Any, count: int) -> bool:
+    try:
+        inspect.signature(step).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _of_class(cls: Any, names: tuple[str, ...]) -> Driver | None:
     method = next((name for name in STEPS if callable(getattr(cls, name, None))), "")
     try:
         own = list(inspect.signature(cls).parameters.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from rushlight.check.families.courses import (
     torch_steps,
     tried,
 )
+from rushlight.check.families.optimizer_classes import Driver
 from rushlight.check.families.wrong_steps import ADAM, SGD, Rule
 from rushlight.check.family import Case, Evidence, Family
 from rushlight.check.student import StudentError, guarded, home_of
@@ -44,7 +44,7 @@ def _first_wrong(got: list[list[Array]], want: list[list[Array]]) -> tuple[int, 
 
 
 def _examine(subject: Subject) -> Iterator[Evidence]:
-    if not inspect.isroutine(subject.obj) and driven(subject) is None:
+    if driven(subject) is None:
         return
     nested = _best_layout(subject)
     if _misunderstood(subject, tried(subject, UNEQUAL, nested)):
@@ -61,17 +61,18 @@ def _examine(subject: Subject) -> Iterator[Evidence]:
 
 
 def _misunderstood(subject: Subject, course: Course) -> bool:
-    """Tell whether a class fails at once, as one made for another kind of parameters does."""
+    """Tell whether it fails at once, as what is made for another kind of parameters does."""
     error = course.error.__cause__ if course.error is not None else None
     own = f"'{getattr(subject.obj, '__name__', '')}' object"
     at_once = not course.steps and isinstance(error, (AttributeError, TypeError))
-    return at_once and inspect.isclass(subject.obj) and own not in str(error)
+    usual = driven(subject) is subject.obj
+    return at_once and not usual and own not in str(error)
 
 
 def _cleared(subject: Subject) -> Iterator[Evidence]:
     """A class's zero_grad clears the gradients."""
     driver = driven(subject)
-    if driver is None:
+    if not isinstance(driver, Driver):
         return
     course = run(subject, new_course(subject, UNEQUAL, False), {})
     if course.error is not None:
@@ -90,8 +91,7 @@ def _cleared(subject: Subject) -> Iterator[Evidence]:
 
 def _best_layout(subject: Subject) -> bool:
     """Return whether lists are nested for this function: as it is right, else as it runs."""
-    driver = driven(subject)
-    if driver is not None and driver.of_objects:
+    if getattr(driven(subject), "flat", False):
         return False
     return _rank(subject, True) >= _rank(subject, False)
 

@@ -32,6 +32,10 @@ __all__ = ["FAMILIES"]
 TORCH = ("torch_like",)
 SWAPPED = "window_axes_swapped"
 NOT_BACK = {"gradInput": "padding_not_shifted_back"}
+CUT_OFF: dict[str, Any] = {
+    "optional": True,
+    "documented": True,
+}  # the last row or column belongs to no window
 OVERLAP = {"gradInput": "overlap_overwritten"}
 
 
@@ -61,12 +65,11 @@ def _case(shape: tuple[int, ...], kernel: Any, check: str = "options", **more: A
 SHARED = (
     Case({"kernel_size": 3}, (4, 2, 6, 9)),
     Case({"kernel_size": 2}, (2, 2, 4, 10), check="options"),
-    _case((2, 2, 7, 6), 3, "windows", stride=2, wrong=OVERLAP),
+    _case((2, 2, 7, 9), 3, "windows", stride=2, wrong=OVERLAP),
     _case((2, 2, 5, 6), 2, "windows", stride=1, wrong=OVERLAP),
-    _case((2, 2, 5, 9), 2, stride=3),
-    _case(
-        (2, 2, 5, 7), 2, optional=True, documented=True
-    ),  # the last row and column belong to no window
+    _case((2, 2, 5, 8), 2, stride=3),
+    _case((2, 2, 7, 6), 3, "windows", stride=2, **CUT_OFF),
+    _case((2, 2, 5, 7), 2, **CUT_OFF),
     _case((2, 2, 6, 6), (3, 2), "non_square", crash=SWAPPED, wrong=SWAPPED, optional=True),
     _case(
         (2, 2, 7, 8),
@@ -77,8 +80,9 @@ SHARED = (
         wrong=SWAPPED,
         optional=True,
     ),
-    _case((2, 2, 5, 6), 2, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
-    _case((2, 2, 6, 4), 3, "padding", stride=2, padding=1, wrong=NOT_BACK, crash=NOT_BACK),
+    _case((2, 2, 4, 6), 2, "padding", padding=1, wrong=NOT_BACK, crash=NOT_BACK),
+    _case((2, 2, 5, 7), 3, "padding", stride=2, padding=1, wrong=NOT_BACK, crash=NOT_BACK),
+    _case((2, 2, 5, 6), 2, "padding", padding=1, wrong=NOT_BACK, **CUT_OFF),
     _case(
         (2, 2, 5, 7),
         (3, 5),
@@ -96,7 +100,7 @@ MAX = (
     _case((2, 2, 7, 9), 3, "ties", stride=2, inputs=rectified, by_hand=True),
     _case((2, 2, 4, 6), 2, "padding", padding=1, inputs=negative, wrong=NOT_BACK, crash=NOT_BACK),
     _case(
-        (2, 2, 6, 8),
+        (2, 2, 5, 7),
         3,
         "padding",
         stride=2,

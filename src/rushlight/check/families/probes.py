@@ -102,11 +102,17 @@ class Container:
 
     def __init__(self, subject: Subject, modules: Sequence[Any]) -> None:
         self.modules = list(modules)
-        try:
-            self.student = self._added(subject)
-        except StudentError:
-            self.student = self._constructed(subject)
+        self.student = self._filled(subject)
         self.layer = self.student.layer
+
+    def _filled(self, subject: Subject) -> Student:
+        try:
+            return self._added(subject)
+        except StudentError as first:
+            try:
+                return self._constructed(subject)
+            except StudentError as second:
+                raise second if first.method == "__init__" else first from None
 
     def _added(self, subject: Subject) -> Student:
         student = make(subject.obj, (), {}, ())

@@ -30,7 +30,7 @@ from rushlight.check.loading.stops import Stop, place_of, reason_in_check, reaso
 from rushlight.check.loading.stubs import Stub, StubUsed
 from rushlight.check.loading.untouched import Untouched
 
-__all__ = ["main"]
+__all__ = ["main", "own_names"]
 
 _READ = 10.0  # seconds of processor time to read a file
 _IMPORTS = 4  # times as long as a definition may an import take
@@ -94,7 +94,7 @@ class _Child:
             loader.load()
             problems = [problem.to_dict() for problem in loader.problems]
             self.send("loaded", self.seconds, problems=problems, **self.recorder.take())
-            found = list(find(_own_names(loader)))
+            found = list(find(own_names(loader)))
             names = [name for name, _ in found]
             places = {n: loader.places[n][-1].to_dict() for n in names if n in loader.places}
             self.send("found", self.seconds, names=names, places=places)
@@ -160,7 +160,7 @@ def _block(node: ast.stmt) -> list[ast.AST]:
     return list(ast.walk(node))
 
 
-def _own_names(loader: Loader) -> dict[str, Any]:
+def own_names(loader: Loader) -> dict[str, Any]:
     """Return the names that a file makes itself: no modules, and no classes from elsewhere."""
     own = {loader.module_name, *(f"{loader.module_name}_cell_{c.cell}" for c in loader.chunks)}
     kinds = (type, types.FunctionType, types.BuiltinFunctionType)
