@@ -10,6 +10,7 @@ import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
+from rushlight.check.kept import content, own_slope
 from rushlight.check.signature import swapped
 from rushlight.check.student import StudentError, TensorStudent, explicit
 from rushlight.check.subject import Pair, Subject
@@ -241,9 +242,12 @@ def _collected(pair: Pair) -> Iterator[Evidence]:
         return
     trained = [known for known in pair.family.fields if pair.trains(known)]
     layer, orders = pair.student.layer, []
-    sides = {"getParameters": pair.student.parameter, "getGradParameters": pair.student.gradient}
-    for name, own in sides.items():
-        listed = pair.student.listed((name,))
+    sides = (
+        ("getParameters", pair.student.parameter, content),
+        ("getGradParameters", pair.student.gradient, own_slope),
+    )
+    for name, own, part in sides:
+        listed = pair.student.listed((name,), part)
         if not listed and name not in vars(type(layer)):  # an inherited method claims nothing
             return
         pair.subject.comparisons += 1

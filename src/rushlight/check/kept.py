@@ -11,7 +11,7 @@ import numpy as np
 
 from rushlight.check.signature import plain
 
-__all__ = ["attributes", "content", "find", "flatten", "slope"]
+__all__ = ["attributes", "content", "find", "flatten", "own_slope", "slope"]
 
 _SHOWN = (property, cached_property, types.MemberDescriptorType)  # the last: of __slots__
 _GRADIENT = "grad"
@@ -89,6 +89,11 @@ def content(value: Any) -> Any:
 def slope(value: Any) -> Any:
     """Return the gradient that a parameter object holds beside its array, or None."""
     return _inside(value, ("grad", "gradient"))
+
+
+def own_slope(value: Any) -> Any:
+    """Return the gradient that an entry of a list of gradients stands for, or None."""
+    return value if isinstance(value, np.ndarray) else slope(value)
 
 
 def _inside(value: Any, names: Sequence[str]) -> Any:

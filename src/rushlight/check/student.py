@@ -213,13 +213,13 @@ class Student:
         return arrays[parameters.index(known.name)]
 
     def listed(
-        self, names: Sequence[str] = GRADIENTS, part: Callable[[Any], Any] = content
+        self, names: Sequence[str] = GRADIENTS, part: Callable[[Any], Any] = own_slope
     ) -> list[Any]:
         """Return the arrays of getGradParameters (or of another method or list) as a flat list.
 
         Args:
             names: the first of these that gives any.
-            part: what is taken of each entry: `content`, or `slope` of a parameter object.
+            part: what is taken of each entry: `own_slope`, `content` or `slope`.
         """
         for name in names:
             value = getattr(self.layer, name, None)
@@ -331,7 +331,7 @@ class TensorStudent(Student):
         return None
 
     def listed(
-        self, names: Sequence[str] = GRADIENTS, part: Callable[[Any], Any] = content
+        self, names: Sequence[str] = GRADIENTS, part: Callable[[Any], Any] = own_slope
     ) -> list[Any]:
         grads = [p.grad for p in self.layer.parameters()]
         return [g.numpy() for g in grads if g is not None]
