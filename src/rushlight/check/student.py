@@ -20,7 +20,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.check.family import Field
-from rushlight.check.kept import content, find, flatten, slope
+from rushlight.check.kept import content, find, flatten, own_slope, slope
 from rushlight.check.loading.stubs import StubUsed
 from rushlight.check.signature import plain, suited
 from rushlight.tensor import Tensor
