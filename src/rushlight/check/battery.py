@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
-from rushlight.check.kept import content, own_slope
+from rushlight.check.kept import content, flatten, own_slope
 from rushlight.check.signature import swapped
 from rushlight.check.student import StudentError, TensorStudent, explicit
 from rushlight.check.subject import Pair, Subject
@@ -247,7 +247,13 @@ def _collected(pair: Pair) -> Iterator[Evidence]:
         ("getGradParameters", pair.student.gradient, own_slope),
     )
     for name, own, part in sides:
-        listed = pair.student.listed((name,), part)
+        if not callable(getattr(layer, name, None)):
+            return
+        try:
+            listed = [a for a in map(part, flatten(pair.student.call((name,)))) if a is not None]
+        except StudentError as error:
+            yield Evidence("parameters", "", error=error, details=error.said)
+            return
         if not listed and name not in vars(type(layer)):  # an inherited method claims nothing
             return
         pair.subject.comparisons += 1
