@@ -10,7 +10,9 @@ import numpy as np
 
 from rushlight.check import compare
 from rushlight.check.family import Case, Evidence, Scene
-from rushlight.check.student import StudentError, TensorStudent, explicit, flatten
+from rushlight.check.kept import content, flatten, own_slope
+from rushlight.check.signature import swapped
+from rushlight.check.student import StudentError, TensorStudent, explicit
 from rushlight.check.subject import Pair, Subject
 
 __all__ = ["examine"]
@@ -24,6 +26,10 @@ def examine(subject: Subject) -> Iterator[Evidence]:
     if subject.family.examine is not None:
         yield from subject.family.examine(subject)
         return
+    turned = list(_turned(subject))
+    if turned:  # all that follows would be wrong for this alone
+        yield from turned
+        return
     for case in subject.cases():
         yield from one_case(subject, case)
     for extra in subject.family.extras:
@@ -36,6 +42,15 @@ def _borrowed(subject: Subject) -> Iterator[Evidence]:
     used = subject.code.uses(names, ("torch", "rushlight", "tensorflow", "jax", "sklearn"))
     if used:
         yield Evidence("source", "", cause="delegated", details=used)
+
+
+def _turned(subject: Subject) -> Iterator[Evidence]:
+    """Backward passes that take the gradient first, where callers hand the input first."""
+    for name in ("backward", "updateGradInput", "accGradParameters"):
+        method = getattr(subject.obj, name, None)
+        if method is not None and swapped(method):
+            yield Evidence("source", "gradInput", cause="argument_order", details={"method": name})
+            return
 
 
 def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
@@ -62,7 +77,8 @@ def one_case(subject: Subject, case: Case) -> Iterator[Evidence]:
     first = yield from forward(pair, pair.input(), case.check)
     if first is None or not case.gradients:
         return
-    if not (yield from backward(pair, first, fresh=True)):
+    special = "" if case.check == "output" else case.check
+    if not (yield from backward(pair, first, check=special, fresh=True)):
         return
     if case.check != "output":
         return
@@ -157,7 +173,7 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
     """Call forward and backward on another input, without zeroing: gradients must add up."""
     output = first.got["output"]
     kept = np.array(output)
-    held = _held(pair)
+    held, own = _held(pair), _own(pair)
     before = {name: value for name, value in pair.gradients().items() if value is not None}
     second = yield from forward(pair, pair.input(), base=before)
     if second is None:
@@ -182,16 +198,24 @@ def _second_round(pair: Pair, first: Scene) -> Iterator[Evidence]:
             second.got[name] = value
             yield Evidence("accumulation", name, second, second.want[name], value)
     if right and held:
-        yield from _identity(pair, held, second)
+        same = all(a is b for a, b in zip(own, _own(pair), strict=False))
+        yield from _identity(pair, held, second, {"kind": "copies"} if own and same else {})
+
+
+def _own(pair: Pair) -> list[Any]:
+    """Return the gradient arrays that the layer keeps."""
+    own = [pair.student.gradient(f) for f in pair.family.fields if f.gradient]
+    return [array for array in own if array is not None]
 
 
 def _held(pair: Pair) -> list[Any]:
     """Return the gradient arrays that an optimizer would hold."""
-    own = [pair.student.gradient(f) for f in pair.family.fields if f.gradient]
-    return pair.student.listed() or [array for array in own if array is not None]
+    return pair.student.listed() or _own(pair)
 
 
-def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
+def _identity(
+    pair: Pair, held: list[Any], scene: Scene, details: dict[str, str]
+) -> Iterator[Evidence]:
     """The arrays that getGradParameters gave before must hold the new gradients."""
     now = _held(pair)
     pair.subject.comparisons += 1
@@ -200,28 +224,56 @@ def _identity(pair: Pair, held: list[Any], scene: Scene) -> Iterator[Evidence]:
             names = [f.gradient for f in pair.family.fields if f.gradient]
             places = [i for i, one in enumerate(now) if one is new]
             name = names[places[0]] if places and places[0] < len(names) else "gradW"
-            yield Evidence("gradient_identity", name, scene, new, old, cause="array_replaced")
+            yield Evidence(
+                "gradient_identity",
+                name,
+                scene,
+                new,
+                old,
+                cause="array_replaced",
+                details=details,
+            )
             return
 
 
 def _collected(pair: Pair) -> Iterator[Evidence]:
-    """A layer's own getParameters and getGradParameters give all its arrays."""
-    trained = [f for f in pair.family.fields if f.gradient]
-    for method, gradient in (("getParameters", False), ("getGradParameters", True)):
-        known = [pair.student.value(f, gradient) for f in trained]
-        wanted = sum(np.size(value) for value in known if value is not None)
-        if not wanted or method not in vars(pair.subject.obj):  # a base class knows of none
-            continue
-        pair.subject.comparisons += 1
+    """getParameters and getGradParameters list the layer's own arrays, both in one order."""
+    if not pair.student.usual:
+        return
+    trained = [known for known in pair.family.fields if pair.trains(known)]
+    layer, orders = pair.student.layer, []
+    sides = (
+        ("getParameters", pair.student.parameter, content),
+        ("getGradParameters", pair.student.gradient, own_slope),
+    )
+    for name, own, part in sides:
+        if not callable(getattr(layer, name, None)):
+            return
         try:
-            listed = flatten(pair.student.call((method,)))
+            listed = [a for a in map(part, flatten(pair.student.call((name,)))) if a is not None]
         except StudentError as error:
             yield Evidence("parameters", "", error=error, details=error.said)
-            continue
-        arrays = [value for value in listed if isinstance(value, np.ndarray)]
-        if len(arrays) == len(listed) and sum(array.size for array in arrays) < wanted:
-            details = {"method": method}
+            return
+        if not listed and name not in vars(type(layer)):  # an inherited method claims nothing
+            return
+        pair.subject.comparisons += 1
+        places = [_place(own(known), listed) for known in trained]
+        if None in places:
+            details = {"kind": "own_arrays", "method": name}
             yield Evidence("parameters", "", cause="parameters_not_collected", details=details)
+            return
+        orders.append(sorted(range(len(places)), key=places.__getitem__))  # type: ignore[arg-type]
+    if orders[0] != orders[1]:
+        details = {"kind": "order"}
+        yield Evidence("parameters", "", cause="parameters_not_collected", details=details)
+
+
+def _place(own: Any, listed: list[Any]) -> int | None:
+    """Return where in a list a layer's own array stands, or a part or view of it."""
+    parts = own if isinstance(own, list) else [own]
+    return next(
+        (i for i, one in enumerate(listed) if any(np.may_share_memory(one, p) for p in parts)), None
+    )
 
 
 def _zeroing(pair: Pair) -> Iterator[Evidence]:
@@ -238,7 +290,8 @@ def _zeroing(pair: Pair) -> Iterator[Evidence]:
     if (yield from _left(pair, scene)):
         return
     if any(np.any(array) for array in held):
-        yield Evidence("zeroing", "", scene, cause="array_replaced")
+        details = {"method": "zeroGradParameters"}
+        yield Evidence("zeroing", "", scene, cause="array_replaced", details=details)
         return
     again = yield from forward(pair, pair.input())
     if again is not None and (yield from backward(pair, again)):
@@ -283,7 +336,7 @@ def _dtype(pair: Pair) -> Iterator[Evidence]:
     """The output's dtype should be that of the input and the parameters together."""
     if isinstance(pair.student, TensorStudent):  # its parameters follow the input
         return
-    kept = [(f, pair.student.parameter(f)) for f in pair.family.fields]
+    kept = [(f, pair.student.value(f)) for f in pair.family.fields]
     floating = [(f, a.dtype) for f, a in kept if a is not None and a.dtype.kind == "f"]
     own = [dtype for known, dtype in floating if known.gradient]
     # a layer that computes in float32 throughout keeps to its own, statistics included

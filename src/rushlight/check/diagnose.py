@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,23 +14,30 @@ from rushlight.check import compare, source
 from rushlight.check.family import Evidence, Family, Hypothesis, Scene
 from rushlight.check.findings import Finding
 
-__all__ = ["diagnose", "finding"]
+__all__ = ["Opinion", "diagnose", "finding"]
 
+Opinion = Callable[[Evidence], dict[str, str]]
 PATIENCE = 3  # so often a tensor may stay unexplained before the search for it is given up
 VAGUE = ("unexplained", "crash", "wrong_shape")  # give way to a cause that explains the same tensor
 
 
-def diagnose(evidence: Iterable[Evidence], family: Family, code: source.Source) -> list[Finding]:
+def diagnose(
+    evidence: Iterable[Evidence],
+    family: Family,
+    code: source.Source,
+    opinion: Opinion | None = None,
+) -> list[Finding]:
     """Return the findings: one for each cause, those that are explained before the others.
 
     Args:
         evidence: comparisons that failed, the plainest case first.
         family: whose hypotheses are tried.
         code: the student's source, for mistakes that are seen in the text alone.
+        opinion: what another library says of the evidence, for the details of the findings.
     """
     found: dict[tuple[str, str], Finding] = {}
     broken: set[str] = set()  # tensors that are wrong in a plainer case already
-    search = Search(family, code)
+    search = Search(family, code, opinion)
     for one in evidence:
         made = finding(one, search)
         if one.tensor in broken and _guessed(one, made):
@@ -52,12 +59,14 @@ class Search:
     Args:
         family: whose hypotheses are tried.
         code: the student's source.
+        opinion: as in `diagnose`.
         fitted: hypotheses that have explained something; one mistake shows in many cases.
         missed: how often nothing has explained a tensor; in the end the search is given up.
     """
 
     family: Family
     code: source.Source
+    opinion: Opinion | None = None
     fitted: list[Hypothesis] = field(default_factory=list)
     missed: Counter[str] = field(default_factory=Counter)
 
@@ -74,8 +83,9 @@ def _guessed(evidence: Evidence, made: Finding) -> bool:
     """Tell whether the cause is what the special case is about, for want of another."""
     if evidence.scene is None or evidence.cause:
         return False
-    case = evidence.scene.case
-    return made.cause in {case.if_wrong(evidence.tensor), case.if_it_raises(evidence.tensor)}
+    case, name = evidence.scene.case, evidence.tensor
+    fallback = evidence.scene.family.fallback.get(name)
+    return made.cause in {case.if_wrong(name), case.if_it_raises(name), fallback}
 
 
 def _rank(found: Finding) -> tuple[bool, bool]:
@@ -98,6 +108,8 @@ def finding(evidence: Evidence, search: Search) -> Finding:
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if want is None or got is None:
         return made
+    if search.opinion is not None:
+        made = replace(made, details={**made.details, **search.opinion(evidence)})
     if got.shape != want.shape:
         shapes = {"wrong_shape": str(got.shape), "right_shape": str(want.shape)}
         return replace(made, details={**made.details, **shapes})
@@ -107,6 +119,7 @@ def finding(evidence: Evidence, search: Search) -> Finding:
         return made
     return replace(
         made,
+        details={**made.details, **_told_by_values(cause, got, want, limit)},
         index=index,
         expected=float(want[index]),
         got=float(got[index]),
@@ -114,6 +127,20 @@ def finding(evidence: Evidence, search: Search) -> Finding:
         region=compare.region(got, want, limit),
         picture=compare.picture(got, want, limit),
     )
+
+
+def _told_by_values(cause: str, got: Array, want: Array, limit: float) -> dict[str, str]:
+    """Return what the texts of a cause say of the values: the factor, whether all is turned."""
+    if cause in ("times_n", "divided_by_n"):
+        at = np.unravel_index(np.argmax(np.abs(want)), want.shape)
+        ratio = float(got[at] / want[at])
+        if ratio > 0 and not compare.wrong(got, ratio * want, limit).any():
+            return {"n": f"{max(ratio, 1 / ratio):.6g}"}
+    if cause == "sign" and compare.wrong(got, -want, limit).any():
+        return {"kind": "part"}
+    if cause == "overflow" and np.isfinite(got).all():
+        return {"kind": "clipped"}
+    return {}
 
 
 def describe(scene: Scene) -> str:
@@ -135,7 +162,7 @@ def _cause(evidence: Evidence, search: Search) -> tuple[str, dict[str, str]]:
         return _of_nothing(evidence, code)
     got, want = compare.as_array(evidence.got), compare.as_array(evidence.want)
     if got is None or want is None or scene is None:
-        return "wrong_shape", {"wrong_shape": type(evidence.got).__name__}
+        return "wrong_shape", {"kind": "no_array", "name": type(evidence.got).__name__}
     line = code.early_return(evidence.tensor)
     for hypothesis in search.hypotheses(evidence.tensor, general=not line):
         details = _fits(hypothesis, evidence, got, want)
@@ -202,9 +229,21 @@ def _of_error(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, s
     nested = code.nested()
     if nested and isinstance(error.__cause__, (AttributeError, NotImplementedError, TypeError)):  # type: ignore[union-attr]
         return "nested_def", {**details, **nested}
+    if getattr(error, "missing", False):
+        return "missing_method", {"method": method}
     scene = evidence.scene
     cause = scene.case.if_it_raises(evidence.tensor) if scene is not None else "crash"
+    details["kind"] = _kind(error.__cause__) if cause == "crash" and error is not None else ""
     return cause, {k: v for k, v in details.items() if v}
+
+
+def _kind(error: BaseException | None) -> str:
+    """Return which of the hints for a crash it calls for."""
+    if isinstance(error, (AttributeError, NameError)):
+        return "unknown_name"
+    if isinstance(error, TypeError) and "positional argument" in str(error):
+        return "arguments"
+    return "truth" if "truth value of an array" in str(error) else ""
 
 
 def _of_nothing(evidence: Evidence, code: source.Source) -> tuple[str, dict[str, str]]:
@@ -272,9 +311,12 @@ def _factors(scene: Scene, name: str) -> Iterator[Any]:
 def _scaled(power: int) -> Any:
     def predict(scene: Scene, name: str) -> Iterator[Any]:
         want = np.asarray(scene.want[name], float)
-        n = scene.x.shape[0]
-        for count in (n, scene.x.size, scene.x.size // n, np.size(scene.want["output"])):
-            yield want * float(count) ** power, {"n": str(count)}
+        n, size = scene.x.shape[0], scene.x.size
+        counts = {n, size, size // n, np.size(scene.want["output"])}
+        if scene.x.ndim == 4:  # of a channel: in one sample, in the batch
+            counts |= {size // n // scene.x.shape[1], size // scene.x.shape[1]}
+        for count in sorted(counts - {1}):
+            yield want * float(count) ** power
 
     return predict
 

@@ -65,7 +65,7 @@ class Field:
         required: whether a layer without it cannot be right.
         shape: its shape, where the reference has none before its first input.
         absent: the value that it has, in effect, in a layer that does without it.
-        exact: whether it must have the usual order of axes, because users write into it.
+        exact: whether the explicit API wants the usual order of axes, because users write into it.
     """
 
     name: str
@@ -99,8 +99,8 @@ class Case:
             among equal maxima, not the student.
         gradients: whether the backward pass is tried, too.
         dialects: where the case holds.
-        without: rounds of the plain case that make no sense here: "repeated", "zeroing",
-            "evaluation", "batch_of_one", "dtype".
+        without: rounds of the plain case that make no sense here: "repeated", "parameters",
+            "zeroing", "evaluation", "batch_of_one", "dtype".
     """
 
     options: Mapping[str, Any]

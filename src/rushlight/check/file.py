@@ -13,6 +13,7 @@ from rushlight.check.findings import FileReport, LayerReport
 from rushlight.check.layer import NOT_WANTED, family_name, parse_like
 from rushlight.check.loading.parent import Limits, run
 from rushlight.check.loading.problem import Problem
+from rushlight.check.opinion import need_torch
 from rushlight.compiled import default_threads
 
 __all__ = ["check_file", "check_files"]
@@ -30,6 +31,7 @@ def check_file(
     timeout: float | None = None,
     memory: float | None = None,
     torch: str = "rushlight",
+    second_opinion: bool = False,
 ) -> FileReport:
     """Check the layers of a Python file or a notebook.
 
@@ -45,12 +47,20 @@ def check_file(
         memory: gigabytes that the file may take; default 4.
         torch: "rushlight" (default) stands in for torch where the file imports it; "real" takes
             the installed one.
+        second_opinion: as in `check_layer`; goes with the installed torch alone (default False).
 
     Raises:
         ValueError: `like` or a limit is not known.
+        ImportError: if a second opinion is wanted where torch is not installed.
     """
     (report,) = check_files(
-        [path], like, layers=layers, timeout=timeout, memory=memory, torch=torch
+        [path],
+        like,
+        layers=layers,
+        timeout=timeout,
+        memory=memory,
+        torch=torch,
+        second_opinion=second_opinion,
     )
     return report
 
@@ -63,12 +73,13 @@ def check_files(
     timeout: float | None = None,
     memory: float | None = None,
     torch: str = "rushlight",
+    second_opinion: bool = False,
 ) -> Generator[FileReport]:
     """Check files, several at a time where there are cores for it.
 
     Args:
         paths: .py or .ipynb files.
-        like, layers, timeout, memory, torch: as in `check_file`.
+        like, layers, timeout, memory, torch, second_opinion: as in `check_file`.
 
     Yields:
         The report of each file, in their order, as soon as it and those before it are there.
@@ -76,8 +87,12 @@ def check_files(
 
     Raises:
         ValueError: `like` or a limit is not known; before anything is checked.
+        ImportError: if a second opinion is wanted where torch is not installed.
     """
     parse_like(like)
+    if second_opinion:
+        need_torch()
+        torch = "real"  # one process has one torch
     given: dict[str, Any] = {
         "seconds_per_layer": timeout,
         "seconds": None if timeout is None else max(60.0, 20 * timeout),
@@ -85,7 +100,8 @@ def check_files(
     }
     limits = Limits(**{key: value for key, value in given.items() if value is not None})
     settings = {"limits": limits, "torch": torch}
-    return _all_of(list(paths), {"like": like, "layers": list(layers)}, settings)
+    options = {"like": like, "layers": list(layers), "second_opinion": second_opinion}
+    return _all_of(list(paths), options, settings)
 
 
 def _all_of(

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from rushlight.check.battery import examine
-from rushlight.check.diagnose import diagnose
+from rushlight.check.diagnose import Opinion, diagnose
 from rushlight.check.families import FAMILIES, family_of, nearest
 from rushlight.check.family import Family
 from rushlight.check.findings import LayerReport
+from rushlight.check.formulas.names import DIALECTS
 from rushlight.check.loading.stops import reason_in_check
 from rushlight.check.loading.stubs import StubUsed
-from rushlight.check.student import explicit, plain
+from rushlight.check.opinion import need_torch, opinion
+from rushlight.check.signature import plain
+from rushlight.check.student import explicit
 from rushlight.check.subject import Subject
 from rushlight.errors import explain
 
@@ -29,11 +32,10 @@ __all__ = [
     "parse_like",
 ]
 
-DIALECTS = ("practical_dl", "torch_like")
 NOT_WANTED = "not_wanted"  # the reason of a layer that was left out on request
 
 
-def check_layer(obj: Any, like: Any = None) -> LayerReport:
+def check_layer(obj: Any, like: Any = None, *, second_opinion: bool = False) -> LayerReport:
     """Check a hand-written layer, criterion, container or optimizer against Rushlight's own.
 
     Output, gradients, accumulation, modes, stability and more are compared in float64 with random
@@ -43,12 +45,15 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
         obj: the class or function; an object stands for its class.
         like: what it should be: "Conv2d", "torch_like", "torch_like.Conv2d", or a class of
             `rushlight.classic`. Default: by the name of the class and its constructor.
+        second_opinion: ask torch, too, whether what is expected is right (default False); findings
+            say what it answers.
 
     Returns:
         A report that is true to `report.ok`, prints as text and shows as HTML in a notebook.
 
     Raises:
         ValueError: if `like` is not known.
+        ImportError: if a second opinion is wanted where torch is not installed.
 
     Example:
         >>> import numpy as np
@@ -62,9 +67,11 @@ def check_layer(obj: Any, like: Any = None) -> LayerReport:
         >>> [f.cause for f in check_layer(Tanh, like="Tanh").findings]
         ['local_derivative']
     """
+    if second_opinion:
+        need_torch()
     target = obj if inspect.isclass(obj) or inspect.isfunction(obj) else type(obj)
     try:
-        return _checked(target, like)
+        return _checked(target, like, opinion if second_opinion else None)
     except (SystemExit, MemoryError, StubUsed) as error:
         name, reason = target.__name__, reason_in_check(error)
         details = {} if isinstance(error, SystemExit) else {"error": str(error)}
@@ -79,13 +86,13 @@ def family_name(name: str, like: Any = None) -> str:
     return "" if family is None else family.name
 
 
-def _checked(target: Any, like: Any) -> LayerReport:
+def _checked(target: Any, like: Any, second: Opinion | None) -> LayerReport:
     name = target.__name__
     dialect, family = parse_like(like)
     family = family or family_of(name)
     if family is None:
         return LayerReport(name, "", "skipped", reason="unknown_layer", details={"name": name})
-    return _best(target, name, family, dialect)
+    return _best(target, name, family, dialect, second)
 
 
 def parse_like(like: Any) -> tuple[str, Family | None]:
@@ -116,13 +123,16 @@ def parse_like(like: Any) -> tuple[str, Family | None]:
     return found, family
 
 
-def _best(target: Any, name: str, family: Family, dialect: str) -> LayerReport:
+def _best(
+    target: Any, name: str, family: Family, dialect: str, second: Opinion | None
+) -> LayerReport:
     """Check with the dialect, or with each that it could be, and return the kindest report."""
     guess = dialect or family.dialect(Subject(target, family, DIALECTS[0]))
     if not guess and inspect.isclass(target) and not explicit(target):
         guess = "torch_like"
     tried = (guess,) if guess else DIALECTS
-    reports = [_report(name, Subject(target, family, one, bool(dialect))) for one in tried]
+    subjects = [Subject(target, family, one, bool(dialect)) for one in tried]
+    reports = [_report(name, subject, second) for subject in subjects]
     return min(reports, key=_rank)
 
 
@@ -130,10 +140,10 @@ def _rank(report: LayerReport) -> tuple[bool, bool, int]:
     return report.status == "skipped", report.status != "ok", len(report.findings)
 
 
-def _report(name: str, subject: Subject) -> LayerReport:
+def _report(name: str, subject: Subject, second: Opinion | None) -> LayerReport:
     family, like = subject.family, f"{subject.dialect}.{subject.family.name}"
     with np.errstate(all="ignore"):  # of hypotheses that do not apply
-        findings = diagnose(examine(subject), family, subject.code)
+        findings = diagnose(examine(subject), family, subject.code, second)
     if subject.comparisons == 0 and not findings:
         return LayerReport(name, like, "skipped", reason="no_constructor", details={"name": name})
     bad = any(f.severity == "defect" for f in findings)
@@ -165,5 +175,6 @@ def check_for_report(name: str, obj: Any, options: Mapping[str, Any]) -> dict[st
     """
     if options.get("layers") and name not in options["layers"]:
         return LayerReport(name, "", "skipped", reason=NOT_WANTED).to_record()
-    record = _checked(obj, options.get("like")).to_record()
+    second = opinion if options.get("second_opinion") else None
+    record = _checked(obj, options.get("like"), second).to_record()
     return {key: value for key, value in record.items() if key not in ("name", "cell", "line")}

@@ -10,37 +10,41 @@ import inspect
 import io
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from itertools import permutations
 from math import prod
-from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.check.family import Argument, Field
+from rushlight.check.family import Field
+from rushlight.check.kept import content, find, flatten, own_slope, slope
 from rushlight.check.loading.stubs import StubUsed
+from rushlight.check.signature import plain, suited
 from rushlight.tensor import Tensor
 
 __all__ = [
     "Student",
     "StudentError",
-    "bind",
-    "defaults",
     "explicit",
-    "flatten",
     "guarded",
     "home_of",
     "make",
-    "plain",
 ]
 
 
+PARAMETERS = ("getParameters", "parameters", "params")
+GRADIENTS = ("getGradParameters", "grads", "gradients")
+ZEROING = ("zeroGradParameters", "zero_grad", "zeroGrad")
 GRADIENT_NAMES = ("grad{}", "d{}", "{}grad", "delta{}", "{}gradient")  # without underscores
 METHODS = ("updateOutput", "updateGradInput", "accGradParameters")
 MISFITS = ("too many values to unpack", "invalid literal", "setting an array element with a seq")
+
+
+class NoMethod(AttributeError):
+    """The layer has no such method."""
 
 
 class StudentError(Exception):
@@ -49,6 +53,7 @@ class StudentError(Exception):
     def __init__(self, method: str, cause: BaseException, home: str) -> None:
         super().__init__(f"{type(cause).__name__}: {cause}".strip().rstrip(":"))
         self.method = method
+        self.missing = isinstance(cause, NoMethod)
         frames = traceback.extract_tb(cause.__traceback__)
         own = [frame for frame in frames if frame.filename == home]
         self.line = str(own[-1].lineno or "") if own else ""
@@ -78,71 +83,6 @@ def guarded(method: str, home: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise StudentError(method, error, home) from error
-
-
-def plain(name: str) -> str:
-    """Return a name without case and underscores: grad_W and gradW are the same."""
-    return name.replace("_", "").lower()
-
-
-def bind(callable_: Any, arguments: Sequence[Argument], options: Mapping[str, Any]) -> Any:
-    """Return (args, kwargs) that give the options to a constructor, or None if it lacks one.
-
-    Arguments are found by their names; required ones that have names of their own by position.
-    """
-    parameters = _parameters(callable_)
-    if parameters is None:
-        return (), dict(options)
-    anything = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    open_ = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    taken: dict[str, Any] = {}
-    missing: list[Argument] = []
-    for argument in arguments:
-        if argument.name not in options:
-            continue
-        match = _named(argument, [p for p in named if p.name not in taken])
-        if match is not None:
-            taken[match.name] = options[argument.name]
-        else:
-            missing.append(argument)
-    extra: list[Any] = []
-    kwargs: dict[str, Any] = {}
-    for argument in missing:
-        free = next((p for p in named if p.name not in taken and p.default is p.empty), None)
-        if argument.required and free is not None:
-            taken[free.name] = options[argument.name]
-        elif argument.required and open_:
-            extra.append(options[argument.name])
-        elif anything:
-            kwargs[argument.name] = options[argument.name]
-        else:
-            return None
-    if any(p.default is p.empty and p.name not in taken for p in named):
-        return None
-    by_place = {p.name for p in named if p.kind is p.POSITIONAL_ONLY}
-    args = [value for name, value in taken.items() if name in by_place]
-    return (*args, *extra), {**{k: v for k, v in taken.items() if k not in by_place}, **kwargs}
-
-
-def defaults(callable_: Any, arguments: Sequence[Argument]) -> dict[str, Any]:
-    """Return the student's own defaults by the library's names of the arguments."""
-    parameters = _parameters(callable_) or []
-    found = {a.name: _named(a, parameters) for a in arguments}
-    return {k: p.default for k, p in found.items() if p is not None and p.default is not p.empty}
-
-
-def _parameters(callable_: Any) -> list[inspect.Parameter] | None:
-    try:
-        return list(inspect.signature(callable_).parameters.values())
-    except (TypeError, ValueError):
-        return None
-
-
-def _named(argument: Argument, parameters: Sequence[inspect.Parameter]) -> inspect.Parameter | None:
-    names = {plain(argument.name), *map(plain, argument.others)}
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return next((p for p in parameters if plain(p.name) in names and p.kind not in kinds), None)
 
 
 def make(
@@ -188,6 +128,7 @@ class Student:
     def __init__(self, layer: Any, fields: Sequence[Field], home: str) -> None:
         self.layer, self.fields, self.home = layer, fields, home
         self.shapes: dict[str, tuple[int, ...]] = {}  # the reference's, for arrays kept otherwise
+        self.axes: dict[str, tuple[int, ...]] = {}  # the order in which they are kept
 
     # --- calls
 
@@ -198,7 +139,7 @@ class Student:
             if callable(method):
                 with guarded(name, self.home):
                     return method(*args)
-        missing = AttributeError(f"{type(self.layer).__name__} has no method {names[0]}")
+        missing = NoMethod(f"{type(self.layer).__name__} has no method {names[0]}")
         raise StudentError(names[0], missing, self.home)
 
     def forward(self, x: Array) -> Any:
@@ -208,15 +149,31 @@ class Student:
     def backward(self, x: Array, g: Array) -> Any:
         """Return the gradient of the input, having added to the parameters' gradients."""
         if hasattr(self.layer, "backward"):
-            return self.call(("backward",), x, g)
-        result = self.call(("updateGradInput",), x, g)
+            return self._back("backward", x, g)
+        result = self._back("updateGradInput", x, g)
         if hasattr(self.layer, "accGradParameters"):
-            self.call(("accGradParameters",), x, g)
+            self._back("accGradParameters", x, g)
         return result
 
+    def _back(self, name: str, x: Array, g: Array) -> Any:
+        method = getattr(self.layer, name, None)
+        return self.call((name,), *((x, g) if method is None else suited(method, x, g)))
+
+    @property
+    def usual(self) -> bool:
+        """Whether backward takes (input, gradOutput), so that the whole API is claimed."""
+        method = getattr(self.layer, "backward", None)
+        return method is None or len(suited(method, 0, 0)) == 2
+
     def zero(self) -> None:
-        """Zero the parameters' gradients."""
-        self.call(("zeroGradParameters", "zero_grad", "zeroGrad"))
+        """Zero the parameters' gradients; without a method for it, as an optimizer would."""
+        if self.usual or any(callable(getattr(self.layer, name, None)) for name in ZEROING):
+            self.call(ZEROING)
+            return
+        for known in self.fields:
+            own = self.gradient(known) if known.gradient else None
+            if own is not None:
+                _write(own, 0.0)
 
     def train(self, training: bool) -> None:
         """Set the mode; a layer without such methods has it set as an attribute."""
@@ -229,33 +186,25 @@ class Student:
 
     # --- arrays
 
-    def array(self, names: Sequence[str]) -> Any:
-        """Return the array that the layer keeps under one of these names, or None."""
-        wanted = {plain(name) for name in names}
-        places = [_attributes(self.layer)]
-        places += [v for v in places[0].values() if isinstance(v, dict)]
-        for place in map(_unwrapped, places):
-            for name, value in place.items():
-                if isinstance(name, str) and plain(name) in wanted and _is_array(value):
-                    return value
-        return None
-
     def parameter(self, known: Field) -> Any:
         """Return the student's own array of a parameter or statistic, or None."""
-        found = self.array((known.name, *known.others))
+        found = find(self.layer, (known.name, *known.others))
         if found is None and known.gradient:
-            found = self._by_place(known, ("getParameters", "parameters"))
+            found = self._by_place(known, self.listed(PARAMETERS, content))
         return found
 
     def gradient(self, known: Field) -> Any:
         """Return the student's own array of a gradient, or None if there is none yet."""
         names = (known.name, *known.others)
         made = [form.format(name) for form in GRADIENT_NAMES for name in names]
-        found = self.array((known.gradient, *known.gradients, *made))
-        return self._by_place(known, ("getGradParameters",)) if found is None else found
+        found = find(self.layer, (known.gradient, *known.gradients, *made))
+        if found is None:
+            found = find(self.layer, names, gradient=True)
+        if found is None:
+            found = self._by_place(known, self.listed())
+        return self._by_place(known, self.listed(PARAMETERS, slope)) if found is None else found
 
-    def _by_place(self, known: Field, methods: Sequence[str]) -> Any:
-        arrays = self.listed(methods)
+    def _by_place(self, known: Field, arrays: Sequence[Any]) -> Any:
         parameters = [f.name for f in self.fields if f.gradient]
         if self.shapes:  # without those that this layer was made without
             parameters = [name for name in parameters if name in self.shapes]
@@ -263,12 +212,23 @@ class Student:
             return None
         return arrays[parameters.index(known.name)]
 
-    def listed(self, methods: Sequence[str] = ("getGradParameters",)) -> list[Any]:
-        """Return the arrays of getGradParameters (or another) as a flat list."""
-        try:
-            return [a for a in flatten(self.call(methods)) if _is_array(a)]
-        except StudentError:
-            return []
+    def listed(
+        self, names: Sequence[str] = GRADIENTS, part: Callable[[Any], Any] = own_slope
+    ) -> list[Any]:
+        """Return the arrays of getGradParameters (or of another method or list) as a flat list.
+
+        Args:
+            names: the first of these that gives any.
+            part: what is taken of each entry: `own_slope`, `content` or `slope`.
+        """
+        for name in names:
+            value = getattr(self.layer, name, None)
+            with suppress(StudentError):
+                entries = flatten(self.call((name,)) if callable(value) else value)
+                arrays = [array for array in map(part, entries) if array is not None]
+                if arrays:
+                    return arrays
+        return []
 
     def value(self, known: Field, gradient: bool = False) -> Any:
         """Return a view of the student's array in the reference's shape, or None."""
@@ -280,20 +240,26 @@ class Student:
     def fit(self, known: Field, array: Array) -> Array:
         """Bring an array that is kept transposed or with further axes of 1 to the usual shape."""
         shape: tuple[int, ...] = self.shapes.get(known.name, np.shape(array))
+        axes = self.axes.get(known.name)
+        if axes is not None and prod(array.shape) == prod(shape):
+            return array.reshape([shape[a] for a in axes]).transpose(np.argsort(axes))
         if array.shape == shape:
             return array
         if tuple(s for s in array.shape if s != 1) == tuple(s for s in shape if s != 1):
             return array.reshape(shape)
-        for axes in permutations(range(len(shape))):  # such as (kh, kw, in, out), (out, in*kh*kw)
-            long = tuple(shape[a] for a in axes)
+        for order in permutations(range(len(shape))):  # (kh, kw, in, out), (out, in*kh*kw), ...
+            long = tuple(shape[a] for a in order)
             if _merges(long, array.shape):
-                return array.reshape(long).transpose(np.argsort(axes))
+                self.axes[known.name] = order
+                return array.reshape(long).transpose(np.argsort(order))
         return array
 
     def set(self, known: Field, value: Array) -> None:
         """Write values into the student's own array."""
-        view = self.value(known)
-        if view.flags.writeable:
+        own, view = self.parameter(known), self.value(known)
+        if isinstance(own, list):
+            _write(own, value)
+        elif view.flags.writeable:
             view[...] = value
         else:  # an array that cannot be written is replaced
             setattr(self.layer, known.name, np.array(value))
@@ -336,11 +302,16 @@ class TensorStudent(Student):
             self.y.backward(self.tensor(g).detach(), retain_graph=True)
             return None if self.x.grad is None else np.array(self.x.grad.numpy())
 
+    @property
+    def usual(self) -> bool:
+        """Whether the explicit API is claimed."""
+        return False
+
     def zero(self) -> None:
         with guarded("zero_grad", self.home):
             self.layer.zero_grad(set_to_none=False)
 
-    def array(self, names: Sequence[str]) -> Any:
+    def _tensor(self, names: Sequence[str]) -> Any:
         wanted = {plain(name) for name in names}
         own = {k: v for k, v in vars(self.layer).items() if hasattr(v, "requires_grad")}
         registered = {**dict(self.layer.named_parameters()), **dict(self.layer.named_buffers())}
@@ -350,7 +321,7 @@ class TensorStudent(Student):
         return None
 
     def parameter(self, known: Field) -> Any:
-        return self.array((known.name, *known.others))
+        return self._tensor((known.name, *known.others))
 
     def gradient(self, known: Field) -> Any:
         wanted = {plain(name) for name in (known.name, *known.others)}
@@ -359,7 +330,9 @@ class TensorStudent(Student):
                 return None if tensor.grad is None else tensor.grad.numpy()
         return None
 
-    def listed(self, methods: Sequence[str] = ("getGradParameters",)) -> list[Any]:
+    def listed(
+        self, names: Sequence[str] = GRADIENTS, part: Callable[[Any], Any] = own_slope
+    ) -> list[Any]:
         grads = [p.grad for p in self.layer.parameters()]
         return [g.numpy() for g in grads if g is not None]
 
@@ -381,34 +354,13 @@ def _leaf(x: Array) -> Tensor:
     return Tensor(np.array(x)).requires_grad_()
 
 
-def _attributes(layer: Any) -> dict[str, Any]:
-    """Return what the layer keeps: its own attributes, then properties and class attributes."""
-    found: dict[str, Any] = {}
-    for cls in type(layer).__mro__:
-        for name, value in vars(cls).items():
-            if isinstance(value, (property, MemberDescriptorType)):
-                try:
-                    found.setdefault(name, getattr(layer, name))
-                except Exception:
-                    continue
-            elif _is_array(value):
-                found.setdefault(name, value)
-    return {**found, **getattr(layer, "__dict__", {})}
-
-
-def _unwrapped(place: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return what is kept, with the array and the gradient out of objects that hold both."""
-    held = {k: v for k, v in place.items() if not _is_array(v) and _is_array(_inner(v, "data"))}
-    gradients = {GRADIENT_NAMES[0].format(name): _inner(v, "grad") for name, v in held.items()}
-    return {**gradients, **place, **{name: v.data for name, v in held.items()}}
-
-
-def _inner(value: Any, name: str) -> Any:
-    return getattr(value, "__dict__", {}).get(name)
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)
+def _write(own: Any, value: Any) -> None:
+    """Write into an array, or into the rows of a list."""
+    if isinstance(own, list):
+        for row, part in zip(own, np.broadcast_to(value, np.shape(own)), strict=True):
+            row[...] = part
+    else:
+        own[...] = value
 
 
 def _merges(long: Sequence[int], short: Sequence[int]) -> bool:
@@ -419,12 +371,3 @@ def _merges(long: Sequence[int], short: Sequence[int]) -> bool:
     return len(short) <= len(long) and all(
         prod(short[:i]) in products for i in range(len(short) + 1)
     )
-
-
-def flatten(value: Any) -> list[Any]:
-    """Return the arrays of nested lists, tuples and dictionaries in their order."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [array for part in value for array in flatten(part)]
-    return [] if value is None else [value]

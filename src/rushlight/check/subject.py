@@ -11,16 +11,9 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.check.family import Case, Dialect, Family, Field, Scene
+from rushlight.check.signature import bind, defaults, plain
 from rushlight.check.source import Source
-from rushlight.check.student import (
-    Student,
-    StudentError,
-    bind,
-    defaults,
-    explicit,
-    make,
-    plain,
-)
+from rushlight.check.student import Student, StudentError, explicit, make
 from rushlight.random import Generator
 
 __all__ = ["Pair", "Subject"]
@@ -37,6 +30,7 @@ class Subject:
         demanded: whether the user named the dialect: then it must be kept to the letter.
         comparisons: how many were made so far.
         source: of the random inputs and parameters.
+        axes: in which order the student keeps the axes of a parameter, where it is not the usual.
     """
 
     obj: Any
@@ -45,6 +39,7 @@ class Subject:
     demanded: bool = False
     comparisons: int = 0
     source: Generator = field(default_factory=lambda: Generator(7))
+    axes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.code = Source(self.obj)
@@ -103,7 +98,9 @@ class Subject:
     def student(self, case: Case) -> Student:
         """Construct the student's layer as the case wants it; raises StudentError."""
         args, kwargs = bind(self.obj, self.family.arguments, case.options)
-        return make(self.obj, args, kwargs, self.family.fields)
+        made = make(self.obj, args, kwargs, self.family.fields)
+        made.axes = self.axes
+        return made
 
     def pair(self, case: Case) -> Pair:
         """Construct both layers with equal random parameters; raises StudentError."""
@@ -142,7 +139,8 @@ class Pair:
         own = np.shape(self.student.value(known))
         shape = self.student.shapes.get(known.name, own)  # a bias despite bias=False has its own
         cause = "" if own == shape else "wrong_shape"
-        if known.exact and np.shape(self.student.parameter(known)) == shape[::-1] != shape:
+        exact = known.exact and self.student.usual
+        if exact and np.shape(self.student.parameter(known)) == shape[::-1] != shape:
             own, cause = shape[::-1], "transposed"
         if not cause:
             self.student.set(known, self.subject.source.normal(shape))
@@ -202,11 +200,15 @@ class Pair:
         scene.want = scene.finish(reference, output)
         return scene
 
+    def trains(self, known: Field) -> bool:
+        """Tell whether a field is a parameter, which this layer has."""
+        return bool(known.gradient) and self.student.parameter(known) is not None
+
     def gradients(self) -> dict[str, Array | None]:
         """Return copies of the student's parameter gradients by the reference's names."""
         found: dict[str, Array | None] = {}
         for known in self.family.fields:
-            if known.gradient and self.student.parameter(known) is not None:
+            if self.trains(known):
                 value = self.student.value(known, gradient=True)
                 found[known.gradient] = None if value is None else np.array(value)
         return found

@@ -153,6 +153,12 @@ def check(
     memory: Annotated[
         float | None, typer.Option(min=0.1, metavar="GB", help="Memory that a file may take.")
     ] = None,
+    second_opinion: Annotated[
+        bool,
+        typer.Option(
+            "--second-opinion", help="Ask the installed torch, too, what the right values are."
+        ),
+    ] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Show all findings, with their identifiers.")
     ] = False,
@@ -179,6 +185,7 @@ def check(
         layers=layer or [],
         timeout=timeout,
         memory=memory,
+        second_opinion=second_opinion,
         verbose=verbose,
     )
     if code:

@@ -84,6 +84,7 @@ def check_paths(
     layers: Sequence[str] = (),
     timeout: float | None = None,
     memory: float | None = None,
+    second_opinion: bool = False,
     verbose: bool = False,
 ) -> int:
     """Check files and folders, print and write the reports, and return the exit code.
@@ -98,6 +99,7 @@ def check_paths(
         layers: names of the layers to check (default: all).
         timeout: seconds of a layer (default None: that of `check_file`).
         memory: gigabytes of a file (default None: that of `check_file`).
+        second_opinion: whether the installed torch is asked, too (default False).
         verbose: all findings, with the identifiers of check and cause.
 
     Raises:
@@ -112,7 +114,8 @@ def check_paths(
     several = len(sources) > 1 or any(source.is_dir() for source in sources)
     quiet = as_json_text or (table and sink is None)
 
-    results = _results(files, like, layers=layers, timeout=timeout, memory=memory)
+    limits = {"timeout": timeout, "memory": memory}
+    results = _results(files, like, layers=layers, second_opinion=second_opinion, **limits)
     reports: list[FileReport] = []
     interrupted = False
     try:
@@ -240,7 +243,7 @@ def _results(
 
     try:
         return check_files(files, like, **options)
-    except ValueError as error:  # of `like` or a limit
+    except (ValueError, ImportError) as error:  # of `like`, a limit or a second opinion
         raise Mistake(str(error)) from error
 
 

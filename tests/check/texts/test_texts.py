@@ -23,7 +23,7 @@ from rushlight.check.texts import (
     reason,
     title,
 )
-from rushlight.check.texts.special import HINTS, PARTS, SAYS
+from rushlight.check.texts.special import HINTS, KINDS, PARTS, SAYS
 from rushlight.check.texts.tables import CONTEXTS, GROUPS, TENSORS, WORDS
 from rushlight.check.texts.text import pair, plural
 
@@ -63,7 +63,7 @@ LATIN = set(
         padding_mode stride Conv2d max pooling practical_dl torch_like torch old batch kh kw sh sw
         module float32 float64 exit quit os _exit stdin Python KeyboardInterrupt
         sys z s b config option log1p len mean state kernel_size Linear Dropout dropout beta1
-        beta2 grad gradients zero_grad norm""",
+        beta2 grad gradients zero_grad norm copy concatenate maximum height width""",
     )
 )
 
@@ -139,7 +139,10 @@ def test_no_identifier_stands_twice_and_special_texts_belong_to_something() -> N
     assert len(WORDS) == sum(len(group) for _, group in GROUPS.values())
     for cause, key in [*SAYS, *HINTS]:
         assert cause in WORDS
-        assert key in NAMES or key in TENSORS
+        layer, _, tensor = key.rpartition(".")
+        assert layer in NAMES if layer else key in {*NAMES, *CHECKS, *KINDS}.union(TENSORS)
+        assert tensor in TENSORS or not layer
+    assert {key for _, key in [*SAYS, *HINTS]} >= set(KINDS)
     assert set(PARTS) <= set(WORDS)
     assert set(CONTEXTS) <= set(CHECKS)
     assert not any("[[" in text[lang] for text in CAUSES.values() for lang in LANGUAGES)
@@ -318,7 +321,7 @@ def test_words_that_depend_on_tensor_and_layer() -> None:
         return message(Finding("defect", check, tensor, cause, layer, got=-0.0, expected=1.0))
 
     assert "the function itself" in said("local_derivative", "Sigmoid", "output")
-    assert "y·(1 - y)" in said("local_derivative", "Sigmoid")
+    assert "the derivative is" in said("local_derivative", "Sigmoid")
     assert "another point" in said("local_derivative", "ELU")
     assert "must share it" in said("ties_to_all", "GlobalMaxPool2d")
     assert "probabilities of 0 and 1" in said(

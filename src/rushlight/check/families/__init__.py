@@ -18,7 +18,7 @@ from rushlight.check.families import (
     softmax,
 )
 from rushlight.check.family import Family
-from rushlight.check.student import plain
+from rushlight.check.signature import plain
 
 __all__ = ["FAMILIES", "family_of"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -45,15 +45,15 @@ def _at_output(scene: Scene, name: str) -> Any:
 
 
 def _of_derivative(scene: Scene, name: str) -> Iterator[Any]:
-    """The derivative alone, or the gradient of the gradient's own place."""
+    """The derivative twice, the function for its derivative, or neither."""
     slope = scene.again(g=np.ones_like(scene.g))[name]
-    yield scene.g * slope**2
-    yield scene.g * scene.want["output"]
-    yield scene.g
+    yield scene.g * slope**2, {"kind": "squared"}
+    yield scene.g * scene.want["output"], {"kind": "function"}
+    yield scene.g, {"kind": "none"}
 
 
 ELEMENTWISE = (
-    Hypothesis("local_derivative", ("gradInput",), _at_output),
+    Hypothesis("local_derivative", ("gradInput",), _at_output, details={"kind": "at_output"}),
     Hypothesis("local_derivative", ("gradInput",), _of_derivative),
 )
 FALLBACK = {"output": "local_derivative", "gradInput": "local_derivative"}
@@ -69,9 +69,25 @@ def _family(
         reference=lambda dialect, **options: getattr(getattr(classic, dialect), name)(**options),
         cases=(*first, PLAIN, IMAGES, *edge, EXTREME),
         fallback=FALLBACK,
-        torch_names=(name, name.lower()),
-        **more,
+        **{"torch_names": (name, name.lower()), **more},
     )
+
+
+def _by_the_input(formula: Callable[[Array], Array]) -> tuple[Hypothesis, ...]:
+    """The derivative's formula in the output, with the input put in its place."""
+    details = {"kind": "at_input"}
+
+    def predict(scene: Scene, name: str) -> Array:
+        return scene.g * formula(scene.x)
+
+    return Hypothesis("local_derivative", ("gradInput",), predict, (), details), *ELEMENTWISE
+
+
+def _one_term(scene: Scene, name: str) -> Iterator[Array]:
+    """Of the derivative of a product, one term alone."""
+    first = scene.g * scene.want["output"] / scene.x
+    yield first
+    yield scene.want[name] - first
 
 
 def _approximations(scene: Scene, name: str) -> Iterator[Any]:
@@ -118,7 +134,15 @@ FAMILIES = (
         hypotheses=_constants("alpha"),
     ),
     _family("SoftPlus"),
-    _family("Gelu", hypotheses=(Hypothesis("tanh_gelu", (), _approximations), *ELEMENTWISE)),
-    _family("Sigmoid"),
-    _family("Tanh"),
+    _family(
+        "Gelu",
+        hypotheses=(
+            Hypothesis("tanh_gelu", (), _approximations),
+            Hypothesis("missing_term", ("gradInput",), _one_term),
+            *ELEMENTWISE,
+        ),
+    ),
+    # torch.sigmoid and torch.tanh are elementary functions, as NumPy's are
+    _family("Sigmoid", torch_names=("Sigmoid",), hypotheses=_by_the_input(lambda x: x * (1 - x))),
+    _family("Tanh", torch_names=("Tanh",), hypotheses=_by_the_input(lambda x: 1 - x**2)),
 )

@@ -14,7 +14,8 @@ from rushlight.check import compare
 from rushlight.check.battery import Findings
 from rushlight.check.families.probes import Container, Probe, probes
 from rushlight.check.family import Case, Evidence, Family
-from rushlight.check.student import StudentError, TensorStudent, flatten, guarded
+from rushlight.check.kept import flatten
+from rushlight.check.student import StudentError, TensorStudent, guarded
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]

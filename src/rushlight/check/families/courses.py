@@ -10,7 +10,8 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.check.families.optimizer_classes import Driver, Returning, drive
-from rushlight.check.student import StudentError, flatten, guarded, home_of
+from rushlight.check.kept import flatten
+from rushlight.check.student import StudentError, guarded, home_of
 from rushlight.check.subject import Subject
 
 __all__ = [

@@ -14,7 +14,8 @@ from rushlight.arrays import Array
 from rushlight.check import compare
 from rushlight.check.battery import Findings
 from rushlight.check.family import Argument, Case, Evidence, Family, Scene
-from rushlight.check.student import Student, StudentError, defaults, plain
+from rushlight.check.signature import defaults, plain
+from rushlight.check.student import Student, StudentError
 from rushlight.check.subject import Subject
 
 __all__ = ["FAMILIES"]

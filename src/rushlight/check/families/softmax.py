@@ -109,8 +109,8 @@ SHARED = (
     Hypothesis("missing_max_subtraction", (), _naive, checks=("stability",)),
     Hypothesis("wrong_axis", (), _other_axis),
     Hypothesis("wrong_axis", ("gradInput",), _sum_axis),
-    Hypothesis("wrong_axis", ("output",), _one_maximum, checks=("stability",)),
-    Hypothesis("wrong_axis", ("output",), _maxima_of_columns),
+    Hypothesis("wrong_axis", ("output",), _one_maximum, ("stability",), {"kind": "maximum"}),
+    Hypothesis("wrong_axis", ("output",), _maxima_of_columns, details={"kind": "maximum"}),
 )
 
 
@@ -119,7 +119,7 @@ def _softmax(name: str, others: tuple[str, ...], terms: Any, **more: Any) -> Fam
         name=name,
         others=others,
         reference=lambda dialect, **options: getattr(classic, name)(**options),
-        cases=(PLAIN, Case({}, (4, 4), check="non_square"), FAR),
+        cases=(PLAIN, Case({}, (4, 4), check="square"), FAR),
         hypotheses=(
             *more.pop("first", ()),
             *SHARED,

@@ -121,6 +121,17 @@ CONDUCT = {
             "написание имён.",
         ),
     ),
+    "argument_order": Words(
+        Text("arguments the other way round", "аргументы переставлены"),
+        Text(
+            "[[{method}|backward]] takes gradOutput first, but it is called with the input first",
+            "[[{method}|backward]] принимает первым gradOutput, а вызывается сначала с input",
+        ),
+        Text(
+            "Declare it as `def [[{method}|backward]](self, input, gradOutput)`.",
+            "Объявите его так: `def [[{method}|backward]](self, input, gradOutput)`.",
+        ),
+    ),
     "crash": Words(
         Text("an exception on valid input", "исключение на верном входе"),
         Text(
@@ -177,10 +188,10 @@ CONDUCT = {
             "[[{tensor}|результат]] не сохраняет dtype входа[[: получается {dtype}]]",
         ),
         Text(
-            "Make arrays with the dtype of the input (`np.zeros(shape, dtype=input.dtype)`); NumPy "
-            "widens float32 when it meets float64 arrays.",
-            "Создавайте массивы с dtype входа (`np.zeros(shape, dtype=input.dtype)`): вместе с "
-            "массивом float64 массив float32 превращается в float64.",
+            "Make arrays with the dtype of the input (`np.zeros(shape, dtype=input.dtype)`) and do "
+            "not cast to another; float32 with float64 gives float64.",
+            "Создавайте массивы с dtype входа (`np.zeros(shape, dtype=input.dtype)`) и не "
+            "приводите их к другому; float32 вместе с float64 даёт float64.",
         ),
     ),
     "warning_raised": Words(

@@ -30,6 +30,10 @@ _RAISES = Text(
 _COMPARED = Text("expected, got", "ожидалось, получено")
 _CHANGED = Text("was, is now", "было, стало")
 _CASE = Text("Case: ", "Случай: ")
+_SAID = {
+    "agrees": Text("torch agrees with the expected values", "torch подтверждает ожидаемое"),
+    "differs": Text("torch differs from the expected values", "torch с ожидаемым не согласен"),
+}
 _STEP = Text("[[{name}|The parameter]] is wrong", "Неверно обновлён параметр[[ {name}]]")
 _NOTED = Text("[[{tensor}|The result]] differs", "[[{tensor} отличается|Результат отличается]]")
 _PROBABILITIES = Text("for probabilities of 0 and 1", "при вероятностях 0 и 1")
@@ -81,7 +85,9 @@ def case(finding: Finding, lang: str) -> str:
     text = finding.case
     for english, russian in _CASES if lang == "ru" else ():
         text = re.sub(english, russian, text)
-    return _CASE[lang] + text if text else ""
+    said = _SAID.get(finding.details.get("torch", ""))
+    told = f" ({said[lang]})" if said is not None else ""
+    return f"{_CASE[lang]}{text}{told}" if text else ""
 
 
 def facts(finding: Finding, values: Mapping[str, str], lang: str) -> str:

@@ -103,9 +103,11 @@ def _words(cause: str) -> Words:
 
 
 def _special(table: Mapping[tuple[str, str], Text], finding: Finding) -> Text | None:
-    """Return what is said of this cause in this tensor, or else in this layer; None by default."""
-    by_tensor = table.get((finding.cause, finding.tensor))
-    return by_tensor or table.get((finding.cause, _layer(finding)))
+    """Return what is said of this kind of a cause, or in this tensor, check or layer, or None."""
+    layer, tensor = _layer(finding), finding.tensor
+    ways = (finding.details.get("kind", ""), f"{layer}.{tensor}", tensor, finding.check, layer)
+    told = (table.get((finding.cause, way)) for way in ways)
+    return next((text for text in told if text is not None), None)
 
 
 def _layer(finding: Finding) -> str:

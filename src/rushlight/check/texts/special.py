@@ -1,11 +1,23 @@
-"""What a cause means, and what to do, in a particular layer (or for a particular tensor)."""
+"""What a cause means, and what to do, in a particular guise.
+
+The keys are a cause and what it is told by, the first of these that there is: a kind, which the
+finding's details name; "layer.tensor"; a tensor; a check; a layer.
+"""
 
 from __future__ import annotations
 
 from rushlight.check.texts.statistics import NORM
 from rushlight.check.texts.text import Text
 
-__all__ = ["HINTS", "PARTS", "SAYS"]
+__all__ = ["HINTS", "KINDS", "PARTS", "SAYS"]
+
+KINDS = (
+    *("at_input", "at_output", "squared", "function", "none"),  # of a local derivative
+    *("part", "maximum", "no_array", "copies", "clipped", "own_arrays", "order"),
+    *("unknown_name", "arguments", "truth"),  # of a crash
+)
+
+LOSSES = ("MSECriterion", "ClassNLLCriterion", "ClassNLLCriterionUnstable")
 
 SAYS = {
     ("missing_term", "BatchNormalization"): Text(
@@ -35,11 +47,14 @@ SAYS = {
         "everything is too large by one factor[[, {n}]]: the division by H*W is missing",
         "все значения больше верных в одно и то же число раз[[ ({n})]]: пропущено деление на H*W",
     ),
-    ("divided_by_n", "MSECriterion"): Text(
-        "everything is too small by one factor[[, {n}]]: divided by the number of elements, or "
-        "twice by the batch size; it must be once by the batch size",
-        "все значения меньше верных в одно и то же число раз[[ ({n})]]: деление на число "
-        "элементов или дважды на размер батча, а нужно один раз на размер батча",
+    **dict.fromkeys(
+        (("divided_by_n", name) for name in LOSSES),
+        Text(
+            "everything is too small by one factor[[, {n}]]: divided by the number of elements, or "
+            "twice by the batch size; it must be once by the batch size",
+            "все значения меньше верных в одно и то же число раз[[ ({n})]]: деление на число "
+            "элементов или дважды на размер батча, а нужно один раз на размер батча",
+        ),
     ),
     ("edge_value", "ReLU"): Text(
         "right everywhere but at 0, where the gradient must be 0",
@@ -165,25 +180,116 @@ SAYS = {
             "старое среднее или статистика батча входит с неверным знаком",
         ),
     ),
-    ("local_derivative", "Sigmoid"): Text(
-        "the derivative of sigmoid is y·(1 - y) with y = self.output, not with y = input",
-        "производная сигмоиды — y·(1 - y), где y = self.output, а не input",
+    ("local_derivative", "gradInput"): Text(
+        "the derivative is of another formula, or is taken at another point (at the output instead "
+        "of the input, or the reverse)",
+        "производная взята по другой формуле либо в другой точке (в выходе вместо входа или "
+        "наоборот)",
     ),
-    ("local_derivative", "Tanh"): Text(
-        "the derivative of tanh is 1 - y² with y = self.output, not with y = input",
-        "производная tanh — 1 - y², где y = self.output, а не input",
+    ("local_derivative", "at_input"): Text(
+        "the formula holds for y = self.output, but is applied to the input",
+        "формула верна для y = self.output, а применена ко входу",
+    ),
+    ("local_derivative", "at_output"): Text(
+        "the derivative is taken at the output, as if that were the input",
+        "производная взята в точке output, как будто это вход",
+    ),
+    ("local_derivative", "squared"): Text(
+        "the derivative enters twice, as its square", "производная входит дважды, в квадрате"
+    ),
+    ("local_derivative", "function"): Text(
+        "gradOutput is multiplied by the function itself, not by its derivative",
+        "gradOutput умножен на саму функцию, а не на её производную",
+    ),
+    ("local_derivative", "none"): Text(
+        "gradOutput is handed on as it is; the derivative is missing",
+        "gradOutput передан без изменений, производной нет",
+    ),
+    ("sign", "part"): Text(
+        "a sign is wrong in one of the terms, or on one side",
+        "неверный знак в одном из слагаемых или в одной из ветвей",
+    ),
+    **dict.fromkeys(
+        (("sign", "sgd_momentum"), ("sign", "adam_optimizer")),
+        Text("the step is added; it must be subtracted", "шаг прибавляется, а должен вычитаться"),
+    ),
+    ("transposed", "Flatten"): Text(
+        "the right numbers stand in the wrong order: the axes are exchanged before they are "
+        "flattened",
+        "числа верные, но идут в другом порядке: перед развёрткой оси переставлены",
+    ),
+    ("wrong_axis", "maximum"): Text(
+        "what is subtracted is not the maximum of each row",
+        "вычитается не максимум каждой строки",
+    ),
+    ("wrong_shape", "no_array"): Text(
+        "an array must be returned[[; this is of type {name}]]",
+        "нужно вернуть массив[[, а это объект типа {name}]]",
+    ),
+    ("wrong_shape", "output"): Text("an axis is missing or superfluous", "ось потеряна или лишняя"),
+    ("wrong_shape", "gradInput"): Text(
+        "gradInput must have the shape of input", "форма gradInput должна совпадать с формой input"
+    ),
+    **dict.fromkeys(
+        (("wrong_shape", f"{name}.output") for name in LOSSES),
+        Text("the loss must be one number", "значение критерия должно быть одним числом"),
+    ),
+    **dict.fromkeys(
+        (("overwritten", check) for check in ("output", "input_gradient", "parameter_gradient")),
+        Text(
+            "within one call, what a loop has added up is overwritten: = where it should be +=",
+            "в пределах одного вызова цикл перезаписывает накопленное: стоит =, а нужно +=",
+        ),
+    ),
+    ("array_replaced", "copies"): Text(
+        "getGradParameters() hands out copies: an optimizer that holds them does not see the new "
+        "gradients",
+        "getGradParameters() отдаёт копии: оптимизатор, который их взял, не видит новых градиентов",
+    ),
+    ("parameters_not_collected", "own_arrays"): Text(
+        "[[{method}|getParameters]]() leaves out arrays of the layer, or gives copies of them: no "
+        "optimizer can reach them",
+        "[[{method}|getParameters]]() отдаёт не все массивы слоя или отдаёт их копии: оптимизатору "
+        "до них не добраться",
+    ),
+    ("parameters_not_collected", "order"): Text(
+        "getParameters() and getGradParameters() list their arrays in different orders",
+        "порядок массивов в getParameters() и getGradParameters() разный",
+    ),
+    ("option_ignored", "gradInput"): Text(
+        "the backward pass does not use [[{option}|an argument of the constructor]]",
+        "обратный проход не использует [[{option}|аргумент конструктора]]",
+    ),
+    ("overflow", "clipped"): Text(
+        "the argument of exp is cut off, so that large inputs give the values of smaller ones",
+        "аргумент exp ограничен, и при больших входах получаются значения меньших",
+    ),
+    **dict.fromkeys(
+        (("overflow", "SoftPlus.gradInput"), ("overflow", "Sigmoid.gradInput")),
+        Text(
+            "exp overflows for large inputs, and inf / inf is nan",
+            "exp при больших входах переполняется, а inf / inf — это nan",
+        ),
+    ),
+    ("times_n", "Conv2d.output"): Text(
+        "the bias is added more than once (in a loop over channels or cells?)",
+        "смещение прибавлено несколько раз (в цикле по каналам или клеткам?)",
+    ),
+    ("ties_to_last", "GlobalMaxPool2d"): Text(
+        "one of several equal maxima gets the whole gradient; they must share it",
+        "один из равных максимумов получает весь градиент, а они должны его делить",
+    ),
+    ("missing_gradient", "Sequential"): Text(
+        "the backward pass leaves out a module", "обратный проход пропускает один из модулей"
     ),
 }
 
 HINTS = {
-    ("times_n", "MSECriterion"): Text(
-        "Divide by the batch size, N = len(input):", "Делите на размер батча, N = len(input):"
-    ),
-    ("times_n", "ClassNLLCriterion"): Text(
-        "Divide by the batch size, N = len(input):", "Делите на размер батча, N = len(input):"
-    ),
-    ("times_n", "ClassNLLCriterionUnstable"): Text(
-        "Divide by the batch size, N = len(input):", "Делите на размер батча, N = len(input):"
+    **dict.fromkeys(
+        (("times_n", name) for name in LOSSES),
+        Text(
+            "Divide by the batch size, N = len(input):", "Делите на размер батча, N = len(input):"
+        ),
     ),
     ("times_n", "AvgPool2d"): Text(
         "Divide by kh*kw, the size of the window:", "Делите на kh*kw, размер окна:"
@@ -192,13 +298,15 @@ HINTS = {
         "Sum, then divide by N = len(input); np.mean divides by all elements:",
         "Суммируйте и делите на N = len(input); np.mean делит на число всех элементов:",
     ),
-    ("divided_by_n", "ClassNLLCriterion"): Text(
-        "Divide by N = len(input) once; np.mean divides by all elements:",
-        "Делите на N = len(input) один раз; np.mean делит на число всех элементов:",
+    **dict.fromkeys(
+        (("divided_by_n", name) for name in ("ClassNLLCriterion", "ClassNLLCriterionUnstable")),
+        Text(
+            "Divide by N = len(input) once; np.mean divides by all elements:",
+            "Делите на N = len(input) один раз; np.mean делит на число всех элементов:",
+        ),
     ),
-    ("divided_by_n", "ClassNLLCriterionUnstable"): Text(
-        "Divide by N = len(input) once; np.mean divides by all elements:",
-        "Делите на N = len(input) один раз; np.mean делит на число всех элементов:",
+    ("ties_to_last", "GlobalMaxPool2d"): Text(
+        "Divide the gradient by the number of maxima:", "Делите градиент на число максимумов:"
     ),
     ("ties_to_all", "GlobalMaxPool2d"): Text(
         "Divide the gradient by the number of maxima:", "Делите градиент на число максимумов:"
@@ -297,6 +405,66 @@ HINTS = {
         "Высота идёт первой. Индекс в развёрнутом окне — `row, column = divmod(index, kw)`; перед "
         "reshape нужен transpose:\n    x.reshape(N, C, OH, kh, OW, kw).transpose(0, 1, 2, 4, 3, 5)",
     ),
+    ("transposed", "Flatten"): Text(
+        "No transpose before the reshape:", "Перед reshape не нужен transpose:"
+    ),
+    ("wrong_axis", "maximum"): Text(
+        "Take the maximum of each row, and keep its axis:",
+        "Берите максимум каждой строки и сохраняйте его ось:",
+    ),
+    ("window_axes_swapped", "GlobalAvgPool2d"): Text(
+        "Divide by height*width, not by a side squared:",
+        "Делите на height*width, а не на квадрат стороны:",
+    ),
+    ("times_n", "Conv2d.output"): Text(
+        "Add it once, behind the loops:", "Прибавляйте его один раз, после циклов:"
+    ),
+    ("array_replaced", "copies"): Text(
+        "Return the arrays themselves: `return [self.gradW, self.gradb]`, no copy() and no "
+        "np.concatenate.",
+        "Возвращайте сами массивы: `return [self.gradW, self.gradb]`, без copy() и np.concatenate.",
+    ),
+    **dict.fromkeys(
+        (("parameters_not_collected", "own_arrays"), ("parameters_not_collected", "order")),
+        Text(
+            "Return the arrays themselves, in one order: [W, b] and [gradW, gradb]; no copies.",
+            "Возвращайте сами массивы в одном порядке: [W, b] и [gradW, gradb], без копий.",
+        ),
+    ),
+    ("option_ignored", "gradInput"): Text(
+        "Use it (`self.[[{option}|option]]`) in updateGradInput, too:",
+        "Используйте его (`self.[[{option}|option]]`) и в updateGradInput:",
+    ),
+    **dict.fromkeys(
+        (("overwritten", check) for check in ("output", "input_gradient", "parameter_gradient")),
+        Text("Add up over the loop; in one line it is:", "Накапливайте в цикле; в одну строку:"),
+    ),
+    **dict.fromkeys(
+        (("overflow", "SoftPlus.gradInput"), ("overflow", "Sigmoid.gradInput")),
+        Text(
+            "Take exp(-|x|), which is at most 1 (or use scipy.special.expit):",
+            "Берите exp(-|x|), оно не больше 1 (или scipy.special.expit):",
+        ),
+    ),
+    ("crash", "unknown_name"): Text(
+        "Check the spelling, and that the constructor sets it (and calls `super().__init__()`).",
+        "Проверьте написание и что имя задаётся в конструкторе (и вызван `super().__init__()`).",
+    ),
+    ("crash", "arguments"): Text(
+        "Compare the arguments: `updateOutput(self, input)`, `updateGradInput(self, input, "
+        "gradOutput)`, and so on.",
+        "Сверьте аргументы: `updateOutput(self, input)`, `updateGradInput(self, input, "
+        "gradOutput)` и так далее.",
+    ),
+    ("crash", "truth"): Text(
+        "`if` cannot decide for all elements at once: use np.where, np.maximum or a mask.",
+        "`if` не может решить за все элементы сразу: нужны np.where, np.maximum или маска.",
+    ),
+    ("wrong_shape", "no_array"): Text(
+        "Return the one array: `return self.output`, `return self.gradInput`.",
+        "Верните один массив: `return self.output`, `return self.gradInput`.",
+    ),
+    ("wrong_shape", "gradInput"): Text("The formula is:", "Верная формула:"),
     ("wrong_shape", "output"): Text(
         "Print the shapes on the way, and compare with:", "Выведите формы по пути и сравните с:"
     ),

@@ -39,6 +39,10 @@ CHECKS: Mapping[str, Text] = {
     "non_square": Text(
         "kernels, strides and images that are not square", "неквадратные ядра, шаги и изображения"
     ),
+    "square": Text(
+        "sizes that are equal, where shapes cannot tell axes apart",
+        "равные размеры, при которых форма не различает осей",
+    ),
     "batch_of_one": Text("a batch of one sample", "батч из одного объекта"),
     "input_unchanged": Text("arguments are not written into", "аргументы не изменяются"),
     "dtype": Text("the dtype is kept", "dtype сохраняется"),
@@ -68,6 +72,7 @@ CONTEXTS: Mapping[str, Text] = {
     "windows": Text("with these windows", "при таких окнах"),
     "padding": Text("with padding", "при дополнении (padding)"),
     "non_square": Text("on shapes that are not square", "на неквадратных размерах"),
+    "square": Text("where sizes are equal", "при равных размерах"),
     "batch_of_one": Text("on a batch of one sample", "на батче из одного объекта"),
     "steps": Text(
         "after [[step {numbers}|several steps]]", "после [[шага {numbers}|нескольких шагов]]"

@@ -46,10 +46,10 @@ WINDOWS = {
     "ties_to_all": Words(
         Text("every maximum gets the gradient", "градиент всем максимумам"),
         Text(
-            "where a window has several equal maxima (common after ReLU), each gets the whole "
-            "gradient",
-            "если в окне несколько равных максимумов (после ReLU это обычно), каждый получает "
-            "весь градиент",
+            "where a window has several equal maxima (common after ReLU), each gets the gradient, "
+            "or a share of it",
+            "если в окне несколько равных максимумов (после ReLU это обычно), градиент или его "
+            "доля достаётся каждому",
         ),
         Text(
             "Only the first gets it: argmax, not a comparison with the maximum:",
