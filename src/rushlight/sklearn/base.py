@@ -72,9 +72,10 @@ class Net(BaseEstimator):
     def _inputs(self, X: Any, y: Any = "no_validation", reset: bool = False, **checks: Any) -> Any:
         """Return X in float32 (and y), checked; images and sequences where a module takes them."""
         nd = self.module is not None
-        return validate_data(
-            self, X, y, reset=reset, dtype=np.float32, allow_nd=nd, order="C", **checks
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32: told as infinity
+            return validate_data(
+                self, X, y, reset=reset, dtype=np.float32, allow_nd=nd, order="C", **checks
+            )
 
     def _weights(self, weight: Any, X: Array) -> Array | None:
         """Return float64 weights >= 0, or None."""

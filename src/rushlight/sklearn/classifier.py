@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -250,7 +250,16 @@ class NetClassifier(ClassifierMixin, Net):
     def _class_weights(self, y: Array, weight: Array | None) -> Array | None:
         if self.class_weight is None:
             return weight
-        of_class: Array = compute_sample_weight(self.class_weight, y)
+        if isinstance(self.class_weight, dict):  # a part of the data need not have every class
+            table = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            of_class: Array = table[self._indices(y)]
+        else:
+            of_class = compute_sample_weight(self.class_weight, y)
+        if not (of_class >= 0).all():
+            expected = "weights >= 0"
+            raise ValueError(
+                explain("class_weight", got=repr(self.class_weight), expected=expected)
+            )
         return of_class if weight is None else weight * of_class
 
     def _last(self) -> nn.Module | None:
