@@ -322,6 +322,30 @@ def test_losses_of_numbers(loss):
     assert regressor(loss=loss, max_iter=100).fit(XR, YR).score(XR, YR) > 0.8
 
 
+def test_functions_as_losses():
+    def cubic(output, target):
+        return (output - target).abs().pow(3).mean()
+
+    x, y = np.r_[XR[:56], XR[:4]], np.r_[YR[:56], YR[:4]]  # some samples stand there twice
+    assert regressor(loss=cubic, max_iter=100).fit(x, y).score(x, y) > 0.8
+    with pytest.raises(TypeError, match="a weighted loss: got function cubic"):
+        regressor(loss=cubic).fit(x, y, sample_weight=np.arange(60))
+
+
+def test_a_parameter_set_after_fit_does_not_change_predictions():
+    net = classifier().fit(XC, YC)
+    before = net.predict_proba(XC)
+    np.testing.assert_array_equal(net.set_params(loss="nll").predict_proba(XC), before)
+
+
+def test_verbose_reports_each_epoch(capsys):
+    regressor(max_iter=2).fit(XR, YR)
+    assert capsys.readouterr() == ("", "")
+    regressor(max_iter=2, verbose=True).fit(XR, YR)
+    shown = capsys.readouterr()
+    assert "2/2" in shown.out + shown.err
+
+
 def test_predictions_have_the_shape_of_the_targets():
     for y in (YR, YR[:, None], np.c_[YR, -YR]):
         assert regressor().fit(XR, y).predict(XR).shape == y.shape
@@ -366,6 +390,7 @@ BAD = {
         "validation_fraction: got 2",
     ),
     "monitor": ({"early_stopping": True, "monitor": "f1"}, ValueError, "monitor: got 'f1'"),
+    "decay": ({"optimizer": "rprop", "weight_decay": 0.1}, ValueError, "weight_decay: got 0.1 and"),
     "class weight": ({"class_weight": {0: -1}}, ValueError, "class_weight: got {0: -1}"),
 }
 

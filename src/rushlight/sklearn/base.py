@@ -24,7 +24,7 @@ from rushlight.random import get_rng_state, manual_seed, set_rng_state
 from rushlight.sklearn.net import build, make_net
 from rushlight.train import EarlyStopping, History, Trainer
 from rushlight.train.feed import check_count
-from rushlight.train.parts import is_number, make_loss, optimizers
+from rushlight.train.parts import is_number, make_loss, optimizers, target_kind
 
 __all__ = ["Net"]
 
@@ -111,7 +111,7 @@ class Net(BaseEstimator):
             held = None
             if self.early_stopping:
                 (X, y, weight), held = self._split(X, y, weight, strata)
-            elif self.module is None and not self.batch_norm and len(X) <= self.batch_size:
+            elif len(X) <= self.batch_size and self._mergeable(trainer.loss):
                 X, y, weight = _merged(X, y, weight)
             trainer.fit(
                 X,
@@ -232,6 +232,10 @@ class Net(BaseEstimator):
             kind = optimizers().get(kind.lower(), kind)
         if not callable(kind):  # the Trainer says what is wrong with it
             return kind
+        known = inspect.signature(kind).parameters.values()
+        if not any(p.name == "weight_decay" or p.kind is p.VAR_KEYWORD for p in known):
+            got = f"{self.weight_decay!r} and an optimizer without it, {self.optimizer!r}"
+            raise ValueError(explain("weight_decay", got=got, expected="None"))
         return functools.partial(kind, weight_decay=self.weight_decay)
 
     def _split(
@@ -248,6 +252,11 @@ class Net(BaseEstimator):
         if weight is None:
             return (train[0], train[1], None), tuple(held)
         return (train[0], train[1], train[2]), (held[0], held[1], _scaled(held[2]))
+
+    def _mergeable(self, loss: Any) -> bool:
+        """Tell whether net and loss see nothing of a sample's neighbours in its batch."""
+        plain = target_kind(loss) != "any" and loss.reduction == "mean"
+        return plain and self.module is None and not self.batch_norm
 
     def _publish(self, trainer: Trainer) -> None:
         """Set the attributes that training brings."""

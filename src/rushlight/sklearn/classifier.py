@@ -281,7 +281,7 @@ class NetClassifier(ClassifierMixin, Net):
         They are the softmax of the net's outputs; for 'nll' the exponential, for 'bce' the
         outputs themselves and for 'bce_with_logits' their sigmoid.
         """
-        outputs, loss = self._scores(X), make_loss(self.loss)
+        outputs, loss = self._scores(X), self._trainer.loss
         if isinstance(loss, nn.NLLLoss):
             return outputs.exp().numpy()
         if isinstance(loss, nn.BCELoss):
@@ -292,7 +292,7 @@ class NetClassifier(ClassifierMixin, Net):
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of `predict_proba`, free of underflow where outputs are logits."""
-        outputs, loss = self._scores(X), make_loss(self.loss)
+        outputs, loss = self._scores(X), self._trainer.loss
         if isinstance(loss, nn.NLLLoss):
             return outputs.numpy()
         if isinstance(loss, nn.BCELoss):
