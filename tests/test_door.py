@@ -18,6 +18,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "check",
         "classic",
         "io",
+        "sklearn",
         "train",
         "errors",
         "arrays",

@@ -438,6 +438,7 @@ if TYPE_CHECKING:
     from rushlight import io as io
     from rushlight import nn as nn
     from rushlight import optim as optim
+    from rushlight import sklearn as sklearn
     from rushlight import train as train
     from rushlight import utils as utils
     from rushlight.io import load as load
@@ -463,6 +464,7 @@ _LAZY = frozenset(
         "linalg",
         "nn",
         "optim",
+        "sklearn",
         "special",
         "train",
         "utils",

@@ -16,6 +16,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.guard import check_finite, is_finite
+from rushlight.train.weights import Weights, sample_weights
 
 __all__ = [
     "as_dataset",
@@ -31,12 +32,15 @@ __all__ = [
     "to_array",
 ]
 
-Batch: TypeAlias = tuple[tuple[Any, ...], Any]  # the model's inputs, the target
+# the model's inputs, the target, the weights
+Batch: TypeAlias = tuple[tuple[Any, ...], Any, Any]
 
 _FORMS = "arrays X, y, a data set of (x, y) or a DataLoader"
 
 
-def as_dataset(where: str, data: Any, y: Any, floating: Any, target: str) -> Any:
+def as_dataset(
+    where: str, data: Any, y: Any, floating: Any, target: str, weight: Any = None
+) -> Any:
     """Return a data set or loader for whatever was given; arrays become a TensorDataset.
 
     Args:
@@ -47,6 +51,8 @@ def as_dataset(where: str, data: Any, y: Any, floating: Any, target: str) -> Any
             Tensor stay what they are.
         target: 'classes' (y must be integers), 'floats' (y becomes floating), 'any', or 'none'
             (y may be missing).
+        weight: one for each sample, the last part of the data set; True where a data set or
+            loader has it already.
     """
     if y is None and isinstance(data, tuple) and len(data) == 2 and target != "none":
         data, y = data
@@ -58,9 +64,13 @@ def as_dataset(where: str, data: Any, y: Any, floating: Any, target: str) -> Any
             got = f"{type(data).__name__}{' and y' if y is not None else ''}"
             fix = "give the data set __len__" if indexed and y is None else ""
             raise TypeError(explain(where, got=got, expected=_FORMS, fix=fix))
+        if weight is not None and weight is not True:
+            _unweighted(where, weight, data)
         if length(data) == 0:
             _empty(where)
         return data
+    if weight is True:
+        _unweighted(where, weight, data)
     if y is None and target != "none":
         raise TypeError(explain(where, got="X without y", expected=_FORMS, fix="pass y as well"))
     given = [("X", data)] if y is None else [("X", data), ("y", y)]
@@ -79,7 +89,22 @@ def as_dataset(where: str, data: Any, y: Any, floating: Any, target: str) -> Any
     tensors = [x, *(_target(where, array, floating, target) for array in rest)]
     for name, array in zip("Xy", tensors, strict=False):
         check_finite(where, name, array)
-    return TensorDataset(*(from_numpy(array) for array in tensors))
+    made = [from_numpy(array) for array in tensors]
+    if weight is not None:
+        made.append(sample_weights(where, weight, made[-1].shape, floating))
+    return TensorDataset(*made)
+
+
+def _unweighted(where: str, weight: Any, data: Any) -> NoReturn:
+    held = weight is True
+    raise TypeError(
+        explain(
+            f"{where}: sample_weight",
+            got=f"{'True' if held else type(weight).__name__} together with {type(data).__name__}",
+            expected="an array beside arrays X, y; True beside a data set of (x, y, weight)",
+            fix="pass the weights themselves" if held else "let the data set return them",
+        )
+    )
 
 
 def _empty(where: str) -> NoReturn:
@@ -190,38 +215,47 @@ def loader(
     return DataLoader(data, size, shuffle=shuffle, generator=generator, drop_last=drop)
 
 
-def batches(where: str, source: Iterable[Any], target: bool = True) -> Iterator[Batch]:
-    """Yield inputs and target of each batch, the inputs checked to be finite.
+def batches(
+    where: str, source: Iterable[Any], target: bool = True, weights: Weights | None = None
+) -> Iterator[Batch]:
+    """Yield inputs, target and weights of each batch, the inputs checked to be finite.
 
     Args:
         where: for messages; the batch is added.
         source: yields (x, y), (x1, x2, ..., y) or, where no target is wanted, x alone.
         target: whether a target is wanted; if not, one that is there is left out.
+        weights: where the weights come from; None: there are none.
     """
-    number = 0
+    number, weight = 0, None
+    least = 1 + target + (weights is not None and weights.last)
     for batch in source:
         number += 1
         parts = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
         for part in parts:
             if not isinstance(part, Tensor):
                 _unfit(f"{where}, batch {number}", parts, target)
-        if len(parts) < 1 + target:
-            _unfit(f"{where}, batch {number}", parts, target)
+        if len(parts) < least:
+            _unfit(f"{where}, batch {number}", parts, target, least)
+        if weights is not None:
+            parts, weight = weights.take(f"{where}, batch {number}", parts)
         inputs = parts if len(parts) == 1 else parts[:-1]
         for part in inputs:
             if not is_finite(part._array):
                 check_finite(f"{where}, batch {number}", "the input", part._array)
-        yield inputs, parts[-1] if target else None
+        yield inputs, parts[-1] if target else None, weight
     if not number:
         _empty(where)
 
 
-def _unfit(where: str, parts: Sequence[Any], target: bool) -> NoReturn:
+def _unfit(where: str, parts: Sequence[Any], target: bool, least: int = 0) -> NoReturn:
+    expected = "tensors (x, y)" if target else "a tensor x, or tensors (x, y)"
+    if least == 3:
+        expected = "tensors (x, y, weight)"
     raise TypeError(
         explain(
             where,
             got=f"a batch of {', '.join(type(part).__name__ for part in parts) or 'nothing'}",
-            expected="tensors (x, y)" if target else "a tensor x, or tensors (x, y)",
+            expected=expected,
             fix="let the data set return pairs, or give its DataLoader a collate_fn",
         )
     )

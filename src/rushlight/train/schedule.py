@@ -12,11 +12,18 @@ from rushlight.train.parts import is_number
 
 __all__ = ["Rates"]
 
-# Share of the learning rate, given the share of the steps after warm-up that are done.
-_CURVES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
-    "linear": lambda done: 1 - done,
-}
+
+def _cosine(done: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _linear(done: float) -> float:
+    return 1 - done
+
+
+# Share of the learning rate, given the share of the steps after warm-up that are done. They have
+# names so that a Trainer can be pickled.
+_CURVES: dict[str, Callable[[float], float]] = {"cosine": _cosine, "linear": _linear}
 
 
 class Rates:

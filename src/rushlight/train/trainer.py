@@ -27,6 +27,7 @@ from rushlight.train.metrics import make_metrics, metric_name
 from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.schedule import Rates
+from rushlight.train.weights import WeightedLoss, Weights, class_table
 
 __all__ = ["Trainer"]
 
@@ -128,6 +129,9 @@ class Trainer:
         self._best = Best()
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
         self._split_seed: int | None = None
+        self._weighted: WeightedLoss | None = None
+        self._weights: Weights | None = None
+        self._held_weights: Weights | None = None
 
     # ---- fit
 
@@ -140,6 +144,8 @@ class Trainer:
         epochs: int,
         batch_size: int | None = None,
         shuffle: bool = True,
+        sample_weight: Any = None,
+        class_weight: Any = None,
     ) -> History:
         """Train for some epochs and return the history of all epochs so far.
 
@@ -151,13 +157,20 @@ class Trainer:
                 Several inputs are (x1, x2, ..., y). X is brought to the dtype of the model's
                 parameters, integers too, unless they come as a Tensor (indices of tokens).
             y: the targets that belong to X, one row for each sample.
-            validation: likewise a loader, data set or pair (X, y); or a fraction or number of
-                the training samples, set aside at random, the same ones in each `fit` of as many
-                samples (default None).
+            validation: likewise a loader, data set or pair (X, y), or (X, y, sample_weight); or a
+                fraction or number of the training samples, set aside at random with their weights,
+                the same ones in each `fit` of as many samples (default None).
             epochs: how many epochs to add.
             batch_size: samples in a batch (default None: 64; a loader has its own). A last batch
                 of one sample is left out where the model has batch normalization, which needs two.
             shuffle: a new order in each epoch (default True; a loader has its own).
+            sample_weight: a number >= 0 for each row of X, or for each element of y; True where
+                data set and loader yield (x, y, weight). The loss of a batch is then the sum of
+                weight * loss, divided by what a plain mean divides by: weights of mean 1 leave
+                the size of the steps as it is. Metrics do not count them (default None).
+            class_weight: 'balanced' (n / (classes * count)), a dict class index -> weight (those
+                it leaves out weigh 1) or one weight for each class; they multiply the weights of
+                the samples, in training and validation (default None).
 
         Raises:
             NonFiniteError: NaN or infinity in the data or in the loss. The best weights so far
@@ -167,7 +180,7 @@ class Trainer:
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
         source, held_out, first, last = self._begin(
-            train, y, validation, epochs, batch_size, shuffle
+            train, y, validation, epochs, batch_size, shuffle, sample_weight, class_weight
         )
         failure: Exception | None = None
         with Interrupt() as interrupt:
@@ -195,9 +208,10 @@ class Trainer:
             model.train()
             meter = _Meter(self)
             where = f"epoch {epoch}"
-            for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
+            parts = feed.batches(where, source, weights=self._weights)
+            for batch, (inputs, target, weight) in enumerate(parts, 1):
                 output = model(*inputs)
-                loss = self._loss(output, target)
+                loss = self._loss(output, target, weight)
                 value = meter.update(output, target, loss, f"{where}, batch {batch}")
                 optimizer.zero_grad()
                 loss.backward()
@@ -209,7 +223,8 @@ class Trainer:
             record: Record = {"epoch": epoch, "lr": rates.lr}
             record |= {f"train_{name}": number for name, number in meter.compute().items()}
             if held_out is not None:
-                found = self._evaluate(f"epoch {epoch}, validation", held_out, interrupt)
+                where = f"epoch {epoch}, validation"
+                found = self._evaluate(where, held_out, interrupt, self._held_weights)
                 record |= {f"val_{name}": number for name, number in found.items()}
             record["seconds"] = time.perf_counter() - begun
             self.history.append(record)
@@ -231,27 +246,38 @@ class Trainer:
 
     # ---- evaluate and predict
 
-    def evaluate(self, data: Any, y: Any = None, *, batch_size: int = 256) -> dict[str, float]:
+    def evaluate(
+        self, data: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None
+    ) -> dict[str, float]:
         """Return 'loss' and each metric over a data set, in one pass in evaluation mode.
 
         Args:
             data: a DataLoader, a data set of (x, y), or an array X.
             y: the targets that belong to X.
             batch_size: samples in a batch (default 256; a loader has its own).
+            sample_weight: the weights that the loss counts, as in `fit` (default None).
         """
-        data = feed.as_dataset("evaluate", data, y, self._dtype(), target_kind(self.loss))
+        kind, dtype = target_kind(self.loss), self._dtype()
+        data = feed.as_dataset("evaluate", data, y, dtype, kind, sample_weight)
         source = feed.loader("evaluate", data, batch_size)
+        weights = self._weigh(sample_weight is not None)
         # Copies, so that a callback may evaluate in the middle of an epoch.
-        return self._evaluate("evaluate", source, Interrupt(), copy.deepcopy(self.metrics))
+        return self._evaluate("evaluate", source, Interrupt(), weights, copy.deepcopy(self.metrics))
 
     def _evaluate(
-        self, where: str, source: Any, interrupt: Interrupt, metrics: list[Any] | None = None
+        self,
+        where: str,
+        source: Any,
+        interrupt: Interrupt,
+        weights: Weights | None = None,
+        metrics: list[Any] | None = None,
     ) -> dict[str, float]:
         meter = _Meter(self, metrics)
+        parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model):
-            for batch, (inputs, target) in enumerate(feed.batches(where, source), 1):
+            for batch, (inputs, target, weight) in enumerate(parts, 1):
                 output = self.model(*inputs)
-                loss = self._loss(output, target)
+                loss = self._loss(output, target, weight)
                 meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
         return meter.compute()
@@ -273,11 +299,11 @@ class Trainer:
             return feed.join(
                 [
                     feed.rows("predict", self.model(*inputs), len(inputs[0]))
-                    for inputs, _ in feed.batches("predict", source, target=False)
+                    for inputs, *_ in feed.batches("predict", source, target=False)
                 ]
             )
 
-    def _loss(self, output: Any, target: Any) -> Any:
+    def _loss(self, output: Any, target: Any, weight: Any = None) -> Any:
         if not isinstance(output, Tensor) and target_kind(self.loss) != "any":
             raise TypeError(
                 explain(
@@ -287,7 +313,17 @@ class Trainer:
                     fix="return one, or give the Trainer a function (output, target) as loss",
                 )
             )
-        return self.loss(output, target)
+        if weight is None:
+            return self.loss(output, target)
+        assert self._weighted is not None
+        return self._weighted(output, target, weight)
+
+    def _weigh(self, last: bool, classes: Any = None) -> Weights | None:
+        """Return where weights come from, None where there are none."""
+        if not last and classes is None:
+            return None
+        self._weighted = WeightedLoss(self.loss)
+        return Weights(last, classes)
 
     # ---- before and after the loop
 
@@ -299,6 +335,8 @@ class Trainer:
         epochs: int,
         batch_size: int | None,
         shuffle: bool,
+        weight: Any,
+        class_weight: Any,
     ) -> tuple[Any, Any, int, int]:
         """Check everything that can be wrong, and return loaders and the first and last epoch."""
         epochs = feed.check_count("fit epochs", epochs)
@@ -311,11 +349,14 @@ class Trainer:
                 )
             )
         kind, dtype = target_kind(self.loss), self._dtype()
-        data = feed.as_dataset("fit", train, y, dtype, kind)
+        data = feed.as_dataset("fit", train, y, dtype, kind, weight)
+        last = held_last = weight is not None
+        table = class_table("fit", class_weight, data, last, dtype)
         if isinstance(validation, float | int | np.number) and not isinstance(validation, bool):
             data, validation = feed.split("fit", data, validation, self._splitter())
         elif validation is not None:
-            validation = feed.as_dataset("fit: validation", validation, None, dtype, kind)
+            validation, held_last = self._validation(validation, weight)
+        self._weights, self._held_weights = self._weigh(last, table), self._weigh(held_last, table)
         shuffled = None if self.seed is None else self._root(0)
         least = 2 if any(isinstance(m, _BATCH_NORMS) for m in self.model.modules()) else 1
         source = feed.loader(
@@ -334,12 +375,24 @@ class Trainer:
         self._emit(Event.FIT_BEGIN, first_epoch=done + 1, last_epoch=done + epochs, batches=count)
         return source, held_out, done + 1, done + epochs
 
+    def _validation(self, given: Any, weight: Any) -> tuple[Any, bool]:
+        """Return the data that was given for validation, and whether it has weights."""
+        own = None
+        if isinstance(given, tuple) and len(given) == 3:
+            *given, own = given
+            given = tuple(given)
+        elif weight is True and not isinstance(given, tuple):
+            own = True
+        where, kind = "fit: validation", target_kind(self.loss)
+        return feed.as_dataset(where, given, None, self._dtype(), kind, own), own is not None
+
     def _try_out(self, source: Any) -> None:
         """Run the first batch of the validation data, so that it does not fail after an epoch."""
         if isinstance(source.dataset, IterableDataset) or source.batch_size is None:
             return
         trial = DataLoader(source.dataset, source.batch_size, collate_fn=source.collate_fn)
-        self._evaluate("fit: validation", [next(iter(trial))], Interrupt())
+        batch = [next(iter(trial))]
+        self._evaluate("fit: validation", batch, Interrupt(), self._held_weights)
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
