@@ -46,7 +46,7 @@ MAKE = {
     "loss": ({"loss": "hinge"}, ValueError, "loss: got 'hinge', expected one of 'bce', "),
     "loss type": ({"loss": 3}, TypeError, "loss: got int"),
     "loss reduction": ({"loss": nn.MSELoss(reduction="none")}, ValueError, "reduction='none'"),
-    "metric": ({"metrics": ["f1"]}, ValueError, "metrics: got 'f1', expected one of 'accuracy'"),
+    "metric": ({"metrics": ["f2"]}, ValueError, "metrics: got 'f2', expected one of 'accuracy'"),
     "scheduler": ({"scheduler": "cos"}, ValueError, "got 'cos', expected one of 'cosine'"),
     "scheduler type": ({"scheduler": 3}, TypeError, "scheduler: got int"),
     "scheduler step": ({"scheduler_step": "step"}, ValueError, "expected 'epoch' or 'batch'"),

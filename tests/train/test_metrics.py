@@ -141,7 +141,13 @@ def test_names_functions_and_objects_are_taken():
 @pytest.mark.parametrize(
     ("given", "error", "text"),
     [
-        (["f1"], ValueError, r"got 'f1', expected one of 'accuracy', 'mse', 'rmse', 'mae', 'r2'"),
+        (
+            ["f2"],
+            ValueError,
+            r"got 'f2', expected one of 'accuracy', .* 'ssim', or a Metric",
+        ),
+        (["top0"], ValueError, "got 'top0'"),
+        ([MSE(["a"]), Average(np.mean, "mse_a")], ValueError, "each name once.*metric.name"),
         ([3], TypeError, "got 3, expected names"),
         (["mse", "mse"], ValueError, "each name once"),
     ],

@@ -1,6 +1,6 @@
-"""Data: data sets, samplers, the DataLoader, MNIST and transforms."""
+"""Data: data sets, samplers, the DataLoader, MNIST, Tecator and transforms."""
 
-from rushlight.data import transforms
+from rushlight.data import spectra, transforms
 from rushlight.data.collate import default_collate, default_convert
 from rushlight.data.dataset import (
     ChainDataset,
@@ -21,6 +21,7 @@ from rushlight.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from rushlight.data.tecator import Tecator
 
 __all__ = [
     "MNIST",
@@ -36,10 +37,12 @@ __all__ = [
     "SequentialSampler",
     "Subset",
     "SubsetRandomSampler",
+    "Tecator",
     "TensorDataset",
     "WeightedRandomSampler",
     "default_collate",
     "default_convert",
     "random_split",
+    "spectra",
     "transforms",
 ]

@@ -32,15 +32,37 @@ def _lift(function: Callable[[Array], Array], x: Any) -> Any:
     return function(np.asarray(x))
 
 
+def to_fit(where: str, x: Any) -> Array:
+    """Return the data that a transform is fitted to as an array, checked to be finite rows."""
+    array = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if array.ndim < 1 or not len(array) or not np.isfinite(array).all():
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        raise ValueError(
+            explain(
+                where,
+                got=f"shape {array.shape} with {bad} values that are NaN or infinite",
+                expected="one or more rows of finite numbers",
+                fix="drop or fill the missing values first",
+            )
+        )
+    return array
+
+
 class Compose:
     """Several transforms, one after the other.
 
     Args:
         transforms: the callables, in order.
 
+    Raises:
+        TypeError: `inverse` of a transform that has none.
+
     Example:
         >>> Compose([ToFloat(), Normalize(0.5, 0.5)])(np.array([[[0, 255]]], "uint8"))
         array([[[-1.,  1.]]], dtype=float32)
+        >>> scale = Compose([np.log, Standardize()]).fit(np.array([[1.0], [np.e**2]]))
+        >>> scale(np.array([[np.e]]))
+        array([[0.]])
     """
 
     def __init__(self, transforms: Sequence[Callable[[Any], Any]]) -> None:
@@ -54,6 +76,36 @@ class Compose:
     def __call__(self, x: Any) -> Any:
         for transform in self.transforms:
             x = transform(x)
+        return x
+
+    def fit(self, x: Any) -> Compose:
+        """Fit each transform that can be fitted to what those before it make of `x`.
+
+        Args:
+            x: the training data.
+        """
+        for transform in self.transforms:
+            if hasattr(transform, "fit"):
+                transform.fit(x)
+            x = transform(x)
+        return self
+
+    def inverse(self, x: Any) -> Any:
+        """Undo the transforms, the last one first.
+
+        Args:
+            x: transformed data.
+        """
+        if lacking := [t for t in self.transforms if not hasattr(t, "inverse")]:
+            raise TypeError(
+                explain(
+                    "Compose.inverse",
+                    got=getattr(lacking[0], "__name__", type(lacking[0]).__name__),
+                    expected="transforms that have an inverse, such as Standardize",
+                )
+            )
+        for transform in reversed(self.transforms):
+            x = transform.inverse(x)
         return x
 
 
@@ -157,17 +209,7 @@ class Standardize(_Transform):
         Args:
             x: the training data.
         """
-        array = x.detach().numpy() if isinstance(x, Tensor) else np.asarray(x)
-        if array.ndim < 1 or not len(array) or not np.isfinite(array).all():
-            bad = array.size - np.count_nonzero(np.isfinite(array))
-            raise ValueError(
-                explain(
-                    "Standardize.fit",
-                    got=f"shape {array.shape} with {bad} values that are NaN or infinite",
-                    expected="one or more rows of finite numbers",
-                    fix="drop or fill the missing values first",
-                )
-            )
+        array = to_fit("Standardize.fit", x)
         self.mean = np.asarray(array.mean(axis=0, dtype=np.float64))
         std = np.asarray(array.std(axis=0, dtype=np.float64))
         flat = std <= 1e-14 * np.abs(self.mean)  # a constant column up to rounding

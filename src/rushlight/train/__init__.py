@@ -11,19 +11,40 @@ from rushlight.train.callbacks import (
 from rushlight.train.curves import Curves, plot_history
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.history import History
-from rushlight.train.metrics import MAE, MSE, R2, RMSE, Accuracy, Average, Metric
+from rushlight.train.metrics import (
+    F1,
+    MAE,
+    MSE,
+    PSNR,
+    R2,
+    RMSE,
+    ROCAUC,
+    SSIM,
+    Accuracy,
+    Average,
+    ConfusionMatrix,
+    Metric,
+    Precision,
+    Recall,
+    TopK,
+)
 from rushlight.train.progress import ProgressBar
 from rushlight.train.trainer import Trainer
 
 __all__ = [
+    "F1",
     "MAE",
     "MSE",
+    "PSNR",
     "R2",
     "RMSE",
+    "ROCAUC",
+    "SSIM",
     "Accuracy",
     "Average",
     "Callback",
     "Checkpoint",
+    "ConfusionMatrix",
     "Curves",
     "EarlyStopping",
     "Event",
@@ -32,7 +53,10 @@ __all__ = [
     "KeepBest",
     "Metric",
     "NonFiniteError",
+    "Precision",
     "ProgressBar",
+    "Recall",
+    "TopK",
     "Trainer",
     "plot_history",
 ]

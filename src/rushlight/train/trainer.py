@@ -7,6 +7,7 @@ import copy
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, History
 from rushlight.train.curves import Curves
 from rushlight.train.guard import Interrupt, check_finite, explain_loss
 from rushlight.train.history import History, Record
-from rushlight.train.metrics import make_metrics, metric_name
+from rushlight.train.metrics import column_names, make_metrics, metric_name, metric_values
 from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.schedule import Rates
@@ -45,7 +46,8 @@ class Trainer:
         optimizer: 'adam' (default), 'sgd' or another optimizer's name, an optimizer, its class,
             or a function parameters -> optimizer.
         lr: learning rate (default None: that of the optimizer).
-        metrics: names ('accuracy', 'mse', 'rmse', 'mae', 'r2'), Metric objects or functions
+        metrics: names ('accuracy', 'top5', 'confusion_matrix', 'precision', 'recall', 'f1',
+            'roc_auc', 'mse', 'rmse', 'mae', 'r2', 'psnr', 'ssim'), Metric objects or functions
             (output, target) -> mean of a batch, given arrays. Default 'auto': accuracy for
             losses of classification, nothing for others.
         scheduler: 'cosine' or 'linear' (from the learning rate down to 0 over all steps), a
@@ -248,8 +250,11 @@ class Trainer:
 
     def evaluate(
         self, data: Any, y: Any = None, *, batch_size: int = 256, sample_weight: Any = None
-    ) -> dict[str, float]:
+    ) -> dict[str, Any]:
         """Return 'loss' and each metric over a data set, in one pass in evaluation mode.
+
+        These are the numbers of the history's columns and, of metrics that have none there, what
+        they compute, such as the confusion matrix.
 
         Args:
             data: a DataLoader, a data set of (x, y), or an array X.
@@ -262,7 +267,9 @@ class Trainer:
         source = feed.loader("evaluate", data, batch_size)
         weights = self._weigh(sample_weight is not None)
         # Copies, so that a callback may evaluate in the middle of an epoch.
-        return self._evaluate("evaluate", source, Interrupt(), weights, copy.deepcopy(self.metrics))
+        metrics = copy.deepcopy(self.metrics)
+        found: dict[str, Any] = self._evaluate("evaluate", source, Interrupt(), weights, metrics)
+        return found | {metric_name(m): m.compute() for m in metrics if not column_names(m)}
 
     def _evaluate(
         self,
@@ -392,15 +399,18 @@ class Trainer:
             return
         trial = DataLoader(source.dataset, source.batch_size, collate_fn=source.collate_fn)
         batch = [next(iter(trial))]
-        self._evaluate("fit: validation", batch, Interrupt(), self._held_weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a metric to which one batch is too little
+            self._evaluate("fit: validation", batch, Interrupt(), self._held_weights)
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
         parts = ("train", "val") if validated else ("train",)
         self.columns = {f"{part}_loss": False for part in parts} | {
-            f"{part}_{metric_name(metric)}": bool(getattr(metric, "higher_is_better", False))
+            f"{part}_{name}": bool(getattr(metric, "higher_is_better", False))
             for part in parts
             for metric in self.metrics
+            for name in column_names(metric)
         }
         named = [c.best.asked for c in self.callbacks if isinstance(getattr(c, "best", None), Best)]
         asked = [self.monitor, *named, f"{parts[-1]}_loss"]
@@ -485,9 +495,11 @@ class _Meter:
         return value
 
     def compute(self) -> dict[str, float]:
-        """Return 'loss' and each metric."""
-        values = {metric_name(metric): float(metric.compute()) for metric in self._metrics}
-        return {"loss": self._total / self._count, **values}
+        """Return 'loss' and the columns of each metric."""
+        values = {"loss": self._total / self._count}
+        for metric in self._metrics:
+            values |= metric_values(metric)
+        return values
 
 
 @contextlib.contextmanager
