@@ -76,7 +76,7 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: getattr(loss, "__name__", str(loss)))
 def test_weights_of_one_change_nothing_and_whole_weights_repeat(loss):
     y = (Y > 0).astype("float32")
     plain, ones = regressor(loss=loss), regressor(loss=loss)
