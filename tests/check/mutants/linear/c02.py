@@ -40,3 +40,9 @@ class Linear:
 
     def getGradParameters(self):
         return [self.gradW, self.gradb]
+
+    def train(self):
+        self.training = True
+
+    def evaluate(self):
+        self.training = False
