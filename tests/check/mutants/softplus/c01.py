@@ -1,0 +1,48 @@
+import numpy as np
+
+
+class Module(object):
+    def __init__(self):
+        self.output = None
+        self.gradInput = None
+        self.training = True
+
+    def forward(self, input):
+        return self.updateOutput(input)
+
+    def backward(self, input, gradOutput):
+        self.updateGradInput(input, gradOutput)
+        self.accGradParameters(input, gradOutput)
+        return self.gradInput
+
+    def accGradParameters(self, input, gradOutput):
+        pass
+
+    def zeroGradParameters(self):
+        pass
+
+    def getParameters(self):
+        return []
+
+    def getGradParameters(self):
+        return []
+
+    def train(self):
+        self.training = True
+
+    def evaluate(self):
+        self.training = False
+
+
+class SoftPlus(Module):
+    def updateOutput(self, input):
+        self.output = np.logaddexp(0, input)
+        return self.output
+
+    def updateGradInput(self, input, gradOutput):
+        e = np.exp(input)
+        self.gradInput = gradOutput * e / (1 + e)
+        return self.gradInput
+
+    def __repr__(self):
+        return "SoftPlus"
