@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+
 from rushlight.nn.graph import Graph, Node
 from rushlight.nn.layered import Item, Route, lay_out
 
@@ -83,9 +84,7 @@ def _rooms(graph: Graph) -> dict[tuple[int, int], float]:
     return {(e.source, e.tensor): _width(e.shape, 11.0) + 8.0 for e in graph.edges}
 
 
-def _page(
-    drawn: list[str], boxes: list[_Box], routes: list[Route], graph: Graph
-) -> str:
+def _page(drawn: list[str], boxes: list[_Box], routes: list[Route], graph: Graph) -> str:
     """Return the SVG around what was drawn, as large as it needs to be."""
     items = [item for route in routes for item in route.items] + [box.item for box in boxes]
     rooms = _rooms(graph)
@@ -132,9 +131,7 @@ def _node(box: _Box) -> str:
 # ---- edges
 
 
-def _wires(
-    graph: Graph, boxes: list[_Box], routes: list[Route]
-) -> tuple[list[str], list[str]]:
+def _wires(graph: Graph, boxes: list[_Box], routes: list[Route]) -> tuple[list[str], list[str]]:
     """Return the lines and, once for each line on its way, the shapes beside them."""
     wires, shapes = [], {}
     for edge, route in zip(graph.edges, routes, strict=True):
@@ -149,11 +146,9 @@ def _wires(
             f"<title>{html.escape(edge.shape)}</title></path>"
         )
         first, start = route.items[1], route.items[0]
-        if first.bend:
-            x, y, left = first.x, first.rank * STEP, False
-        else:
-            x, y = (start.x + first.x) / 2, (points[0][1] + points[1][1]) / 2
-            left = _crowded(start, first)
+        x, y, left = first.x, first.rank * STEP, False
+        if not first.bend:
+            (x, y), left = _beside(start, first, points[0], points[1]), _crowded(start, first)
         anchor = ' style="text-anchor:end"' if left else ""
         shapes[edge.source, edge.tensor, round(x), round(y)] = (
             f'<text class="shape"{anchor} x="{x + (-6 if left else 6):.1f}" y="{y + 4:.1f}">'
@@ -162,10 +157,21 @@ def _wires(
     return wires, list(shapes.values())
 
 
+def _beside(
+    start: Item, end: Item, a: tuple[float, float], b: tuple[float, float]
+) -> tuple[float, float]:
+    """Return where a shape stands: halfway, or at the end of a curve that is its alone."""
+    lone = len(start.below) == 1 and len(end.above) > 1
+    share = 0.5 if abs(start.x - end.x) < 0.5 else 0.2 if lone else 0.72
+    return (start.x if share == 0.2 else end.x), a[1] + share * (b[1] - a[1])
+
+
 def _crowded(start: Item, end: Item) -> bool:
     """Tell whether another line leaves or comes on the right of this one, and none on its left."""
     others = [b.x - end.x for b in start.below if b is not end]
     others += [a.x - start.x for a in end.above if a is not start]
+    if abs(start.x - end.x) >= 0.5:  # outside of its curve
+        return (end.x < start.x) == (len(end.above) == 1)
     return bool(others) and min(others) > 0
 
 
@@ -191,7 +197,9 @@ class _Frame:
 
     def __init__(self, key: int, graph: Graph, boxes: list[_Box], routes: list[Route]) -> None:
         own = [box for box in boxes if key in box.node.groups]
-        self.inner = max((len(box.node.groups) - box.node.groups.index(key) for box in own), default=0)
+        self.inner = max(
+            (len(box.node.groups) - box.node.groups.index(key) for box in own), default=0
+        )
         bends = [
             item.x
             for edge, route in zip(graph.edges, routes, strict=True)
@@ -226,9 +234,7 @@ def _short(path: str, graph: Graph, groups: tuple[int, ...], boxed: set[int]) ->
     return path.removeprefix(prefix)
 
 
-def _blocks(
-    graph: Graph, boxes: list[_Box], routes: list[Route]
-) -> tuple[list[str], list[str]]:
+def _blocks(graph: Graph, boxes: list[_Box], routes: list[Route]) -> tuple[list[str], list[str]]:
     """Return the boxes around calls and, apart from them, their names."""
     found, names = [], []
     for key, name in graph.groups.items():

@@ -11,6 +11,7 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
+from rushlight.nn.parameter import Parameter
 from rushlight.nn.watching import Call, Watched, tensors_in
 from rushlight.tape import TensorBase, Traced
 
@@ -129,7 +130,8 @@ class _Builder:
         title = type(call.module).__name__
         if self.opens(call):
             ordinal = f" · call {number}" if number else ""
-            self.groups[self.numbers[call]] = f"{call.path} {title}{ordinal}".strip()
+            if call.within:
+                self.groups[self.numbers[call]] = f"{call.path} {title}{ordinal}"
             return
         trained = next(iter(call.module.parameters()), None) is not None
         groups = self.around(call.within)
@@ -177,8 +179,9 @@ class _Builder:
             groups = self.around([] if around is None else [*around.within, around])
             at = self.node("op", op.name, taken, trained=bool(taken), groups=groups)
             for x in read:
-                constant = x._array.size > 1 and id(x) not in self.names
-                self.edge(x, at, known_only=not constant or (written and x is outs[0]))
+                state = id(x) in self.names or isinstance(x, Parameter)
+                constant = x._array.size > 1 and not state and not (written and x is outs[0])
+                self.edge(x, at, known_only=not constant)
         else:
             for x in read:
                 self.edge(x, at, known_only=True)

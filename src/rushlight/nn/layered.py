@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 __all__ = ["Item", "Route", "lay_out"]
 
@@ -66,7 +67,7 @@ def lay_out(
                 bends[key] = Item(4.0, 4.0 + room, bend=True, rank=rank)
             route.append(bends[key])
         route.append(items[target])
-        for upper, lower in zip(route, route[1:], strict=False):
+        for upper, lower in pairwise(route):
             if lower not in upper.below:
                 upper.below.append(lower)
                 lower.above.append(upper)
@@ -125,7 +126,7 @@ def _sort(rank: list[Item], beside: list[Item], down: bool) -> None:
 def _crossings(ranks: list[list[Item]]) -> int:
     """Count pairs of edges between neighbouring ranks that cross."""
     count = 0
-    for upper, lower in zip(ranks, ranks[1:], strict=False):
+    for upper, lower in pairwise(ranks):
         at = {item: i for i, item in enumerate(lower)}
         ends = [at[b] for a in upper for b in sorted(a.below, key=lambda item: at[item])]
         count += sum(ends[i] > end for k, end in enumerate(ends) for i in range(k))
@@ -138,7 +139,7 @@ def _crossings(ranks: list[list[Item]]) -> int:
 def _place(ranks: list[list[Item]]) -> None:
     threads = _threads(ranks)
     thread_of = {item: thread for thread in threads for item in thread}
-    pairs = [pair for rank in ranks for pair in zip(rank, rank[1:], strict=False)]
+    pairs = [pair for rank in ranks for pair in pairwise(rank)]
     before: dict[int, list[tuple[Item, Item]]] = {}
     behind: dict[int, list[tuple[Item, Item]]] = {}
     for a, b in pairs:
@@ -174,7 +175,7 @@ def _threads(ranks: list[list[Item]]) -> list[list[Item]]:
     """
     down: dict[Item, Item] = {}
     up: dict[Item, Item] = {}
-    for upper, lower in zip(ranks, ranks[1:], strict=False):
+    for upper, lower in pairwise(ranks):
         at = {item: i for rank in (upper, lower) for i, item in enumerate(rank)}
         links = [(a, b) for a in upper for b in a.below]
         taken: list[tuple[int, int]] = []

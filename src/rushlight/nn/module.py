@@ -312,9 +312,7 @@ class Module(Stateful):
         """
         from rushlight.nn.summary import summarize
 
-        return summarize(
-            self, input_shape, input_data=input_data, dtypes=dtypes, depth=depth
-        )
+        return summarize(self, input_shape, input_data=input_data, dtypes=dtypes, depth=depth)
 
     # ---- text
 

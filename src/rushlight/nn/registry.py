@@ -32,7 +32,7 @@ class _Edits:
 edits = _Edits()
 
 
-class yielding:  # noqa: N801 (a decorator)
+class yielding:
     """A method that torch's modules do not have: a member of its name goes before it."""
 
     def __init__(self, method: Callable[..., Any]) -> None:

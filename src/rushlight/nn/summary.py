@@ -149,6 +149,16 @@ class Summary:
             f"{picture if drawing else ''}</div>"
         )
 
+    def to_page(self) -> str:
+        """Return a whole page of HTML with the table and the drawing."""
+        return (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width">'
+            '<meta name="color-scheme" content="light dark">'
+            f"<title>{html.escape(self.rows[0].kind)}</title></head>"
+            f"<body>{self.to_html()}</body></html>"
+        )
+
     def to_svg(self) -> str:
         """Return the drawing of the graph: a self-contained SVG for light and dark pages."""
         from rushlight.nn.drawing import draw
@@ -258,23 +268,27 @@ def summarize(
 ) -> Summary:
     """Return the table and the graph of a model; see `Module.summary`."""
     if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int) or depth < 0):
-        raise ValueError(explain("summary", got=f"depth={depth!r}", expected="an int >= 0, or None"))
+        raise ValueError(
+            explain("summary", got=f"depth={depth!r}", expected="an int >= 0, or None")
+        )
     return _summary(_watched(model, readings(model, input_shape, input_data, dtypes)), depth)
 
 
 def _watched(model: Module, tries: Sequence[Any]) -> Watched:
     """Call the model with the first input that it takes; else raise what the best one raised."""
-    failed: list[tuple[int, Exception]] = []
+    failed: list[tuple[int, str, Exception]] = []
     for args, kwargs in tries:
         try:
             return watch(model, args, kwargs)
         except Exception as error:
-            failed.append((getattr(error, "_rushlight_finished", 0), error))
-    best = max(failed, key=lambda found: found[0])[1]  # the first of equals
-    if len(failed) > 1:
-        best.add_note("in summary: the shape was tried as it is and with a batch of 1 before it")
-    best.add_note("in summary: dtypes= or input_data= say what else the model takes")
-    raise best
+            finished, layer = getattr(error, "_rushlight_watched", (0, "it was not called"))
+            failed.append((finished, layer, error))
+    best = max(failed, key=lambda found: found[0])  # the first of equals
+    for one, how in zip(failed, ("as it is", "with a batch of 1 before it"), strict=False):
+        if one is not best:
+            best[2].add_note(f"in summary: the shape was tried {how}, too: {one[1]}")
+    best[2].add_note("in summary: dtypes= or input_data= say what else the model takes")
+    raise best[2]
 
 
 class _Counts:

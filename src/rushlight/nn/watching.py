@@ -74,8 +74,8 @@ def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watch
     Raises:
         Exception: that of the forward, with a note of the layer that raised it and its input.
     """
-    found = [*model.parameters(), *model.buffers()]
-    model = copy.deepcopy(model) if any(map(is_lazy, found)) else model
+    state_of = [*model.parameters(), *model.buffers()]
+    model = copy.deepcopy(model) if any(map(is_lazy, state_of)) else model
     watcher = _Watcher(model)
     outer = state.trace
     with _untouched(model), no_grad():
@@ -86,8 +86,9 @@ def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watch
             model(*args, **kwargs)
         except Exception as error:
             with suppress(Exception):  # the model's error comes first
-                watcher.explain(error)
-            error._rushlight_finished = watcher.seen.finished  # type: ignore[attr-defined]
+                found = watcher.explain()
+                error.add_note(f"in summary: {found}")
+                error._rushlight_watched = watcher.seen.finished, found  # type: ignore[attr-defined]
             raise
         finally:
             state.trace = outer
@@ -142,14 +143,12 @@ class _Watcher:
         self.seen.finished += 1
         return call.result
 
-    def explain(self, error: Exception) -> None:
-        """Note the innermost layer that did not return, and what it was given."""
-        if self.stack:
-            call = self.stack[-1]
-            name = f"layer {call.path!r}" if call.path else "the model"
-            shapes = ", ".join(_told(tensor) for tensor in tensors_in((call.args, call.kwargs)))
-            kind = type(call.module).__name__
-            error.add_note(f"in summary: {name} ({kind}) was given {shapes or 'no tensors'}")
+    def explain(self) -> str:
+        """Return which layer, the innermost, did not return, and what it was given."""
+        call = self.stack[-1]
+        name = f"layer {call.path!r}" if call.path else "the model"
+        shapes = ", ".join(_told(tensor) for tensor in tensors_in((call.args, call.kwargs)))
+        return f"{name} ({type(call.module).__name__}) was given {shapes or 'no tensors'}"
 
 
 def _told(tensor: Any) -> str:
@@ -190,20 +189,21 @@ def _untouched(model: Module) -> Iterator[None]:
 
 def _members(module: Module) -> Any:
     """Return what puts the attributes and members of a module back."""
-    kinds = [module._parameters, module._buffers, module._modules]
-    found = [(members, dict(members)) for members in (module.__dict__, *kinds)]
+    kinds: list[Any] = [module.__dict__, module._parameters, module._buffers, module._modules]
+    found = [(members, dict(members)) for members in kinds]
 
     def put_back() -> None:
         for members, before in found:
-            members.clear()  # type: ignore[attr-defined]
-            members.update(before)  # type: ignore[arg-type]
+            members.clear()
+            members.update(before)
 
     return put_back
 
 
 def _written(module: Module) -> Iterator[Any]:
     """Iterate over the tensors that a forward may write to: copying all weights would be a lot."""
-    yield from (buffer for buffer in module._buffers.values() if buffer is not None)
+    buffers = [buffer for buffer in module._buffers.values() if buffer is not None]
+    yield from (buffer for buffer in buffers if not is_lazy(buffer))
     if getattr(module, "max_norm", None) is not None:  # an embedding that cuts rows as it looks
         yield from (p for p in module._parameters.values() if p is not None)
 
