@@ -31,7 +31,7 @@ stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}
 .rlg .constant rect{stroke-dasharray:4 3}
 .rlg .box{fill:var(--box);stroke:none}
 .rlg .wire{fill:none;stroke:var(--line);stroke-width:1.4px}
-.rlg marker path{fill:var(--line)}
+.rlg .tip{fill:var(--line)}
 """.strip().replace("\n", "")
 
 
@@ -103,8 +103,6 @@ def _page(drawn: list[str], boxes: list[_Box], routes: list[Route], graph: Graph
         f'width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}">'
         f"<title>Graph of a model: {layers} layers</title><style>{_STYLE}</style>"
-        '<defs><marker id="rlg-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
-        'markerHeight="7" orient="auto"><path d="M0 .8 7.5 4 0 7.2z"/></marker></defs>'
         f"{''.join(drawn)}</svg>"
     )
 
@@ -142,8 +140,8 @@ def _wires(graph: Graph, boxes: list[_Box], routes: list[Route]) -> tuple[list[s
             points += [(bend.x, middle - HEIGHT / 2), (bend.x, middle + HEIGHT / 2)]
         points.append((target.item.x, target.y - target.height / 2 - 1))
         wires.append(
-            f'<path class="wire" marker-end="url(#rlg-tip)" d="{_curve(points)}">'
-            f"<title>{html.escape(edge.shape)}</title></path>"
+            f'<path class="wire" d="{_curve(points)}">'
+            f"<title>{html.escape(edge.shape)}</title></path>{_tip(*points[-1])}"
         )
         first, start = route.items[1], route.items[0]
         x, y, left = first.x, first.rank * STEP, False
@@ -173,6 +171,11 @@ def _crowded(start: Item, end: Item) -> bool:
     if abs(start.x - end.x) >= 0.5:  # outside of its curve
         return (end.x < start.x) == (len(end.above) == 1)
     return bool(others) and min(others) > 0
+
+
+def _tip(x: float, y: float) -> str:
+    """Return the head of an arrow: no <marker>, whose id another drawing on the page may hide."""
+    return f'<path class="tip" d="M{x - 4:.1f} {y - 8:.1f}h8l-4 8z"/>'
 
 
 def _curve(points: list[tuple[float, float]]) -> str:

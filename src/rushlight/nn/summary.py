@@ -234,6 +234,7 @@ _STYLE = (
     "border-bottom:1px solid rgba(128,128,128,.25);font-variant-numeric:tabular-nums}"
     ".rl-summary .rl-layers tr>:first-child,.rl-summary .rl-layers tr>:nth-child(2),"
     ".rl-summary .rl-totals tr>*{text-align:left}"
+    ".rl-summary .rl-totals td{white-space:normal}"
     ".rl-summary small{opacity:.7}"
     ".rl-summary svg{max-width:100%;height:auto}"
 )
