@@ -12,7 +12,7 @@ from rushlight.autograd.modes import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Op, Saved
 from rushlight.ops.shape import cast
-from rushlight.tape import TensorBase, record, state, wrap
+from rushlight.tape import TensorBase, record, state, untaped, wrap
 
 __all__ = ["Context", "Function"]
 
@@ -111,6 +111,8 @@ class Function:
         several = isinstance(found, tuple)
         given = found if several else (found,)
         outputs = tuple(_detached(out) if any(out is a for a in args) else out for out in given)
+        if state.trace is not None:
+            state.trace.append((untaped(cls.__name__), args, {}, outputs, ()))
         if state.recording and any(ctx.needs_input_grad):
             cls._record(ctx, args, outputs, given)
         return outputs if several else outputs[0]

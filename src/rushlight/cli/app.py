@@ -192,6 +192,51 @@ def check(
         raise typer.Exit(code)
 
 
+@app.command()
+def summary(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.py:NAME|MODULE:NAME",
+            help="A model, or a class or function that makes one, with literals as arguments: "
+            "'unet.py:UNet(channels=3)'. The file is run to find it.",
+        ),
+    ],
+    input: Annotated[
+        list[str],
+        typer.Option(
+            "--input",
+            metavar="SHAPE",
+            help="1x3x64x64, ?x28x28 for any batch, 2x7:int64 or src=2x7; may be given again.",
+        ),
+    ],
+    depth: Annotated[
+        int | None, typer.Option(min=0, help="Levels of layers to tell apart [default: all].")
+    ] = None,
+    svg: Annotated[
+        pathlib.Path | None, typer.Option(metavar="FILE", help="Write the drawing of the graph.")
+    ] = None,
+    html: Annotated[
+        pathlib.Path | None, typer.Option(metavar="FILE", help="Write a page with both.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print rows, totals and graph as JSON instead.")
+    ] = False,
+) -> None:
+    """Print a model's layers with shapes, parameters and multiply-adds; draw its graph."""
+    from rushlight.cli import summary as command
+
+    shapes, dtypes = command.parse_inputs(input)
+    found = command.load_model(model).summary(shapes, dtypes=dtypes, depth=depth)
+    for path, text in ((svg, found.to_svg), (html, found.to_page)):
+        if path is not None:
+            command.write(path, text())
+    if as_json:
+        print(command.as_json(found))
+    else:
+        command.show(found)
+
+
 def _epochs(count: int) -> str:
     return f"{count} epoch{'s' * (count != 1)}"
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeAlias
 
 from rushlight.arrays import is_float
 from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, explain
 from rushlight.nn.hooks import CallHooks, add, call_with_hooks
-from rushlight.nn.registry import edits
+from rushlight.nn.registry import edits, yielding
 from rushlight.nn.state import Hook, Stateful
 from rushlight.tape import quietly, state
 from rushlight.tensor import Tensor
 from rushlight.tensor.convert import conversion
 from rushlight.tensor.tensor import Handle
+
+if TYPE_CHECKING:
+    from rushlight.nn.summary import Summary
 
 __all__ = ["Module", "Steady"]
 
@@ -251,6 +254,65 @@ class Module(Stateful):
             child.apply(fn)
         fn(self)
         return self
+
+    # ---- the whole of it
+
+    @yielding
+    def summary(
+        self,
+        input_shape: Any = None,
+        *,
+        input_data: Any = None,
+        dtypes: Any = None,
+        depth: int | None = None,
+    ) -> Summary:
+        """Call the module once and return a table of its layers and a drawing of its graph.
+
+        The call is in evaluation mode and without gradients; parameters, buffers, modes, hooks and
+        the state of the random numbers are afterwards as before, and lazy layers remain lazy.
+        A member of the name `summary` goes before this method.
+
+        Args:
+            input_shape: of the input, with a batch or without: it is tried as it stands, then with
+                a batch of 1 before it; None in the first place says where the batch is. Several
+                inputs: a list of shapes, or a dict by the names of the arguments.
+            input_data: tensors in place of shapes: one, a tuple or list of the arguments, or a dict
+                by their names.
+            dtypes: of the inputs, one for all, a list, or a dict by names: 'int64' for indices,
+                which are then 0. Default that of the parameters.
+            depth: how many levels of layers to tell apart; what is below counts to the level above.
+                0 is the module alone. Default None, all.
+
+        Returns:
+            a `rushlight.nn.summary.Summary`: `print` shows the table, a notebook the drawing, too;
+            `rows` and `graph` are the data, `to_svg()` and `to_html()` text for files.
+
+        Raises:
+            TypeError, ValueError: for arguments that are no shapes, dtypes or depth.
+            Exception: what forward raised, with a note of the layer and its input.
+
+        Example:
+            >>> import rushlight as rl
+            >>> model = rl.nn.Sequential(rl.nn.Linear(4, 3), rl.nn.ReLU(), rl.nn.Linear(3, 2))
+            >>> print(model.summary((1, 4)))
+            Input (1, 4)
+            ──────────────────────────────────────────────
+            Layer        Output  Parameters  Multiply-adds
+            ──────────────────────────────────────────────
+            Sequential   (1, 2)           -              -
+            ├─ 0 Linear  (1, 3)          15             12
+            ├─ 1 ReLU    (1, 3)           -              -
+            └─ 2 Linear  (1, 2)           8              6
+            ──────────────────────────────────────────────
+            Parameters     23
+              trainable    23
+              frozen       0
+            Multiply-adds  18
+            Memory         parameters 92 bytes, activations 32 bytes
+        """
+        from rushlight.nn.summary import summarize
+
+        return summarize(self, input_shape, input_data=input_data, dtypes=dtypes, depth=depth)
 
     # ---- text
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import explain
@@ -14,7 +15,7 @@ from rushlight.tensor import Tensor
 if TYPE_CHECKING:
     from rushlight.nn.module import Module
 
-__all__ = ["Registry", "edits"]
+__all__ = ["Registry", "edits", "yielding"]
 
 
 class _Edits:
@@ -29,6 +30,26 @@ class _Edits:
 
 
 edits = _Edits()
+
+
+class yielding:
+    """A method that torch's modules do not have: a member of its name goes before it."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.method = method
+        self.__doc__ = method.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: Registry | None, owner: type) -> Any:
+        if module is None:
+            return self.method
+        for kind in ("_parameters", "_modules", "_buffers"):
+            members = module.__dict__.get(kind, {})
+            if self.name in members:
+                return members[self.name]
+        return MethodType(self.method, module)
 
 
 class Registry:
@@ -167,8 +188,18 @@ class Registry:
             raise TypeError(f"{what} name should be a string, got {type(name).__name__}")
         if "." in name or not name:
             raise KeyError(f"{what} name {name!r} must not be empty or contain a dot")
-        if name not in self.__dict__[kind] and hasattr(self, name):
+        taken = hasattr(self, name) and not self._yields(name)
+        if name not in self.__dict__[kind] and taken:
             raise KeyError(f"attribute {name!r} already exists")
+
+    def _yields(self, name: str) -> bool:
+        """Tell whether nothing has the name but a method that makes room."""
+        own = any(name in members for members in (self.__dict__, *self._kinds()))
+        found = (vars(cls)[name] for cls in type(self).__mro__ if name in vars(cls))
+        return not own and isinstance(next(found, None), yielding)
+
+    def _kinds(self) -> tuple[dict[str, Any], ...]:
+        return self._parameters, self._modules, self._buffers
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter; None reserves the name."""

@@ -2,7 +2,20 @@
 
 from rushlight.tape.backward import accumulate, run_backward
 from rushlight.tape.chain import Chain, Link, Place
-from rushlight.tape.nodes import Edge, Node, TensorBase, apply, cell, quietly, record, state, wrap
+from rushlight.tape.nodes import (
+    Edge,
+    Node,
+    TensorBase,
+    Traced,
+    apply,
+    cell,
+    quietly,
+    record,
+    state,
+    untaped,
+    wrap,
+    wrote,
+)
 
 __all__ = [
     "Chain",
@@ -11,6 +24,7 @@ __all__ = [
     "Node",
     "Place",
     "TensorBase",
+    "Traced",
     "accumulate",
     "apply",
     "cell",
@@ -18,5 +32,7 @@ __all__ = [
     "record",
     "run_backward",
     "state",
+    "untaped",
     "wrap",
+    "wrote",
 ]

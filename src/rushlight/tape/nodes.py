@@ -29,7 +29,24 @@ from rushlight.ops.contract import Op, Saved
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
-__all__ = ["Edge", "Node", "TensorBase", "apply", "cell", "quietly", "record", "state", "wrap"]
+__all__ = [
+    "Edge",
+    "Node",
+    "TensorBase",
+    "Traced",
+    "apply",
+    "cell",
+    "quietly",
+    "record",
+    "state",
+    "untaped",
+    "wrap",
+    "wrote",
+]
+
+
+# a call as it was made: op, arguments, options, outputs, and the tensors among the options
+Traced: TypeAlias = tuple[Op, tuple[Any, ...], dict[str, Any], tuple[Any, ...], Sequence[Any]]
 
 
 class _State(threading.local):
@@ -37,7 +54,7 @@ class _State(threading.local):
 
     recording = True
     quiet = False  # NumPy's warnings are off already: np.errstate costs as much as a small op
-    trace: list[tuple[Op, tuple[Any, ...], dict[str, Any], Any]] | None = None  # the calls made
+    trace: list[Traced] | None = None  # the calls made, while somebody wants to see them
 
 
 state = _State()
@@ -100,6 +117,22 @@ def cell(tensor: TensorBase) -> list[int]:
     if found is None:
         found = tensor._version = [0]
     return found
+
+
+def wrote(name: str, target: TensorBase, *others: Any) -> None:
+    """Count a write into a tensor, for what backward checks, and trace it as a call."""
+    cell(target)[0] += 1
+    if state.trace is not None:
+        state.trace.append((untaped(name), (target, *others), {}, (target,), ()))
+
+
+def untaped(name: str) -> Op:
+    """Return what stands in a trace for a computation that is no op."""
+    return Op(name, _untaped, _untaped)
+
+
+def _untaped(*arrays: Any, **options: Any) -> Any:
+    raise AssertionError("only a name in a trace")
 
 
 def edge_to(tensor: TensorBase) -> Edge:
@@ -233,7 +266,7 @@ def apply(
         raise
     tensors = (wrap(outputs[0]),) if len(outputs) == 1 else tuple([wrap(y) for y in outputs])
     if state.trace is not None:
-        state.trace.append((op, args, options, tensors[0]))
+        state.trace.append((op, args, options, tensors, watch))
     if op.view:
         _share_version(args[0], tensors)
     if state.recording:

@@ -14,7 +14,7 @@ import numpy as np
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.picking import index_parts
 from rushlight.random import Generator, source_of
-from rushlight.tape import TensorBase, cell, state
+from rushlight.tape import TensorBase, state, wrote
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -95,7 +95,7 @@ class InPlace(TensorBase):
             return self._replace(name, others, {})
         except ValueError:
             raise _misfit(f"{name}_", array, *values) from None
-        cell(self)[0] += 1
+        wrote(name, self, *others)
         return self
 
     # ---- arithmetic
@@ -301,7 +301,7 @@ class InPlace(TensorBase):
             raise _too_large(f"{name}_", self._array, values) from None
         except ValueError:
             raise _misfit(f"{name}_", self._array, _value(values)) from None
-        cell(self)[0] += 1
+        wrote(name, self, values)
         return self
 
     def _replace(
@@ -444,7 +444,7 @@ class InPlace(TensorBase):
         if self._tracked():
             self._refuse(f"{name}_", f"the version without underscore, x = x.{name}(...)")
         self._array = getattr(self, name)(*args)._array
-        cell(self)[0] += 1
+        wrote(name, self)
         return self
 
     def squeeze_(self, dim: int | tuple[int, ...] | None = None) -> Self:
@@ -482,4 +482,4 @@ class InPlace(TensorBase):
             raise _too_large("x[index] = value", target, value) from None
         except ValueError:
             raise _misfit("x[index] = value", target[place], _value(value)) from None
-        cell(self)[0] += 1
+        wrote("setitem", self, value)
