@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -41,20 +42,26 @@ def find(layer: Any, names: Sequence[str], *, gradient: bool = False) -> Any:
 
     Args:
         layer: the student's object.
-        names: of a parameter or another array; compared without case and underscores.
+        names: of a parameter or another array, the likeliest first; compared without case and
+            underscores.
         gradient: whether it is the gradient that has no name of its own: it stands under its
             parameter's name in an attribute such as `grads`, or in a parameter object.
     """
-    wanted = {plain(name) for name in names}
+    wanted = [plain(name) for name in names]
     for place, of_gradients in _places(attributes(layer)):
         if of_gradients and not gradient and not any(n.startswith(_GRADIENT) for n in wanted):
             continue
-        for name, value in place.items():
-            if isinstance(name, str) and plain(name) in wanted:
-                found = slope(value) if gradient and not of_gradients else content(value)
-                if found is not None:
-                    return found
+        likely = [(wanted.index(plain(n)), n) for n in place if _stands_for(n, wanted)]
+        for _, name in sorted(likely, key=operator.itemgetter(0)):
+            value = place[name]
+            found = slope(value) if gradient and not of_gradients else content(value)
+            if found is not None:
+                return found
     return None
+
+
+def _stands_for(name: Any, wanted: Sequence[str]) -> bool:
+    return isinstance(name, str) and plain(name) in wanted
 
 
 def _places(own: dict[str, Any]) -> Iterator[tuple[Mapping[Any, Any], bool]]:

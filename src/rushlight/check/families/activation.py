@@ -52,7 +52,15 @@ def _of_derivative(scene: Scene, name: str) -> Iterator[Any]:
     yield scene.g, {"kind": "none"}
 
 
+def _half_upstream(scene: Scene, name: str) -> Iterator[Any]:
+    """Without the gradient from above on one side of zero."""
+    alone = scene.again(g=np.ones_like(scene.g))[name]
+    for side in (scene.x > 0, scene.x <= 0):
+        yield np.where(side, alone, scene.want[name])
+
+
 ELEMENTWISE = (
+    Hypothesis("upstream_ignored", ("gradInput",), _half_upstream),
     Hypothesis("local_derivative", ("gradInput",), _at_output, details={"kind": "at_output"}),
     Hypothesis("local_derivative", ("gradInput",), _of_derivative),
 )

@@ -143,6 +143,14 @@ def _other_order(scene: Scene, name: str) -> Iterator[Array]:
             yield inner.transpose(np.argsort(order))
 
 
+def _fewer_options(scene: Scene, name: str) -> Iterator[Any]:
+    """The output without one of the options; its shape is another, so there is no backward."""
+    for option, value in scene.case.options.items():
+        rest = {k: v for k, v in scene.case.options.items() if k != option}
+        layer = scene.family.reference(scene.dialect, **rest)
+        yield layer.forward(scene.x), {"option": option, "value": repr(value)}
+
+
 FLATTEN = Family(
     name="Flatten",
     reference=lambda dialect, **options: getattr(classic, dialect).Flatten(**options),
@@ -155,6 +163,7 @@ FLATTEN = Family(
     ),
     hypotheses=(
         Hypothesis("transposed", (), _other_order),
+        Hypothesis("option_ignored", ("output",), _fewer_options),
         Hypothesis("wrong_shape", ("output",), lambda s, n: s.x.reshape(-1)),
         Hypothesis("wrong_shape", ("output",), lambda s, n: s.x),
         Hypothesis("wrong_shape", ("gradInput",), lambda s, n: s.g),
