@@ -13,9 +13,9 @@ import pytest
 import rushlight as rl
 from rushlight import nn
 from rushlight.nn import functional as F
-from rushlight.nn.graph import Graph
-from rushlight.nn.layered import Item, lay_out
-from rushlight.nn.multiply_adds import COUNTS, UNCOUNTED
+from rushlight.nn.summary.graph import Graph
+from rushlight.nn.summary.layered import Item, lay_out
+from rushlight.nn.summary.multiply_adds import COUNTS, UNCOUNTED
 from rushlight.ops.contract import OPS
 
 

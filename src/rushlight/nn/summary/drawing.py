@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 
-from rushlight.nn.graph import Graph, Node
-from rushlight.nn.layered import Item, Route, lay_out
+from rushlight.nn.summary.graph import Graph, Node
+from rushlight.nn.summary.layered import Item, Route, lay_out
 
 __all__ = ["draw"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rushlight.nn.parameter import Parameter
-from rushlight.nn.watching import Call, Watched, tensors_in
+from rushlight.nn.summary.watching import Call, Watched, tensors_in
 from rushlight.tape import TensorBase, Traced
 
 __all__ = ["Edge", "Graph", "Node", "graph_of", "shape_text"]

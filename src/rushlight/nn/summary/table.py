@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import explain
-from rushlight.nn.given import readings
-from rushlight.nn.graph import Graph, graph_of, shape_text
 from rushlight.nn.module import Module
-from rushlight.nn.multiply_adds import UNCOUNTED, multiply_adds
-from rushlight.nn.watching import Watched, tensors_in, watch
+from rushlight.nn.summary.given import readings
+from rushlight.nn.summary.graph import Graph, graph_of, shape_text
+from rushlight.nn.summary.multiply_adds import UNCOUNTED, multiply_adds
+from rushlight.nn.summary.watching import Watched, tensors_in, watch
 from rushlight.tape import TensorBase
 
 __all__ = ["Row", "Summary", "summarize"]
@@ -161,7 +161,7 @@ class Summary:
 
     def to_svg(self) -> str:
         """Return the drawing of the graph: a self-contained SVG for light and dark pages."""
-        from rushlight.nn.drawing import draw
+        from rushlight.nn.summary.drawing import draw
 
         return draw(self.graph)
 
