@@ -88,6 +88,7 @@ class Trainer:
         MissingExtra: something asked for needs a package that is not installed.
 
     Example:
+        >>> import numpy as np
         >>> import rushlight as rl
         >>> _ = rl.manual_seed(0)
         >>> x = np.random.default_rng(0).normal(size=(200, 2))
@@ -152,6 +153,7 @@ class Trainer:
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
         self._keepers: list[Checkpoint] = []
         self._locks: Locks | None = None
+        self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._split_seed: int | None = None
         self._weighted: WeightedLoss | None = None
         self._made = {
@@ -246,6 +248,7 @@ class Trainer:
         return self.history
 
     def _loop(self, data: Data, place: Place, last: int, interrupt: Interrupt) -> None:
+        """Train: an epoch, a step of so many batches, a batch; all else is told or asked here."""
         for epoch in range(place.epoch, last + 1):
             if self._over():
                 break
@@ -266,7 +269,8 @@ class Trainer:
                     self._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
                 if self.validate_every is not None and not self.step % self.validate_every:
                     self._validate(place, data, interrupt, copy.deepcopy(self.metrics))
-                reason = self.limits.reached(self.step)
+                if place.batch != data.batches:  # else the epoch is whole
+                    reason = self.limits.reached(self.step)
                 if self._keepers:
                     self._keep(place, data, now=interrupt.asked or reason is not None)
                 interrupt.check()
@@ -533,6 +537,7 @@ class Trainer:
 
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
+        self._snapshot = None
         self.model.eval()
         for handler in self._handlers[Event.FIT_END]:
             try:
