@@ -224,7 +224,7 @@ def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
         "callbacks": stateful(trainer.listeners),
         "best": trainer._best.state_dict(),
         "history": trainer.history.state_dict(),
-        "split_seed": trainer._split_seed,
+        "split_seed": trainer._seeds.split,
         "train": data.source.state_dict(place.meter is not None),
         "validation": None if data.held_out is None else place_of(data.held_out),
         "generators": data.generators.state_dict(),
