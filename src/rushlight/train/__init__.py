@@ -1,5 +1,6 @@
 """Training: the Trainer, callbacks, metrics, history and curves."""
 
+from rushlight.train.activations import make_activation
 from rushlight.train.callbacks import (
     Callback,
     Checkpoint,
@@ -58,5 +59,6 @@ __all__ = [
     "Recall",
     "TopK",
     "Trainer",
+    "make_activation",
     "plot_history",
 ]

@@ -28,6 +28,7 @@ from rushlight.train.metrics import column_names, make_metrics, metric_name, met
 from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.schedule import Rates
+from rushlight.train.targets import check_values, explain_target
 from rushlight.train.weights import WeightedLoss, Weights, class_table
 
 __all__ = ["Trainer"]
@@ -320,10 +321,17 @@ class Trainer:
                     fix="return one, or give the Trainer a function (output, target) as loss",
                 )
             )
-        if weight is None:
-            return self.loss(output, target)
-        assert self._weighted is not None
-        return self._weighted(output, target, weight)
+        try:
+            check_values(self.loss, output, target)
+            if weight is None:
+                return self.loss(output, target)
+            assert self._weighted is not None
+            return self._weighted(output, target, weight)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            better = explain_target(self.loss, output, target, error)
+            if better is error:
+                raise
+            raise better from error
 
     def _weigh(self, last: bool, classes: Any = None) -> Weights | None:
         """Return where weights come from, None where there are none."""
