@@ -31,6 +31,11 @@ class History(Sequence[Record]):
         monitor: the name of the monitored value, or None.
         interrupted: whether Ctrl-C ended training.
         stopped: why training ended before its last epoch, or None.
+        switches: what a Switch exchanged, in order, each a dict of `epoch` (the first one with the
+            new parts), `step` (how many steps had been taken) and `what`, as text; with a `note`
+            where the best epoch began anew.
+        warmups: the warm-ups of the rate, each a dict of `epoch` (the first one) and `epochs` (how
+            long).
 
     Example:
         >>> history = History()
@@ -46,6 +51,8 @@ class History(Sequence[Record]):
         self.monitor: str | None = None
         self.interrupted = False
         self.stopped: str | None = None
+        self.switches: list[dict[str, Any]] = []
+        self.warmups: list[dict[str, float]] = []
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -72,7 +79,10 @@ class History(Sequence[Record]):
 
     def names(self) -> list[str]:
         """Return the names of all columns, in order of appearance."""
-        return list(dict.fromkeys(name for record in self for name in record))
+        found = dict.fromkeys(name for record in self for name in record)
+        if "seconds" in found:  # behind the columns that came later
+            found["seconds"] = found.pop("seconds")
+        return list(found)
 
     def as_dict(self) -> dict[str, list[float]]:
         """Return columns: name -> one value for each epoch (NaN where a record has none)."""

@@ -220,8 +220,11 @@ class Switch(Callback):
         if "loss" in self._given and _of_loss(trainer.monitored):
             fact["note"] = f"{trainer.monitored} is another quantity: the best epoch begins anew"
         switches.append(fact)
+        if self._given.get("warmup"):
+            warmup = {"epoch": epoch, "epochs": float(self._given["warmup"])}
+            trainer.history.warmups.append(warmup)
         self._order = len(switches)
-        if "note" in fact:
+        if "note" in fact:  # its callbacks see to themselves
             trainer._best.begin(trainer)
             trainer.history.best_epoch = None
             trainer._rates.forget()

@@ -26,7 +26,7 @@ from rushlight.train.curves import Curves
 from rushlight.train.guard import Interrupt
 from rushlight.train.history import History, Record
 from rushlight.train.meter import Meter
-from rushlight.train.metrics import column_names, make_metrics, metric_name
+from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.schedule import Rates
@@ -205,7 +205,7 @@ class Trainer:
     def _loop(
         self, source: Any, held_out: Any, first: int, last: int, interrupt: Interrupt
     ) -> None:
-        model, optimizer, rates = self.model, self.optimizer, self._rates
+        model = self.model
         for epoch in range(first, last + 1):
             begun = time.perf_counter()
             self._seed_epoch(epoch)
@@ -218,14 +218,14 @@ class Trainer:
                 output = model(*inputs)
                 loss = self._loss(output, target, weight)
                 value = meter.update(output, target, loss, f"{where}, batch {batch}")
-                optimizer.zero_grad()
+                self.optimizer.zero_grad()
                 loss.backward()
                 if self.clip_norm is not None:
                     nn.utils.clip_grad_norm_(model.parameters(), self.clip_norm)
-                rates.step()
+                self._rates.step()
                 self._emit(Event.BATCH_END, epoch=epoch, batch=batch, loss=value)
                 interrupt.check()
-            record: Record = {"epoch": epoch, "lr": rates.lr}
+            record: Record = {"epoch": epoch, "lr": self._rates.lr}
             record |= {f"train_{name}": number for name, number in meter.compute().items()}
             if held_out is not None:
                 where = f"epoch {epoch}, validation"
@@ -235,7 +235,7 @@ class Trainer:
             self.history.append(record)
             if self._best.improved(record):
                 self.history.best_epoch = epoch
-            rates.end_epoch(record[self.monitored])
+            self._rates.end_epoch(record[self.monitored], self.columns[self.monitored])
             self._emit(Event.EPOCH_END, epoch=epoch, record=record)
             interrupt.check()
             if self.stopped is not None:
@@ -388,6 +388,9 @@ class Trainer:
             self._try_out(held_out)
         count = feed.length(source)
         self._rates.begin(epochs, count)
+        if self._rates.warmup:
+            warmup = {"epoch": done + 1, "epochs": self._rates.warmup}
+            self.history.warmups.append(warmup)
         self._listen(held_out is not None)
         self._emit(Event.FIT_BEGIN, first_epoch=done + 1, last_epoch=done + epochs, batches=count)
         return source, held_out, done + 1, done + epochs
@@ -415,15 +418,9 @@ class Trainer:
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
-        parts = ("train", "val") if validated else ("train",)
-        self.columns = {f"{part}_loss": False for part in parts} | {
-            f"{part}_{name}": bool(getattr(metric, "higher_is_better", False))
-            for part in parts
-            for metric in self.metrics
-            for name in column_names(metric)
-        }
+        self.columns = columns_of(self.metrics, validated)
         named = [c.best.asked for c in self.callbacks if isinstance(getattr(c, "best", None), Best)]
-        asked = [self.monitor, *named, f"{parts[-1]}_loss"]
+        asked = [self.monitor, *named, "val_loss" if validated else "train_loss"]
         self.monitored = next(name for name in asked if name != "auto")
         self._best = Best(self.monitored)
         self._best.begin(self)

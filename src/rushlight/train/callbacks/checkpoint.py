@@ -69,6 +69,11 @@ class Checkpoint(Callback):
             self._put(self.best_path, trainer)
         self._put(self.last_path, trainer)
 
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """Begin anew where the loss that is monitored has become another one."""
+        if "loss" in parts and self.best.is_loss():
+            self.best.begin(trainer)
+
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Write what is still waiting; after a first epoch that was cut short, its weights."""
         for path, state in self._waiting.items():
