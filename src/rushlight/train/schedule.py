@@ -9,6 +9,7 @@ from typing import Any
 from rushlight.errors import explain
 from rushlight.train.curve import CURVES, SCHEDULES, Curve, make_curve
 from rushlight.train.parts import is_number
+from rushlight.train.plain import plain_state, set_plain_state
 
 __all__ = ["Rates", "check_warmup"]
 
@@ -93,7 +94,7 @@ class Rates:
 
     def follow(self, before: Rates) -> None:
         """Begin where the steps of others end, for the rest of the run."""
-        self._batches, self._epochs = before._batches, before._epochs
+        self.lr, self._batches, self._epochs = before.lr, before._batches, before._epochs
         self._start(max(before._steps - before._step, 0))
 
     def rescale(self, batches: int) -> None:
@@ -167,22 +168,34 @@ class Rates:
             self.scheduler._start(0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the place on the curve and the state of a scheduler."""
-        made = getattr(self.scheduler, "state_dict", None)
+        """Return the place in the curve and the state of a scheduler."""
+        held = None if self.scheduler is None else plain_state(self.scheduler, ("optimizer",))
+        if self.scheduler is not None and held is None:
+            raise TypeError(
+                explain(
+                    f"the state of {type(self.scheduler).__name__}",
+                    got="attributes that no checkpoint can hold",
+                    expected="numbers, text, arrays, lists and dicts",
+                    fix="define state_dict and load_state_dict",
+                )
+            )
         return {
             "step": self._step,
             "steps": self._steps,
             "epochs": self._epochs,
             "lr": self.lr,
-            "scheduler": None if made is None else made(),
+            "scheduler": held,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state; where the run has become longer since, so has the curve."""
+        """Go on from a place; where the run has become longer since, so has the curve.
+
+        The rates themselves are in the optimizer's state.
+        """
         self._start(state["steps"] + (self._epochs - state["epochs"]) * self._batches)
         self._step, self.lr = state["step"], state["lr"]
-        if state["scheduler"] is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
+        if self.scheduler is not None:
+            set_plain_state(self.scheduler, state["scheduler"])
 
     def _lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])

@@ -73,6 +73,7 @@ class Switch(Callback):
 
     Attributes:
         what: what is switched, as text.
+        text: when and what.
         done: whether it has happened.
 
     Raises:
@@ -129,6 +130,8 @@ class Switch(Callback):
         )
         self._given = {name: part for name, part in given.items() if part is not None}
         self.what = ", ".join(f"{name} {_shown(part)}" for name, part in self._given.items())
+        when = f"step={at_step}" if at_epoch is None else f"epoch={at_epoch}"
+        self.text = f"at_{when}: {self.what}"
         self._order = 0  # the how manyth of the switches of the run it was; 0: not yet
         self._trainer: Trainer | None = None
         self._loss: Any = None
@@ -136,9 +139,8 @@ class Switch(Callback):
         self._check()
 
     def __repr__(self) -> str:
-        where = "at_step" if self.at_epoch is None else "at_epoch"
         parts = "".join(f", {name}={part!r}" for name, part in self._given.items())
-        return f"Switch({where}={self.at_epoch or self.at_step}{parts})"
+        return f"Switch({self.text.partition(':')[0]}{parts})"
 
     @property
     def done(self) -> bool:
@@ -199,7 +201,7 @@ class Switch(Callback):
                     expected=f"one that this fit reaches: it ends with epoch {last_epoch}",
                 ),
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         self._fit(trainer)
 
@@ -220,9 +222,7 @@ class Switch(Callback):
         if "loss" in self._given and _of_loss(trainer.monitored):
             fact["note"] = f"{trainer.monitored} is another quantity: the best epoch begins anew"
         switches.append(fact)
-        if self._given.get("warmup"):
-            warmup = {"epoch": epoch, "epochs": float(self._given["warmup"])}
-            trainer.history.warmups.append(warmup)
+        trainer.history.note_warmup(epoch, float(self._given.get("warmup", 0.0)))
         self._order = len(switches)
         if "note" in fact:  # its callbacks see to themselves
             trainer._best.begin(trainer)
@@ -235,9 +235,7 @@ class Switch(Callback):
     def _fit(self, trainer: Trainer) -> None:
         """Check what depends on the Trainer."""
         given = self._given
-        where = f"Switch at_epoch={self.at_epoch}"
-        if self.at_epoch is None:
-            where = f"Switch at_step={self.at_step}"
+        where = f"Switch {self.text.partition(':')[0]}"
         loss = trainer.loss if self._loss is None else self._loss
         kinds = target_kind(trainer.loss), target_kind(loss)
         if "any" not in kinds and kinds[0] != kinds[1]:
@@ -313,8 +311,6 @@ class Switch(Callback):
                 setattr(trainer, name, None if given[name] == math.inf else given[name])
         if "loss" in given:
             trainer.loss = self._loss
-            if trainer._weighted is not None:
-                trainer._weighted = WeightedLoss(trainer.loss)
         if "metrics" in given:
             trainer.metrics = make_metrics(given["metrics"], trainer.loss)
             validated = "val_loss" in trainer.columns

@@ -240,5 +240,5 @@ def one_class(data: Any, loss: Any, weighted: bool) -> None:
                 fix="shuffle before the split, or split each class alike",
             ),
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
