@@ -246,6 +246,12 @@ def test_a_callback_hears_of_it():
     assert heard == [(2, ("lr",)), (3, ("loss", "clip_norm"))]
 
 
+def test_progress_says_it(capsys):
+    trainer = regressor(callbacks=[Switch(at_epoch=2, lr=0.5)], progress="lines")
+    trainer.fit(X, Y, epochs=2)
+    assert "\nfrom epoch 2: lr 0.5\nepoch 2/2" in capsys.readouterr().out
+
+
 def test_a_second_fit_goes_on_and_does_not_switch_twice():
     switch = Switch(at_epoch=2, optimizer="adam", lr=0.03)
     trainer = regressor(callbacks=[switch], optimizer="sgd", lr=0.1)
@@ -411,3 +417,84 @@ def test_curves_of_a_run_with_switches(tmp_path):
     assert loaded.warmups == [{"epoch": 1, "epochs": 1.0}]
     plot_history(loaded, tmp_path / "again.png")
     assert json.loads((tmp_path / "history.json").read_text())["switches"][0]["epoch"] == 4
+
+
+# ---- a run that is killed and resumed
+
+
+class Killed(BaseException):
+    """Ends a run as SIGKILL does: nothing is written afterwards."""
+
+
+def switched_run(folder, kill=None, epochs=6, second=None):
+    """Return the trainer of a run with switches; with `kill` it ends at that step."""
+
+    def end(*, trainer, epoch, batch, loss):
+        if trainer.step == kill:
+            raise Killed
+
+    rl.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.2), nn.ReLU(), nn.Linear(8, 1))
+    switches = [
+        Switch(at_epoch=5, lr=0.05, metric="r2", accumulate=2, clip_norm=1.0),  # not in order
+        Switch(at_epoch=3, optimizer=second or "sgd:momentum=0.9", lr=0.01, loss="huber"),
+        Switch(at_step=14, schedule="exponential:gamma=0.9", warmup=0.5),
+    ]
+    trainer = Trainer(
+        model,
+        "mse",
+        "adam",
+        lr=0.02,
+        scheduler="cosine",
+        warmup=1,
+        metrics="mae,r2",
+        callbacks=[
+            *switches,
+            EarlyStopping(patience=5),
+            Checkpoint(folder, every_steps=1, interval=0),
+            (Event.BATCH_END, end),
+        ],
+        progress="none",
+        seed=3,
+    )
+    try:
+        trainer.fit(
+            X, Y, validation=0.2, epochs=epochs, batch_size=8, resume="auto" if folder else False
+        )
+    except Killed:
+        assert kill is not None
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The run that nothing has interrupted."""
+    return switched_run(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("kill", [5, 8, 9, 12, 13, 14, 15, 16, 17, 18, 19])
+def test_a_run_that_is_killed_goes_on_with_the_parts_that_were_in_force(tmp_path, whole, kill):
+    switched_run(tmp_path, kill)
+    trainer = switched_run(tmp_path)
+    np.testing.assert_array_equal(weights(trainer), weights(whole))
+    for name, column in whole.history.as_dict().items():
+        if name != "seconds":
+            assert trainer.history.as_dict()[name] == pytest.approx(column, rel=0, nan_ok=True)
+    assert trainer.history.switches == whole.history.switches
+    assert trainer.history.warmups == whole.history.warmups
+    assert trainer.history.best_epoch == whole.history.best_epoch
+    assert type(trainer.optimizer) is optim.SGD
+    assert (trainer.accumulate, trainer.clip_norm, trainer.step) == (2, 1.0, whole.step)
+
+
+def test_the_whole_run_has_switched(whole):
+    assert [(s["epoch"], s["step"]) for s in whole.history.switches] == [(3, 8), (4, 14), (5, 16)]
+    assert whole.history.warmups == [{"epoch": 1, "epochs": 1.0}, {"epoch": 4, "epochs": 0.5}]
+    assert len(whole.history) == 6
+
+
+def test_another_switch_is_another_run(tmp_path):
+    switched_run(tmp_path, 10)
+    text = "Switch 1 was at_epoch=3: optimizer sgd:momentum=0.9, lr 0.01, loss huber, now at_epoch"
+    with pytest.raises(ValueError, match=text):
+        switched_run(tmp_path, second="rmsprop")

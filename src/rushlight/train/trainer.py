@@ -39,18 +39,24 @@ class Trainer:
     Args:
         model: the Module. After `fit` it is in evaluation mode.
         loss: 'cross_entropy', 'nll', 'bce', 'bce_with_logits', 'mse', 'mae' (or 'l1'),
-            'smooth_l1', 'huber', a loss module, or a function (output, target) -> scalar Tensor,
-            the mean of a batch.
-        optimizer: 'adam' (default), 'sgd' or another optimizer's name, an optimizer, its class,
-            or a function parameters -> optimizer.
+            'smooth_l1', 'huber' or another loss's name, with options if wanted as in
+            'huber:delta=0.5', a loss module, or a function (output, target) -> scalar Tensor, the
+            mean of a batch.
+        optimizer: 'adam' (default), 'sgd:momentum=0.9' or another optimizer's name, an optimizer,
+            its class, or a function parameters -> optimizer.
         lr: learning rate (default None: that of the optimizer).
         metrics: names ('accuracy', 'top5', 'confusion_matrix', 'precision', 'recall', 'f1',
-            'roc_auc', 'mse', 'rmse', 'mae', 'r2', 'psnr', 'ssim'), Metric objects or functions
+            'roc_auc', 'mse', 'rmse', 'mae', 'r2', 'psnr', 'ssim'), with options if wanted as in
+            'f1:average=micro', one by one or in a list 'mae,r2', Metric objects or functions
             (output, target) -> mean of a batch, given arrays. Default 'auto': accuracy for
             losses of classification, nothing for others.
-        scheduler: 'cosine' or 'linear' (from the learning rate down to 0 over all steps), a
-            scheduler, or a function optimizer -> scheduler (default None).
-        scheduler_step: when a scheduler object steps: each 'epoch' (default) or 'batch'.
+        scheduler: 'cosine', 'linear', 'polynomial', 'onecycle', 'cosine_restarts' or
+            'inverse_sqrt', which go over all steps behind the warm-up; 'step:step_size=3',
+            'multistep:milestones=[10,20]', 'exponential:gamma=0.9' or 'plateau', which count epochs,
+            or a scheduler of torch's name, such as 'CosineAnnealingLR:T_max=10'; a scheduler, or a
+            function optimizer -> scheduler (default None).
+        scheduler_step: when what counts epochs, or a scheduler object, steps: each 'epoch' (default)
+            or 'batch'.
         warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
             scheduler (default 0).
         accumulate: batches to a step (default 1). The gradient is that of the mean over all their
@@ -69,7 +75,8 @@ class Trainer:
             validation data).
         restore_best: with validation data, put the weights of the best epoch back when training
             ends (default True).
-        callbacks: Callbacks, or pairs (Event, function), called in this order.
+        callbacks: Callbacks, or pairs (Event, function), called in this order. A Switch among them
+            exchanges optimizer, loss, metrics or schedule in the middle of the run.
         seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
             before (the default generator is reseeded at each epoch). Default None: the default
             generator, see `manual_seed`.
@@ -90,6 +97,7 @@ class Trainer:
         MissingExtra: something asked for needs a package that is not installed.
 
     Example:
+        >>> import numpy as np
         >>> import rushlight as rl
         >>> _ = rl.manual_seed(0)
         >>> x = np.random.default_rng(0).normal(size=(200, 2))
