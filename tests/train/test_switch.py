@@ -1,6 +1,5 @@
 """Switch: parts exchanged during training, what the history says of it, and what is refused."""
 
-import json
 import math
 
 import numpy as np
@@ -77,7 +76,7 @@ def test_warm_up_then_adam_then_sgd_is_the_loop_by_hand():
             "epoch": 3,
             "step": 8,
             "what": "optimizer sgd:momentum=0.9, lr 0.01, loss huber:delta=0.5",
-            "note": "train_loss is another quantity: the best epoch begins anew",
+            "note": "train_loss: another quantity, what goes by it begins anew",
         }
     ]
 
@@ -412,11 +411,58 @@ def test_curves_of_a_run_with_switches(tmp_path):
         out=tmp_path,
     )
     trainer.fit(X, Y, validation=0.2, epochs=6)
-    assert (tmp_path / "curves.png").stat().st_size > 10_000
     loaded = History.load(tmp_path / "history.json")
     assert loaded.warmups == [{"epoch": 1, "epochs": 1.0}]
     plot_history(loaded, tmp_path / "again.png")
-    assert json.loads((tmp_path / "history.json").read_text())["switches"][0]["epoch"] == 4
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "curves.png").read_bytes()
+    loaded.switches = []
+    plot_history(loaded, tmp_path / "without.png")
+    # a line below the panels says what was switched
+    assert height(tmp_path / "curves.png") > height(tmp_path / "without.png") + 20
+
+
+def height(path):
+    """Return the height of a PNG, in pixels."""
+    return int.from_bytes(path.read_bytes()[20:24], "big")
+
+
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [
+        ([0.1] * 4 + [0.01] * 4 + [0.001] * 4, "log"),
+        ([0.1, 0.09, 0.08, 0.07, 0.05, 0.03, 0.01, 1e-5], "linear"),
+        ([0.1, 0.1, 0.1], "linear"),
+        ([0.1, 0.0, 0.0], "linear"),
+    ],
+)
+def test_rates_that_span_decades_are_drawn_by_logarithms(rates, scale):
+    from matplotlib import ticker
+    from matplotlib.figure import Figure
+
+    from rushlight.train.curves import _rates
+
+    axes = Figure().subplots()
+    _rates(axes, ticker, {"lr": rates, "epoch": list(range(1, len(rates) + 1))})
+    assert axes.get_yscale() == scale
+
+
+def test_the_curve_of_the_loss_is_torn_where_it_becomes_another_one():
+    from matplotlib.figure import Figure
+
+    from rushlight.train.curves import _switches, _values
+
+    history = History([{"epoch": n, "train_loss": 1.0, "train_mae": 1.0} for n in range(1, 5)])
+    history.switches = [
+        {"epoch": 2, "step": 4, "what": "lr 0.1"},
+        {"epoch": 3, "step": 8, "what": "optimizer sgd, loss huber"},
+    ]
+    for name, torn in (("loss", [False, False, True, False, False]), ("mae", [False] * 4)):
+        axes = Figure().subplots()
+        _values(axes, history, history.as_dict(), name)
+        assert np.isnan(axes.lines[0].get_ydata()).tolist() == torn
+        _switches(axes, history)
+        assert [line.get_xdata()[0] for line in axes.lines[1:]] == [1.5, 2.5]
+        assert [text.get_text() for text in axes.texts] == ["1", "2"]
 
 
 # ---- a run that is killed and resumed

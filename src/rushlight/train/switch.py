@@ -219,16 +219,23 @@ class Switch(Callback):
         self._exchange(trainer)
         switches = trainer.history.switches
         fact: dict[str, Any] = {"epoch": epoch, "step": trainer.step, "what": self.what}
-        if "loss" in self._given and _of_loss(trainer.monitored):
-            fact["note"] = f"{trainer.monitored} is another quantity: the best epoch begins anew"
+        anew = sorted(filter(_of_loss, self._monitors(trainer))) if "loss" in self._given else []
+        if anew:
+            fact["note"] = f"{' and '.join(anew)}: another quantity, what goes by it begins anew"
         switches.append(fact)
         trainer.history.note_warmup(epoch, float(self._given.get("warmup", 0.0)))
         self._order = len(switches)
-        if "note" in fact:  # its callbacks see to themselves
+        if trainer.monitored in anew:  # callbacks see to themselves
             trainer._best.begin(trainer)
             trainer.history.best_epoch = None
             trainer._rates.forget()
         trainer._emit(Event.SWITCH, epoch=epoch, parts=tuple(self._given))
+
+    @staticmethod
+    def _monitors(trainer: Trainer) -> set[str]:
+        """Return the columns of the history that something goes by."""
+        named = [c.best.asked for c in trainer.callbacks if hasattr(c, "best")]
+        return {trainer.monitored, *named} - {"auto"}
 
     # ---- what
 
@@ -254,8 +261,7 @@ class Switch(Callback):
             columns = [
                 name for m in make_metrics(given["metrics"], loss) for name in column_names(m)
             ]
-            named = [c.best.asked for c in trainer.callbacks if hasattr(c, "best")]
-            for monitor in {trainer.monitored, *named} - {"auto"}:
+            for monitor in self._monitors(trainer):
                 if not _of_loss(monitor) and monitor.partition("_")[2] not in columns:
                     raise ValueError(
                         explain(
@@ -384,7 +390,7 @@ def _shown(part: Any) -> str:
     if isinstance(part, str):
         return part
     if isinstance(part, list | tuple):
-        return "+".join(map(_shown, part))
+        return ",".join(map(_shown, part))
     if is_number(part):
         return f"{part:g}"
     name = getattr(part, "name", None) or getattr(part, "__name__", None)

@@ -52,11 +52,11 @@ class Trainer:
             losses of classification, nothing for others.
         scheduler: 'cosine', 'linear', 'polynomial', 'onecycle', 'cosine_restarts' or
             'inverse_sqrt', which go over all steps behind the warm-up; 'step:step_size=3',
-            'multistep:milestones=[10,20]', 'exponential:gamma=0.9' or 'plateau', which count epochs,
-            or a scheduler of torch's name, such as 'CosineAnnealingLR:T_max=10'; a scheduler, or a
-            function optimizer -> scheduler (default None).
-        scheduler_step: when what counts epochs, or a scheduler object, steps: each 'epoch' (default)
-            or 'batch'.
+            'multistep:milestones=[10,20]', 'exponential:gamma=0.9' or 'plateau', which count
+            epochs, or a scheduler of torch's name, such as 'CosineAnnealingLR:T_max=10'; a
+            scheduler, or a function optimizer -> scheduler (default None).
+        scheduler_step: when what counts epochs, or a scheduler object, steps: each 'epoch'
+            (default) or 'batch'.
         warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
             scheduler (default 0).
         accumulate: batches to a step (default 1). The gradient is that of the mean over all their
@@ -162,6 +162,7 @@ class Trainer:
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
         self._keepers: list[Checkpoint] = []
         self._locks: Locks | None = None
+        self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._split_seed: int | None = None
         self._weighted: WeightedLoss | None = None
         self._made = {
@@ -259,6 +260,7 @@ class Trainer:
         return self.history
 
     def _loop(self, data: Data, place: Place, last: int, interrupt: Interrupt) -> None:
+        """Train: an epoch, a step of so many batches, a batch; all else is told or asked here."""
         for epoch in range(place.epoch, last + 1):
             if self._over():
                 break
@@ -279,7 +281,8 @@ class Trainer:
                     self._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
                 if self.validate_every is not None and not self.step % self.validate_every:
                     self._validate(place, data, interrupt, copy.deepcopy(self.metrics))
-                reason = self.limits.reached(self.step)
+                if place.batch != data.batches:  # else the epoch is whole
+                    reason = self.limits.reached(self.step)
                 if self._keepers:
                     self._keep(place, data, now=interrupt.asked or reason is not None)
                 interrupt.check()
@@ -549,6 +552,7 @@ class Trainer:
 
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
+        self._snapshot = None
         self.model.eval()
         for handler in self._handlers[Event.FIT_END]:
             try:

@@ -129,4 +129,9 @@ def takes_classes(loss: object) -> bool:
 
 
 # above which an output of a loss of yes and no means yes
-_THRESHOLDS = {"BCELoss": 0.5, "BCEWithLogitsLoss": 0.0, "MultiLabelSoftMarginLoss": 0.0}
+_THRESHOLDS = {
+    "BCELoss": 0.5,
+    "BCEWithLogitsLoss": 0.0,
+    "MultiLabelSoftMarginLoss": 0.0,
+    "SoftMarginLoss": 0.0,
+}
