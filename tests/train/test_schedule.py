@@ -203,7 +203,7 @@ def test_messages_of_named_schedules(text, message):
 
 @pytest.mark.parametrize("text", ["cosine", "plateau:patience=0", "exponential:gamma=0.5", None])
 def test_a_place_on_the_curve_survives(text):
-    """The rates after a state are those without the pause, also where epochs were added."""
+    """The rates after a state are those without the pause."""
 
     def steps(made, count, seen):
         for _ in range(count):
@@ -233,3 +233,19 @@ def test_a_place_on_the_curve_survives(text):
     made.end_epoch(1.0)
     steps(made, 4, halves)
     assert halves == whole
+
+
+def test_a_run_that_becomes_longer_stretches_its_curve():
+    optimizer = SGD([rl.tensor([0.0], requires_grad=True)], lr=0.1)
+    made = Rates(optimizer, "linear", "epoch", 0.0)
+    made.begin(3, 4)
+    for _ in range(6):
+        made.step()
+    longer = Rates(optimizer, "linear", "epoch", 0.0)
+    longer.begin(5, 4)
+    longer.load_state_dict(made.state_dict())
+    found = []
+    for _ in range(14):
+        longer.step()
+        found.append(longer.lr)
+    np.testing.assert_allclose(found, 0.1 * (1 - np.arange(6, 20) / 20))

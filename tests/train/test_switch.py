@@ -15,6 +15,7 @@ from rushlight.train import (
     EarlyStopping,
     Event,
     History,
+    HistoryLog,
     KeepBest,
     Switch,
     Trainer,
@@ -138,9 +139,8 @@ def test_a_plateau_forgets_the_old_loss():
 
 
 def test_a_new_metric_is_blank_before_and_an_old_one_after(tmp_path):
-    trainer = classifier(
-        callbacks=[Switch(at_epoch=3, metrics="f1, confusion_matrix")], out=tmp_path
-    )
+    switch = Switch(at_epoch=3, metrics="f1, confusion_matrix")
+    trainer = classifier(callbacks=[switch, HistoryLog(tmp_path)])
     history = trainer.fit(*blobs(), validation=0.3, epochs=4)
     table = history.as_dict()
     assert np.isfinite(table["val_accuracy"]).tolist() == [True, True, False, False]

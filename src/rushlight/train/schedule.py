@@ -127,12 +127,12 @@ class Rates:
 
     def step(self) -> None:
         """Let the optimizer take a step."""
-        groups = self.optimizer.param_groups
-        rates = [group["lr"] for group in groups]
         if self.curve is None and self._step >= self._warm:
             self.lr = self._lr()
             self.optimizer.step()
         else:
+            groups = self.optimizer.param_groups
+            rates = [group["lr"] for group in groups]
             try:
                 for group, rate in zip(groups, rates, strict=True):
                     group["lr"] = self.rate(float(rate))
