@@ -12,6 +12,7 @@ from rushlight.train.callbacks import (
 from rushlight.train.curves import Curves, plot_history
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.history import History
+from rushlight.train.lock import FolderInUse
 from rushlight.train.metrics import (
     F1,
     MAE,
@@ -50,6 +51,7 @@ __all__ = [
     "Curves",
     "EarlyStopping",
     "Event",
+    "FolderInUse",
     "History",
     "HistoryLog",
     "KeepBest",

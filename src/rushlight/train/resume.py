@@ -224,7 +224,7 @@ def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
         "callbacks": stateful(trainer.listeners),
         "best": trainer._best.state_dict(),
         "history": trainer.history.state_dict(),
-        "split_seed": trainer._split_seed,
+        "split_seed": trainer._seeds.split,
         "train": data.source.state_dict(place.meter is not None),
         "validation": None if data.held_out is None else place_of(data.held_out),
         "generators": data.generators.state_dict(),
@@ -259,6 +259,7 @@ def restore(trainer: Trainer, state: dict[str, Any], data: Data) -> None:
             )
         )
     optimizer.load_state_dict(state["optimizer"]["state"])
+    optimizer._stepped = trainer.step > 0  # else a scheduler warns that it comes too early
     trainer._rates.load_state_dict(state["rates"])
     trainer._best.load_state_dict(state["best"])
     data.source.load_state_dict(state["train"], state["place"]["batch"])
