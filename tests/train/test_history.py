@@ -34,7 +34,7 @@ def test_it_is_a_sequence_of_records():
 
 def test_columns_have_a_value_for_each_epoch():
     columns = filled().as_dict()
-    assert list(columns) == ["epoch", "lr", "train_loss", "seconds", "val_loss"]
+    assert list(columns) == ["epoch", "lr", "train_loss", "val_loss", "seconds"]
     assert columns["lr"] == [0.1, 0.05]
     assert all(map(math.isnan, columns["val_loss"]))
 
@@ -55,8 +55,8 @@ def test_csv_has_a_header_and_a_row_for_each_epoch(tmp_path):
     path = tmp_path / "history.csv"
     filled().save(path)
     lines = path.read_text().splitlines()
-    assert lines[0] == "epoch,lr,train_loss,seconds,val_loss"
-    assert lines[1:] == ["1,0.1,2.0,0.5,", "2,0.05,1.0,0.25,nan"]
+    assert lines[0] == "epoch,lr,train_loss,val_loss,seconds"
+    assert lines[1:] == ["1,0.1,2.0,,0.5", "2,0.05,1.0,nan,0.25"]
 
 
 TEXT = '{"epochs": [{"lr": "x"}], "monitor": 1, "best_epoch": 1, "interrupted": 0, "stopped": 0}'

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import operator
 from collections.abc import Iterable
 from typing import Any
 
 from rushlight import nn
 from rushlight.errors import explain
+from rushlight.train.activations import make_activation
 
 __all__ = ["build", "make_net"]
-
-_ACTIVATIONS = {
-    "celu": nn.CELU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "hardswish": nn.Hardswish,
-    "identity": nn.Identity,
-    "leaky_relu": nn.LeakyReLU,
-    "logistic": nn.Sigmoid,  # as scikit-learn calls it
-    "mish": nn.Mish,
-    "prelu": nn.PReLU,
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "selu": nn.SELU,
-    "sigmoid": nn.Sigmoid,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "softsign": nn.Softsign,
-    "tanh": nn.Tanh,
-}
 
 
 def make_net(module: Any, inputs: int, outputs: int) -> nn.Module:
@@ -87,7 +67,7 @@ def build(
         layers.append(nn.Linear(width, size, bias=not batch_norm))
         if batch_norm:
             layers.append(nn.BatchNorm1d(size))
-        layers.append(_activation(activation))
+        layers.append(make_activation(activation))
         if dropout:
             layers.append(nn.Dropout(dropout))
         width = size
@@ -107,18 +87,3 @@ def _sizes(hidden: Any) -> list[int]:
         expected = "ints >= 1, such as (100, 50); () for a net without hidden layers"
         raise ValueError(explain("hidden_layer_sizes", got=repr(hidden), expected=expected))
     return sizes
-
-
-def _activation(given: Any) -> nn.Module:
-    if isinstance(given, str) and given in _ACTIVATIONS:
-        return _ACTIVATIONS[given]()
-    if isinstance(given, nn.Module):
-        return copy.deepcopy(given)
-    made = given() if callable(given) and not isinstance(given, str) else None
-    if not isinstance(made, nn.Module):
-        names = ", ".join(map(repr, _ACTIVATIONS))
-        kind = repr(given) if isinstance(given, str) else type(given).__name__
-        expected = f"one of {names}, or an activation module or its class"
-        error = TypeError if inspect.isroutine(given) else ValueError
-        raise error(explain("activation", got=kind, expected=expected))
-    return made

@@ -6,6 +6,8 @@ import importlib
 import math
 import os
 import pathlib
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import MissingExtra, explain
@@ -22,7 +24,7 @@ __all__ = ["Curves", "plot_history"]
 Path = str | os.PathLike[str]
 
 _INK, _FAINT = "#33373d", "#d9dce1"
-_TRAIN, _VAL, _RATE = "#c2571a", "#1f6f8b", "#6b7280"
+_TRAIN, _VAL, _RATE, _SWITCH = "#c2571a", "#1f6f8b", "#6b7280", "#8a4f9e"
 
 
 class Curves(Callback):
@@ -79,48 +81,132 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     panels = [*names, "learning rate"]
     wide = min(len(panels), 3)
     deep = -(-len(panels) // wide)
-    figure = figure_module.Figure(figsize=(4.6 * wide, 3.2 * deep + 0.5), dpi=150)
+    told = _told(history, 4.6 * wide)
+    below = 0.1 + 0.17 * len(told) if told else 0.0  # inches
+    high = 3.2 * deep + 0.5 + below
+    figure = figure_module.Figure(figsize=(4.6 * wide, high), dpi=150)
     agg.FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=14, fontweight="bold", color=_INK, parse_math=False)
     grid = figure.subplots(deep, wide, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    epochs = columns["epoch"]
     for axes, name in zip(grid, panels, strict=False):
-        _style(axes, ticker, epochs)
+        _style(axes, ticker, columns["epoch"], bool(history.warmups))
         if name == "learning rate":
-            _line(axes, epochs, columns["lr"], _RATE, "learning rate")
-            axes.yaxis.set_major_formatter("{x:.3g}")
-            axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])  # from 0, with room for the marker
+            _rates(axes, ticker, columns)
+            _warmups(axes, history)
         else:
-            _line(axes, epochs, columns[f"train_{name}"], _TRAIN, "train")
-            if f"val_{name}" in columns:
-                _line(axes, epochs, columns[f"val_{name}"], _VAL, "validation")
-            if history.best_epoch in epochs:
-                best = f"best epoch, {history.best_epoch}"
-                axes.axvline(history.best_epoch, color=_FAINT, lw=4, zorder=0, label=best)
-            shown = [v for line in axes.lines[:2] for v in line.get_ydata() if math.isfinite(v)]
-            if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
-                axes.set_yscale("log")
-            axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+            _values(axes, history, columns, name)
+        _switches(axes, history)
         axes.set_ylabel(_label(name), parse_math=False)
-    figure.tight_layout(rect=(0, 0, 1, 0.98))
+    figure.tight_layout(rect=(0, below / high, 1, 0.98))
+    for row, line in enumerate(reversed(told)):
+        place = (0.015, (0.08 + 0.17 * row) / high)
+        figure.text(*place, line, fontsize=9, color=_SWITCH, va="bottom", parse_math=False)
     with atomic_write(path) as file:
         figure.savefig(file, format="png", facecolor="white")
 
 
-def _line(axes: Any, x: list[float], y: list[float], color: str, label: str) -> None:
+def _values(axes: Any, history: History, columns: dict[str, list[float]], name: str) -> None:
+    """Draw the loss or a metric, and the best epoch."""
+    epochs, shown = columns["epoch"], []
+    gaps = [s["epoch"] for s in history.switches if _of_loss(s)] if name == "loss" else []
+    for part, color, label in (("train", _TRAIN, "train"), ("val", _VAL, "validation")):
+        if f"{part}_{name}" in columns:
+            values = columns[f"{part}_{name}"]
+            shown += [value for value in values if math.isfinite(value)]
+            _line(axes, epochs, values, color, label, gaps)
+    if history.best_epoch is not None and history.best_epoch in epochs:
+        best = f"best epoch, {history.best_epoch}"
+        axes.axvline(history.best_epoch, color=_FAINT, lw=4, zorder=0, label=best)
+    if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
+        axes.set_yscale("log")
+    _legend(axes)
+
+
+def _rates(axes: Any, ticker: Any, columns: dict[str, list[float]]) -> None:
+    """Draw the rates on an axis from 0 or, where they span decades, of logarithms."""
+    rates = columns["lr"]
+    _line(axes, columns["epoch"], rates, _RATE, "learning rate")
+    # what the last epochs of a cosine come down to spans decades, too, but says nothing
+    low = sorted(rates)[len(rates) // 4]
+    if 0 < 15 * low < max(rates) and min(rates) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    else:
+        axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])  # with room for the marker
+    axes.yaxis.set_major_formatter("{x:.3g}")
+
+
+def _warmups(axes: Any, history: History) -> None:
+    """Shade the epochs of a warm-up; epoch 1 goes from 0 to 1."""
+    last = history[-1]["epoch"]
+    for index, warmup in enumerate(history.warmups):
+        start = warmup["epoch"] - 1
+        end = min(start + warmup["epochs"], last)
+        label = "warm-up" if index == 0 else None
+        axes.axvspan(start, end, color=_FAINT, alpha=0.5, lw=0, zorder=0, label=label)
+    if history.warmups:
+        _legend(axes)
+
+
+def _legend(axes: Any) -> None:
+    axes.legend(fontsize=9, labelcolor=_INK, facecolor="white", edgecolor="none", framealpha=0.85)
+
+
+def _switches(axes: Any, history: History) -> None:
+    """Draw a line between the last epoch before a switch and the first one after it."""
+    for number, switch in enumerate(history.switches, 1):
+        place = switch["epoch"] - 0.5
+        axes.axvline(place, color=_SWITCH, lw=0.9, ls=(0, (4, 3)), zorder=1)
+        axes.annotate(
+            str(number),
+            (place, 1),
+            (0, 2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8.5,
+            color=_SWITCH,
+        )
+
+
+def _told(history: History, inches: float) -> list[str]:
+    """Return what was switched, as lines of a width."""
+    return [
+        line
+        for number, switch in enumerate(history.switches, 1)
+        for line in textwrap.wrap(
+            f"{number}  from epoch {switch['epoch']}: {switch['what']}",
+            int(14 * inches),
+            subsequent_indent="     ",
+        )
+    ]
+
+
+def _of_loss(switch: dict[str, Any]) -> bool:
+    return any(part.startswith("loss ") for part in switch["what"].split(", "))
+
+
+def _line(
+    axes: Any, x: list[float], y: list[float], color: str, label: str, gaps: Sequence[float] = ()
+) -> None:
+    """Draw a line, torn before the epochs from which on it shows another quantity."""
     marker = "o" if len(x) <= 30 else None
-    axes.plot(x, y, color=color, lw=1.8, marker=marker, ms=4.5, label=label)
+    pairs = [*zip(x, y, strict=True), *((epoch - 0.5, math.nan) for epoch in gaps)]
+    across, up = zip(*sorted(pairs, key=lambda pair: pair[0]), strict=True)
+    axes.plot(across, up, color=color, lw=1.8, marker=marker, ms=4.5, label=label)
 
 
-def _style(axes: Any, ticker: Any, epochs: list[float]) -> None:
+def _style(axes: Any, ticker: Any, epochs: list[float], warm: bool) -> None:
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(
         ticker.MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10], min_n_ticks=1)
     )
-    if len(epochs) == 1:
-        axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
+    first, last = epochs[0] - warm, epochs[-1]  # a warm-up begins with its first epoch
+    margin = 0.04 * (last - first) or 0.5
+    axes.set_xlim(first - margin, last + margin)
     axes.grid(color=_FAINT, lw=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -144,7 +144,8 @@ class Loop:
         trainer.history.append(record)
         if trainer._best.improved(record):
             trainer.history.best_epoch = place.epoch
-        trainer._rates.end_epoch(record[trainer.monitored])
+        monitored = trainer.monitored
+        trainer._rates.end_epoch(record[monitored], trainer.columns[monitored])
         return record
 
     def keep(self, now: bool) -> None:

@@ -98,6 +98,11 @@ class ProgressBar(Callback):
             self._printed = now
             print(describe(record, self._last), file=self._out(), flush=True)
 
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """Print what was switched."""
+        said = f"from epoch {epoch}: {trainer.history.switches[-1]['what']}"
+        print(said, file=self._out(), flush=True)
+
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Take the bar away and say why training ended early."""
         self._close()

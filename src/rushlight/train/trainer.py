@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -21,12 +22,13 @@ from rushlight.train.limits import Limits
 from rushlight.train.lock import Locks
 from rushlight.train.loop import Loop
 from rushlight.train.meter import Meter, evaluating
-from rushlight.train.metrics import column_names, make_metrics, metric_name
+from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
 from rushlight.train.place import Place
 from rushlight.train.prepare import make_callbacks, prepare
 from rushlight.train.schedule import Rates
 from rushlight.train.seeds import Seeds
+from rushlight.train.targets import check_values, explain_target
 from rushlight.train.weights import WeightedLoss, Weights
 
 __all__ = ["Trainer"]
@@ -38,18 +40,24 @@ class Trainer:
     Args:
         model: the Module. After `fit` it is in evaluation mode.
         loss: 'cross_entropy', 'nll', 'bce', 'bce_with_logits', 'mse', 'mae' (or 'l1'),
-            'smooth_l1', 'huber', a loss module, or a function (output, target) -> scalar Tensor,
-            the mean of a batch.
-        optimizer: 'adam' (default), 'sgd' or another optimizer's name, an optimizer, its class,
-            or a function parameters -> optimizer.
+            'smooth_l1', 'huber' or another loss's name, with options if wanted as in
+            'huber:delta=0.5', a loss module, or a function (output, target) -> scalar Tensor, the
+            mean of a batch.
+        optimizer: 'adam' (default), 'sgd:momentum=0.9' or another optimizer's name, an optimizer,
+            its class, or a function parameters -> optimizer.
         lr: learning rate (default None: that of the optimizer).
         metrics: names ('accuracy', 'top5', 'confusion_matrix', 'precision', 'recall', 'f1',
-            'roc_auc', 'mse', 'rmse', 'mae', 'r2', 'psnr', 'ssim'), Metric objects or functions
+            'roc_auc', 'mse', 'rmse', 'mae', 'r2', 'psnr', 'ssim'), with options if wanted as in
+            'f1:average=micro', one by one or in a list 'mae,r2', Metric objects or functions
             (output, target) -> mean of a batch, given arrays. Default 'auto': accuracy for
             losses of classification, nothing for others.
-        scheduler: 'cosine' or 'linear' (from the learning rate down to 0 over all steps), a
+        scheduler: 'cosine', 'linear', 'polynomial', 'onecycle', 'cosine_restarts' or
+            'inverse_sqrt', which go over all steps behind the warm-up; 'step:step_size=3',
+            'multistep:milestones=[10,20]', 'exponential:gamma=0.9' or 'plateau', which count
+            epochs, or a scheduler of torch's name, such as 'CosineAnnealingLR:T_max=10'; a
             scheduler, or a function optimizer -> scheduler (default None).
-        scheduler_step: when a scheduler object steps: each 'epoch' (default) or 'batch'.
+        scheduler_step: when what counts epochs, or a scheduler object, steps: each 'epoch'
+            (default) or 'batch'.
         warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
             scheduler (default 0).
         accumulate: batches to a step (default 1). The gradient is that of the mean over all their
@@ -69,7 +77,8 @@ class Trainer:
             validation data).
         restore_best: with validation data, put the weights of the best epoch back when training
             ends (default True).
-        callbacks: Callbacks, or pairs (Event, function), called in this order.
+        callbacks: Callbacks, or pairs (Event, function), called in this order. A Switch among them
+            exchanges optimizer, loss, metrics or schedule in the middle of the run.
         seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
             before (the default generator is reseeded at each epoch). Default None: the default
             generator, see `manual_seed`.
@@ -165,6 +174,9 @@ class Trainer:
             "scheduler": resuming.describe(scheduler),
             "scheduler_step": scheduler_step,
             "warmup": self._rates.warmup,
+            "accumulate": self.accumulate,
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
         }
 
     # ---- fit
@@ -344,11 +356,19 @@ class Trainer:
                     fix="return one, or give the Trainer a function (output, target) as loss",
                 )
             )
-        if weight is None:
-            return self.loss(output, target)
-        if self._weighted is None or self._weighted.loss is not self.loss:
-            self._weighted = WeightedLoss(self.loss)
-        return self._weighted(output, target, weight)
+        loss = self.loss
+        if weight is not None:
+            if self._weighted is None or self._weighted.loss is not loss:
+                self._weighted = WeightedLoss(loss)
+            loss = functools.partial(self._weighted, weight=weight)
+        try:
+            check_values(self.loss, output, target)
+            return loss(output, target)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            better = explain_target(self.loss, output, target, error)
+            if better is error:
+                raise
+            raise better from error
 
     def _weigh(self, last: bool, classes: Any = None) -> Weights | None:
         """Return where weights come from, None where there are none."""
@@ -384,6 +404,7 @@ class Trainer:
             place = Place.resumed(found[1])
         steps = None if data.batches is None else -(-data.batches // self.accumulate)
         self._rates.begin(last - place.first + 1, steps)
+        self.history.note_warmup(place.first, self._rates.warmup)
         facts = {"first_epoch": place.epoch, "last_epoch": last, "batches": data.batches}
         self._emit(Event.FIT_BEGIN, **facts)
         loop = Loop(self, data, place, last)
@@ -399,15 +420,9 @@ class Trainer:
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
-        parts = ("train", "val") if validated else ("train",)
-        self.columns = {f"{part}_loss": False for part in parts} | {
-            f"{part}_{name}": bool(getattr(metric, "higher_is_better", False))
-            for part in parts
-            for metric in self.metrics
-            for name in column_names(metric)
-        }
+        self.columns = columns_of(self.metrics, validated)
         named = [c.best.asked for c in self.callbacks if isinstance(getattr(c, "best", None), Best)]
-        asked = [self.monitor, *named, f"{parts[-1]}_loss"]
+        asked = [self.monitor, *named, "val_loss" if validated else "train_loss"]
         self.monitored = next(name for name in asked if name != "auto")
         self._best = Best(self.monitored)
         self._best.begin(self)
