@@ -67,11 +67,17 @@ class Board:
         panels: the charts.
         best: the epoch that is marked in all, or None.
         switches: what was changed, and before which epoch.
+        resting: which epochs are read while nobody points at one (default: the best one).
     """
 
     def __init__(
-        self, panels: Sequence[Panel], best: float | None = None, switches: Sequence[Switched] = ()
+        self,
+        panels: Sequence[Panel],
+        best: float | None = None,
+        switches: Sequence[Switched] = (),
+        resting: str = "",
     ) -> None:
+        self.resting = resting or ("" if best is None else f"best epoch {best:g}")
         self.panels, self.best, self.switches = list(panels), best, list(switches)
         epochs = {epoch for p in panels for s in p.series for epoch, _ in s.line}
         self.epochs = sorted(epochs)
@@ -140,16 +146,13 @@ class Board:
         dots = "".join(f'<i class="dot {s.look}" hidden></i>' for s in panel.series)
         return (
             f'<figure class="chart" data-chart="{index}" data-scale="{first}">'
-            f'<figcaption><h3>{escape(panel.title)}</h3><span class="when">{self._when()}</span>'
+            f'<figcaption><h3>{escape(panel.title)}</h3><span class="when">{self.resting}</span>'
             f'{switch}<div class="keys">{keys}</div></figcaption>'
             f'<div class="frame" style="--rows:{rows}">{plots}<div class="plot">'
             f'<div class="marks">{marks}</div>'
             f'<div class="cross" hidden></div>{dots}</div>'
             f'<div class="epochs" aria-hidden="true">{ticks}</div></div></figure>\n'
         )
-
-    def _when(self) -> str:
-        return "" if self.best is None else f"best epoch {self.best:g}"
 
     def _key(self, panel: Panel, i: int) -> str:
         """Return a line's name with its value, which shows or hides it."""

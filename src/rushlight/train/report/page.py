@@ -210,19 +210,23 @@ def curves(run: Run, board: Board) -> str:
     )
 
 
-def spread(charts: Iterable[str]) -> str:
-    """Return charts beside each other, those after the first few folded."""
+def spread(charts: Iterable[str], wide: int | None = None) -> str:
+    """Return charts beside each other, those after the first few folded.
+
+    Args:
+        charts: the charts.
+        wide: how many in a row, where there is room (default None: what fills the rows).
+    """
     shown = list(charts)
     head, rest = (shown, []) if len(shown) <= MOST else (shown[:FIRST], shown[FIRST:])
     if not rest:
-        return _grid(head)
-    more = f"<summary>{len(rest)} more charts</summary>{_grid(rest)}"
-    return f"{_grid(head)}<details data-print>{more}</details>"
+        return _grid(head, wide)
+    more = f"<summary>{len(rest)} more charts</summary>{_grid(rest, wide)}"
+    return f"{_grid(head, wide)}<details data-print>{more}</details>"
 
 
-def _grid(charts: Sequence[str]) -> str:
-    """Return charts in rows that are full, where that can be."""
-    wide = {1: 1, 2: 2, 4: 2}.get(len(charts), 3)
+def _grid(charts: Sequence[str], wide: int | None) -> str:
+    wide = wide or {1: 1, 2: 2, 4: 2}.get(len(charts), 3)
     return f'<div class="charts" style="--wide:{wide}">{"".join(charts)}</div>'
 
 
