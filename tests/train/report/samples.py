@@ -8,7 +8,7 @@ import zlib
 
 from rushlight import nn
 
-HOSTILE = '<script>bad()</script>"\'&\u202e<img src=x onerror=bad()>'
+HOSTILE = "<script>bad()</script>\"'&\u202e<img src=x onerror=bad()>"
 ENVIRONMENT = {
     "rushlight": "0.1.0",
     "numpy": "2.4.1",
@@ -30,7 +30,9 @@ def png(width=60, height=40):
     row = b"\0" + bytes(255 * x // width for x in range(width))
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = zlib.compress(row * height)
-    return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + block(b"IDAT", data) + block(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + block(b"IDAT", data) + block(b"IEND", b"")
+    )
 
 
 def model(deep=0):
@@ -178,10 +180,11 @@ def write_nasty(folder):
     summary["rows"][3]["note"] = HOSTILE
     write_json(folder / "summary.json", summary)
     (folder / "graph.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" onload="bad()" width="90" height="40"><script>bad()'
-        '</script><style>body{display:none}</style><foreignObject><p>x</p></foreignObject><a href="'
-        'javascript:bad()"><text>a</text></a><rect width="9" height="9" onclick="bad()" '
-        'style="fill:url(http://x.org)"/><text x="5" y="9">&lt;script&gt;bad()&lt;/script&gt;</text>'
+        '<svg xmlns="http://www.w3.org/2000/svg" onload="bad()" width="90" height="40">'
+        "<script>bad()</script><style>body{display:none}</style>"
+        '<foreignObject><p>x</p></foreignObject><a href="javascript:bad()"><text>a</text></a>'
+        '<rect width="9" height="9" onclick="bad()" style="fill:url(http://x.org)"/>'
+        '<text x="5" y="9">&lt;script&gt;bad()&lt;/script&gt;</text>'
         "</svg>",
         encoding="utf-8",
     )
