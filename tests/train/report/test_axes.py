@@ -30,6 +30,9 @@ def test_every_finite_value_has_its_place_on_a_linear_axis(values):
 @given(st.lists(st.floats(min_value=1e-100, max_value=1e100), min_size=2, max_size=8, unique=True))
 def test_every_positive_value_has_its_place_on_a_logarithmic_axis(values):
     axis = log_axis(values)
+    if axis is None:
+        assert max(values) < 1.02 * min(values)
+        return
     assert 2 <= len(axis.ticks) <= 10
     for value in values:
         assert -1e-6 <= axis.place(value) <= 1 + 1e-6

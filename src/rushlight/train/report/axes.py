@@ -95,7 +95,7 @@ def _exponent(value: float) -> int:
 
 
 def log_axis(values: Iterable[float]) -> Axis | None:
-    """Return a logarithmic axis; None where some value is below 0, or too few are above.
+    """Return a logarithmic axis; None where some value is below 0, or all are one.
 
     Example:
         >>> [text for _, text in log_axis([0.02, 3.0]).ticks]
@@ -105,10 +105,10 @@ def log_axis(values: Iterable[float]) -> Axis | None:
     """
     known = [v for v in values if abs(v) <= MOST]
     above = {v for v in known if v >= LEAST}
-    if len(above) < 2 or min(known) < 0:
+    if not above or min(known) < 0 or max(above) < 1.02 * min(above):
         return None
     low, high = math.log10(min(above)), math.log10(max(above))
-    if high - low < 1:  # within a decade the ticks are 1, 2 and 5
+    if high - low < 2:  # over few decades the ticks are 1, 2 and 5
         marks = [
             (p + math.log10(n), n * 10.0**p)
             for p in range(math.floor(low) - 1, math.ceil(high) + 2)
