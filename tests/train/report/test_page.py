@@ -225,6 +225,24 @@ def test_switches_stand_on_the_charts_and_below(runs):
     assert lines[0]["d"] == f"M{1000 * 2.5 / 11:.1f} 0V1000"  # halfway between epochs 3 and 4
 
 
+def test_the_warm_up_is_shaded_in_the_chart_of_the_rate(tmp_path):
+    samples.write_run(tmp_path, history={"warmups": [{"epoch": 1, "epochs": 3}]})
+    page = page_of(tmp_path)
+    shades = [a["d"] for a in page.all("path") if a.get("class") == "shade"]
+    assert shades == [f"M0 0H{1000 * 2 / 11:.1f}V1000H0Z"] * 2  # of both scales
+    assert "The shaded epochs are the warm-up of the rate." in page.text
+
+
+def test_what_followed_from_a_switch_and_passes_within_epochs(tmp_path):
+    switch = {"epoch": 2, "step": 9, "what": "loss huber", "note": "the best epoch begins anew"}
+    steps = [{"step": 5 * i, "epoch": 1 + i // 4, "val_loss": 1 / i} for i in range(1, 9)]
+    samples.write_run(tmp_path, history={"switches": [switch], "steps": steps})
+    page = page_of(tmp_path)
+    assert "before epoch 2: loss huber; the best epoch begins anew" in page.text
+    assert "Table of 8 validations, by step" in page.text
+    assert page.row("15") == ["15", "1", "0.333"]
+
+
 def test_pictures_with_captions_are_in_the_page(runs):
     page = page_of(runs["whole"])
     pictures = [image for image in page.all("img") if "src" in image]
@@ -245,9 +263,9 @@ def test_the_best_epoch_is_marked(runs):
 def test_many_epochs_are_drawn_by_their_extremes_and_it_is_said(runs):
     text = as_page(load_run(runs["long"]))
     page = Reader(text)
-    assert len(text) < 300_000
+    assert len(text) < 350_000
     assert "Of 5,000 epochs each line shows the first, the last and the extremes" in page.text
-    assert "Table of 5,000 epochs: one in 20, the best and the last" in page.text
+    assert "Table of 5,000 epochs: one in 10, the best and the last" in page.text
     assert page.row("4998 best")
     assert page.row("5000")
     line = next(a for a in page.all("path") if a.get("d", "").count("L") > 100)
@@ -326,6 +344,7 @@ def test_a_broken_file_is_told_and_the_rest_is_shown(tmp_path, name, content, to
         {"test": 3, "seconds": "long", "best_epoch": "x", "parameters": None, "title": 5},
         {"test": {"accuracy": None, "loss": math.nan, "x": [1], "y": {"z": 1e300}}},
         {"classes": ["one"], "seed": [1, 2]},
+        {"test": {"accuracy": 10**400}, "seconds": 10**400, "parameters": -(10**30)},
     ],
 )
 def test_results_of_other_kinds_than_agreed_break_nothing(tmp_path, result):
@@ -343,6 +362,7 @@ def test_results_of_other_kinds_than_agreed_break_nothing(tmp_path, result):
         [{"train_loss": 1.0}, {"train_loss": 2.0}],
         [{"epoch": 2, "val_loss": -1e308}, {"epoch": 3, "val_loss": 1e308}],
         [{"epoch": 1, "lr": 0.0, "val_loss": 5e-324}],
+        [{"epoch": 1, "lr": 10**400}, {"epoch": 10**400, "lr": -(10**400)}],
         [{"epoch": "x", "val_loss": "y", "val_x": None}],
         [{"epoch": 3, "lr": 1e-9}, {"epoch": 1, "lr": 1e9}, {"epoch": 1, "lr": 2}],
     ],

@@ -67,6 +67,7 @@ class Board:
         panels: the charts.
         best: the epoch that is marked in all, or None.
         switches: what was changed, and before which epoch.
+        warmups: first and last epoch of each warm-up; they are shaded in the chart of the rate.
         resting: which epochs are read while nobody points at one (default: the best one).
     """
 
@@ -75,8 +76,10 @@ class Board:
         panels: Sequence[Panel],
         best: float | None = None,
         switches: Sequence[Switched] = (),
+        warmups: Sequence[tuple[float, float]] = (),
         resting: str = "",
     ) -> None:
+        self.warmups = list(warmups)
         self.resting = resting or ("" if best is None else f"best epoch {best:g}")
         self.panels, self.best, self.switches = list(panels), best, list(switches)
         epochs = {epoch for p in panels for s in p.series for epoch, _ in s.line}
@@ -182,7 +185,7 @@ class Board:
             f'<div class="values" data-of="{scale}" aria-hidden="true"{gone}>{ticks}</div>'
             f'<svg data-of="{scale}" viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" '
             f'aria-label="{escape(self._told(panel))}"{gone}><path class="grid" d="{grid}"/>'
-            f"{self._uprights()}{lines}</svg>"
+            f"{self._shades(panel)}{self._uprights()}{lines}</svg>"
         )
 
     def _line(self, line: Line, axis: Axis) -> str:
@@ -199,6 +202,18 @@ class Board:
         dots = "".join(f"M{at}h0" for run in runs for at in run if whole or len(run) == 1)
         drawn = f'<path d="{path}"/>' if path else ""
         return drawn + (f'<path class="dots" d="{dots}"/>' if dots else "")
+
+    def _shades(self, panel: Panel) -> str:
+        """Return the ground of the epochs in which the rate was warmed up."""
+        found = []
+        for first, last in self.warmups if panel.name == "lr" else ():
+            places = self.axis.place(first), self.axis.place(last)
+            left, right = (min(max(place or 0.0, 0.0), 1.0) for place in places)
+            if right > left:
+                found.append(
+                    f'<path class="shade" d="M{_x(left)} 0H{_x(right)}V1000H{_x(left)}Z"/>'
+                )
+        return "".join(found)
 
     def _uprights(self) -> str:
         """Return the lines of the best epoch and of the switches."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from rushlight.errors import explain
 from rushlight.pages import one_line
-from rushlight.train.report.run import Run, is_number, load_run
+from rushlight.train.parts import is_number
+from rushlight.train.report.run import Run, load_run
 from rushlight.train.report.values import aligned, duration, higher_is_better, label, number, plain
 
 __all__ = ["Comparison", "Figure", "as_record", "as_text", "compare_runs"]

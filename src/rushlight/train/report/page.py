@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from rushlight.io import atomic_write
-from rushlight.train.report import parts
+from rushlight.train.report import parts, tables
 from rushlight.train.report.chart import Board, Panel, Series
 from rushlight.train.report.markup import document, name, notes, section, text
 from rushlight.train.report.run import Run, load_run
@@ -51,7 +51,7 @@ def as_page(run: Run) -> str:
     Args:
         run: what its folder holds.
     """
-    board = Board(panels(run), run.best_epoch, run.switches)
+    board = Board(panels(run), run.best_epoch, run.switches, warmups=run.warmups)
     body = [
         parts.headline(run),
         curves(run, board),
@@ -199,14 +199,17 @@ def curves(run: Run, board: Board) -> str:
     if not run.records:
         return ""
     switches = "".join(
-        f"<li>before epoch {switch.epoch}: {text(switch.what)}</li>" for switch in run.switches
+        f"<li>before epoch {switch.epoch}: {text(switch.what)}"
+        f"{f'; {text(switch.note)}' if switch.note else ''}</li>"
+        for switch in run.switches
     )
     return section(
         "Curves",
         spread(board.html()),
-        explained(board),
+        explained(board, "The shaded epochs are the warm-up of the rate." if run.warmups else ""),
         f'<h3>Changed during training</h3><ul class="switches">{switches}</ul>' if switches else "",
-        parts.epochs(run),
+        tables.epochs(run),
+        tables.passes(run),
     )
 
 
@@ -230,8 +233,8 @@ def _grid(charts: Sequence[str], wide: int | None) -> str:
     return f'<div class="charts" style="--wide:{wide}">{"".join(charts)}</div>'
 
 
-def explained(board: Board) -> str:
-    """Return how the charts are read."""
+def explained(board: Board, more: str = "") -> str:
+    """Return how the charts are read, and what more is to be said."""
     said = ["Point at a chart, or focus it and use the arrow keys, to read an epoch."]
     if board.thinned:
         said.append(
@@ -240,4 +243,4 @@ def explained(board: Board) -> str:
         )
     elif len(board.stops) < len(board.epochs):
         said.append(f"{len(board.stops):,} of {len(board.epochs):,} epochs can be read.")
-    return f'<p class="small soft hint">{" ".join(said)}</p>'
+    return f'<p class="small soft hint">{" ".join([*said, more])}</p>'

@@ -7,16 +7,15 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from rushlight.train.history import Record
+from rushlight.train.parts import is_number
 from rushlight.train.report.graph import inline_svg
 from rushlight.train.report.markup import name, section, table, text
-from rushlight.train.report.run import Run, flat, is_number
+from rushlight.train.report.run import Run, flat
 from rushlight.train.report.values import aligned, duration, figure, label, number, plain
 
 __all__ = [
     "again",
     "confusion",
-    "epochs",
     "figures",
     "headline",
     "model",
@@ -26,7 +25,6 @@ __all__ = [
 ]
 
 LARGE = 4  # figures that are shown large
-ROWS = 250  # epochs that the table shows
 CLASSES = 60  # of a confusion matrix that is shown whole
 CONFUSIONS = 8
 _SHOWN = {"test", "best_epoch", "epochs", "seconds", "parameters", "seed", "confusion_matrix",
@@ -346,49 +344,3 @@ def again(run: Run) -> str:
     config = shlex.quote(str(run.folder / "config.toml"))
     command = f"rushlight train {shlex.quote(run.recipe)} --config {config}"
     return section("Run it again", f'<pre class="command"><code>{text(command)}</code></pre>')
-
-
-# ---- the epochs
-
-
-def epochs(run: Run) -> str:
-    """Return the table of the epochs, folded; of many the first of each few, the best, the last."""
-    records = run.records
-    if not records:
-        return ""
-    every = -(-len(records) // ROWS)
-    shown = [
-        record
-        for i, record in enumerate(records)
-        if i % every == 0 or record["epoch"] == run.best_epoch or record is records[-1]
-    ]
-    names = ["epoch", *(n for n in dict.fromkeys(k for r in records for k in r) if n != "epoch")]
-    columns = [_column(n, shown) for n in names]
-    heads = "".join(
-        f'<th scope="col"><button type="button" class="sort">{text(label_of(n))}</button></th>'
-        for n in names
-    )
-    rows = []
-    for i, record in enumerate(shown):
-        best = record["epoch"] == run.best_epoch
-        cells = "".join(f"<td>{text(column[i])}</td>" for column in columns[1:])
-        mark = ' <span class="tag">best</span>' if best else ""
-        first = f'<th scope="row">{text(columns[0][i])}{mark}</th>'
-        rows.append(f"<tr{' class=best' if best else ''}>{first}{cells}</tr>\n")
-    count = f"{len(records):,} epoch{'s' * (len(records) != 1)}"
-    of = count if every == 1 else f"{count}: one in {every}, the best and the last"
-    note = "" if every == 1 else '<p class="small soft">All of them stand in history.csv.</p>'
-    return (
-        f'<details class="all"><summary>Table of {of}</summary>'
-        '<div class="wide" tabindex="0" role="region" aria-label="Table of epochs">'
-        f'<table class="numbers sortable"><caption class="unseen">Epochs</caption><thead><tr>'
-        f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{note}</details>\n"
-    )
-
-
-def _column(key: str, records: Sequence[Record]) -> list[str]:
-    values = [record.get(key, math.nan) for record in records]
-    if key == "seconds":
-        return [f"{v:.2f}" if math.isfinite(v) else "-" for v in values]
-    return ["-" if v != v and key not in r else t for v, t, r in zip(
-        values, aligned(values), records, strict=True)]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import pathlib
 import tomllib
@@ -14,6 +15,7 @@ from typing import Any
 from rushlight.errors import explain
 from rushlight.pages import one_line
 from rushlight.train.history import Record
+from rushlight.train.parts import is_number
 from rushlight.train.report.pictures import Picture, read_pictures
 
 __all__ = ["Run", "Switched", "flat", "load_run"]
@@ -28,10 +30,12 @@ class Switched:
     Attributes:
         epoch: the epoch before which it was made.
         what: what was changed, in a few words.
+        note: what followed from it, or "".
     """
 
     epoch: int
     what: str
+    note: str = ""
 
 
 @dataclass
@@ -44,7 +48,9 @@ class Run:
         result: what result.json holds.
         records: the epochs of history.json.
         state: what history.json holds beside the epochs.
+        passes: the passes over the validation data within epochs.
         switches: what was changed during training.
+        warmups: first and last epoch of each warm-up of the rate.
         summary: what summary.json holds.
         graph: the text of graph.svg, or "".
         pictures: the pictures with title and caption.
@@ -57,7 +63,9 @@ class Run:
     result: dict[str, Any] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
+    passes: list[Record] = field(default_factory=list)
     switches: list[Switched] = field(default_factory=list)
+    warmups: list[tuple[float, float]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     graph: str = ""
     pictures: list[Picture] = field(default_factory=list)
@@ -136,9 +144,9 @@ def load_run(folder: str | os.PathLike[str]) -> Run:
         raise kind(code, explain(f"the run {one_line(path)!r}", got=got, expected=expected))
     run = Run(path)
     run.config = _read(run, "config.toml", tomllib.loads)
-    run.result = _read(run, "result.json", json.loads)
-    run.summary = _read(run, "summary.json", json.loads)
-    _take_history(run, _read(run, "history.json", json.loads))
+    run.result = _read(run, "result.json", _from_json)
+    run.summary = _read(run, "summary.json", _from_json)
+    _take_history(run, _read(run, "history.json", _from_json))
     run.graph = _read_text(run, "graph.svg") or ""
     run.pictures = read_pictures(path, run.broken)
     return run
@@ -163,9 +171,11 @@ def flat(values: Any, before: str = "") -> dict[str, Any]:
     return found
 
 
-def is_number(value: object) -> bool:
-    """Tell whether a value is an int or a float, and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _from_json(text: str) -> Any:
+    """Read JSON; integers that no float can hold are infinite."""
+    return json.loads(
+        text, parse_int=lambda digits: int(digits) if len(digits) < 19 else float(digits)
+    )
 
 
 def _text(value: object) -> str:
@@ -206,30 +216,40 @@ def _read(run: Run, name: str, parse: Callable[[str], Any]) -> dict[str, Any]:
 
 def _take_history(run: Run, content: dict[str, Any]) -> None:
     """Take what can be used of a history."""
-    run.state = {name: value for name, value in content.items() if name != "epochs"}
-    epochs = content.get("epochs", [])
-    rows = epochs if isinstance(epochs, list) else []
-    wrong = not isinstance(epochs, list)
-    for row in rows:
-        if not isinstance(row, dict):
-            wrong = True
-            continue
+    run.state = {name: value for name, value in content.items() if name not in ("epochs", "steps")}
+    run.records = _records(run, content, "epochs", "epoch")
+    run.passes = _records(run, content, "steps", "step")
+    for switch in _rows(content, "switches"):
+        if is_number(switch.get("epoch")):
+            what, note = _what(switch.get("what")), _text(switch.get("note"))
+            run.switches.append(Switched(int(switch["epoch"]), what, note))
+    for warmup in _rows(content, "warmups"):
+        first, count = warmup.get("epoch", ""), warmup.get("epochs", "")
+        if is_number(first) and is_number(count):
+            run.warmups.append((first, first + count - 1))
+
+
+def _rows(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = content.get(key)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def _records(run: Run, content: dict[str, Any], key: str, count: str) -> list[Record]:
+    """Return the numbers of each row, in the order of what counts them."""
+    found: list[Record] = []
+    for row in _rows(content, key):
         record = {
             str(name): float("nan") if value is None else value
             for name, value in row.items()
             if value is None or is_number(value)
         }
-        epoch = record.get("epoch")
-        if not is_number(epoch) or epoch != epoch:
-            record["epoch"] = run.records[-1]["epoch"] + 1 if run.records else 1
-        run.records.append(record)
-    if wrong:
-        run.broken.append("history.json: some of its epochs are no records, and were left out")
-    run.records.sort(key=lambda record: record["epoch"])
-    switches = content.get("switches")
-    for switch in switches if isinstance(switches, list) else []:
-        if isinstance(switch, dict) and is_number(switch.get("epoch")):
-            run.switches.append(Switched(int(switch["epoch"]), _what(switch.get("what"))))
+        if not math.isfinite(record.get(count, math.nan)):
+            record[count] = found[-1][count] + 1 if found else 1
+        found.append(record)
+    given = content.get(key, [])
+    if not isinstance(given, list) or len(found) < len(given):
+        run.broken.append(f"history.json: some of its {key} are no records, and were left out")
+    return sorted(found, key=lambda record: record[count])
 
 
 def _what(what: object) -> str:

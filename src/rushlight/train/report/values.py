@@ -104,11 +104,11 @@ def figure(name: str, value: float) -> str:
 
     Example:
         >>> figure("accuracy", 0.976), figure("loss", 0.0775)
-        ('97.60 %', '0.0775')
+        ('97.60 %', '0.07750')
     """
     if is_share(name) and 0 <= value <= 1:
         return f"{100 * value:.2f} %"
-    return number(value)
+    return number(value) if isinstance(value, int) else _short(f"{value:#.4g}").rstrip(".")
 
 
 def aligned(values: Sequence[float]) -> list[str]:
