@@ -203,10 +203,11 @@ def curves(run: Run, board: Board) -> str:
         f"{f'; {text(switch.note)}' if switch.note else ''}</li>"
         for switch in run.switches
     )
+    shaded = any(last > max(first, run.records[0]["epoch"]) for first, last in run.warmups)
     return section(
         "Curves",
         spread(board.html()),
-        explained(board, "The shaded epochs are the warm-up of the rate." if run.warmups else ""),
+        explained(board, "The shaded epochs are the warm-up of the rate." if shaded else ""),
         f'<h3>Changed during training</h3><ul class="switches">{switches}</ul>' if switches else "",
         tables.epochs(run),
         tables.passes(run),

@@ -27,6 +27,7 @@ __all__ = [
 LARGE = 4  # figures that are shown large
 CLASSES = 60  # of a confusion matrix that is shown whole
 CONFUSIONS = 8
+BROAD = 2.5  # times as wide as high is a picture that takes the whole width
 _SHOWN = {"test", "best_epoch", "epochs", "seconds", "parameters", "seed", "confusion_matrix",
           "classes", "class_names", "title", "recipe", "interrupted", "stopped", "out",
           "checkpoint", "history", "curves"}  # fmt: skip
@@ -99,7 +100,8 @@ def _large(count: float) -> str:
 def figures(run: Run) -> str:
     """Return the test figures beside those of training and validation at the best epoch."""
     test, best = run.test, run.best
-    names = list(test) or [k.removeprefix("val_") for k in best if k.startswith("val_")]
+    held = {k.removeprefix("val_"): v for k, v in best.items() if k.startswith("val_")}
+    names = [k for k, _ in _by_weight(test or held)]
     if not names:
         return ""
     columns = []
@@ -288,11 +290,13 @@ def pictures(run: Run) -> str:
     found = []
     for picture in run.pictures:
         size = f' width="{picture.size[0]}" height="{picture.size[1]}"' if picture.size else ""
+        broad = picture.size is not None and picture.size[0] >= BROAD * picture.size[1]
+        title = text(picture.title)
         found.append(
-            f'<figure class="picture"><button type="button" class="open" '
-            f'aria-label="Enlarge: {text(picture.title)}"><img src="{picture.data}"{size} '
-            f'alt="{text(picture.title)}"></button><figcaption><b>{text(picture.title)}</b> '
-            f"{text(picture.caption)}</figcaption></figure>\n"
+            f'<figure class="picture{" broad" if broad else ""}"><button type="button" '
+            f'class="open" aria-label="Enlarge: {title}"><img src="{picture.data}"{size} '
+            f'alt="{title}"></button><figcaption><b>{title}</b> {text(picture.caption)}'
+            "</figcaption></figure>\n"
         )
     shown = f'<div class="pictures">{"".join(found)}</div>' if found else ""
     return section("Pictures", shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import statistics
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -172,7 +173,17 @@ def plain(value: object) -> str:
 
 
 def prefers_log(name: str, values: Iterable[float]) -> bool:
-    """Tell whether a curve is better read on a logarithmic scale: positive, over a wide range."""
+    """Tell whether curves are better read on a logarithmic scale.
+
+    They are where they are positive and either span much, or come down from far above what most
+    of their values are.
+
+    Example:
+        >>> prefers_log("rmse", [14.0, 0.8, 0.7]), prefers_log("accuracy", [0.01, 0.9])
+        (True, False)
+    """
     known = [v for v in values if math.isfinite(v)]
     bounded = is_share(name) or name.partition("_")[0] in ("r2", "f1", "ssim", "precision")
-    return bool(known) and not bounded and name != "lr" and 0 < 50 * min(known) < max(known)
+    if not known or bounded or name == "lr" or min(known) <= 0:
+        return False
+    return max(known) > min(50 * min(known), 10 * statistics.median(known))
