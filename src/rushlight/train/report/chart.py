@@ -117,10 +117,10 @@ class Board:
     def _readings(self, panel: Panel) -> list[dict[str, Any]]:
         scales = _axes(panel)
         found = []
-        for series in panel.series:
+        for series, texts in zip(panel.series, _readable(panel), strict=True):
             at = dict(series.line)
             values = [at.get(epoch, math.nan) for epoch in self.stops]
-            reading: dict[str, Any] = {"text": _readable(panel.name, values, at)}
+            reading: dict[str, Any] = {"text": [texts.get(epoch, "-") for epoch in self.stops]}
             for scale, axis in scales.items():
                 reading[scale] = [_round(axis.place(value), down=True) for value in values]
             found.append(reading)
@@ -139,7 +139,8 @@ class Board:
             if len(scales) > 1
             else ""
         )
-        keys = "".join(self._key(panel, i) for i in range(len(panel.series)))
+        texts = _readable(panel)
+        keys = "".join(_key(series, i, texts[i]) for i, series in enumerate(panel.series))
         plots = "".join(self._scale(panel, s, axis, s != first) for s, axis in scales.items())
         ticks = "".join(
             f'<span style="left:{100 * place:.2f}%">{text}</span>'
@@ -155,18 +156,6 @@ class Board:
             f'<div class="marks">{marks}</div>'
             f'<div class="cross" hidden></div>{dots}</div>'
             f'<div class="epochs" aria-hidden="true">{ticks}</div></div></figure>\n'
-        )
-
-    def _key(self, panel: Panel, i: int) -> str:
-        """Return a line's name with its value, which shows or hides it."""
-        series = panel.series[i]
-        at = dict(series.line)
-        rest = series.rest if series.rest in at else series.line[-1][0] if series.line else None
-        value = "-" if rest is None else _readable(panel.name, [at[rest]], at)[0]
-        return (
-            f'<button type="button" class="key {series.look}" data-series="{i}" '
-            f'data-name="{escape(series.name)}" aria-pressed="true"><i></i>'
-            f"<bdi>{escape(series.name)}</bdi> <output>{escape(value)}</output></button>"
         )
 
     def _scale(self, panel: Panel, scale: str, axis: Axis, hidden: bool) -> str:
@@ -271,10 +260,21 @@ def _axes(panel: Panel) -> dict[str, Axis]:
     return scales if log is None else {**scales, "log": log}
 
 
-def _readable(name: str, values: Sequence[float], at: Mapping[float, float]) -> list[str]:
-    """Return values as texts of one width; a dash for a line that has none there."""
-    texts = aligned([*values, *at.values()])[: len(values)]
-    return ["-" if value != value else text for value, text in zip(values, texts, strict=True)]
+def _readable(panel: Panel) -> list[dict[float, str]]:
+    """Return for each line its values as texts, by epoch; all of a chart are written alike."""
+    texts = iter(aligned([value for series in panel.series for _, value in series.line]))
+    return [{epoch: next(texts) for epoch, _ in series.line} for series in panel.series]
+
+
+def _key(series: Series, i: int, texts: Mapping[float, str]) -> str:
+    """Return a line's name with its value, which shows or hides it."""
+    last = series.line[-1][0] if series.line else math.nan
+    value = texts.get(last if series.rest is None else series.rest, texts.get(last, "-"))
+    return (
+        f'<button type="button" class="key {series.look}" data-series="{i}" '
+        f'data-name="{escape(series.name)}" aria-pressed="true"><i></i>'
+        f"<bdi>{escape(series.name)}</bdi> <output>{escape(value)}</output></button>"
+    )
 
 
 def _round(place: float | None, down: bool = False) -> float | None:

@@ -186,4 +186,4 @@ def prefers_log(name: str, values: Iterable[float]) -> bool:
     bounded = is_share(name) or name.partition("_")[0] in ("r2", "f1", "ssim", "precision")
     if not known or bounded or name == "lr" or min(known) <= 0:
         return False
-    return max(known) > min(50 * min(known), 10 * statistics.median(known))
+    return max(known) > min(50 * min(known), 8 * statistics.median(known))
