@@ -28,7 +28,7 @@ from rushlight.train.report.values import aligned, number, prefers_log
 __all__ = ["Board", "Panel", "Series"]
 
 STOPS = 300  # epochs at which a reading can be had; of a longer run every second, third, ...
-DOTS = 40  # points of a line that are drawn as dots, too
+DOTS = 40  # epochs up to which the points of lines are drawn as dots, too
 ROWS = 3  # of words over the lines of switches, so that neighbours do not cover each other
 LETTERS = 16  # of such words that are shown
 TURN = 0.6  # where they stand on the left of their line
@@ -187,7 +187,7 @@ class Board:
             else:
                 runs[-1].append(f"{_x(x)} {_y(y)}")
         path = "".join(f"M{'L'.join(run)}" for run in runs if len(run) > 1)
-        whole = sum(map(len, runs)) <= DOTS
+        whole = len(self.epochs) <= DOTS
         dots = "".join(f"M{at}h0" for run in runs for at in run if whole or len(run) == 1)
         drawn = f'<path d="{path}"/>' if path else ""
         return drawn + (f'<path class="dots" d="{dots}"/>' if dots else "")
