@@ -129,7 +129,7 @@ def test_checkpoints_hold_the_best_and_the_last_epoch(tmp_path, interval):
 
 
 def test_checkpoints_of_quick_epochs_are_written_now_and_then(tmp_path, monkeypatch):
-    from rushlight.train import callbacks
+    from rushlight.train.callbacks import checkpoint as callbacks
 
     written = []
     real = callbacks.save

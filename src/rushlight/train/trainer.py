@@ -20,11 +20,13 @@ from rushlight.errors import MissingExtra, explain
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
-from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, HistoryLog, KeepBest
+from rushlight.train.callbacks import Best, Checkpoint, Event, HistoryLog, KeepBest
+from rushlight.train.callbacks.events import dispatch, listed
 from rushlight.train.curves import Curves
-from rushlight.train.guard import Interrupt, check_finite, explain_loss
+from rushlight.train.guard import Interrupt
 from rushlight.train.history import History, Record
-from rushlight.train.metrics import column_names, make_metrics, metric_name, metric_values
+from rushlight.train.meter import Meter
+from rushlight.train.metrics import column_names, make_metrics, metric_name
 from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.schedule import Rates
@@ -208,7 +210,7 @@ class Trainer:
             self._seed_epoch(epoch)
             self._emit(Event.EPOCH_BEGIN, epoch=epoch)
             model.train()
-            meter = _Meter(self)
+            meter = Meter(self)
             where = f"epoch {epoch}"
             parts = feed.batches(where, source, weights=self._weights)
             for batch, (inputs, target, weight) in enumerate(parts, 1):
@@ -279,7 +281,7 @@ class Trainer:
         weights: Weights | None = None,
         metrics: list[Any] | None = None,
     ) -> dict[str, float]:
-        meter = _Meter(self, metrics)
+        meter = Meter(self, metrics)
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model):
             for batch, (inputs, target, weight) in enumerate(parts, 1):
@@ -421,7 +423,7 @@ class Trainer:
         listeners = list(self.callbacks)
         if self.restore_best and validated and not any(isinstance(c, KeepBest) for c in listeners):
             listeners.insert(0, KeepBest())
-        self._handlers = _dispatch(listeners)
+        self._handlers = dispatch(listeners)
 
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
@@ -463,45 +465,6 @@ class Trainer:
         return next(p.dtype for p in self.model.parameters() if p.is_floating_point())
 
 
-class _Meter:
-    """Loss and metrics over the batches of an epoch, each sample counted once."""
-
-    def __init__(self, trainer: Trainer, metrics: list[Any] | None = None) -> None:
-        self._model = trainer.model
-        self._metrics = trainer.metrics if metrics is None else metrics
-        self._summed = getattr(trainer.loss, "reduction", "mean") == "sum"
-        self._total, self._count = 0.0, 0
-        for metric in self._metrics:
-            metric.reset()
-
-    def update(self, output: Any, target: Any, loss: Any, where: str) -> float:
-        """Take in a batch and return its loss, which must be one finite number."""
-        if not isinstance(loss, Tensor) or math.prod(loss.shape) != 1:
-            shown = f"a Tensor {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
-            fix = "return its mean over the batch"
-            raise TypeError(explain("loss", got=shown, expected="a scalar Tensor", fix=fix))
-        value = float(loss.item())
-        if not math.isfinite(value):
-            check_finite(where, "the target", target._array)
-            outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
-            raise explain_loss(where, self._model, outputs, value)
-        size = target.shape[0] if target.ndim else 1
-        self._total += value if self._summed else value * size
-        self._count += size
-        if self._metrics:
-            found, wanted = feed.to_array(output), feed.to_array(target)
-            for metric in self._metrics:
-                metric.update(found, wanted)
-        return value
-
-    def compute(self) -> dict[str, float]:
-        """Return 'loss' and the columns of each metric."""
-        values = {"loss": self._total / self._count}
-        for metric in self._metrics:
-            values |= metric_values(metric)
-        return values
-
-
 @contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model in evaluation mode without gradients, then each module back in its own mode."""
@@ -515,22 +478,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _callbacks(given: Iterable[Any], out: Any, progress: str) -> list[Any]:
+def _callbacks(given: Any, out: Any, progress: str) -> list[Any]:
     """Return the callbacks that were given and, behind them, those for `out` and progress."""
-    made = list(given) if isinstance(given, Iterable) else [given]
-    for callback in made:
-        pair = isinstance(callback, tuple) and len(callback) == 2
-        if not (
-            isinstance(callback, Callback)
-            or (pair and isinstance(callback[0], Event) and callable(callback[1]))
-        ):
-            raise TypeError(
-                explain(
-                    "callbacks",
-                    got=kind_of(callback),
-                    expected="Callback objects or pairs (Event, function)",
-                )
-            )
+    made = listed(given)
     if progress not in ("auto", "bar", "lines", "none"):
         expected = "'auto', 'bar', 'lines' or 'none'"
         raise ValueError(explain("progress", got=repr(progress), expected=expected))
@@ -542,17 +492,3 @@ def _callbacks(given: Iterable[Any], out: Any, progress: str) -> list[Any]:
     if progress != "none" and not any(isinstance(c, ProgressBar) for c in made):
         made.append(ProgressBar(progress))
     return made
-
-
-def _dispatch(callbacks: Iterable[Any]) -> dict[Event, list[Any]]:
-    """Return who is called at each event: only the methods that a callback overrides."""
-    handlers: dict[Event, list[Any]] = {event: [] for event in Event}
-    for callback in callbacks:
-        if isinstance(callback, tuple):
-            handlers[callback[0]].append(callback[1])
-            continue
-        for event in Event:
-            method = getattr(callback, event.value)
-            if getattr(method, "__func__", None) is not getattr(Callback, event.value):
-                handlers[event].append(method)
-    return handlers
