@@ -70,8 +70,6 @@ class EMA(Callback):
             raise ValueError(explain("EMA warmup", got=repr(warmup), expected="a number >= 0"))
         self.decay, self.warmup, self.use_buffers = float(decay), float(warmup), bool(use_buffers)
         self.averaged: AveragedModel | None = None
-        self._step = 0
-        self._waiting: dict[str, Any] | None = None
 
     def decay_at(self, count: int) -> float:
         """Return the decay with so many averages behind it."""
@@ -85,7 +83,7 @@ class EMA(Callback):
     def on_fit_begin(
         self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
     ) -> None:
-        """Begin a new average, or go on with the one that was loaded."""
+        """Begin a new average."""
         if trainer.average not in (None, self):
             raise ValueError(
                 explain("callbacks", got="two EMA callbacks", expected="one at most")
@@ -93,17 +91,12 @@ class EMA(Callback):
         self.averaged = AveragedModel(
             trainer.model, multi_avg_fn=self._average, use_buffers=self.use_buffers
         )
-        if self._waiting is not None:
-            self.averaged.load_state_dict(self._waiting)
-            self._waiting = None
-        self._step, trainer.average = trainer.step, self
+        trainer.average = self
 
     def on_batch_end(self, *, trainer: Trainer, epoch: int, batch: int, loss: float) -> None:
-        """Take in the weights, if there was a step."""
-        if trainer.step != self._step:
-            self._step = trainer.step
-            assert self.averaged is not None
-            self.averaged.update_parameters(trainer.model)
+        """Take in the weights after a step."""
+        assert self.averaged is not None
+        self.averaged.update_parameters(trainer.model)
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Stand back: by now the model has the averaged weights."""
@@ -149,7 +142,5 @@ class EMA(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with averages that `state_dict` returned."""
-        self._waiting = state.get("averaged")
-        if self.averaged is not None and self._waiting is not None:
-            self.averaged.load_state_dict(self._waiting)
-            self._waiting = None
+        if self.averaged is not None:
+            self.averaged.load_state_dict(state["averaged"])

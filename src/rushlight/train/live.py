@@ -46,7 +46,7 @@ class LiveCurves(Callback):
     def __init__(self, interval: float = 2.0, title: str = "Training") -> None:
         self._display = _notebook()
         matplotlib("figure", "drawing live curves")
-        self.interval, self.title = check_seconds("LiveCurves", interval), title
+        self.interval, self.title = check_seconds("LiveCurves interval", interval), title
         self._handle: Any = None
         self._next = 0.0
         self._drawn = 0  # epochs in the picture

@@ -9,7 +9,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import FileFormatError, explain
@@ -17,7 +17,7 @@ from rushlight.io import atomic_write
 from rushlight.train.callbacks import Callback
 from rushlight.train.feed import check_count
 from rushlight.train.files import check_folder
-from rushlight.train.history import Record
+from rushlight.train.history import History, Record
 
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
@@ -31,8 +31,8 @@ Row = dict[str, Any]
 class _Log(Callback):
     """A file to which rows are added.
 
-    A row has 'epoch', and 'step' where it was written within an epoch. Training that goes on
-    (another `fit`, a resume) keeps the rows up to where it goes on from and cuts off those behind.
+    The file is opened by the first row, as only then it is known whether training begins anew, goes
+    on with another `fit`, or is resumed: then the rows behind the checkpoint are cut off.
     """
 
     def __init__(self, path: Path, every: int | None) -> None:
@@ -40,8 +40,7 @@ class _Log(Callback):
         self.path = pathlib.Path(path)
         self.every = None if every is None else check_count(f"{name} every", every)
         self._count = 0
-        self._known: int | None = None  # of the rows, how many the checkpoint knew of
-        self._last_step = 0
+        self._open = False
 
     # ---- what a format is
 
@@ -65,13 +64,11 @@ class _Log(Callback):
     def on_fit_begin(
         self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
     ) -> None:
-        """Begin the file, or cut off what lies behind the point from which training goes on."""
+        """Check the folder."""
         check_folder(self.path.parent)
-        rows: list[Row] = []
-        if trainer.step and self.path.exists():
-            rows = self._kept(self._read(), trainer)
-        self._known, self._last_step = None, trainer.step
-        self._write_all(rows)
+        self._open = False
+        if not trainer.step:
+            self._count = 0
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
         """Add the row of an epoch."""
@@ -79,35 +76,28 @@ class _Log(Callback):
         if row is not None:
             self._add(row)
 
-    def _kept(self, rows: list[Row], trainer: Trainer) -> list[Row]:
-        """Return the rows of what is done, those included that were not yet written."""
-        epochs, now = len(trainer.history), trainer.step
-        known = len(rows) if self._known is None else self._known
-        kept = []
-        for i, row in enumerate(rows):
-            step = row.get("step")
-            if step is None:
-                fits = row["epoch"] <= epochs
-            else:  # a validation comes behind its step, and so may a checkpoint
-                last = now if row.get("event") != "validation" or i < known else now - 1
-                fits = step <= last
-            if fits:
-                kept.append(row)
-        there = max((row["epoch"] for row in kept if "step" not in row), default=0)
-        late = [self._epoch_row(r) for r in trainer.history if r["epoch"] > there]
-        return kept + [row for row in late if row is not None]
+    def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
+        """Cut off what lies behind the end, if there was no row to do so."""
+        if not self._open:
+            self._begin()
 
     def _step_row(self, trainer: Trainer, epoch: int, loss: float) -> Row | None:
         """Return the row of this step, None where none is due."""
-        step, before = trainer.step, self._last_step
-        self._last_step = step
-        if self.every is None or step == before or step % self.every:
+        if self.every is None or trainer.step % self.every:
             return None
-        return {"epoch": epoch, "step": step, "lr": trainer.lr, "loss": loss}
+        return {"epoch": epoch, "step": trainer.step, "lr": trainer.lr, "loss": loss}
 
     # ---- the file
 
+    def _begin(self) -> None:
+        """Write the file with the rows that are to be kept."""
+        kept = self._count
+        self._write_all(self._read()[:kept] if kept and self.path.exists() else [])
+        self._open = True
+
     def _add(self, row: Row) -> None:
+        if not self._open:
+            self._begin()
         line = self._line(row)
         if line is None:
             self._write_all([*self._read(), row])
@@ -136,10 +126,8 @@ class _Log(Callback):
         try:
             text = self.path.read_text(encoding="utf-8")
             rows = self._parse(text[: text.rfind("\n") + 1])  # not a line that was cut short
-            for row in rows:
-                if not all(isinstance(row.get(key, 0), int | float) for key in ("epoch", "step")):
-                    raise ValueError(f"the row {row}")
-                row["epoch"] + 0
+            if not all(isinstance(row["epoch"], int | float) for row in rows):
+                raise ValueError("a row without an epoch")
         except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
             raise FileFormatError(
                 explain(
@@ -158,8 +146,8 @@ class _Log(Callback):
         return {"rows": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over the number of rows; the file itself is looked at when training begins."""
-        self._known = int(state["rows"]) if "rows" in state else None
+        """Take over the number of rows that are to be kept."""
+        self._count, self._open = int(state["rows"]), False
 
 
 class JSONLog(_Log):
@@ -199,7 +187,7 @@ class JSONLog(_Log):
             self._add({"event": "step", **row})
 
     def on_validation_end(
-        self, *, trainer: Trainer, epoch: int, batch: int, values: Mapping[str, float]
+        self, *, trainer: Trainer, epoch: int, batch: int, values: Record
     ) -> None:
         """Add the line of a validation, where the epoch is not its measure."""
         if trainer.validate_every is not None:

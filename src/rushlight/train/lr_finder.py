@@ -215,26 +215,18 @@ class _Sweep(Callback):
         self.rates, self.diverge = rates, diverge
         self.losses: list[float] = []
         self.diverged = False
-        self._parts: list[float] = []
         self._ratios: list[float] = []
-        self._recent = 0.0
-        self._step = 0
+        self._lowest = math.inf
 
     def on_fit_begin(
         self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
     ) -> None:
         groups = [float(group["lr"]) for group in trainer.optimizer.param_groups]
         self._ratios = [lr / groups[0] if groups[0] else 1.0 for lr in groups]
-        self._step = trainer.step
         self._set(trainer)
 
     def on_batch_end(self, *, trainer: Trainer, epoch: int, batch: int, loss: float) -> None:
-        self._parts.append(loss)
-        if trainer.step == self._step:  # more batches are to be accumulated
-            return
-        self._step = trainer.step
-        self.losses.append(sum(self._parts) / len(self._parts))
-        self._parts.clear()
+        self.losses.append(loss)
         self.diverged = self._exploded()
         if self.diverged or len(self.losses) == len(self.rates):
             raise _Enough
@@ -249,8 +241,8 @@ class _Sweep(Callback):
         """Tell whether the last losses lie far above the lowest mean of as many."""
         last = self.losses[-3:]
         mean = sum(last) / len(last)
-        self._recent = mean if len(self.losses) == 1 else min(self._recent, mean)
-        return mean > self._recent + self.diverge * abs(self.losses[0])
+        self._lowest = min(self._lowest, mean)
+        return mean > self._lowest + self.diverge * abs(self.losses[0])
 
 
 @contextmanager

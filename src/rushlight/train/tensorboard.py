@@ -60,37 +60,36 @@ class TensorBoard(Callback):
         )
         self._make = _writer()
         self._writer: Any = None
-        self._last_step = 0
+        self._step = 0
 
     def on_fit_begin(
         self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
     ) -> None:
-        """Open a file of events; what older ones hold of later steps is to be forgotten."""
+        """Check the folder; the file is opened when it is known from which step training goes."""
         check_folder(self.folder)
-        self._last_step = trainer.step
-        behind = {"purge_step": trainer.step + 1} if trainer.step else {}
-        self._writer = self._make(str(self.folder), **behind)
+        self._step = trainer.step
 
     def on_batch_end(self, *, trainer: Trainer, epoch: int, batch: int, loss: float) -> None:
-        """Write the loss of the batch, if it is due."""
-        step, before = trainer.step, self._last_step
-        self._last_step = step
-        if self.every is not None and step != before and step % self.every == 0:
-            self._writer.add_scalar("loss/batch", loss, step)
+        """Write the loss of the step, if it is due."""
+        writer = self._opened()
+        self._step = trainer.step
+        if self.every is not None and trainer.step % self.every == 0:
+            writer.add_scalar("loss/batch", loss, trainer.step)
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
         """Write the record of the epoch and, if they are due, the histograms."""
+        writer = self._opened()
         for name, value in record.items():
             if name not in _BESIDES:
                 part, _, metric = name.partition("_")
                 tag = f"{metric}/{part}" if part in ("train", "val") else name
-                self._writer.add_scalar(tag, value, trainer.step)
+                writer.add_scalar(tag, value, trainer.step)
         if self.histograms is not None and epoch % self.histograms == 0:
             for name, parameter in trainer.model.named_parameters():
                 self._histogram(f"weights/{name}", parameter, trainer.step)
                 if parameter.grad is not None:
                     self._histogram(f"gradients/{name}", parameter.grad, trainer.step)
-        self._writer.flush()
+        writer.flush()
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Close the file."""
@@ -98,8 +97,23 @@ class TensorBoard(Callback):
             self._writer.close()
             self._writer = None
 
+    def _opened(self) -> Any:
+        """Return the writer; what older files hold of later steps is hidden by it."""
+        if self._writer is None:
+            behind = {"purge_step": self._step + 1} if self._step else {}
+            self._writer = self._make(str(self.folder), **behind)
+        return self._writer
+
     def _histogram(self, tag: str, tensor: Any, step: int) -> None:
         self._writer.add_histogram(tag, tensor.numpy(force=True), step, bins="auto")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the last step."""
+        return {"step": self._step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over the step that training goes on from."""
+        self._step = int(state["step"])
 
 
 def _writer() -> Any:
