@@ -53,8 +53,8 @@ class Diagnostics(Callback):
     - 'saturated': of Sigmoid and Tanh modules, the share of outputs at which the slope is under
       5 % of the steepest.
 
-    'histograms' has 'weights' at the end, and 'gradients' and 'activations' of the first batch, each
-    as 'counts' and 'edges'. Activations that are functions, not modules, are seen as part of the
+    'histograms' has 'weights' at the end, and 'gradients' and 'activations' of the first batch,
+    each as 'counts' and 'edges'. Activations that are functions, not modules, are seen as part of the
     layer around them. An epoch that is looked at takes up to twice the time; hooks are removed
     after it.
 
@@ -185,7 +185,7 @@ class Diagnostics(Callback):
             ValueError: the epoch was not looked at.
         """
         known = {record["epoch"]: record["layers"] for record in self.records}
-        at = max(known, default=None) if epoch is None else epoch
+        at = max(known, default=0) if epoch is None else epoch
         if at not in known:
             got = "no epoch so far" if epoch is None else f"epoch {epoch}"
             expected = f"one of {sorted(known)}" if known else "one that was looked at"

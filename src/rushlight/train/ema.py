@@ -85,9 +85,7 @@ class EMA(Callback):
     ) -> None:
         """Begin a new average."""
         if trainer.average not in (None, self):
-            raise ValueError(
-                explain("callbacks", got="two EMA callbacks", expected="one at most")
-            )
+            raise ValueError(explain("callbacks", got="two EMA callbacks", expected="one at most"))
         self.averaged = AveragedModel(
             trainer.model, multi_avg_fn=self._average, use_buffers=self.use_buffers
         )

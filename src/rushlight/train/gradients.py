@@ -1,4 +1,4 @@
-"""A watch over the gradients: a NaN is found at the step that makes it, not when the loss has it."""
+"""A watch over the gradients: a NaN is found at the step that makes it, before the loss has it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class CheckGradients(Callback):
         >>> from rushlight.train import Trainer
         >>> class Root(rl.nn.Module):
         ...     def forward(self, x):
-        ...         return x.relu().sqrt()
+        ...         return x.abs().sqrt()
         >>> model = rl.nn.Sequential(rl.nn.Linear(2, 3), Root(), rl.nn.Linear(3, 1))
+        >>> _ = rl.nn.init.constant_(model[0].bias, 0)
         >>> trainer = Trainer(model, "mse", callbacks=[CheckGradients()], progress="none")
         >>> trainer.fit([[0.0, 0.0]], [[1.0]], epochs=1)
         Traceback (most recent call last):

@@ -48,7 +48,9 @@ def draw_layers(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> 
     figure.suptitle("Inside the layers", fontsize=14, fontweight="bold", color=INK)
     top, bottom = figure.subfigures(2, 1, height_ratios=[deep + 0.7, 1.55 * len(_ROWS) + 0.5])
     grid = top.subplots(1, 3)
-    top.subplots_adjust(left=0.11, right=0.97, wspace=0.5, top=1 - 0.75 / (deep + 0.7), bottom=0.16)
+    top.subplots_adjust(
+        left=0.13, right=0.96, wspace=0.62, top=1 - 0.75 / (deep + 0.7), bottom=0.16
+    )
     for axes, (title, key, logarithmic, span) in zip(grid, _MAPS, strict=True):
         names = firing if key == "dead" else learning
         _map(top, axes, title, records, names, key, logarithmic, span)
@@ -104,7 +106,9 @@ def _map(
     style(axes, "epoch")
     axes.grid(False)
     axes.set_facecolor(FAINT)  # where there is no number
-    axes.set_yticks(range(len(names)), [_short(name) for name in names], parse_math=False)
+    last = records[-1]["layers"]
+    labels = [_short(name, last[name]["kind"]) for name in names]
+    axes.set_yticks(range(len(names)), labels, parse_math=False)
     ticks = matplotlib("ticker").MaxNLocator(integer=True, nbins=6, min_n_ticks=1)
     axes.xaxis.set_major_locator(ticks)
     bar = figure.colorbar(drawn, ax=axes, fraction=0.06, pad=0.03)
@@ -129,7 +133,9 @@ def _histograms(
     figure.subplots_adjust(left=0.06, right=0.98, hspace=0.6, wspace=0.25, top=0.86, bottom=0.07)
     for column, name in zip(grid.T, names, strict=True):
         held = layers[name]["histograms"]
-        column[0].set_title(_short(name), fontsize=9.5, color=INK, parse_math=False)
+        column[0].set_title(
+            _short(name, layers[name]["kind"]), fontsize=9.5, color=INK, parse_math=False
+        )
         for axes, (what, color) in zip(column, _ROWS, strict=True):
             style(axes, "", what if name == names[0] else "")
             axes.set_yticks([])
@@ -145,6 +151,7 @@ def _histograms(
             axes.stairs(found["counts"], found["edges"], fill=True, color=color, alpha=0.75)
 
 
-def _short(name: str) -> str:
-    name = name or "the model"
-    return name if len(name) <= 22 else f"…{name[-21:]}"
+def _short(name: str, kind: str) -> str:
+    """Return a name that has room: the end of the path tells most."""
+    name = f"{name or 'the model'} {kind}"
+    return name if len(name) <= 24 else f"…{name[-23:]}"

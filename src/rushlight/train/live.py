@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 import time
@@ -97,6 +98,4 @@ def _notebook() -> Any:
                 fix="in a terminal, progress shows each epoch, and Curves(folder) draws at the end",
             )
         )
-    import IPython.display
-
-    return IPython.display
+    return importlib.import_module("IPython.display")

@@ -57,7 +57,7 @@ class _Log(Callback):
 
     def _epoch_row(self, record: Record) -> Row | None:
         """Return the row of an epoch, None where the file has none."""
-        raise NotImplementedError
+        raise NotImplementedError(type(self).__name__)
 
     # ---- events
 

@@ -38,7 +38,8 @@ class LRFinder:
     Attributes:
         rates: the learning rate of each step.
         losses: the loss of each step, before the weights moved.
-        smoothed: the losses averaged over neighbouring steps.
+        smoothed: the losses averaged over neighbouring steps; an explosion counts as twice the
+            mean of the first five, lest it be felt long before.
         suggestion: the rate to begin with, or None where the loss never fell.
         diverged: whether the sweep ended early, because the loss exploded.
 
@@ -88,7 +89,9 @@ class LRFinder:
         shown = set(range(0, len(self.rates), -(-len(self.rates) // rows))) | set(marks)
         for i in sorted(shown - {-1}):
             numbers = (self.rates[i], self.losses[i], self.smoothed[i])
-            lines.append("  ".join(f"{n:10.4g}" for n in numbers) + f"  {marks.get(i, '')}".rstrip())
+            lines.append(
+                "  ".join(f"{n:10.4g}" for n in numbers) + f"  {marks.get(i, '')}".rstrip()
+            )
         return "\n".join(lines)
 
     def _at(self, value: float | None) -> int:
@@ -114,9 +117,9 @@ class LRFinder:
         if self.suggestion is not None:
             label = f"suggestion, {self.suggestion:.2g}"
             axes.axvline(self.suggestion, color=INK, lw=1.2, ls="--", label=label)
-        low, high = min(self.smoothed), max(self.losses[0], self.smoothed[0])
+        low, high = min(self.losses), max(self.losses[0], self.smoothed[0])
         span = (high - low) or abs(high) or 1.0
-        axes.set_ylim(low - 0.1 * span, high + 0.5 * span)
+        axes.set_ylim(low - 0.05 * span, high + 0.5 * span)
         axes.legend(frameon=False, fontsize=9, labelcolor=INK)
         figure.tight_layout()
         save_figure(figure, path)
@@ -281,6 +284,8 @@ def _smooth(losses: Array, width: float) -> Array:
     """
     if width <= 0:
         return losses
+    first = float(np.mean(losses[:5]))
+    losses = np.minimum(losses, first + abs(first))
     reach = np.arange(len(losses))
     weights = np.exp(-0.5 * ((reach[:, None] - reach) / width) ** 2)
     return (weights @ losses) / weights.sum(1)

@@ -280,7 +280,7 @@ class _Search:
     def backward(self, loss: Any) -> NonFinite | None:
         """Walk back from a finite loss and return the first op whose gradient is not finite."""
         wanted = [p for p in self.parameters if p.requires_grad]
-        if not (wanted and isinstance(loss, TensorBase) and loss.requires_grad):
+        if not (wanted and isinstance(loss, TensorBase) and loss._requires_grad):
             return None
         blamed: list[tuple[_Call, Any]] = []
         for call in self.calls:

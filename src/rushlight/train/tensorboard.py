@@ -100,8 +100,9 @@ class TensorBoard(Callback):
     def _opened(self) -> Any:
         """Return the writer; what older files hold of later steps is hidden by it."""
         if self._writer is None:
-            behind = {"purge_step": self._step + 1} if self._step else {}
-            self._writer = self._make(str(self.folder), **behind)
+            purge = self._step + 1 if self._step else None
+            suffix = f".{self._step}"  # names else differ in the second they were made
+            self._writer = self._make(str(self.folder), purge_step=purge, filename_suffix=suffix)
         return self._writer
 
     def _histogram(self, tag: str, tensor: Any, step: int) -> None:

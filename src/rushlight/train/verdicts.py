@@ -29,7 +29,8 @@ def verdict(path: str, layer: dict[str, Any], epoch: int) -> str:
         vanishes'
     """
     source = layer.get("source", "")
-    behind = f" behind {source}" if source and source != path else ""
+    units = "units" in layer or "saturated" in layer
+    behind = f" behind {source}" if source and units else ""
     remarks = [*_learning(layer), *_firing(layer, epoch), *_outputs(layer)]
     return f"{path or 'the model'} ({layer['kind']}{behind}): {'; '.join(remarks) or _fine(layer)}"
 
