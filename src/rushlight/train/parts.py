@@ -10,7 +10,7 @@ from rushlight import nn, optim
 from rushlight.errors import explain
 from rushlight.train.metrics import takes_classes
 
-__all__ = ["is_number", "kind_of", "make_loss", "make_optimizer", "target_kind"]
+__all__ = ["is_number", "kind_of", "make_loss", "make_optimizer", "positive", "target_kind"]
 
 _LOSSES = {
     "bce": "BCELoss",
@@ -139,3 +139,10 @@ def is_number(value: object) -> bool:
 def kind_of(value: object) -> str:
     """Name the type of a value for a message, or the class where the value is one."""
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def positive(name: str, value: Any) -> float | None:
+    """Return a finite number above 0, or None where there is none; refuse anything else."""
+    if value is not None and not (is_number(value) and 0 < value < math.inf):
+        raise ValueError(explain(name, got=repr(value), expected="a number > 0"))
+    return value

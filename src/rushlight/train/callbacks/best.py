@@ -53,6 +53,14 @@ class Best:
             return True
         return False
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value, times the sign."""
+        return {"value": self.value}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a best value."""
+        self.value = state["value"]
+
 
 class KeepBest(Callback):
     """Puts the weights of the best epoch back when training has ended.
@@ -91,6 +99,15 @@ class KeepBest(Callback):
         if self._state is not None:
             trainer.model.load_state_dict(self._state)
             self._state = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value, its epoch and its weights."""
+        return {"best": self.best.state_dict(), "epoch": self.best_epoch, "weights": self._state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over the best epoch of the run that is resumed."""
+        self.best.load_state_dict(state["best"])
+        self.best_epoch, self._state = state["epoch"], state["weights"]
 
 
 def snapshot(trainer: Trainer) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import explain
 from rushlight.train.callbacks.best import Best, KeepBest
@@ -75,3 +75,14 @@ class EarlyStopping(KeepBest):
                 f"{self.best.monitor} has not improved{by} for {epochs} "
                 f"(best: epoch {self.best_epoch})"
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best epoch and how long it has been waited for a better one."""
+        own = {"reference": self._reference.state_dict(), "waited": self._waited}
+        return super().state_dict() | own
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on waiting where the run that is resumed was."""
+        super().load_state_dict(state)
+        self._reference.load_state_dict(state["reference"])
+        self._waited = state["waited"]

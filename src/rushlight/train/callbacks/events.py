@@ -30,13 +30,18 @@ class Event(Enum):
 
     FIT_BEGIN = "on_fit_begin"
     EPOCH_BEGIN = "on_epoch_begin"
+    GRADIENTS = "on_gradients"
     BATCH_END = "on_batch_end"
+    VALIDATION_END = "on_validation_end"
     EPOCH_END = "on_epoch_end"
     FIT_END = "on_fit_end"
 
 
 class Callback:
     """Base of all callbacks: override the moments you want. Epochs and batches count from 1.
+
+    One that remembers something overrides `state_dict` and `load_state_dict` as well: then a run
+    that was killed goes on as if nothing had happened.
 
     Example:
         >>> class Halve(Callback):
@@ -53,14 +58,32 @@ class Callback:
     def on_epoch_begin(self, *, trainer: Trainer, epoch: int) -> None:
         """Before the first batch of an epoch."""
 
+    def on_gradients(self, *, trainer: Trainer, epoch: int, batch: int) -> None:
+        """When the gradients of a step are complete, before they are clipped and the step."""
+
     def on_batch_end(self, *, trainer: Trainer, epoch: int, batch: int, loss: float) -> None:
-        """After a training step."""
+        """After a training step; `batch` is the last one of it, `loss` that of all of them."""
+
+    def on_validation_end(
+        self, *, trainer: Trainer, epoch: int, batch: int, values: Record
+    ) -> None:
+        """After each pass over the validation data; `values` holds `val_loss` and `val_NAME`."""
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
         """After the validation of an epoch; `record` is the last of `trainer.history`."""
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """When training has ended, whether by itself, by Ctrl-C or by an error."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed run needs: nested dicts and lists of plain values and arrays."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it over: after `on_fit_begin`, before the optimizer and the rates get theirs.
+
+        Where training goes on within an epoch there is no second `on_epoch_begin` of it.
+        """
 
 
 def listed(given: Any) -> list[Any]:

@@ -34,7 +34,10 @@ class HistoryLog(Callback):
     """
 
     def __init__(self, folder: Path, interval: float = 2.0) -> None:
-        self.folder, self.interval = pathlib.Path(folder), check_seconds("HistoryLog", interval)
+        self.folder, self.interval = (
+            pathlib.Path(folder),
+            check_seconds("HistoryLog interval", interval),
+        )
         self.path = self.folder / "history.json"
         self._written = -math.inf
 
@@ -43,6 +46,7 @@ class HistoryLog(Callback):
     ) -> None:
         """Check the folder."""
         check_folder(self.folder)
+        trainer.claim(self.folder)
         self._written = -math.inf
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
@@ -60,8 +64,8 @@ class HistoryLog(Callback):
         self._written = time.monotonic()
 
 
-def check_seconds(who: str, interval: Any) -> float:
+def check_seconds(name: str, interval: Any) -> float:
     if not (is_number(interval) and interval >= 0):
         expected = "seconds, a number >= 0"
-        raise ValueError(explain(f"{who} interval", got=repr(interval), expected=expected))
+        raise ValueError(explain(name, got=repr(interval), expected=expected))
     return float(interval)
