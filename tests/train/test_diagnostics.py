@@ -176,40 +176,6 @@ def test_validation_is_not_looked_at():
     assert look.records[0]["layers"]["0"]["std"] < 100
 
 
-def test_a_state_in_the_middle_of_an_epoch_goes_on():
-    class Break(Callback):
-        """Hands everything over to another callback in the middle of the second epoch."""
-
-        def on_batch_end(self, *, trainer, epoch, batch, **facts):
-            if epoch == 2 and batch == 2:
-                state = look.state_dict()
-                look.on_fit_end(trainer=trainer, history=trainer.history)
-                facts = {"first_epoch": 2, "last_epoch": 2, "batches": 4}
-                other.on_fit_begin(trainer=trainer, **facts)
-                other.load_state_dict(state)
-                look._open = None
-
-    whole = looked(net(nn.ReLU()), epochs=2).records
-    look, other = Diagnostics(), Diagnostics()
-
-    class Forward(Callback):
-        def __init__(self):
-            self.on = False
-
-    moments = ("on_gradients", "on_batch_end", "on_epoch_end", "on_fit_end")
-    for name in moments:
-
-        def call(self, name=name, **facts):
-            getattr(other, name)(**facts)
-
-        setattr(Forward, name, call)
-    looked(net(nn.ReLU()), epochs=2, look=look, more=[Break()][:0])
-    look.records.clear()
-    trainer = regressor(model=net(nn.ReLU()), callbacks=[look, Forward(), Break()])
-    trainer.fit(X, Y, epochs=2, batch_size=10, shuffle=False)
-    assert other.records == whole
-
-
 def test_the_file_of_all_epochs(tmp_path, monkeypatch):
     monkeypatch.setattr("rushlight.train.diagnostics._can_draw", lambda: False)
     model = net(nn.ReLU())

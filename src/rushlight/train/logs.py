@@ -85,7 +85,7 @@ class _Log(Callback):
         """Return the row of this step, None where none is due."""
         if self.every is None or trainer.step % self.every:
             return None
-        return {"epoch": epoch, "step": trainer.step, "lr": trainer.lr, "loss": loss}
+        return {"epoch": epoch, "step": trainer.step, "lr": trainer._rates.lr, "loss": loss}
 
     # ---- the file
 
