@@ -191,6 +191,7 @@ def test_ranges_are_told_in_words():
     assert str(given("a", np.array([1.0, np.nan, np.inf, 3.0]))) == (
         "a (4,) from 1 to 3 and 1 NaN and 1 infinite"
     )
+    assert str(given("a", np.full(3, np.nan))) == "a (3,) of 3 NaN"
     assert str(given("a", np.inf)) == "a = inf"
     assert str(given("a", np.nan)) == "a = NaN"
     assert str(given("t", np.array([0, 9]))) == "t (2,) from 0 to 9"

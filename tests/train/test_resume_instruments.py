@@ -122,7 +122,7 @@ def test_a_killed_run_ends_as_a_whole_one(tmp_path, whole, event, step):
 
 
 def test_the_logs_of_the_whole_run(whole):
-    folder, trainer, look = whole
+    folder, _, look = whole
     rows = [json.loads(text) for text in (folder / "log.jsonl").read_text().splitlines()]
     assert [r["step"] for r in rows if r["event"] == "step"] == list(range(1, 21))
     checked = [r["step"] for r in rows if r["event"] == "validation"]

@@ -54,9 +54,9 @@ class Diagnostics(Callback):
       5 % of the steepest.
 
     'histograms' has 'weights' at the end, and 'gradients' and 'activations' of the first batch,
-    each as 'counts' and 'edges'. Activations that are functions, not modules, are seen as part of the
-    layer around them. An epoch that is looked at takes up to twice the time; hooks are removed
-    after it.
+    each as 'counts' and 'edges'. Activations that are functions, not modules, are seen as part
+    of the layer around them. An epoch that is looked at takes up to twice the time; hooks are
+    removed after it.
 
     Args:
         folder: for `diagnostics.json`, written after each epoch looked at, and, where matplotlib

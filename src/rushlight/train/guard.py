@@ -99,7 +99,7 @@ def explain_loss(
     largest = max(sizes, key=lambda name: sizes[name])
     if broken:
         cause = f"the weights {broken[0]!r} are not finite: an earlier step was too large"
-        fix = _SMALLER
+        fix = f"{_SMALLER}; CheckGradients() names the op if a gradient was not finite"
     elif sizes[largest] > _HUGE:
         cause = f"the weights {largest!r} have grown to {sizes[largest]:.1e}"
         fix = _SMALLER

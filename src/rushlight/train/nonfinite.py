@@ -113,7 +113,7 @@ def first_nonfinite(
         ('1', 'Ratio', 'div', 'a division by 0: add a small eps to the divisor')
         >>> print(found)
         first in layer '1' (Ratio), op div: infinity in 1 of 2 numbers, made of
-        argument 1 (2,) from 1 to 2, argument 2 (2,) from -1 to 0; likely a division by 0: add a
+        its input (2,) from 1 to 2, argument 2 (2,) from -1 to 0; likely a division by 0: add a
         small eps to the divisor
     """
     given_inputs = inputs if isinstance(inputs, tuple) else (inputs,)
@@ -157,6 +157,7 @@ class _Call:
     args: tuple[Any, ...]
     results: tuple[Any, ...]
     module: Module | None
+    inputs: frozenset[int]  # ids of what the module was given
 
 
 class _Search:
@@ -176,7 +177,7 @@ class _Search:
             self.names |= {id(tensor): name for tensor in tensors_in(value)}
         self.owned |= {id(tensor) for tensor in tensors_in(inputs)}
         self.trace: list[Traced] = []
-        self.stack: list[Module] = []
+        self.stack: list[tuple[Module, frozenset[int]]] = []
         self.calls: list[_Call] = []
         # by the id of a tensor, which `calls` keeps alive: what it is, and since which place
         self.status: dict[int, tuple[int, Any]] = {}
@@ -201,11 +202,11 @@ class _Search:
 
     def enter(self, module: Module, args: Any) -> None:
         self.flush()
-        self.stack.append(module)
+        self.stack.append((module, frozenset(map(id, tensors_in(args)))))
 
     def leave(self, module: Module, args: Any, result: Any) -> None:
         self.flush()
-        while self.stack.pop() is not module:  # calls that failed, in a model that went on
+        while self.stack.pop()[0] is not module:  # calls that failed, in a model that went on
             pass
 
     def leaves_of(self, output: Any) -> None:
@@ -214,9 +215,9 @@ class _Search:
 
     def flush(self) -> None:
         """Look at what was traced since the last time."""
-        around = self.stack[-1] if self.stack else None
+        around = self.stack[-1] if self.stack else (None, frozenset())
         for op, args, options, results, _ in self.trace:
-            call = _Call(op, args, results, around)
+            call = _Call(op, args, results, *around)
             self.calls.append(call)
             self.look(call, options)
         self.trace.clear()
@@ -304,7 +305,8 @@ class _Search:
     def told(self, call: _Call) -> Iterator[Given]:
         for i, arg in enumerate(call.args, 1):
             if isinstance(arg, TensorBase):
-                yield given(self.names.get(id(arg), f"argument {i}"), arg._array)
+                name = "its input" if id(arg) in call.inputs else f"argument {i}"
+                yield given(self.names.get(id(arg), name), arg._array)
             elif isinstance(arg, (bool, int, float)):
                 yield given(f"argument {i}", arg)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,9 +43,10 @@ class Given:
             return f"{self.name} = {'NaN' if self.nans else f'{self.low:.4g}'}"
         counts = ((self.nans, "NaN"), (self.infinities, "infinite"))
         bad = [f"{count} {kind}" for count, kind in counts if count]
-        return f"{self.name} {self.shape} " + " and ".join(
-            [f"from {self.low:.4g} to {self.high:.4g}", *bad]
-        )
+        if bad and self.nans + self.infinities == math.prod(self.shape):
+            return f"{self.name} {self.shape} of {' and '.join(bad)}"
+        span = f"from {self.low:.4g} to {self.high:.4g}"
+        return f"{self.name} {self.shape} {' and '.join([span, *bad])}"
 
 
 def given(name: str, value: Any) -> Given:
