@@ -81,6 +81,17 @@ def test_activations_are_those_of_all_batches():
     assert layer["source"] == "0"
 
 
+def test_outputs_that_are_all_the_same_are_found_far_from_0():
+    model = net(nn.Softplus())
+    with rl.no_grad():
+        model[0].weight.zero_()
+        model[0].bias.fill_(1e3)
+    look = looked(model, optimizer="sgd", lr=1e-12)
+    layer = look.records[0]["layers"]["0"]
+    assert layer["std"] < 1e-3
+    assert "its outputs are all the same (1e+03)" in look.verdicts()["0"]
+
+
 def test_dead_units_are_counted_over_the_whole_epoch():
     model = net(nn.BatchNorm1d(8), nn.ReLU())
     with rl.no_grad():
@@ -193,9 +204,10 @@ def test_the_file_of_all_epochs(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "empty.json").read_text()) == {"epochs": []}
 
 
-def test_the_picture_of_many_layers(tmp_path):
+def test_the_picture_of_more_layers_than_have_room(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
-    layers = [layer for _ in range(9) for layer in (nn.Linear(8, 8), nn.Softplus())]
+    monkeypatch.setattr("rushlight.train.layer_pictures._LAYERS", 1)
+    layers = nn.Linear(8, 8), nn.Softplus()
     looked(net(*layers), look=Diagnostics(tmp_path))
     assert (tmp_path / "diagnostics.png").read_bytes()[:4] == b"\x89PNG"
 

@@ -55,7 +55,7 @@ class Diagnostics(Callback):
 
     'histograms' has 'weights' at the end, and 'gradients' and 'activations' of the first batch,
     each as 'counts' and 'edges'. Activations that are functions, not modules, are seen as part
-    of the layer around them. An epoch that is looked at takes up to twice the time; hooks are
+    of the layer around them. An epoch that is looked at takes about twice the time; hooks are
     removed after it.
 
     Args:
@@ -105,6 +105,7 @@ class Diagnostics(Callback):
         """Check the folder."""
         if self.folder is not None:
             check_folder(self.folder)
+            trainer.claim(self.folder)
         self._model = trainer.model
         self._open, self._layers = None, {}
         if not trainer.step:
@@ -248,10 +249,9 @@ class Diagnostics(Callback):
         if not layer["count"]:
             layer["activations"] = _histogram([array])
             layer["source"] = source
-        layer["count"] += array.size
-        layer["sum"] += float(array.sum(dtype=np.float64))
-        layer["square"] += float(np.square(array, dtype=np.float64).sum())
-        layer["zeros"] += array.size - int(np.count_nonzero(array))
+        flat = array.ravel(order="K")  # as it lies in memory, without a copy
+        _spread(layer, flat)
+        layer["zeros"] += flat.size - int(np.count_nonzero(flat))
         if isinstance(module, _CUTTING) and array.ndim:
             fired = _fired(array, model, source)
             before = layer["fired"]
@@ -296,13 +296,26 @@ class _Hook:
 def _empty() -> Layer:
     """Return the sums of a layer before anything was seen of it."""
     numbers = dict.fromkeys(("steps", "updates", "count", "zeros", "saturated"), 0)
-    sums = dict.fromkeys(("gradient", "gradient_max", "ratio", "sum", "square"), 0.0)
+    sums = dict.fromkeys(("gradient", "gradient_max", "ratio", "mean", "squares"), 0.0)
     rest = {"fired": None, "gradients": None, "activations": None, "source": ""}
     return {**numbers, **sums, **rest}
 
 
 def _copied(layer: Layer) -> Layer:
     return {k: v.copy() if isinstance(v, np.ndarray) else v for k, v in layer.items()}
+
+
+def _spread(layer: Layer, numbers: Array) -> None:
+    """Take numbers into the mean and the sum of squared distances to it (Chan et al. 1979)."""
+    size, count = numbers.size, layer["count"] + numbers.size
+    if not size:
+        return
+    mean = float(numbers.mean())
+    away = numbers - numbers.dtype.type(mean)
+    step = mean - layer["mean"]
+    layer["squares"] += float(np.vdot(away, away)) + step * step * layer["count"] * size / count
+    layer["mean"] += step * size / count
+    layer["count"] = count
 
 
 def _summed(layer: Layer, kind: str, parameters: list[Any]) -> Layer:
@@ -319,9 +332,8 @@ def _summed(layer: Layer, kind: str, parameters: list[Any]) -> Layer:
         found["update_ratio"] = layer["ratio"] / updates if updates else None
     count = layer["count"]
     if count:
-        mean = layer["sum"] / count
-        found["mean"], found["zeros"] = mean, layer["zeros"] / count
-        found["std"] = math.sqrt(max(layer["square"] / count - mean * mean, 0.0))
+        found["mean"], found["zeros"] = layer["mean"], layer["zeros"] / count
+        found["std"] = math.sqrt(layer["squares"] / count)
         if layer["fired"] is not None:
             found["units"] = int(layer["fired"].size)
             found["dead"] = int((~layer["fired"]).sum())

@@ -27,7 +27,7 @@ _ROWS = (("weights", VAL), ("gradients", TRAIN), ("activations", RATE))
 # title, key, whether on a logarithmic scale, range of colours
 _MAPS = (
     ("gradient norm", "gradient_norm", True, None),
-    ("update / weight", "update_ratio", True, (-6.0, 0.0)),
+    ("update / weight", "update_ratio", True, (1e-6, 1.0)),
     ("dead or saturated", "dead", False, (0.0, 1.0)),
 )
 
@@ -44,13 +44,11 @@ def draw_layers(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> 
     firing = [name for name, layer in last.items() if _gone(layer) is not None]
     shown = learning[:_LAYERS]
     deep = 0.26 * max(len(learning), len(firing), 4) + 1.1
-    figure = new_figure(14.0, deep + 1.55 * len(_ROWS) + 1.3)
+    figure = new_figure(14.0, deep + 1.6 * len(_ROWS) + 1.3)
+    figure.set_layout_engine("constrained", h_pad=0.08, w_pad=0.08)
     figure.suptitle("Inside the layers", fontsize=14, fontweight="bold", color=INK)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[deep + 0.7, 1.55 * len(_ROWS) + 0.5])
+    top, bottom = figure.subfigures(2, 1, height_ratios=[deep + 0.4, 1.6 * len(_ROWS) + 0.4])
     grid = top.subplots(1, 3)
-    top.subplots_adjust(
-        left=0.13, right=0.96, wspace=0.62, top=1 - 0.75 / (deep + 0.7), bottom=0.16
-    )
     for axes, (title, key, logarithmic, span) in zip(grid, _MAPS, strict=True):
         names = firing if key == "dead" else learning
         _map(top, axes, title, records, names, key, logarithmic, span)
@@ -70,7 +68,7 @@ def _value(layer: dict[str, Any], key: str, logarithmic: bool) -> float:
     value = _gone(layer) if key == "dead" else layer.get(key)
     if value is None or not math.isfinite(value) or (logarithmic and value <= 0):
         return math.nan
-    return math.log10(value) if logarithmic else value
+    return value
 
 
 def _map(
@@ -91,16 +89,13 @@ def _map(
         axes.text(0.5, 0.5, text, ha="center", color=RATE, fontsize=9, transform=axes.transAxes)
         return
     table = [[_value(r["layers"].get(n, {}), key, logarithmic) for r in records] for n in names]
-    epochs = [record["epoch"] for record in records]
-    half = (epochs[1] - epochs[0]) / 2 if len(epochs) > 1 else 0.5
-    low, high = span or (None, None)
+    low, high = span or _span([value for row in table for value in row])
+    scale = matplotlib("colors")
     drawn = axes.imshow(
         np.array(table),
         aspect="auto",
         cmap="viridis" if key != "dead" else "Reds",
-        vmin=low,
-        vmax=high,
-        extent=(epochs[0] - half, epochs[-1] + half, len(names) - 0.5, -0.5),
+        norm=scale.LogNorm(low, high) if logarithmic else scale.Normalize(low, high),
         interpolation="nearest",
     )
     style(axes, "epoch")
@@ -109,16 +104,20 @@ def _map(
     last = records[-1]["layers"]
     labels = [_short(name, last[name]["kind"]) for name in names]
     axes.set_yticks(range(len(names)), labels, parse_math=False)
-    ticks = matplotlib("ticker").MaxNLocator(integer=True, nbins=6, min_n_ticks=1)
-    axes.xaxis.set_major_locator(ticks)
+    at = range(0, len(records), -(-len(records) // 8))
+    axes.set_xticks(at, [records[i]["epoch"] for i in at])
     bar = figure.colorbar(drawn, ax=axes, fraction=0.06, pad=0.03)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(color=FAINT, labelcolor=INK, labelsize=8)
-    if logarithmic:
-        bar.ax.yaxis.set_major_locator(matplotlib("ticker").MaxNLocator(integer=True, nbins=6))
-        bar.ax.yaxis.set_major_formatter(lambda x, _: f"1e{x:.0f}")
-    else:
+    bar.ax.tick_params(which="both", color=FAINT, labelcolor=INK, labelsize=8)
+    if not logarithmic:
         bar.ax.yaxis.set_major_formatter(lambda x, _: f"{100 * x:.0f} %")
+
+
+def _span(values: list[float]) -> tuple[float, float]:
+    """Return whole powers of ten around some numbers, for a scale of colours."""
+    logs = [math.log10(value) for value in values if math.isfinite(value)] or [0.0]
+    low, high = math.floor(min(logs)), math.ceil(max(logs))
+    return 10.0**low, 10.0 ** max(high, low + 1)
 
 
 def _histograms(
@@ -130,7 +129,6 @@ def _histograms(
     rest = f"; {more} more layers are in diagnostics.json" if more else ""
     figure.suptitle(f"Histograms of epoch {epoch}{rest}", fontsize=11, color=INK)
     grid = figure.subplots(len(_ROWS), len(names), squeeze=False)
-    figure.subplots_adjust(left=0.06, right=0.98, hspace=0.6, wspace=0.25, top=0.86, bottom=0.07)
     for column, name in zip(grid.T, names, strict=True):
         held = layers[name]["histograms"]
         column[0].set_title(
