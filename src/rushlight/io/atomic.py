@@ -13,7 +13,7 @@ from rushlight.errors import explain
 
 __all__ = ["atomic_write"]
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FIX = {
     errno.ENOENT: ("a folder that exists", "create the folder first"),
     errno.ENOTDIR: ("a folder that exists", "a part of the path is a file; choose another path"),

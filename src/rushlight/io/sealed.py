@@ -57,7 +57,7 @@ def save_sealed(content: Mapping[Any, Any], path: Path) -> None:
         {'step': 3, 'lr': 0.1}
         >>> folder.cleanup()
     """
-    arrays, structure = state.pack(content)
+    arrays, structure = state.pack(content, share=True)
     header, ordered = safetensors._layout(arrays, {_STATE: structure})
     with atomic_write(path) as file:
         hashing = _Hashing(file)
@@ -95,7 +95,7 @@ def load_sealed(path: Path) -> Any:
         arrays, metadata = safetensors._read(file, length, where)
     if _STATE not in metadata:
         raise _damaged(where, "no structure", "one")
-    return state.unpack(metadata[_STATE], arrays, where)
+    return state.unpack(metadata[_STATE], arrays, where, share=True)
 
 
 def _sound(file: BinaryIO, size: int) -> bool:

@@ -132,14 +132,28 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
     return unpack(structure, arrays, where)
 
 
-def pack(state: Mapping[Any, Any]) -> tuple[dict[str, Array], str]:
-    """Return the arrays of a state, each under the path it lies at, and the rest of it as JSON."""
-    arrays: dict[str, Array] = {}
+class _Shared(dict[str, Array]):
+    """Arrays by name, each memory once: what stands twice in a state is kept once."""
+
+    def __init__(self, arrays: Mapping[str, Array] | None = None) -> None:
+        super().__init__(arrays or {})
+        self.names: dict[Any, str] = {}
+        self.taken: dict[str, Array] = {}
+
+
+def pack(state: Mapping[Any, Any], share: bool = False) -> tuple[dict[str, Array], str]:
+    """Return the arrays of a state, each under the path it lies at, and the rest of it as JSON.
+
+    With `share`, an array that lies at several paths is there once, and `unpack` copies it.
+    """
+    arrays: dict[str, Array] = _Shared() if share else {}
     return arrays, json.dumps(_encode(state, "", arrays, 0), separators=(",", ":"))
 
 
-def unpack(structure: str, arrays: dict[str, Array], where: str) -> Any:
+def unpack(structure: str, arrays: dict[str, Array], where: str, share: bool = False) -> Any:
     """Undo `pack`; every array is taken out of `arrays`."""
+    if share:
+        arrays = _Shared(arrays)
     try:
         state = _decode(json.loads(structure), where, arrays)
     except FileFormatError:
@@ -189,10 +203,16 @@ def _encode(value: Any, place: str, arrays: dict[str, Array], depth: int) -> Any
 
 def _store(array: Array, place: str, arrays: dict[str, Array]) -> str:
     """Keep an array under its path; where two paths read alike (1 and "1"), number them."""
+    if isinstance(arrays, _Shared) and array.size:
+        memory = array.__array_interface__["data"][0], array.strides, array.shape, array.dtype.str
+        if memory in arrays.names:
+            return arrays.names[memory]
     name, count = place, 1
     while name in arrays or name == "__metadata__":
         name, count = f"{place}#{count}", count + 1
     arrays[name] = array
+    if isinstance(arrays, _Shared) and array.size:
+        arrays.names[memory] = name
     return name
 
 
@@ -208,9 +228,7 @@ def _decode(tree: Any, where: str, arrays: dict[str, Array]) -> Any:
     if tag == "float" and content in ("inf", "-inf", "nan"):
         return float(content)
     if tag in ("tensor", "array") and isinstance(content, str):
-        if content not in arrays:
-            _broken(where, f"no array {content!r}, to which its structure refers")
-        array = arrays.pop(content)
+        array = _take(content, where, arrays)
         return _tensor(array, where, content) if tag == "tensor" else array
     if tag == "tuple" and isinstance(content, list):
         return tuple(_decode(item, where, arrays) for item in content)
@@ -231,6 +249,16 @@ def _tensor(array: Array, where: str, name: str) -> Tensor:
             )
         )
     return from_numpy(array)
+
+
+def _take(name: str, where: str, arrays: dict[str, Array]) -> Array:
+    shared = arrays.taken if isinstance(arrays, _Shared) else {}
+    if name in shared:
+        return shared[name].copy()
+    if name not in arrays:
+        _broken(where, f"no array {name!r}, to which its structure refers")
+    array = shared[name] = arrays.pop(name)
+    return array
 
 
 def _checksum(arrays: Mapping[str, Array], structure: str) -> str:

@@ -80,7 +80,10 @@ def read(where: Path) -> tuple[pathlib.Path, dict[str, Any]] | None:
         UserWarning: newer ones are damaged; both are named.
     """
     given = pathlib.Path(where)
-    paths = find(given / "last") or find(given) if given.is_dir() else [given]
+    if given.is_dir():
+        paths = find(given / "last") or find(given)
+    else:
+        paths = [given] if given.exists() else []
     damaged: list[tuple[pathlib.Path, str]] = []
     for path in paths:
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +19,11 @@ __all__ = ["Generators"]
 
 _DEPTH = 8  # attributes and elements on the way from a root to a generator
 _ITEMS = 64  # of longer lists and dicts the elements are data
-_PLAIN = (str, bytes, int, float, complex, type(None), type, np.ndarray, np.generic, TensorBase)
+_OBJECTS = 100_000  # looked at in all
+_PLAIN = (
+    *(str, bytes, int, float, complex, type(None), type, types.ModuleType),
+    *(np.ndarray, np.generic, TensorBase),
+)
 
 
 class Generators:
@@ -31,10 +37,16 @@ class Generators:
     """
 
     def __init__(self, roots: dict[str, Any]) -> None:
-        self._found: dict[str, Any] = {}
+        self._roots = roots
+
+    @functools.cached_property
+    def _found(self) -> dict[str, Any]:
+        """Those that objects hold, by the path to each; looked for when first needed."""
+        found: dict[str, Any] = {}
         seen = {id(default_generator)}
-        for name, root in roots.items():
-            self._found |= dict(_search(name, root, seen))
+        for name, root in self._roots.items():
+            found |= dict(_search(name, root, seen))
+        return found
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of all, by the path to each."""
@@ -56,7 +68,7 @@ class Generators:
 
 
 def _search(path: str, value: Any, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, _PLAIN) or id(value) in seen:
+    if isinstance(value, _PLAIN) or id(value) in seen or len(seen) > _OBJECTS:
         return
     seen.add(id(value))
     if isinstance(value, Generator | np.random.Generator | np.random.RandomState | random.Random):
@@ -95,7 +107,7 @@ def _set(found: Any, state: Any) -> None:
 
 def _of_python(state: Any) -> dict[str, Any]:
     version, words, spare = state
-    return {"version": version, "words": np.array(words, np.uint64), "spare": spare}
+    return {"version": version, "words": np.array(words, np.uint32), "spare": spare}
 
 
 def _to_python(state: dict[str, Any]) -> tuple[Any, ...]:

@@ -42,6 +42,10 @@ class Place:
         self.epoch, self._begun = epoch, time.perf_counter() - self._before
         self._before = 0.0
 
+    def end(self) -> None:
+        """Go behind the epoch that has ended."""
+        self.epoch, self.batch, self.meter = self.epoch + 1, 0, None
+
     @property
     def seconds(self) -> float:
         """The time that the epoch has taken so far."""

@@ -95,13 +95,14 @@ def prepare(
     last = held_last = weight is not None
     table = class_table("fit", class_weight, data, last, dtype)
     if isinstance(validation, float | int | np.number) and not isinstance(validation, bool):
-        data, validation = feed.split("fit", data, validation, trainer._splitter())
+        data, validation = feed.split("fit", data, validation, trainer._seeds.splitter())
     elif validation is not None:
         validation, held_last = _validation(trainer, validation, weight)
     weights, held_weights = trainer._weigh(last, table), trainer._weigh(held_last, table)
-    shuffled = None if trainer.seed is None else trainer._root(0)
     least = 2 if any(isinstance(m, _BATCH_NORMS) for m in trainer.model.modules()) else 1
-    loader = feed.loader("fit", data, batch_size, shuffle=shuffle, generator=shuffled, least=least)
+    loader = feed.loader(
+        "fit", data, batch_size, shuffle=shuffle, generator=trainer._seeds.order(), least=least
+    )
     held_out = None
     if validation is not None:
         held_out = feed.loader("fit: validation", validation, batch_size or 64)

@@ -79,7 +79,7 @@ def describe(value: Any) -> Any:
         return {str(name): describe(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [describe(part) for part in value]
-    if isinstance(value, np.generic | Tensor) and value.size in (1, ()):
+    if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.numel() == 1):
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -118,6 +118,7 @@ def of_run(trainer: Trainer, data: dict[str, Any]) -> dict[str, Any]:
         name
         for name, callback in keyed(trainer.listeners).items()
         if type(callback).state_dict is not Callback.state_dict
+        and not isinstance(callback, Checkpoint)  # one may be added, and left out
     ]
     return {
         "model": of_model(trainer.model),
@@ -156,6 +157,8 @@ def check(path: pathlib.Path, state: dict[str, Any], now: dict[str, Any], epochs
 
 def _differences(name: str, saved: Any, now: Any) -> Iterable[str]:
     if isinstance(saved, dict) and isinstance(now, dict):
+        if saved.get("kind") != now.get("kind"):  # then all options differ
+            saved, now = {"kind": saved.get("kind")}, {"kind": now.get("kind")}
         for key in dict.fromkeys([*saved, *now]):
             below = f"{name}.{key}" if name else str(key)
             yield from _differences(below, saved.get(key, _NONE), now.get(key, _NONE))
@@ -175,9 +178,10 @@ _NONE = _Nothing()
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, list | dict):
-        return f"{len(value)} entries"
-    return (value.strip() if isinstance(value, str) else repr(value))[:80]
+    text = value.strip() if isinstance(value, str) else repr(value)
+    if isinstance(value, list | dict) and len(text) > 80:
+        return f"of {len(value)} entries"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 # ---- the state of a run
@@ -220,7 +224,7 @@ def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
         "callbacks": stateful(trainer.listeners),
         "best": trainer._best.state_dict(),
         "history": trainer.history.state_dict(),
-        "split_seed": trainer._split_seed,
+        "split_seed": trainer._seeds.split,
         "train": data.source.state_dict(place.meter is not None),
         "validation": None if data.held_out is None else place_of(data.held_out),
         "generators": data.generators.state_dict(),

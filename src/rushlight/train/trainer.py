@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from rushlight import nn
 from rushlight.errors import explain
-from rushlight.random import Generator, default_generator
+from rushlight.random import default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train import resume as resuming
 from rushlight.train.callbacks import Best, Checkpoint, Event, KeepBest
-from rushlight.train.callbacks.best import judged
 from rushlight.train.callbacks.events import dispatch
 from rushlight.train.files import check_folder
 from rushlight.train.guard import Interrupt
-from rushlight.train.history import History, Record
+from rushlight.train.history import History
 from rushlight.train.limits import Limits
 from rushlight.train.lock import Locks
+from rushlight.train.loop import Loop
 from rushlight.train.meter import Meter, evaluating
 from rushlight.train.metrics import column_names, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
 from rushlight.train.place import Place
-from rushlight.train.prepare import Data, make_callbacks, prepare
+from rushlight.train.prepare import make_callbacks, prepare
 from rushlight.train.schedule import Rates
+from rushlight.train.seeds import Seeds
 from rushlight.train.weights import WeightedLoss, Weights
 
 __all__ = ["Trainer"]
@@ -89,6 +90,7 @@ class Trainer:
         MissingExtra: something asked for needs a package that is not installed.
 
     Example:
+        >>> import numpy as np
         >>> import rushlight as rl
         >>> _ = rl.manual_seed(0)
         >>> x = np.random.default_rng(0).normal(size=(200, 2))
@@ -153,9 +155,10 @@ class Trainer:
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
         self._keepers: list[Checkpoint] = []
         self._locks: Locks | None = None
-        self._split_seed: int | None = None
         self.average: Any = None  # whose weights are judged and kept in place of the model's: EMA
         self.current: Any = None  # inputs, target, weight and random numbers of the batch at hand
+        self._snapshot: dict[str, Any] | None = None  # of the weights, made last
+        self._seeds = Seeds(seed)
         self._weighted: WeightedLoss | None = None
         self._made = {
             "optimizer": resuming.of_optimizer(self.optimizer),
@@ -163,7 +166,7 @@ class Trainer:
             "metrics": [metric_name(metric) for metric in self.metrics],
             "scheduler": resuming.describe(scheduler),
             "scheduler_step": scheduler_step,
-            "warmup": warmup,
+            "warmup": self._rates.warmup,
         }
 
     # ---- fit
@@ -222,7 +225,7 @@ class Trainer:
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
         with Locks() as self._locks:
-            data, place, last = self._begin(
+            loop = self._begin(
                 resume,
                 epochs,
                 train,
@@ -236,7 +239,7 @@ class Trainer:
             failure: Exception | None = None
             with Interrupt() as interrupt:
                 try:
-                    self._loop(data, place, last, interrupt)
+                    loop.run(interrupt)
                 except KeyboardInterrupt:
                     if interrupt.twice:
                         raise
@@ -247,41 +250,6 @@ class Trainer:
                 if not self.history.interrupted:
                     interrupt.check()  # Ctrl-C while the files were written
         return self.history
-
-    def _loop(self, data: Data, place: Place, last: int, interrupt: Interrupt) -> None:
-        for epoch in range(place.epoch, last + 1):
-            if self._over():
-                break
-            batches = self._enter(epoch, place, data)
-            meter, reason = place.meter, None
-            assert meter is not None
-            for group in feed.groups(batches, self.accumulate, meter.summed):
-                self.optimizer.zero_grad()
-                value = 0.0
-                for share, (inputs, target, weight) in group:
-                    place.batch += 1
-                    output, loss = self._run(inputs, target, weight)
-                    value += share * meter.update(output, target, loss, place)
-                    (loss if share == 1.0 else loss * share).backward()
-                self._take_step(place)
-                if self._handlers[Event.BATCH_END]:
-                    self._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
-                if self.validate_every is not None and not self.step % self.validate_every:
-                    self._validate(place, data, interrupt, copy.deepcopy(self.metrics))
-                reason = self.limits.reached(self.step)
-                if self._keepers:
-                    self._keep(place, data, now=interrupt.asked or reason is not None)
-                interrupt.check()
-                if reason is not None:
-                    self.stop(reason)
-                    break
-            record = self._record(place, data, interrupt)
-            self._emit(Event.EPOCH_END, epoch=epoch, record=record)
-            place.epoch, place.batch, place.meter = epoch + 1, 0, None
-            if self._keepers and reason is None:  # else it is resumed within the epoch
-                over = epoch == last or self.stopped is not None or interrupt.asked
-                self._keep(place, data, now=over)
-            interrupt.check()
 
     def stop(self, reason: str) -> None:
         """Let training end after the current epoch.
@@ -302,91 +270,6 @@ class Trainer:
         """
         if self._locks is not None:
             self._locks.claim(folder)
-
-    # ---- parts of the loop
-
-    def _over(self) -> bool:
-        """Tell whether training has ended: somebody stopped it, or a limit is reached."""
-        reason = self.limits.reached(self.step)
-        if self.stopped is None and reason is not None:
-            self.stop(reason)
-        return self.stopped is not None
-
-    def _enter(self, epoch: int, place: Place, data: Data) -> Iterator[feed.Batch]:
-        """Begin an epoch, or go on within it where it was left, and return its batches."""
-        place.begin(epoch)
-        within = place.held is not None
-        if not within:
-            place.put_back(data.generators)
-            self._seed_epoch(epoch)
-            self._emit(Event.EPOCH_BEGIN, epoch=epoch)
-        self.model.train()
-        place.meter = Meter(self)
-        if place.held is not None:
-            place.meter.load_state_dict(place.held)
-            place.held = None
-        if self._keepers and data.source.streams:
-            place.at_begin(data.generators)
-        loader = data.source.epoch(place.batch)
-        if within:
-            place.put_back(data.generators)
-        return feed.batches(f"epoch {epoch}", loader, weights=data.weights, number=place.batch)
-
-    def _take_step(self, place: Place) -> None:
-        """Let the optimizer take a step with the gradients there are."""
-        if self._handlers[Event.GRADIENTS]:
-            self._emit(Event.GRADIENTS, epoch=place.epoch, batch=place.batch)
-        if self.clip_value is not None:
-            nn.utils.clip_grad_value_(self.model.parameters(), self.clip_value)
-        if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self._rates.step()
-        self.step += 1
-
-    def _validate(self, place: Place, data: Data, interrupt: Interrupt, metrics: Any) -> Record:
-        """Return the values of the validation data, found once for the weights of one step."""
-        steps, every = self.history.steps, self.validate_every
-        if every is not None and steps and steps[-1]["step"] == self.step:
-            return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
-        where = f"epoch {place.epoch}, validation"
-        with judged(self):
-            found = self._evaluate(where, data.held_out, interrupt, data.held_weights, metrics)
-        values = {f"val_{name}": value for name, value in found.items()}
-        if every is not None:
-            steps.append({"step": self.step, "epoch": place.epoch, **values})
-        self._emit(Event.VALIDATION_END, epoch=place.epoch, batch=place.batch, values=values)
-        return values
-
-    def _record(self, place: Place, data: Data, interrupt: Interrupt) -> Record:
-        """Close an epoch: validate, put it into the history, let a schedule of epochs step."""
-        assert place.meter is not None
-        record: Record = {"epoch": place.epoch, "lr": self._rates.lr}
-        record |= {f"train_{name}": number for name, number in place.meter.compute().items()}
-        if data.held_out is not None:
-            record |= self._validate(place, data, interrupt, self.metrics)
-        record["seconds"] = place.seconds
-        self.history.append(record)
-        if self._best.improved(record):
-            self.history.best_epoch = place.epoch
-        self._rates.end_epoch(record[self.monitored])
-        return record
-
-    def _keep(self, place: Place, data: Data, now: bool) -> None:
-        """Let checkpoints be written: now, or where they are due."""
-        within = place.meter is not None
-        due = [
-            keeper
-            for keeper in self._keepers
-            if now or (keeper.due(self.step) if within else keeper.due_after_epoch())
-        ]
-        if not due:
-            return
-        state = resuming.gather(self, data, place)
-        if within and state["place"]["meter"] is None:
-            data.only_epochs()
-            return
-        for keeper in due:
-            keeper.write(state, self.step)
 
     # ---- evaluate and predict
 
@@ -483,9 +366,8 @@ class Trainer:
 
     # ---- before and after the loop
 
-    def _begin(self, given: Any, epochs: int, *parts: Any) -> tuple[Data, Place, int]:
-        """Check everything that can be wrong, and return the data, the first place and the last
-        epoch."""
+    def _begin(self, given: Any, epochs: int, *parts: Any) -> Loop:
+        """Check everything that can be wrong, and return the loop, at its first place."""
         epochs = feed.check_count("fit epochs", epochs)
         self._keepers = [c for c in self.callbacks if isinstance(c, Checkpoint)]
         if given:
@@ -494,7 +376,7 @@ class Trainer:
                 self.claim(keeper.folder)
         found = resuming.look_up(given, self._keepers)
         if found is not None:
-            self._split_seed = found[1]["split_seed"]
+            self._seeds.split = found[1]["split_seed"]
         data = prepare(self, *parts)
         if self.validate_every is not None and data.held_out is None:
             got = f"validate_every={self.validate_every} and no validation data"
@@ -510,15 +392,16 @@ class Trainer:
         self._rates.begin(last - place.first + 1, steps)
         facts = {"first_epoch": place.epoch, "last_epoch": last, "batches": data.batches}
         self._emit(Event.FIT_BEGIN, **facts)
+        loop = Loop(self, data, place, last)
         if found is None:
             data.begin(len(self.history))
-            self._keep(place, data, now=True)
+            loop.keep(now=True)
         else:
             resuming.restore(self, found[1], data)
             for keeper in self._keepers:
                 keeper.resumed(found[0])
         self.limits.begin()
-        return data, place, last
+        return loop
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
@@ -542,8 +425,8 @@ class Trainer:
 
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
+        self._snapshot = self.current = None
         self.model.eval()
-        self.current = None
         if self.average is not None:
             self.average.install(self.model)
         for handler in self._handlers[Event.FIT_END]:
@@ -560,23 +443,6 @@ class Trainer:
     def _emit(self, event: Event, **facts: Any) -> None:
         for handler in self._handlers[event]:
             handler(trainer=self, **facts)
-
-    # ---- randomness: a function of the seed and the epoch
-
-    def _root(self, *key: int) -> Generator:
-        return Generator(self.seed).spawn(*key)
-
-    def _splitter(self) -> Generator:
-        """Return the same one for each `fit`: what was held out once is never trained on."""
-        if self.seed is not None:
-            return self._root(2)
-        if self._split_seed is None:
-            self._split_seed = int(default_generator.integers(0, 2**63 - 1, ()))
-        return Generator(self._split_seed)
-
-    def _seed_epoch(self, epoch: int) -> None:
-        if self.seed is not None:
-            default_generator.set_state(self._root(1, epoch).get_state())
 
     def _dtype(self) -> Any:
         """Return the dtype of the model's floating parameters."""

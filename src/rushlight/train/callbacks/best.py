@@ -6,6 +6,8 @@ import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rushlight.errors import explain
 from rushlight.tensor import Tensor
 from rushlight.train.callbacks.events import Callback
@@ -117,7 +119,19 @@ def judged(trainer: Trainer) -> AbstractContextManager[Any]:
 
 
 def snapshot(trainer: Trainer) -> dict[str, Any]:
-    """Return a copy of the model's state."""
+    """Return a copy of the model's state, which several callbacks may hold: it is not changed."""
     with judged(trainer):
-        state = trainer.model.state_dict()
-        return {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+        state, last = trainer.model.state_dict(), trainer._snapshot
+        if last is None or not _same(state, last):
+            last = {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+            trainer._snapshot = last
+    return last
+
+
+def _same(state: dict[str, Any], other: dict[str, Any]) -> bool:
+    return state.keys() == other.keys() and all(
+        np.array_equal(value.numpy(force=True), other[name].numpy())
+        if isinstance(value, Tensor)
+        else value is other[name]
+        for name, value in state.items()
+    )

@@ -127,7 +127,9 @@ class Checkpoint(Callback):
         except OSError as error:
             last, text = self.last_path, error.strerror or str(error)
             if not isinstance(error.__cause__, OSError):  # else it names the file already
-                text = explain(f"writing into {str(self.states.folder)!r}", got=text, expected="it")
+                text = explain(
+                    f"writing into {str(self.states.folder)!r}", got=text, expected="room for it"
+                )
             whole = "" if last is None else f"; {last.name} is whole, resume from it"
             raise OSError(error.errno, text + whole) from error
         self._written = time.monotonic()

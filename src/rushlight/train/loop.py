@@ -1,0 +1,166 @@
+"""The training loop, and the only one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rushlight import nn
+from rushlight.train import feed, resume
+from rushlight.train.callbacks import Event
+from rushlight.train.callbacks.best import judged
+from rushlight.train.guard import Interrupt
+from rushlight.train.history import Record
+from rushlight.train.meter import Meter
+from rushlight.train.place import Place
+from rushlight.train.prepare import Data
+
+if TYPE_CHECKING:
+    from rushlight.train.trainer import Trainer
+
+__all__ = ["Loop"]
+
+
+class Loop:
+    """Trains from a place on to the end of the last epoch.
+
+    Args:
+        trainer: the Trainer, whose model, loss, optimizer and handlers are looked up at each
+            step: a callback may replace them.
+        data: what it trains on and validates with.
+        place: where it begins.
+        last: the last epoch.
+    """
+
+    def __init__(self, trainer: Trainer, data: Data, place: Place, last: int) -> None:
+        self.trainer, self.data, self.place, self.last = trainer, data, place, last
+        self._interrupt = Interrupt()
+
+    def run(self, interrupt: Interrupt) -> None:
+        """Train: epochs, in them steps, in them batches."""
+        trainer, data, place, self._interrupt = self.trainer, self.data, self.place, interrupt
+        for epoch in range(place.epoch, self.last + 1):
+            if self._over():
+                break
+            meter, batches = self._enter(epoch)
+            reason = None
+            for group in feed.groups(batches, trainer.accumulate, meter.summed):
+                trainer.optimizer.zero_grad()
+                value = 0.0
+                for share, (inputs, target, weight) in group:
+                    place.batch += 1
+                    output, loss = trainer._run(inputs, target, weight)
+                    value += share * meter.update(output, target, loss, place)
+                    (loss if share == 1.0 else loss * share).backward()
+                self._step()
+                if trainer._handlers[Event.BATCH_END]:
+                    trainer._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
+                if trainer.validate_every and not trainer.step % trainer.validate_every:
+                    self._validate(copy.deepcopy(trainer.metrics))
+                if place.batch != data.batches:  # else the epoch is whole
+                    reason = trainer.limits.reached(trainer.step)
+                if trainer._keepers:
+                    self.keep(now=interrupt.asked or reason is not None)
+                interrupt.check()
+                if reason is not None:
+                    trainer.stop(reason)
+                    break
+            record = self._record()
+            trainer._emit(Event.EPOCH_END, epoch=epoch, record=record)
+            place.end()
+            if reason is None:  # else it is resumed within the epoch
+                over = epoch == self.last or trainer.stopped is not None
+                self.keep(now=over or interrupt.asked)
+            interrupt.check()
+
+    def _over(self) -> bool:
+        """Tell whether training has ended: somebody stopped it, or a limit is reached."""
+        trainer = self.trainer
+        reason = trainer.limits.reached(trainer.step)
+        if trainer.stopped is None and reason is not None:
+            trainer.stop(reason)
+        return trainer.stopped is not None
+
+    def _enter(self, epoch: int) -> tuple[Meter, Iterator[feed.Batch]]:
+        """Begin an epoch, or go on within it where it was left."""
+        trainer, data, place = self.trainer, self.data, self.place
+        within = place.held is not None
+        place.begin(epoch)
+        if not within:
+            place.put_back(data.generators)
+            trainer._seeds.epoch(epoch)
+            trainer._emit(Event.EPOCH_BEGIN, epoch=epoch)
+        trainer.model.train()
+        place.meter = Meter(trainer)
+        if place.held is not None:
+            place.meter.load_state_dict(place.held)
+            place.held = None
+        if trainer._keepers and data.source.streams:
+            place.at_begin(data.generators)
+        loader = data.source.epoch(place.batch)
+        if within:
+            place.put_back(data.generators)
+        where = f"epoch {epoch}"
+        return place.meter, feed.batches(where, loader, weights=data.weights, number=place.batch)
+
+    def _step(self) -> None:
+        """Let the optimizer take a step with the gradients there are."""
+        trainer, place = self.trainer, self.place
+        if trainer._handlers[Event.GRADIENTS]:
+            trainer._emit(Event.GRADIENTS, epoch=place.epoch, batch=place.batch)
+        if trainer.clip_value is not None:
+            nn.utils.clip_grad_value_(trainer.model.parameters(), trainer.clip_value)
+        if trainer.clip_norm is not None:
+            nn.utils.clip_grad_norm_(trainer.model.parameters(), trainer.clip_norm)
+        trainer._rates.step()
+        trainer.step += 1
+
+    def _validate(self, metrics: Any) -> Record:
+        """Return the values of the validation data, found once for the weights of one step."""
+        trainer, data, place = self.trainer, self.data, self.place
+        steps, every = trainer.history.steps, trainer.validate_every
+        if every is not None and steps and steps[-1]["step"] == trainer.step:
+            return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
+        where = f"epoch {place.epoch}, validation"
+        held = data.held_out, self._interrupt, data.held_weights, metrics
+        with judged(trainer):
+            found = trainer._evaluate(where, *held)
+        values = {f"val_{name}": value for name, value in found.items()}
+        if every is not None:
+            steps.append({"step": trainer.step, "epoch": place.epoch, **values})
+        trainer._emit(Event.VALIDATION_END, epoch=place.epoch, batch=place.batch, values=values)
+        return values
+
+    def _record(self) -> Record:
+        """Close an epoch: validate, put it into the history, let a schedule of epochs step."""
+        trainer, data, place = self.trainer, self.data, self.place
+        assert place.meter is not None
+        record: Record = {"epoch": place.epoch, "lr": trainer._rates.lr}
+        record |= {f"train_{name}": number for name, number in place.meter.compute().items()}
+        if data.held_out is not None:
+            record |= self._validate(trainer.metrics)
+        record["seconds"] = place.seconds
+        trainer.history.append(record)
+        if trainer._best.improved(record):
+            trainer.history.best_epoch = place.epoch
+        trainer._rates.end_epoch(record[trainer.monitored])
+        return record
+
+    def keep(self, now: bool) -> None:
+        """Let checkpoints be written: now, or where they are due."""
+        trainer, data, place = self.trainer, self.data, self.place
+        within = place.meter is not None
+        due = [
+            keeper
+            for keeper in trainer._keepers
+            if now or (keeper.due(trainer.step) if within else keeper.due_after_epoch())
+        ]
+        if not due:
+            return
+        state = resume.gather(trainer, data, place)
+        if within and state["place"]["meter"] is None:
+            data.only_epochs()
+            return
+        for keeper in due:
+            keeper.write(state, trainer.step)
