@@ -26,14 +26,14 @@ class Broken(Exception):
     """Stands for the death of a run."""
 
 
-def breaker(step):
+def breaker(step, event=Event.BATCH_END):
     """Return a callback that ends a run after a step, before anything is put in order."""
 
     def listener(*, trainer, **facts):
         if trainer.step == step:
             raise Broken
 
-    return Event.BATCH_END, listener
+    return event, listener
 
 
 def same(make, folder, steps, **options):
@@ -80,6 +80,22 @@ def net(**options):
 )
 def test_the_same_bits_with(tmp_path, options):
     same(net(**options), tmp_path, (3, 5) if "accumulate" in options else (1, 9, 17))
+
+
+def test_between_the_last_batch_of_an_epoch_and_its_end(tmp_path):
+    make = net(scheduler=lambda o: lr_scheduler.StepLR(o, 1, gamma=0.5), optimizer="sgd")
+    options = {"validation": (X, Y), "epochs": 3, "batch_size": 10}
+    whole = make(Checkpoint(tmp_path / "whole"))
+    whole.fit(X, Y, **options)
+    for step in (4, 8):
+        broken = make(
+            Checkpoint(tmp_path / "broken", every_steps=1), breaker(step, Event.VALIDATION_END)
+        )
+        with pytest.raises(Broken):
+            broken.fit(X, Y, resume="auto", **options)
+    last = make(Checkpoint(tmp_path / "broken"))
+    last.fit(X, Y, resume=True, **options)
+    assert runs.outcome(last) == runs.outcome(whole)
 
 
 class Even:
@@ -159,6 +175,30 @@ class Stream(IterableDataset):
 def test_a_stream_is_read_again_up_to_the_place_and_that_is_said(tmp_path):
     with pytest.warns(UserWarning, match=r"batches are read again .* \(Stream\)"):
         same(net(), tmp_path, (5, 10), data=lambda: (Stream(),))
+
+
+class Doubling(DataLoader):
+    """A loader that does as it likes."""
+
+    def __iter__(self):
+        for x, y in super().__iter__():
+            yield 2 * x, y
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_loader_of_another_class_is_read_again(tmp_path, keeps):
+    def loader():
+        return Doubling(TensorDataset(X, Y), 10, shuffle=True)
+
+    whole = net()()
+    whole.fit(loader(), epochs=3)
+    broken = net()(Checkpoint(tmp_path, every_steps=1), breaker(7))
+    with pytest.raises(Broken):
+        broken.fit(loader(), epochs=3)
+    last = net()(*[Checkpoint(tmp_path)] * keeps)
+    with pytest.warns(UserWarning, match="2 batches are read again"):
+        last.fit(loader(), epochs=3, resume=tmp_path)
+    assert runs.outcome(last) == runs.outcome(whole)
 
 
 class Kept(Metric):

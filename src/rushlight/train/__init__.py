@@ -15,6 +15,7 @@ from rushlight.train.gradients import CheckGradients
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.history import History
 from rushlight.train.live import LiveCurves
+from rushlight.train.lock import FolderInUse
 from rushlight.train.logs import CSVLog, JSONLog
 from rushlight.train.lr_finder import LRFinder, find_lr
 from rushlight.train.metrics import (
@@ -60,6 +61,7 @@ __all__ = [
     "Diagnostics",
     "EarlyStopping",
     "Event",
+    "FolderInUse",
     "History",
     "HistoryLog",
     "JSONLog",

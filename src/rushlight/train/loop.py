@@ -36,6 +36,8 @@ class Loop:
     def __init__(self, trainer: Trainer, data: Data, place: Place, last: int) -> None:
         self.trainer, self.data, self.place, self.last = trainer, data, place, last
         self._interrupt = Interrupt()
+        self._gradients = trainer._handlers[Event.GRADIENTS]
+        self._batch_end = trainer._handlers[Event.BATCH_END]
 
     def run(self, interrupt: Interrupt) -> None:
         """Train: epochs, in them steps, in them batches."""
@@ -54,7 +56,7 @@ class Loop:
                     value += share * meter.update(output, target, loss, place)
                     (loss if share == 1.0 else loss * share).backward()
                 self._step()
-                if trainer._handlers[Event.BATCH_END]:
+                if self._batch_end:
                     trainer._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
                 if trainer.validate_every and not trainer.step % trainer.validate_every:
                     self._validate(copy.deepcopy(trainer.metrics))
@@ -96,7 +98,7 @@ class Loop:
         if place.held is not None:
             place.meter.load_state_dict(place.held)
             place.held = None
-        if trainer._keepers and data.source.streams:
+        if data.source.streams and (trainer._keepers or within):
             place.at_begin(data.generators)
         loader = data.source.epoch(place.batch)
         if within:
@@ -107,7 +109,7 @@ class Loop:
     def _step(self) -> None:
         """Let the optimizer take a step with the gradients there are."""
         trainer, place = self.trainer, self.place
-        if trainer._handlers[Event.GRADIENTS]:
+        if self._gradients:
             trainer._emit(Event.GRADIENTS, epoch=place.epoch, batch=place.batch)
         if trainer.clip_value is not None:
             nn.utils.clip_grad_value_(trainer.model.parameters(), trainer.clip_value)

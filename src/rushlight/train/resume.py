@@ -259,6 +259,7 @@ def restore(trainer: Trainer, state: dict[str, Any], data: Data) -> None:
             )
         )
     optimizer.load_state_dict(state["optimizer"]["state"])
+    optimizer._stepped = trainer.step > 0  # else a scheduler warns that it comes too early
     trainer._rates.load_state_dict(state["rates"])
     trainer._best.load_state_dict(state["best"])
     data.source.load_state_dict(state["train"], state["place"]["batch"])

@@ -21,8 +21,8 @@ class Source:
 
     The order of an epoch is a function of a seed and its number, and what lies before a place is
     passed over unread; or it comes from a sampler of another kind, and is then drawn whole when
-    the epoch begins and kept with the place. Only of an IterableDataset, and of a sampler without
-    a length, the batches before the place are read again.
+    the epoch begins and kept with the place. Only of an IterableDataset, of a sampler without
+    a length and of a loader of the user's own class the batches before the place are read again.
 
     Args:
         loader: the DataLoader.
@@ -33,11 +33,14 @@ class Source:
 
     def __init__(self, loader: DataLoader) -> None:
         self.loader = loader
-        self.streams = isinstance(loader.dataset, IterableDataset)
+        own = type(loader) is not DataLoader  # a class of the user's, which may do as it likes
+        self.streams = isinstance(loader.dataset, IterableDataset) or (
+            own and type(loader).__iter__ is not DataLoader.__iter__
+        )
         sampler: Any = loader.batch_sampler
         self._sampler: Any = loader.sampler if sampler is None else sampler
         self._listed = not self.streams and not _repeatable(loader, self._sampler)
-        if self._listed and length(self._sampler) is None:
+        if self._listed and (own or length(self._sampler) is None):
             self.streams, self._listed = True, False
         self._order: list[Any] | None = None
 

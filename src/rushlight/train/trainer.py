@@ -1,4 +1,4 @@
-"""Trainer: the training loop, and the only one."""
+"""Trainer: fits, evaluates and applies a model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ class Trainer:
             samples, so of one large batch, at the end of an epoch of as many as are left. Batch
             normalization knows nothing of it: it takes the statistics of each batch.
         clip_norm: gradients of a larger total norm are scaled down to it (default None).
-        clip_value: elements of gradients are cut to within -clip_value..clip_value (default None).
+        clip_value: elements of gradients are cut to within -clip_value..clip_value, before their
+            norm is (default None).
         validate_every: steps after which the validation data is gone through within an epoch, too;
             the values stand in `history.steps` (default None: at the end of an epoch only).
         max_steps: steps of the optimizer after which training ends, all since the Trainer was
@@ -186,7 +187,7 @@ class Trainer:
     ) -> History:
         """Train for some epochs and return the history of all epochs so far.
 
-        Ctrl-C ends training after the current batch: `history.interrupted` is then True, the
+        Ctrl-C ends training after the current step: `history.interrupted` is then True, the
         best weights are put back and everything is written. A second Ctrl-C stops at once.
 
         Args:
@@ -213,7 +214,8 @@ class Trainer:
                 anew. The model, the data and all arguments must be those of the run that was
                 broken off (`epochs` and the limits may be raised); it then ends with the
                 same weights and history, to the last bit, as if it had not been. The files of a
-                run stand under a checksum: a damaged one is named, and the one before taken.
+                run stand under a checksum: a damaged one is named, and the one before taken. A
+                run that a callback has stopped, such as EarlyStopping, stays so.
 
         Raises:
             FileNotFoundError: `resume` finds nothing.
@@ -382,7 +384,8 @@ class Trainer:
             got = f"validate_every={self.validate_every} and no validation data"
             raise ValueError(explain("fit", got=got, expected="validation data", fix="pass some"))
         self._listen(data.held_out is not None)
-        data.facts = resuming.of_run(self, data.facts)
+        if self._keepers or found is not None:
+            data.facts = resuming.of_run(self, data.facts)
         place = Place(len(self.history) + 1)
         last = epochs if given else len(self.history) + epochs
         if found is not None:
