@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import pathlib
@@ -10,21 +9,30 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rushlight.errors import MissingExtra, explain
-from rushlight.io import atomic_write
+from rushlight.errors import explain
 from rushlight.train.callbacks import Callback
+from rushlight.train.drawing import (
+    FAINT,
+    INK,
+    RATE,
+    TRAIN,
+    VAL,
+    matplotlib,
+    new_figure,
+    save_figure,
+    style,
+)
 from rushlight.train.files import check_folder
 from rushlight.train.history import History
 
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
 
-__all__ = ["Curves", "plot_history"]
+__all__ = ["Curves", "draw_history", "plot_history"]
 
 Path = str | os.PathLike[str]
 
-_INK, _FAINT = "#33373d", "#d9dce1"
-_TRAIN, _VAL, _RATE, _SWITCH = "#c2571a", "#1f6f8b", "#6b7280", "#8a4f9e"
+_SWITCH = "#8a4f9e"
 
 
 class Curves(Callback):
@@ -42,7 +50,7 @@ class Curves(Callback):
     """
 
     def __init__(self, folder: Path, title: str = "Training") -> None:
-        _matplotlib("figure")
+        matplotlib("figure")
         self.folder, self.title = pathlib.Path(folder), title
         self.path = self.folder / "curves.png"
 
@@ -70,12 +78,19 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
         ValueError: a history of no epochs.
         MissingExtra: matplotlib (extra `plots`) is not installed.
     """
+    save_figure(draw_history(history, title), path)
+
+
+def draw_history(history: History, title: str = "Training") -> Any:
+    """Return the matplotlib figure that `plot_history` saves.
+
+    Raises:
+        ValueError, MissingExtra: as `plot_history`.
+    """
     if not history:
         raise ValueError(
             explain("plot_history", got="a history of no epochs", expected="one epoch or more")
         )
-    figure_module, ticker = _matplotlib("figure"), _matplotlib("ticker")
-    agg = _matplotlib("backends.backend_agg")  # no window and no global state
     columns = history.as_dict()
     names = [n.removeprefix("train_") for n in columns if n.startswith("train_")]
     panels = [*names, "learning rate"]
@@ -84,55 +99,52 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
     told = _told(history, 4.6 * wide)
     below = 0.1 + 0.17 * len(told) if told else 0.0  # inches
     high = 3.2 * deep + 0.5 + below
-    figure = figure_module.Figure(figsize=(4.6 * wide, high), dpi=150)
-    agg.FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=14, fontweight="bold", color=_INK, parse_math=False)
+    figure = new_figure(4.6 * wide, high)
+    figure.suptitle(title, fontsize=14, fontweight="bold", color=INK, parse_math=False)
     grid = figure.subplots(deep, wide, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes, name in zip(grid, panels, strict=False):
-        _style(axes, ticker, columns["epoch"], bool(history.warmups))
+        _epochs(axes, columns["epoch"], _label(name), bool(history.warmups))
         if name == "learning rate":
-            _rates(axes, ticker, columns)
+            _rates(axes, columns)
             _warmups(axes, history)
         else:
             _values(axes, history, columns, name)
         _switches(axes, history)
-        axes.set_ylabel(_label(name), parse_math=False)
     figure.tight_layout(rect=(0, below / high, 1, 0.98))
     for row, line in enumerate(reversed(told)):
         place = (0.015, (0.08 + 0.17 * row) / high)
         figure.text(*place, line, fontsize=9, color=_SWITCH, va="bottom", parse_math=False)
-    with atomic_write(path) as file:
-        figure.savefig(file, format="png", facecolor="white")
+    return figure
 
 
 def _values(axes: Any, history: History, columns: dict[str, list[float]], name: str) -> None:
     """Draw the loss or a metric, and the best epoch."""
     epochs, shown = columns["epoch"], []
     gaps = [s["epoch"] for s in history.switches if _of_loss(s)] if name == "loss" else []
-    for part, color, label in (("train", _TRAIN, "train"), ("val", _VAL, "validation")):
+    for part, color, label in (("train", TRAIN, "train"), ("val", VAL, "validation")):
         if f"{part}_{name}" in columns:
             values = columns[f"{part}_{name}"]
             shown += [value for value in values if math.isfinite(value)]
             _line(axes, epochs, values, color, label, gaps)
     if history.best_epoch is not None and history.best_epoch in epochs:
         best = f"best epoch, {history.best_epoch}"
-        axes.axvline(history.best_epoch, color=_FAINT, lw=4, zorder=0, label=best)
+        axes.axvline(history.best_epoch, color=FAINT, lw=4, zorder=0, label=best)
     if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
         axes.set_yscale("log")
     _legend(axes)
 
 
-def _rates(axes: Any, ticker: Any, columns: dict[str, list[float]]) -> None:
+def _rates(axes: Any, columns: dict[str, list[float]]) -> None:
     """Draw the rates on an axis from 0 or, where they span decades, of logarithms."""
     rates = columns["lr"]
-    _line(axes, columns["epoch"], rates, _RATE, "learning rate")
+    _line(axes, columns["epoch"], rates, RATE, "learning rate")
     # what the last epochs of a cosine come down to spans decades, too, but says nothing
     low = sorted(rates)[len(rates) // 4]
     if 0 < 15 * low < max(rates) and min(rates) > 0:
         axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+        axes.yaxis.set_minor_formatter(matplotlib("ticker").NullFormatter())
     else:
         axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])  # with room for the marker
     axes.yaxis.set_major_formatter("{x:.3g}")
@@ -145,13 +157,13 @@ def _warmups(axes: Any, history: History) -> None:
         start = warmup["epoch"] - 1
         end = min(start + warmup["epochs"], last)
         label = "warm-up" if index == 0 else None
-        axes.axvspan(start, end, color=_FAINT, alpha=0.5, lw=0, zorder=0, label=label)
+        axes.axvspan(start, end, color=FAINT, alpha=0.5, lw=0, zorder=0, label=label)
     if history.warmups:
         _legend(axes)
 
 
 def _legend(axes: Any) -> None:
-    axes.legend(fontsize=9, labelcolor=_INK, facecolor="white", edgecolor="none", framealpha=0.85)
+    axes.legend(fontsize=9, labelcolor=INK, facecolor="white", edgecolor="none", framealpha=0.85)
 
 
 def _switches(axes: Any, history: History) -> None:
@@ -199,32 +211,16 @@ def _line(
     axes.plot(across, up, color=color, lw=1.8, marker=marker, ms=4.5, label=label)
 
 
-def _style(axes: Any, ticker: Any, epochs: list[float], warm: bool) -> None:
-    axes.set_xlabel("epoch")
+def _epochs(axes: Any, epochs: list[float], y: str, warm: bool) -> None:
+    style(axes, "epoch", y)
     axes.xaxis.set_major_locator(
-        ticker.MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10], min_n_ticks=1)
+        matplotlib("ticker").MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10], min_n_ticks=1)
     )
     first, last = epochs[0] - warm, epochs[-1]  # a warm-up begins with its first epoch
     margin = 0.04 * (last - first) or 0.5
     axes.set_xlim(first - margin, last + margin)
-    axes.grid(color=_FAINT, lw=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(_FAINT)
-    axes.tick_params(which="both", color=_FAINT, labelcolor=_INK, labelsize=9)
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set(color=_INK, fontsize=10.5)
 
 
 def _label(name: str) -> str:
     known = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
     return known.get(name, name.replace("_", " "))
-
-
-def _matplotlib(part: str) -> Any:
-    try:
-        return importlib.import_module(f"matplotlib.{part}")
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "plots", "drawing curves") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rushlight import nn
 from rushlight.train import feed, resume
 from rushlight.train.callbacks import Event
+from rushlight.train.callbacks.best import judged
 from rushlight.train.guard import Interrupt
 from rushlight.train.history import Record
 from rushlight.train.meter import Meter
@@ -51,8 +52,7 @@ class Loop:
                 value = 0.0
                 for share, (inputs, target, weight) in group:
                     place.batch += 1
-                    output = trainer.model(*inputs)
-                    loss = trainer._loss(output, target, weight)
+                    output, loss = trainer._run(inputs, target, weight)
                     value += share * meter.update(output, target, loss, place)
                     (loss if share == 1.0 else loss * share).backward()
                 self._step()
@@ -125,7 +125,9 @@ class Loop:
         if every is not None and steps and steps[-1]["step"] == trainer.step:
             return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
         where = f"epoch {place.epoch}, validation"
-        found = trainer._evaluate(where, data.held_out, self._interrupt, data.held_weights, metrics)
+        held = data.held_out, self._interrupt, data.held_weights, metrics
+        with judged(trainer):
+            found = trainer._evaluate(where, *held)
         values = {f"val_{name}": value for name, value in found.items()}
         if every is not None:
             steps.append({"step": trainer.step, "epoch": place.epoch, **values})

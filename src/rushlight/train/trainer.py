@@ -10,6 +10,7 @@ from typing import Any
 
 from rushlight import nn
 from rushlight.errors import explain
+from rushlight.random import default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train import resume as resuming
@@ -164,6 +165,8 @@ class Trainer:
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
         self._keepers: list[Checkpoint] = []
         self._locks: Locks | None = None
+        self.average: Any = None  # whose weights are judged and kept in place of the model's: EMA
+        self.current: Any = None  # inputs, target, weight and random numbers of the batch at hand
         self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._seeds = Seeds(seed)
         self._weighted: WeightedLoss | None = None
@@ -319,10 +322,10 @@ class Trainer:
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model):
             for batch, (inputs, target, weight) in enumerate(parts, 1):
-                output = self.model(*inputs)
-                loss = self._loss(output, target, weight)
+                output, loss = self._run(inputs, target, weight)
                 meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
+        self.current = None
         return meter.compute()
 
     def predict(self, data: Any, *, batch_size: int = 256) -> Any:
@@ -345,6 +348,12 @@ class Trainer:
                     for inputs, *_ in feed.batches("predict", source, target=False)
                 ]
             )
+
+    def _run(self, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
+        """Return output and loss of a batch, which can be run again to explain them."""
+        self.current = inputs, target, weight, default_generator.get_state()
+        output = self.model(*inputs)
+        return output, self._loss(output, target, weight)
 
     def _loss(self, output: Any, target: Any, weight: Any = None) -> Any:
         if not isinstance(output, Tensor) and target_kind(self.loss) != "any":
@@ -434,8 +443,10 @@ class Trainer:
 
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
-        self._snapshot = None
+        self._snapshot = self.current = None
         self.model.eval()
+        if self.average is not None:
+            self.average.install(self.model)
         for handler in self._handlers[Event.FIT_END]:
             try:
                 handler(trainer=self, history=self.history)
