@@ -22,6 +22,7 @@ __all__ = ["train"]
 # name -> module, class, help: what `rushlight train --help` says without importing any of them
 RECIPES = {
     "mnist": ("Mnist", "Train a convolutional network on the MNIST digits."),
+    "autoencoder": ("Autoencoding", "Train an autoencoder on MNIST or on a folder of images."),
 }
 
 KINDS: dict[str, Any] = {
