@@ -230,7 +230,8 @@ class Net(BaseEstimator):
             return self.optimizer
         kind = self.optimizer
         if isinstance(kind, str):
-            kind = optimizers().get(kind.lower(), kind)
+            name, options = optimizers().read(kind)
+            kind = functools.partial(optimizers().makers[name], **options)
         if not callable(kind):  # the Trainer says what is wrong with it
             return kind
         known = inspect.signature(kind).parameters.values()

@@ -1,37 +1,16 @@
-"""Activations by name, and fully connected nets."""
+"""Fully connected nets."""
 
 from __future__ import annotations
 
-import copy
-import inspect
 import operator
 from collections.abc import Iterable
 from typing import Any
 
 from rushlight import nn
 from rushlight.errors import explain
+from rushlight.train.activations import make_activation
 
-__all__ = ["dense", "make_activation"]
-
-_ACTIVATIONS = {
-    "celu": nn.CELU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "hardswish": nn.Hardswish,
-    "identity": nn.Identity,
-    "leaky_relu": nn.LeakyReLU,
-    "logistic": nn.Sigmoid,  # as scikit-learn calls it
-    "mish": nn.Mish,
-    "prelu": nn.PReLU,
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "selu": nn.SELU,
-    "sigmoid": nn.Sigmoid,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "softsign": nn.Softsign,
-    "tanh": nn.Tanh,
-}
+__all__ = ["dense"]
 
 
 def dense(
@@ -82,27 +61,3 @@ def _sizes(hidden: Any) -> list[int]:
         expected = "ints >= 1, such as (100, 50); () for a net without hidden layers"
         raise ValueError(explain("hidden_layer_sizes", got=repr(hidden), expected=expected))
     return sizes
-
-
-def make_activation(given: Any) -> nn.Module:
-    """Return a new activation.
-
-    Args:
-        given: a name such as 'relu' or 'leaky_relu', a Module class, a function without
-            arguments, or an object, which is copied.
-
-    Raises:
-        ValueError, TypeError: for anything else; the names are listed.
-    """
-    if isinstance(given, str) and given in _ACTIVATIONS:
-        return _ACTIVATIONS[given]()
-    if isinstance(given, nn.Module):
-        return copy.deepcopy(given)
-    made = given() if callable(given) and not isinstance(given, str) else None
-    if not isinstance(made, nn.Module):
-        names = ", ".join(map(repr, _ACTIVATIONS))
-        kind = repr(given) if isinstance(given, str) else type(given).__name__
-        expected = f"one of {names}, or an activation module or its class"
-        error = TypeError if inspect.isroutine(given) else ValueError
-        raise error(explain("activation", got=kind, expected=expected))
-    return made

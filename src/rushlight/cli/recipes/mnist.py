@@ -11,7 +11,7 @@ from rushlight.cli.recipes.recipe import Data, Recipe, TestPart
 from rushlight.data import MNIST
 from rushlight.data.mnist import MEAN, STD
 from rushlight.data.transforms import Normalize
-from rushlight.train.layers import make_activation
+from rushlight.train.activations import make_activation
 
 __all__ = ["Mnist", "MnistOptions", "build"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
+import functools
 import json
 import pathlib
 import time
@@ -130,12 +130,11 @@ def _trainer(
         *([] if picture is None else [picture]),
         ProgressBar(file=log),
     ]
-    if options.lr is None:
-        options.lr = recipe.rates.get(options.optimizer.lower())
+    optimizer = _optimizer(recipe, options)
     trainer = Trainer(
         model,
         loss,
-        _optimizer(options),
+        optimizer,
         lr=options.lr,
         metrics=metrics,
         scheduler=None if options.schedule == "none" else options.schedule,
@@ -149,23 +148,22 @@ def _trainer(
     return trainer
 
 
-def _optimizer(options: Options) -> str | Callable[..., Any]:
-    """Return the optimizer's name, or what makes it with momentum or weight decay."""
-    name = options.optimizer.lower()
-    extras: dict[str, float] = {"momentum": 0.9} if name == "sgd" else {}
-    kind = optimizers().get(name)
-    if kind is None:
-        return name  # the Trainer lists those that there are
+def _optimizer(recipe: Recipe[Any], options: Options) -> Callable[..., Any]:
+    """Return what makes the optimizer, with the rate, momentum and weight decay that suit it."""
+    name, extras = optimizers().read(options.optimizer)
+    if options.lr not in (None, extras.get("lr", options.lr)):
+        got = f"--lr {options.lr:g} and --optimizer {options.optimizer}"
+        raise Mistake(explain("--lr", got=got, expected="one learning rate"))
+    own = extras.pop("lr", recipe.rates.get(name))
+    options.lr = own if options.lr is None else options.lr
     if options.weight_decay:
-        if "weight_decay" not in inspect.signature(kind).parameters:
-            got = f"{options.weight_decay:g} with {kind.__name__}, which has none"
+        if "weight_decay" not in optimizers().options(name):
+            got = f"{options.weight_decay:g} with {name}, which has none"
             raise Mistake(explain("--weight-decay", got=got, expected="an optimizer that has it"))
-        extras["weight_decay"] = options.weight_decay
-
-    def make(parameters: Any, **rate: float) -> Any:
-        return kind(parameters, **rate, **extras)
-
-    return make if extras else name
+        extras.setdefault("weight_decay", options.weight_decay)
+    if name == "sgd":
+        extras.setdefault("momentum", 0.9)
+    return functools.partial(optimizers().makers[name], **extras)
 
 
 # ---- the folder
