@@ -21,12 +21,16 @@ from rushlight.errors import explain
 from rushlight.functional import sigmoid
 from rushlight.random import Generator
 from rushlight.tensor import from_numpy
-from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics, takes_classes
+from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
+from rushlight.train.parts import make_loss
 from rushlight.train.trainer import evaluating
 
-__all__ = ["Autoencoding", "AutoencoderOptions", "through"]
+__all__ = ["AutoencoderOptions", "Autoencoding", "through"]
 
-LOGITS = "bce_with_logits"
+LOSSES = (
+    *(nn.BCEWithLogitsLoss, nn.BCELoss, nn.MSELoss),
+    *(nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss),
+)
 STEPS = 2_500  # where few images make short epochs
 
 
@@ -62,8 +66,8 @@ class AutoencoderOptions(Options):
         0.0, "Standard deviation of noise to be removed; pixels lie in [0, 1].", metavar="STD"
     )
     activation: str = "silu"
-    loss: str = option(LOGITS, "Loss: bce_with_logits, bce, mse, mae, huber, ...")
-    metric: list[str] = option(["mse"])
+    loss: str = option("bce_with_logits", "Loss: bce_with_logits, bce, mse, mae, huber, smooth_l1.")
+    metric: tuple[str, ...] = ("mse",)
     warmup: float = 0.25
     epochs: int | None = option(None, note="10; with fewer images as many as make 2,500 steps")
     patience: int = 10
@@ -98,7 +102,9 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     def settle(self, options: AutoencoderOptions, data: Data) -> None:
         """Train longer, in smaller batches, where there are few images."""
         count = len(data.train)
-        options.batch_size = options.batch_size or (64 if count > 2000 else 32 if count > 500 else 16)
+        options.batch_size = options.batch_size or (
+            64 if count > 2000 else 32 if count > 500 else 16
+        )
         longer = min(100, round(STEPS * options.batch_size / count))
         options.epochs = options.epochs or max(10, longer)
         data.facts["latent"] = options.latent
@@ -116,17 +122,17 @@ class Autoencoding(Recipe[AutoencoderOptions]):
             dropout=options.dropout,
             up=options.up,
             noise=options.noise,
-            logits=options.loss == LOGITS,
+            logits=_gives_logits(options),
         )
 
     def make_metrics(self, options: AutoencoderOptions, data: Data, loss: Any) -> list[Any]:
         """Return the metrics, of images even where the net gives logits."""
-        if takes_classes(loss):
-            expected = "one that compares images: bce_with_logits, bce, mse, mae, huber, ..."
+        if not isinstance(loss, LOSSES):
+            expected = "bce_with_logits, bce, mse, mae, huber or smooth_l1, which compare images"
             raise Mistake(explain("--loss", got=repr(options.loss), expected=expected))
         made = make_metrics(self.metrics(options, data), None)
         made = [_ssim(data.inputs) if isinstance(each, SSIM) else each for each in made]
-        return [_OfLogits(each) for each in made] if options.loss == LOGITS else made
+        return [_OfLogits(each) for each in made] if _gives_logits(options) else made
 
     def test(self, run: Run[AutoencoderOptions]) -> dict[str, float]:
         """Return loss, MSE, PSNR and SSIM, and the MSE of PCA with as many numbers in a code."""
@@ -231,7 +237,11 @@ def decoded(run: Run[AutoencoderOptions], codes: Array) -> Array:
         codes: float32 (N, latent).
     """
     found = _apply(run.trainer.model.decoder, codes)
-    return sigmoid(from_numpy(found)).numpy() if run.options.loss == LOGITS else found
+    return sigmoid(from_numpy(found)).numpy() if _gives_logits(run.options) else found
+
+
+def _gives_logits(options: AutoencoderOptions) -> bool:
+    return isinstance(make_loss(options.loss), nn.BCEWithLogitsLoss)
 
 
 def _apply(module: Any, rows: Array, batch: int = 256) -> Array:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from rushlight import nn
 from rushlight.functional import clamp
 from rushlight.random import Generator, source_of
 from rushlight.tensor import Tensor, from_numpy
-from rushlight.train.layers import make_activation
+from rushlight.train.activations import make_activation
 
 __all__ = ["Autoencoder", "Noise"]
 
 WIDTHS = {"small": (8, 64), "medium": (16, 256), "large": (32, 512)}  # first convolution, hidden
-SMALLEST = 8  # the sides are halved until the shorter one is no longer than this, and twice at least
+SMALLEST = (
+    8  # the sides are halved until the shorter one is no longer than this, and twice at least
+)
 
 
 class Noise(nn.Module):
@@ -125,7 +129,7 @@ def _encoder(
     stages: list[tuple[int, int, int]], hidden: int, latent: int, activation: str, dropout: float
 ) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in itertools.pairwise(stages):
         # what comes behind has batch normalization, which has a bias of its own
         layers += [
             nn.Conv2d(before[0], after[0], 3, stride=2, padding=1, bias=False),

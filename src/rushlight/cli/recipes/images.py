@@ -261,10 +261,10 @@ def _as_images(array: Array) -> Array:
     shape = array.shape
     if array.ndim in (3, 4) and shape[-1] in (1, 3):
         array = np.moveaxis(array, -1, -3)  # (..., H, W, C) -> (..., C, H, W)
-    elif not (array.ndim == 4 and shape[1] in (1, 3)) and not (array.ndim == 3 and shape[0] == 3):
-        array = array[..., None, :, :]
-    array = array if array.ndim == 4 else array[None]
-    if array.ndim != 4 or 0 in array.shape:
+    elif array.ndim == 2 or (array.ndim == 3 and shape[0] != 3):
+        array = array[..., None, :, :]  # (N, H, W) -> (N, 1, H, W)
+    array = array[None] if array.ndim == 3 else array
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in shape:
         expected = "(H, W), (N, H, W), (N, H, W, C) or (N, C, H, W), C of 1 or 3"
         raise ShapeError(explain("images", got=f"an array {shape}", expected=expected))
     if array.dtype == np.uint8:
