@@ -175,6 +175,35 @@ def summary(
         command.show(found)
 
 
+@app.command()
+def report(
+    run: Annotated[
+        pathlib.Path, typer.Argument(metavar="RUN", help="The out folder of a run, ended or not.")
+    ],
+) -> None:
+    """Make a run's report.html anew from what lies in its folder."""
+    from rushlight.cli import compare as command
+
+    command.report(run)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[pathlib.Path],
+        typer.Argument(metavar="RUN RUN...", help="The out folders of two runs or more."),
+    ],
+    html: Annotated[
+        pathlib.Path | None, typer.Option(metavar="FILE", help="Write a page with the curves.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Lay runs side by side: options that differ, figures with the best marked, curves."""
+    from rushlight.cli import compare as command
+
+    command.compare(runs, html, as_json)
+
+
 Run = Annotated[pathlib.Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 
