@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from typing import Any
@@ -9,38 +10,98 @@ from typing import Any
 from rushlight import nn, optim
 from rushlight.errors import explain
 from rushlight.train.metrics import takes_classes
+from rushlight.train.names import Names
 
-__all__ = ["is_number", "kind_of", "make_loss", "make_optimizer", "target_kind"]
+__all__ = [
+    "check_rate",
+    "is_number",
+    "kind_of",
+    "loss_names",
+    "make_loss",
+    "make_optimizer",
+    "optimizers",
+    "target_kind",
+]
 
-_LOSSES = {
-    "bce": "BCELoss",
-    "bce_with_logits": "BCEWithLogitsLoss",
-    "cross_entropy": "CrossEntropyLoss",
-    "huber": "HuberLoss",
-    "l1": "L1Loss",
-    "mae": "L1Loss",
-    "mse": "MSELoss",
-    "nll": "NLLLoss",
-    "smooth_l1": "SmoothL1Loss",
-}
+_LOSSES = Names(
+    "loss",
+    {
+        "bce": nn.BCELoss,
+        "bce_with_logits": nn.BCEWithLogitsLoss,
+        "cross_entropy": nn.CrossEntropyLoss,
+        "hinge_embedding": nn.HingeEmbeddingLoss,
+        "huber": nn.HuberLoss,
+        "kl_div": functools.partial(nn.KLDivLoss, reduction="batchmean"),  # the divergence
+        "l1": nn.L1Loss,
+        "mae": nn.L1Loss,
+        "mse": nn.MSELoss,
+        "multi_margin": nn.MultiMarginLoss,
+        "multilabel_margin": nn.MultiLabelMarginLoss,
+        "multilabel_soft_margin": nn.MultiLabelSoftMarginLoss,
+        "nll": nn.NLLLoss,
+        "poisson_nll": nn.PoissonNLLLoss,
+        "smooth_l1": nn.SmoothL1Loss,
+        "soft_margin": nn.SoftMarginLoss,
+    },
+    {
+        "binary_cross_entropy": "bce",
+        "binary_cross_entropy_with_logits": "bce_with_logits",
+        "l2": "mse",
+        "mean_absolute_error": "mae",
+        "mean_squared_error": "mse",
+    },
+    instead="a callable (output, target)",
+    suffix="loss",
+    elsewhere={
+        "gaussian_nll": "it needs a variance, too: give a function (output, target) that takes it "
+        "from the output",
+        "hinge": "'multi_margin' is that of classes, 'soft_margin' a smooth one of -1 and 1",
+        "cosine_embedding": "it compares two outputs: give a function (output, target)",
+        "margin_ranking": "it compares two outputs: give a function (output, target)",
+        "triplet_margin": "it compares three outputs: give a function (output, target)",
+        "ctc": "it needs lengths, too: give a function (output, target)",
+    },
+)
+
+# whose targets are numbers of the model's dtype; those of others are class indices, or anybody's
+_FLOATS = (
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+    nn.HingeEmbeddingLoss,
+    nn.HuberLoss,
+    nn.KLDivLoss,
+    nn.L1Loss,
+    nn.MSELoss,
+    nn.MultiLabelSoftMarginLoss,
+    nn.PoissonNLLLoss,
+    nn.SmoothL1Loss,
+    nn.SoftMarginLoss,
+)
+
+
+def loss_names() -> tuple[str, ...]:
+    """Return the names of losses."""
+    return tuple(_LOSSES.makers)
 
 
 def make_loss(loss: Any) -> Any:
-    """Return the loss that a name or object stands for."""
+    """Return the loss that a name, with options if wanted, or an object stands for.
+
+    Example:
+        >>> make_loss("huber:delta=0.5").delta
+        0.5
+    """
     if isinstance(loss, str):
-        if loss not in _LOSSES:
-            expected = f"one of {', '.join(map(repr, _LOSSES))}, or a callable (output, target)"
-            raise ValueError(explain("loss", got=repr(loss), expected=expected))
-        return getattr(nn, _LOSSES[loss])()
-    if inspect.isclass(loss) and issubclass(loss, nn.Module):
+        loss = _LOSSES.make(loss)
+    elif inspect.isclass(loss) and issubclass(loss, nn.Module):
         loss = loss()
     if not callable(loss):
         expected = "a name, a loss module or a function (output, target) -> scalar Tensor"
         raise TypeError(explain("loss", got=type(loss).__name__, expected=expected))
-    if getattr(loss, "reduction", "mean") not in ("mean", "sum"):
-        raise ValueError(
-            explain("loss", got=f"reduction={loss.reduction!r}", expected="'mean' or 'sum'")
-        )
+    summed = ("mean", "sum", "batchmean") if isinstance(loss, nn.KLDivLoss) else ("mean", "sum")
+    if getattr(loss, "reduction", "mean") not in summed:
+        expected = " or ".join(map(repr, summed))
+        raise ValueError(explain("loss", got=f"reduction={loss.reduction!r}", expected=expected))
     return loss
 
 
@@ -48,25 +109,37 @@ def target_kind(loss: Any) -> str:
     """Return what `as_dataset` should make of targets: 'classes', 'floats' or 'any'."""
     if takes_classes(loss):
         return "classes"
-    return "floats" if type(loss).__name__ in _LOSSES.values() else "any"
+    return "floats" if isinstance(loss, _FLOATS) else "any"
 
 
-def optimizers() -> dict[str, Any]:
+@functools.cache
+def optimizers() -> Names:
     """Return the optimizers by their names in lower case."""
     found = {name: getattr(optim, name) for name in optim.__all__}
-    return {
-        name.lower(): kind
-        for name, kind in sorted(found.items(), key=lambda item: item[0].lower())
-        if inspect.isclass(kind)
-        and issubclass(kind, optim.Optimizer)
-        and kind not in (optim.Optimizer, optim.LBFGS)  # which needs a closure
-    }
+    return Names(
+        "optimizer",
+        {
+            name.lower(): kind
+            for name, kind in sorted(found.items(), key=lambda item: item[0].lower())
+            if inspect.isclass(kind)
+            and issubclass(kind, optim.Optimizer)
+            and kind not in (optim.Optimizer, optim.LBFGS)  # which needs a closure
+        },
+        instead="an optimizer object",
+        elsewhere={"lbfgs": "its steps need a closure: call it in a loop of your own"},
+        given=("params",),
+    )
+
+
+def check_rate(lr: Any) -> None:
+    """Refuse what is no learning rate."""
+    if lr is not None and not (is_number(lr) and 0 < lr < math.inf):
+        raise ValueError(explain("lr", got=repr(lr), expected="a finite number > 0"))
 
 
 def make_optimizer(optimizer: Any, model: Any, lr: float | None) -> Any:
-    """Return the optimizer that a name, class, factory or object stands for."""
-    if lr is not None and not (is_number(lr) and 0 < lr < math.inf):
-        raise ValueError(explain("lr", got=repr(lr), expected="a finite number > 0"))
+    """Return the optimizer that a name with options, class, factory or object stands for."""
+    check_rate(lr)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         frozen = next(iter(model.parameters()), None) is not None
@@ -82,11 +155,11 @@ def make_optimizer(optimizer: Any, model: Any, lr: float | None) -> Any:
         )
     options = {} if lr is None else {"lr": lr}
     if isinstance(optimizer, str):
-        known = optimizers()
-        if optimizer.lower() not in known:
-            expected = f"one of {', '.join(map(repr, known))}, or an optimizer object"
-            raise ValueError(explain("optimizer", got=repr(optimizer), expected=expected))
-        return known[optimizer.lower()](parameters, **options)
+        name, given = optimizers().read(optimizer)
+        if lr is not None and "lr" in given:
+            got = f"lr={lr!r} and optimizer={optimizer!r}"
+            raise ValueError(explain("lr", got=got, expected="one learning rate"))
+        return optimizers().makers[name](parameters, **options, **given)
     if isinstance(optimizer, optim.Optimizer):
         if lr is not None:
             raise ValueError(

@@ -16,7 +16,6 @@ from rushlight.arrays import Array
 from rushlight.data import TensorDataset
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.tensor import Tensor, from_numpy
-from rushlight.train.metrics import takes_classes
 from rushlight.train.parts import kind_of
 
 __all__ = ["WeightedLoss", "Weights", "class_table", "sample_weights"]
@@ -240,7 +239,9 @@ def _widened(array: Array, ndim: int) -> Array:
 
 def _count(loss: Any, terms: Tensor, target: Any) -> float:
     """Return what the mean of the plain loss divides by."""
-    if not takes_classes(loss) or target._array.dtype.kind not in "iu":
+    if getattr(loss, "reduction", "mean") == "batchmean":
+        return terms.shape[0]
+    if not hasattr(loss, "ignore_index") or target._array.dtype.kind not in "iu":
         return math.prod(terms.shape)
     classes = target._array
     counted = classes[classes != loss.ignore_index]

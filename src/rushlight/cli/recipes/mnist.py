@@ -1,119 +1,99 @@
-"""A convolutional network on the MNIST digits: 99.1 % after three epochs."""
+"""MNIST: a convolutional network on the handwritten digits."""
 
 from __future__ import annotations
 
-import os
-import pathlib
-import time
-from typing import Any, TextIO
+import dataclasses
+from typing import Any
 
-from rushlight import nn, optim
+from rushlight import nn
+from rushlight.cli.recipes.options import Options, option
+from rushlight.cli.recipes.recipe import Data, Recipe, TestPart
 from rushlight.data import MNIST
 from rushlight.data.mnist import MEAN, STD
 from rushlight.data.transforms import Normalize
-from rushlight.errors import MissingExtra
-from rushlight.random import manual_seed
-from rushlight.train import Checkpoint, Curves, HistoryLog, ProgressBar, Trainer
+from rushlight.train.activations import make_activation
 
-__all__ = ["build", "train_mnist"]
+__all__ = ["Mnist", "MnistOptions", "build"]
 
-RATES = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.05}  # for the others their own default
+WIDTHS = {"small": (8, 16, 64), "medium": (16, 32, 128), "large": (32, 64, 256)}
 
 
-def build() -> nn.Sequential:
+@dataclasses.dataclass(kw_only=True)
+class MnistOptions(Options):
+    """Options of `rushlight train mnist`."""
+
+    data: str | None = option(
+        None, "Folder of the MNIST files.", metavar="FOLDER", note="RUSHLIGHT_DATA, cache, download"
+    )
+    loss: str = "nll"
+    metric: tuple[str, ...] = ("accuracy",)
+    warmup: float = 0.25
+    epochs: int | None = option(None, note="3; with the bundled sample 8")
+    patience: int = 3
+    batch_size: int | None = option(None, note="64; with the bundled sample 32")
+    dropout: float = 0.25
+
+
+def build(options: MnistOptions) -> nn.Module:
     """Return the network: images (N, 1, 28, 28) -> log-probabilities (N, 10)."""
+    first, second, hidden = WIDTHS[options.size]
     return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 16, 14, 14)
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 32, 7, 7)
+        nn.Conv2d(1, first, 3, padding=1),
+        make_activation(options.activation),
+        nn.MaxPool2d(2),  # (N, first, 14, 14)
+        nn.Conv2d(first, second, 3, padding=1),
+        make_activation(options.activation),
+        nn.MaxPool2d(2),  # (N, second, 7, 7)
         nn.Flatten(),
-        nn.Linear(32 * 7 * 7, 128),
-        nn.ReLU(),
-        nn.Dropout(0.25),
-        nn.Linear(128, 10),
+        nn.Linear(second * 7 * 7, hidden),
+        make_activation(options.activation),
+        nn.Dropout(options.dropout),
+        nn.Linear(hidden, 10),
         nn.LogSoftmax(dim=1),
     )
 
 
-def train_mnist(
-    *,
-    epochs: int | None,
-    data: str | os.PathLike[str] | None,
-    out: pathlib.Path,
-    seed: int,
-    optimizer: str,
-    lr: float | None,
-    batch_size: int | None,
-    curves: bool | None,
-    log: TextIO,
-) -> dict[str, Any]:
-    """Train, test with the weights of the best epoch, and return the result as plain values."""
-    manual_seed(seed)
-    model = build()
-    checkpoint, history = Checkpoint(out), HistoryLog(out)
-    callbacks: list[Any] = [checkpoint, history, ProgressBar(file=log)]
-    picture = _curves(out, curves, log)
-    if picture is not None:
-        callbacks.append(picture)
-    rate = RATES.get(optimizer.lower()) if lr is None else lr
-    trainer = Trainer(
-        model,
-        "nll",
-        _sgd if optimizer.lower() == "sgd" else optimizer,
-        lr=rate,
-        scheduler="cosine",
-        warmup=0.25,
-        monitor="val_accuracy",
-        callbacks=callbacks,
-        seed=seed,
-    )
-    train, test = (
-        MNIST(data, train=part, transform=Normalize(MEAN, STD)) for part in (True, False)
-    )
-    sample = train.source == "sample"
-    print(f"MNIST: {len(train):,} + {len(test):,} images ({train.source})", file=log, flush=True)
-    begun = time.perf_counter()
-    records = trainer.fit(
-        train,
-        validation=500 if sample else 5_000,
-        epochs=epochs or (8 if sample else 3),
-        batch_size=batch_size or (32 if sample else 64),
-    )
-    seconds = time.perf_counter() - begun
-    found = {} if records.interrupted else trainer.evaluate(test)
-    return {
-        "test_accuracy": found.get("accuracy"),
-        "test_loss": found.get("loss"),
-        "epochs": len(records),
-        "best_epoch": records.best_epoch,
-        "seconds": round(seconds, 2),
-        "interrupted": records.interrupted,
-        "data": train.source,
-        "train_samples": len(train),
-        "test_samples": len(test),
-        "seed": seed,
-        "out": str(out),
-        "checkpoint": str(checkpoint.best_path if records else checkpoint.last_path),
-        "history": str(history.path),
-        "curves": str(picture.path) if picture is not None and records else None,
-    }
+class Mnist(Recipe[MnistOptions]):
+    """The recipe."""
 
+    name = "mnist"
+    title = "MNIST: convolutional network"
+    Options = MnistOptions
+    rates = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.05}  # noqa: RUF012 - read only
+    monitor = "val_accuracy"
 
-def _sgd(parameters: Any, **options: Any) -> optim.SGD:
-    return optim.SGD(parameters, momentum=0.9, **options)
+    def load(self, options: MnistOptions) -> Data:
+        """Return the digits; of the training images some are set aside for validation."""
 
+        def digits(train: bool) -> Any:
+            return MNIST(options.data, train=train, transform=Normalize(MEAN, STD))
 
-def _curves(out: pathlib.Path, wanted: bool | None, log: TextIO) -> Curves | None:
-    """Return the callback that draws, unless it is unwanted, or cannot be had and is optional."""
-    if wanted is False:
-        return None
-    try:
-        return Curves(out, "MNIST: convolutional network")
-    except MissingExtra as error:
-        if wanted:
-            raise
-        print(f"no curves: {error}", file=log, flush=True)
-        return None
+        train = digits(True)
+        return Data(
+            train=train,
+            validation=500 if train.source == "sample" else 5_000,
+            test=TestPart(lambda: digits(False), check=lambda: digits(False)),
+            inputs=(1, 28, 28),
+            outputs=(10,),
+            about=f"MNIST: {len(train):,} training images ({train.source})",
+            facts={"data": train.source, "train_samples": len(train)},
+        )
+
+    def settle(self, options: MnistOptions, data: Data) -> None:
+        """Train longer where there are few images."""
+        sample = data.facts["data"] == "sample"
+        options.epochs = options.epochs or (8 if sample else 3)
+        options.batch_size = options.batch_size or (32 if sample else 64)
+
+    def build(
+        self, options: MnistOptions, inputs: tuple[int, ...], outputs: tuple[int, ...]
+    ) -> nn.Module:
+        """Return the network."""
+        return build(options)
+
+    def lines(self, result: dict[str, Any]) -> list[str]:
+        """Return accuracy in percent and the loss."""
+        shown = [f"test {name} {value:.4g}" for name, value in result["test"].items()]
+        if "accuracy" in result["test"]:
+            shown.insert(0, f"test accuracy {100 * result['test']['accuracy']:.2f} %")
+        return shown

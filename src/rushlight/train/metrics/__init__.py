@@ -3,7 +3,7 @@
 from rushlight.train.metrics.base import Average, Metric, column_names, metric_name, metric_values
 from rushlight.train.metrics.classes import Accuracy, ConfusionMatrix, TopK
 from rushlight.train.metrics.images import PSNR, SSIM
-from rushlight.train.metrics.named import make_metrics, takes_classes
+from rushlight.train.metrics.named import make_metrics, metric_names, takes_classes
 from rushlight.train.metrics.regression import MAE, MSE, R2, RMSE
 from rushlight.train.metrics.scores import F1, ROCAUC, Precision, Recall
 
@@ -26,6 +26,7 @@ __all__ = [
     "column_names",
     "make_metrics",
     "metric_name",
+    "metric_names",
     "metric_values",
     "takes_classes",
 ]
