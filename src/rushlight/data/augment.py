@@ -386,7 +386,8 @@ class Augmented(Dataset[Any]):
         if seed is None:
             seed = int(default_generator.integers(0, 2**63 - 1, ()))
         self.dataset, self.transform, self.epoch = dataset, transform, 0
-        self._root = Generator().manual_seed(seed)
+        # 0 to 2 are the keys of a Trainer, which may have the same seed
+        self._root = Generator().manual_seed(seed).spawn(3)
 
     def at_epoch(self, epoch: int) -> Augmented:
         """Return the data set as it is in an epoch (an int >= 0)."""
