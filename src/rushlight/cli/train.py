@@ -26,6 +26,7 @@ RECIPES = {
     "regression": ("Regression", "Train a net on a CSV file: one or several numbers of a row."),
     "tecator": ("TecatorRecipe", "Train a net on spectra of meat: water, fat and protein."),
     "mnist": ("Mnist", "Train a convolutional network on the MNIST digits."),
+    "autoencoder": ("Autoencoding", "Train an autoencoder on MNIST or on a folder of images."),
 }
 
 KINDS: dict[str, Any] = {
