@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rushlight.cli.recipes import images as source
-from rushlight.cli.recipes.images import read_images, write_png
+from rushlight.cli.recipes.images import read_images, write_all
 from rushlight.errors import MissingExtra, ShapeError
 
 Image = pytest.importorskip("PIL.Image")
@@ -187,12 +187,23 @@ def test_nothing_to_read_is_an_error_that_says_what_lay_there(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_png_that_was_written_is_read_again(tmp_path, channels):
-    image = np.random.default_rng(0).random((channels, 9, 7))
-    write_png(tmp_path / "a.png", image)
-    found = read_images(tmp_path / "a.png").pixels[0]
-    np.testing.assert_allclose(found / 255, image, atol=0.5 / 255 + 1e-9)
-    write_png(tmp_path / "b.png", np.array([[[-1.0, 2.0]]]))
-    assert read_images(tmp_path / "b.png").pixels.ravel().tolist() == [0, 255]
+    images = np.random.default_rng(0).random((2, channels, 9, 7))
+    write_all(tmp_path, ["a.jpg", "b/c.npy[1]"], images)
+    found = read_images(tmp_path)
+    assert found.names == ["a.png", "b/c-1.png"]
+    np.testing.assert_allclose(found.pixels / 255, images, atol=0.5 / 255 + 1e-9)
+
+
+def test_values_outside_of_what_can_be_seen_are_cut_off(tmp_path):
+    write_all(tmp_path / "new", ["a.png"], np.array([[[[-1.0, 2.0]]]]))
+    assert read_images(tmp_path / "new").pixels.ravel().tolist() == [0, 255]
+
+
+def test_no_image_is_written_over_another(tmp_path):
+    names = ["a.jpg", "A.png", "a-2.gif", "v1.2.npy[0]", "v1.2.npy[1]"]
+    write_all(tmp_path, names, np.zeros((5, 1, 4, 4)))
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["A-2.png", "a-2-2.png", "a.png", "v1.2-0.png", "v1.2-1.png"]
 
 
 def test_the_shape_of_an_array_is_refused_by_its_own_error():
