@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import pathlib
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -202,12 +205,12 @@ def test_draws_have_mean_and_covariance_of_the_codes():
 
 
 def test_two_epochs_on_the_bundled_sample(capsys, tmp_path):
-    result = train("--epochs", 2, "--batch-size", 250, "--latent", 16)
+    result = train("--epochs", 2, "--batch-size", 128, "--latent", 16)
     printed = capsys.readouterr().out
     assert "MNIST: 5,000 images (sample): 4,500 to train on, 500 to validate" in printed
     test = result["test"]
     assert list(test) == ["loss", "mse", "psnr", "ssim", "pca_mse", "mse_to_pca"]
-    assert 0.005 < test["mse"] < 0.06 and abs(test["pca_mse"] - 0.0278) < 0.001
+    assert 0.005 < test["mse"] < 0.08 and abs(test["pca_mse"] - 0.0278) < 0.001
     assert f"test MSE {test['mse']:.5f}" in printed
     assert f"PCA with 16 components: test MSE {test['pca_mse']:.5f}" in printed
     assert (result["train_samples"], result["test_samples"], result["latent"]) == (4500, 1000, 16)
@@ -223,11 +226,11 @@ def test_two_epochs_on_the_bundled_sample(capsys, tmp_path):
 def test_a_net_that_was_trained_beats_a_line(folder):
     """Two numbers say where a spot lies, but not to a linear map."""
     np.save(folder / "spots.npy", blobs(400))
-    options = ("--data", folder, "--latent", 2, "--epochs", 25, "--no-curves", "--batch-size", 40)
+    options = ("--data", folder, "--latent", 2, "--epochs", 30, "--no-curves", "--batch-size", 20)
     result = train(*options)
     assert result["test"]["mse_to_pca"] < 0.5
     # the figures are those of the weights that were kept
-    net = Autoencoder((1, 11, 9), 2, size="small", logits=True)
+    net = Autoencoder((1, 11, 9), 2, size="small", dropout=0.02, logits=True)
     net.load_state_dict(rl.load("out/best.safetensors"))
     whole, _ = images.own_images(str(folder), None, "auto")
     tested = images.split(whole, 60, 60, 0, Generator(0).spawn(*b"autoencoder"))[2]
@@ -373,6 +376,35 @@ def test_digits_for_a_net_of_another_size_are_refused(done, tmp_path, capsys, mo
     assert run(["evaluate", "out", "digits"]) == 2
     text = "digits: got the digits of MNIST, (1, 28, 28), expected images (1, 11, 9)"
     assert text in capsys.readouterr().err
+
+
+KILLED = """
+import os, sys
+from rushlight.cli import run
+from rushlight.cli.recipes.autoencoder_net import Noise
+calls, forward = [], Noise.forward
+
+def dies(self, input):
+    calls.append(self.training)
+    if calls.count(True) == 5:  # of the second epoch
+        os._exit(9)
+    return forward(self, input)
+
+Noise.forward = dies
+run(sys.argv[1:])
+"""
+
+
+def test_a_run_that_was_killed_sees_the_noise_of_the_uninterrupted_one(folder):
+    given = ["--data", folder, "--epochs", 3, "--no-curves", "--noise", 0.3, "--dropout", 0.1]
+    given += ["--batch-size", 8]  # 28 images: 4 batches
+    whole = train(*given, out="whole")
+    command = ["train", "autoencoder", "--out", "cut", "--size", "small", *map(str, given)]
+    found = subprocess.run([sys.executable, "-c", KILLED, *command], check=False)
+    assert found.returncode == 9 and not pathlib.Path("cut", "result.json").exists()
+    result = train("--resume", out="cut")
+    assert_same(weights("cut"), weights("whole"))
+    assert result["test"] == whole["test"] and result["epochs"] == 3
 
 
 MISTAKES = {
