@@ -250,7 +250,10 @@ def test_a_folder_of_pictures_with_colours_classes_and_broken_files(tmp_path, ca
     (tmp_path / "data" / "day" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     result = train("--data", "data", "--epochs", 2, "--noise", 0.3, "--loss", "mse")
     told = capsys.readouterr()
-    assert "data: 40 colour images, 13 x 10 (1 skipped): 28 to train on, 6 to validate" in told.out
+    assert (
+        "data: 40 colour images, 13 x 10 (1 skipped): 28 to train on, 6 to validate, 6 to test"
+        in told.out
+    )
     assert "data: 1 file skipped: day/broken.png (" in told.err
     assert result["test_samples"] == 6 and result["data"] == "data"
     assert len(list((tmp_path / "out" / "pictures").glob("*.png"))) == 5

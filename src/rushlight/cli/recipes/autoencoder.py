@@ -102,7 +102,8 @@ class Autoencoding(Recipe[AutoencoderOptions]):
         whole, about = images.own_images(options.data, options.image_size, options.channels)
         count = round(len(whole) * images.PART)
         parts = images.split(whole, count, count, options.noise, random)
-        return _data(parts[0], parts[1], TestPart(lambda: parts[2]), about, options.data)
+        found = _data(parts[0], parts[1], TestPart(lambda: parts[2]), about, options.data)
+        return dataclasses.replace(found, about=f"{found.about}, {count:,} to test")
 
     def settle(self, options: AutoencoderOptions, data: Data) -> None:
         """Train longer, in smaller batches, where there are few images."""

@@ -181,10 +181,10 @@ def split(
     """
     order = generator.spawn(0).permutation(len(data))
     ends = (0, tested, tested + held, len(data))
-    test, validation, train = (np.sort(order[a:b]) for a, b in itertools.pairwise(ends))
+    test, validation, train = (order[a:b] for a, b in itertools.pairwise(ends))
     return (
-        data.part(train, 0, generator),  # the net makes its noise, new ones in each epoch
-        data.part(validation, noise, generator.spawn(1)),
+        data.part(np.sort(train), 0, generator),  # the net makes its noise, new ones in each epoch
+        data.part(np.sort(validation), noise, generator.spawn(1)),
         data.part(test, noise, generator.spawn(2)),
     )
 

@@ -19,7 +19,7 @@ _COLORS = (  # told apart by people with any kind of colour vision, as far as te
     *("#b5a21f", "#37b1c4", "#173f5f", "#a3c644"),
 )
 _WIDE = 12  # images in a row
-_POINTS = 4_000  # of a cloud: more hide each other
+_POINTS = 2_500  # of a cloud: more hide each other
 
 
 class Shown:
@@ -122,7 +122,7 @@ def _codes(shown: Shown) -> Picture:
     share = values[:-3:-1].sum() / max(values.sum(), 1e-30)
     figure, axes_of = _figure(7.2, 5.6)
     few = slice(None, _POINTS)
-    style = {"s": 9, "alpha": 0.65, "linewidths": 0}
+    style = {"s": 9 if len(places) > 500 else 26, "alpha": 0.65, "linewidths": 0}
     if shown.labels is None:
         axes_of.scatter(*places[few].T, color=_NET, **style)
     else:
@@ -137,7 +137,7 @@ def _codes(shown: Shown) -> Picture:
         _mark(axes_of, places, shown)
     _plain(axes_of, "first principal axis of the codes", "second")
     figure.tight_layout()
-    colour = " coloured by class" if shown.labels is not None else ""
+    colour = ", coloured by class" if shown.labels is not None else ""
     return Picture(
         "codes",
         "The space of codes",
@@ -260,7 +260,7 @@ def _place(axes: Any, image: Array, x: int, y: int, ink: bool) -> None:
 
 
 def _figure(wide: float, high: float) -> tuple[Any, Any]:
-    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(wide, high), dpi=130)
+    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(wide, high), dpi=120)
     importlib.import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     return figure, figure.subplots()
 
