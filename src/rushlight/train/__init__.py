@@ -1,5 +1,6 @@
 """Training: the Trainer, callbacks, metrics, history and curves."""
 
+from rushlight.train.activations import make_activation
 from rushlight.train.callbacks import (
     Callback,
     Checkpoint,
@@ -29,6 +30,7 @@ from rushlight.train.metrics import (
     TopK,
 )
 from rushlight.train.progress import ProgressBar
+from rushlight.train.switch import Switch, parse_switch
 from rushlight.train.trainer import Trainer
 
 __all__ = [
@@ -56,7 +58,10 @@ __all__ = [
     "Precision",
     "ProgressBar",
     "Recall",
+    "Switch",
     "TopK",
     "Trainer",
+    "make_activation",
+    "parse_switch",
     "plot_history",
 ]

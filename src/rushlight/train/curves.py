@@ -22,7 +22,7 @@ __all__ = ["Curves", "plot_history"]
 Path = str | os.PathLike[str]
 
 _INK, _FAINT = "#33373d", "#d9dce1"
-_TRAIN, _VAL, _RATE = "#c2571a", "#1f6f8b", "#6b7280"
+_TRAIN, _VAL, _RATE, _SWITCH = "#c2571a", "#1f6f8b", "#6b7280", "#8a4f9e"
 
 
 class Curves(Callback):
@@ -90,23 +90,67 @@ def plot_history(history: History, path: Path, title: str = "Training") -> None:
         _style(axes, ticker, epochs)
         if name == "learning rate":
             _line(axes, epochs, columns["lr"], _RATE, "learning rate")
-            axes.yaxis.set_major_formatter("{x:.3g}")
-            axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])  # from 0, with room for the marker
+            _rates(axes, ticker, columns["lr"])
+            _warmups(axes, history)
         else:
             _line(axes, epochs, columns[f"train_{name}"], _TRAIN, "train")
             if f"val_{name}" in columns:
                 _line(axes, epochs, columns[f"val_{name}"], _VAL, "validation")
-            if history.best_epoch in epochs:
+            if history.best_epoch is not None and history.best_epoch in epochs:
                 best = f"best epoch, {history.best_epoch}"
                 axes.axvline(history.best_epoch, color=_FAINT, lw=4, zorder=0, label=best)
             shown = [v for line in axes.lines[:2] for v in line.get_ydata() if math.isfinite(v)]
             if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
                 axes.set_yscale("log")
             axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+        _switches(axes, history, named=name == "learning rate")
         axes.set_ylabel(_label(name), parse_math=False)
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     with atomic_write(path) as file:
         figure.savefig(file, format="png", facecolor="white")
+
+
+def _rates(axes: Any, ticker: Any, rates: list[float]) -> None:
+    """Scale the axis of the rates: from 0 or, where they span decades, by logarithms."""
+    # what the last epochs of a cosine come down to spans decades, too, but says nothing
+    low = sorted(rates)[len(rates) // 4]
+    if 0 < 15 * low < max(rates) and min(rates) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    else:
+        axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])  # with room for the marker
+    axes.yaxis.set_major_formatter("{x:.3g}")
+
+
+def _warmups(axes: Any, history: History) -> None:
+    """Shade the epochs of a warm-up; epoch 1 goes from 0 to 1."""
+    for index, warmup in enumerate(history.warmups):
+        start = warmup["epoch"] - 1
+        label = "warm-up" if index == 0 else None
+        axes.axvspan(
+            start, start + warmup["epochs"], color=_FAINT, alpha=0.5, lw=0, zorder=0, label=label
+        )
+    if history.warmups:
+        axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+
+
+def _switches(axes: Any, history: History, named: bool) -> None:
+    """Draw a line between the last epoch before a switch and the first one after it."""
+    for switch in history.switches:
+        place = switch["epoch"] - 0.5
+        axes.axvline(place, color=_SWITCH, lw=0.9, ls=(0, (4, 3)), zorder=1)
+        if named:
+            axes.annotate(
+                switch["what"].replace(", ", "\n"),
+                (place, 0.97),
+                (3, 0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                va="top",
+                fontsize=7.5,
+                color=_SWITCH,
+                parse_math=False,
+            )
 
 
 def _line(axes: Any, x: list[float], y: list[float], color: str, label: str) -> None:

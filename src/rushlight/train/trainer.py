@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -21,11 +22,12 @@ from rushlight.train.history import History, Record
 from rushlight.train.limits import Limits
 from rushlight.train.lock import Locks
 from rushlight.train.meter import Meter, evaluating
-from rushlight.train.metrics import column_names, make_metrics, metric_name
+from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
 from rushlight.train.place import Place
 from rushlight.train.prepare import Data, make_callbacks, prepare
 from rushlight.train.schedule import Rates
+from rushlight.train.targets import check_values, explain_target
 from rushlight.train.weights import WeightedLoss, Weights
 
 __all__ = ["Trainer"]
@@ -161,6 +163,9 @@ class Trainer:
             "scheduler": resuming.describe(scheduler),
             "scheduler_step": scheduler_step,
             "warmup": warmup,
+            "accumulate": self.accumulate,
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
         }
 
     # ---- fit
@@ -365,7 +370,7 @@ class Trainer:
         self.history.append(record)
         if self._best.improved(record):
             self.history.best_epoch = place.epoch
-        self._rates.end_epoch(record[self.monitored])
+        self._rates.end_epoch(record[self.monitored], self.columns[self.monitored])
         return record
 
     def _keep(self, place: Place, data: Data, now: bool) -> None:
@@ -459,11 +464,19 @@ class Trainer:
                     fix="return one, or give the Trainer a function (output, target) as loss",
                 )
             )
-        if weight is None:
-            return self.loss(output, target)
-        if self._weighted is None or self._weighted.loss is not self.loss:
-            self._weighted = WeightedLoss(self.loss)
-        return self._weighted(output, target, weight)
+        loss = self.loss
+        if weight is not None:
+            if self._weighted is None or self._weighted.loss is not loss:
+                self._weighted = WeightedLoss(loss)
+            loss = functools.partial(self._weighted, weight=weight)
+        try:
+            check_values(self.loss, output, target)
+            return loss(output, target)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            better = explain_target(self.loss, output, target, error)
+            if better is error:
+                raise
+            raise better from error
 
     def _weigh(self, last: bool, classes: Any = None) -> Weights | None:
         """Return where weights come from, None where there are none."""
@@ -499,6 +512,7 @@ class Trainer:
             place = Place.resumed(found[1])
         steps = None if data.batches is None else -(-data.batches // self.accumulate)
         self._rates.begin(last - place.first + 1, steps)
+        self.history.note_warmup(place.first, self._rates.warmup)
         facts = {"first_epoch": place.epoch, "last_epoch": last, "batches": data.batches}
         self._emit(Event.FIT_BEGIN, **facts)
         if found is None:
@@ -513,15 +527,9 @@ class Trainer:
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
-        parts = ("train", "val") if validated else ("train",)
-        self.columns = {f"{part}_loss": False for part in parts} | {
-            f"{part}_{name}": bool(getattr(metric, "higher_is_better", False))
-            for part in parts
-            for metric in self.metrics
-            for name in column_names(metric)
-        }
+        self.columns = columns_of(self.metrics, validated)
         named = [c.best.asked for c in self.callbacks if isinstance(getattr(c, "best", None), Best)]
-        asked = [self.monitor, *named, f"{parts[-1]}_loss"]
+        asked = [self.monitor, *named, "val_loss" if validated else "train_loss"]
         self.monitored = next(name for name in asked if name != "auto")
         self._best = Best(self.monitored)
         self._best.begin(self)

@@ -45,6 +45,10 @@ class Best:
         higher = known[self.monitor] if self._mode == "auto" else self._mode == "max"
         self.sign, self.value = (-1.0 if higher else 1.0), math.inf
 
+    def is_loss(self) -> bool:
+        """Tell whether a loss is monitored: another loss is another quantity."""
+        return self.monitor in ("train_loss", "val_loss")
+
     def improved(self, record: Record, by: float = 0.0) -> bool:
         """Tell whether a record is better than all before, by more than `by`, and keep it."""
         value = self.sign * record.get(self.monitor, math.nan)
@@ -93,6 +97,12 @@ class KeepBest(Callback):
         if self.best.improved(record):
             self.best_epoch = epoch
             self._state = snapshot(trainer) if self.restore_best else None
+
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """Begin anew where the loss that is monitored has become another one."""
+        if "loss" in parts and self.best.is_loss():
+            self.best.begin(trainer)
+            self.best_epoch, self._state = None, None
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Put the best weights back."""
