@@ -15,6 +15,7 @@ from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train import resume as resuming
 from rushlight.train.callbacks import Best, Checkpoint, Event, KeepBest
+from rushlight.train.callbacks.best import judged
 from rushlight.train.callbacks.events import dispatch
 from rushlight.train.files import check_folder
 from rushlight.train.guard import Interrupt
@@ -155,6 +156,8 @@ class Trainer:
         self._keepers: list[Checkpoint] = []
         self._locks: Locks | None = None
         self._split_seed: int | None = None
+        self.average: Any = None  # whose weights are judged and kept in place of the model's: EMA
+        self.current: Any = None  # inputs, target, weight and random numbers of the batch at hand
         self._weighted: WeightedLoss | None = None
         self._made = {
             "optimizer": resuming.of_optimizer(self.optimizer),
@@ -262,8 +265,7 @@ class Trainer:
                 value = 0.0
                 for share, (inputs, target, weight) in group:
                     place.batch += 1
-                    output = self.model(*inputs)
-                    loss = self._loss(output, target, weight)
+                    output, loss = self._run(inputs, target, weight)
                     value += share * meter.update(output, target, loss, place)
                     (loss if share == 1.0 else loss * share).backward()
                 self._take_step(place)
@@ -352,7 +354,8 @@ class Trainer:
         if every is not None and steps and steps[-1]["step"] == self.step:
             return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
         where = f"epoch {place.epoch}, validation"
-        found = self._evaluate(where, data.held_out, interrupt, data.held_weights, metrics)
+        with judged(self):
+            found = self._evaluate(where, data.held_out, interrupt, data.held_weights, metrics)
         values = {f"val_{name}": value for name, value in found.items()}
         if every is not None:
             steps.append({"step": self.step, "epoch": place.epoch, **values})
@@ -427,10 +430,10 @@ class Trainer:
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model):
             for batch, (inputs, target, weight) in enumerate(parts, 1):
-                output = self.model(*inputs)
-                loss = self._loss(output, target, weight)
+                output, loss = self._run(inputs, target, weight)
                 meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
+        self.current = None
         return meter.compute()
 
     def predict(self, data: Any, *, batch_size: int = 256) -> Any:
@@ -453,6 +456,12 @@ class Trainer:
                     for inputs, *_ in feed.batches("predict", source, target=False)
                 ]
             )
+
+    def _run(self, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
+        """Return output and loss of a batch, which can be run again to explain them."""
+        self.current = inputs, target, weight, default_generator.get_state()
+        output = self.model(*inputs)
+        return output, self._loss(output, target, weight)
 
     def _loss(self, output: Any, target: Any, weight: Any = None) -> Any:
         if not isinstance(output, Tensor) and target_kind(self.loss) != "any":
@@ -542,6 +551,9 @@ class Trainer:
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
         self.model.eval()
+        self.current = None
+        if self.average is not None:
+            self.average.install(self.model)
         for handler in self._handlers[Event.FIT_END]:
             try:
                 handler(trainer=self, history=self.history)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import explain
@@ -13,7 +14,7 @@ from rushlight.train.history import History, Record
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
 
-__all__ = ["Best", "KeepBest", "snapshot"]
+__all__ = ["Best", "KeepBest", "judged", "snapshot"]
 
 
 class Best:
@@ -120,7 +121,13 @@ class KeepBest(Callback):
         self.best_epoch, self._state = state["epoch"], state["weights"]
 
 
+def judged(trainer: Trainer) -> AbstractContextManager[Any]:
+    """Put the weights in place for a block that are validated and kept: averaged ones with EMA."""
+    return nullcontext() if trainer.average is None else trainer.average.applied(trainer.model)
+
+
 def snapshot(trainer: Trainer) -> dict[str, Any]:
     """Return a copy of the model's state."""
-    state = trainer.model.state_dict()
-    return {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+    with judged(trainer):
+        state = trainer.model.state_dict()
+        return {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in state.items()}
