@@ -47,7 +47,7 @@ MAKE = {
     "loss type": ({"loss": 3}, TypeError, "loss: got int"),
     "loss reduction": ({"loss": nn.MSELoss(reduction="none")}, ValueError, "reduction='none'"),
     "metric": ({"metrics": ["f2"]}, ValueError, "metrics: got 'f2', expected one of 'accuracy'"),
-    "scheduler": ({"scheduler": "cos"}, ValueError, "got 'cos', expected one of 'cosine'"),
+    "scheduler": ({"scheduler": "cos"}, ValueError, "got 'cos', expected one of .* did you mean 'cosine'"),
     "scheduler type": ({"scheduler": 3}, TypeError, "scheduler: got int"),
     "scheduler step": ({"scheduler_step": "step"}, ValueError, "expected 'epoch' or 'batch'"),
     "warmup": ({"warmup": -1}, ValueError, "warmup: got -1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 from typing import Annotated
 
@@ -172,3 +173,83 @@ def summary(
         print(command.as_json(found))
     else:
         command.show(found)
+
+
+@app.command()
+def report(
+    run: Annotated[
+        pathlib.Path, typer.Argument(metavar="RUN", help="The out folder of a run, ended or not.")
+    ],
+) -> None:
+    """Make a run's report.html anew from what lies in its folder."""
+    from rushlight.cli import compare as command
+
+    command.report(run)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[pathlib.Path],
+        typer.Argument(metavar="RUN RUN...", help="The out folders of two runs or more."),
+    ],
+    html: Annotated[
+        pathlib.Path | None, typer.Option(metavar="FILE", help="Write a page with the curves.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Lay runs side by side: options that differ, figures with the best marked, curves."""
+    from rushlight.cli import compare as command
+
+    command.compare(runs, html, as_json)
+
+
+Run = Annotated[pathlib.Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="'test' for the test part of the run's data; or a CSV file, a folder of MNIST "
+            "files or of images, as the recipe takes it.",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Print the figures of a run's best weights over other data."""
+    from rushlight.cli.recipes import finished
+    from rushlight.cli.train import recipe_named
+
+    recipe, opened = finished.open_run(run, recipe_named)
+    found = finished.evaluate(recipe, opened, data)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        width = max(map(len, found))
+        print("\n".join(f"{name:<{width}}  {value:.6g}" for name, value in found.items()))
+
+
+@app.command()
+def predict(
+    run: Run,
+    input: Annotated[
+        pathlib.Path,
+        typer.Argument(
+            metavar="INPUT", help="A CSV file, images, or a folder of them, as the recipe takes it."
+        ),
+    ],
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(metavar="FILE", help="Write there: CSV, or .npy [default: print as CSV]."),
+    ] = None,
+) -> None:
+    """Apply a run's best weights to new data."""
+    from rushlight.cli.recipes import finished
+    from rushlight.cli.train import recipe_named
+
+    recipe, opened = finished.open_run(run, recipe_named)
+    print(recipe.predict(opened, input, out).rstrip())

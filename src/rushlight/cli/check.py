@@ -15,11 +15,11 @@ from rushlight.check.loading.source import SUFFIXES
 from rushlight.check.report import as_csv, as_json, as_page, as_text, overview
 from rushlight.check.report.plain import plainer
 from rushlight.check.report.terminal import style_of, width_of
-from rushlight.check.report.values import one_line
 from rushlight.check.report.words import default_language, word
 from rushlight.cli.mistake import Mistake
 from rushlight.errors import explain
 from rushlight.io import atomic_write
+from rushlight.pages import one_line
 
 __all__ = ["check_paths", "explain_layer", "language"]
 

@@ -14,14 +14,19 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes.options import Described, Options, flag
+from rushlight.errors import explain
 from rushlight.threads import set_num_threads
 
 __all__ = ["train"]
 
 # name -> module, class, help: what `rushlight train --help` says without importing any of them
 RECIPES = {
+    "regression": ("Regression", "Train a net on a CSV file: one or several numbers of a row."),
+    "tecator": ("TecatorRecipe", "Train a net on spectra of meat: water, fat and protein."),
     "mnist": ("Mnist", "Train a convolutional network on the MNIST digits."),
+    "autoencoder": ("Autoencoding", "Train an autoencoder on MNIST or on a folder of images."),
 }
 
 KINDS: dict[str, Any] = {
@@ -55,7 +60,14 @@ train = typer.Typer(
 
 
 def recipe_named(name: str) -> Any:
-    """Return a recipe."""
+    """Return a recipe.
+
+    Raises:
+        Mistake: there is none of that name.
+    """
+    if name not in RECIPES:
+        expected = f"one of {', '.join(RECIPES)}"
+        raise Mistake(explain("recipe", got=repr(name), expected=expected))
     module = importlib.import_module(f"rushlight.cli.recipes.{name}")
     return getattr(module, RECIPES[name][0])()
 
@@ -85,10 +97,10 @@ COMMON: dict[str, tuple[Any, Any]] = {  # name -> annotation, default
 
 def _parameter(known: Described) -> inspect.Parameter:
     """Return an option of a recipe as typer wants it: None where it is not given."""
-    note = known.note
-    if not note and known.default not in (None, ()):
-        several = isinstance(known.default, tuple)
-        note = ", ".join(known.default) if several else str(known.default)
+    several = isinstance(known.default, tuple)
+    note = ", ".join(known.default) if several else str(known.default)
+    if known.default in (None, (), ""):
+        note = known.note
     text = known.text + (f" [default: {note}]" if note else "")
     metavar = known.metavar or ("|".join(known.choices) or None)
     kind: Any = KINDS[known.kind]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rushlight.errors import explain
-from rushlight.tensor import tensor
+from rushlight.functional import tensor
 
 __all__ = ["Names", "pieces", "plain", "read_list", "read_name", "show_options"]
 
@@ -167,6 +167,7 @@ class Names:
         if key in self._keys:
             return self._keys[key]
         near = difflib.get_close_matches(key, self._keys, 1, 0.7)
+        near = near or [other for other in self._keys if len(key) > 1 and other.startswith(key)]
         fix = f"did you mean {self._keys[near[0]]!r}?" if near else ""
         listed = f"one of {', '.join(map(repr, self.makers))}"
         raise ValueError(

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any
 
 from rushlight.errors import explain
+from rushlight.train.curve import CURVES, SCHEDULES, Curve, make_curve
 from rushlight.train.parts import is_number
 
-__all__ = ["Rates"]
-
-
-def _cosine(done: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _linear(done: float) -> float:
-    return 1 - done
-
-
-# Share of the learning rate, given the share of the steps after warm-up that are done. They have
-# names so that a Trainer can be pickled.
-_CURVES: dict[str, Callable[[float], float]] = {"cosine": _cosine, "linear": _linear}
+__all__ = ["Rates", "check_warmup"]
 
 
 class Rates:
     """Takes the optimizer's steps, each at its learning rate.
 
-    A warm-up or a named curve multiplies the rate for the duration of one step, so it composes
-    with whatever a scheduler does to the optimizer.
+    A warm-up multiplies the rate, and a named curve sets it, for the duration of one step: both
+    compose with whatever a scheduler does to the optimizer.
+
+    Args:
+        optimizer: the optimizer.
+        scheduler: a name with options if wanted, a scheduler of this optimizer, a function
+            optimizer -> scheduler, or None.
+        each: when a scheduler object steps, each 'epoch' or 'batch'.
+        warmup: epochs over which the rate rises.
+
+    Attributes:
+        given: the `scheduler` that was given.
+        lr: the rate of the last step.
     """
 
     def __init__(self, optimizer: Any, scheduler: Any, each: str, warmup: float) -> None:
@@ -38,16 +36,14 @@ class Rates:
             raise ValueError(
                 explain("scheduler_step", got=repr(each), expected="'epoch' or 'batch'")
             )
-        if not (is_number(warmup) and 0 <= warmup < math.inf):
-            raise ValueError(explain("warmup", got=repr(warmup), expected="epochs, a number >= 0"))
-        self.optimizer, self.each, self.warmup = optimizer, each, float(warmup)
-        self.curve: Callable[[float], float] | None = None
+        self.optimizer, self.given, self.each = optimizer, scheduler, each
+        self.warmup = check_warmup(warmup)
+        self.curve: Curve | None = None
         self.scheduler: Any = None
+        self._named: str | None = None  # the text of a curve
+        self._modeless = False  # a plateau by name, which has not been told which way is better
         if isinstance(scheduler, str):
-            if scheduler not in _CURVES:
-                expected = f"one of {', '.join(map(repr, _CURVES))}, or a scheduler object"
-                raise ValueError(explain("scheduler", got=repr(scheduler), expected=expected))
-            self.curve = _CURVES[scheduler]
+            self._by_name(scheduler)
         elif scheduler is not None:
             made = None if inspect.isclass(scheduler) else scheduler
             if not hasattr(made, "step") and callable(scheduler):
@@ -63,10 +59,26 @@ class Rates:
             got = "ReduceLROnPlateau at each batch"
             raise ValueError(explain("scheduler_step", got=got, expected="'epoch'"))
         self.lr = self._lr()
-        self._step = self._warm = self._steps = 0
+        self._step = self._warm = self._steps = self._batches = self._total = 0
+
+    @property
+    def movable(self) -> bool:
+        """Whether the same schedule can be made anew, for another optimizer."""
+        return self.scheduler is None or self.scheduler is not self.given
+
+    def _by_name(self, text: str) -> None:
+        name, options = SCHEDULES.read(text)
+        if name == "constant":
+            return
+        if name in CURVES:
+            self._named = text
+            self.curve = make_curve(text, 100, 10, 0)
+            return
+        self.scheduler = SCHEDULES.makers[name](self.optimizer, **options)
+        self._modeless = name == "plateau" and "mode" not in options
 
     def begin(self, epochs: int, batches: int | None) -> None:
-        """Start the curve and the warm-up anew for so many epochs."""
+        """Start the curve and the warm-up anew for so many epochs of so many steps."""
         if (self.curve or self.warmup) and batches is None:
             raise ValueError(
                 explain(
@@ -76,46 +88,100 @@ class Rates:
                     fix="give the data set __len__, or use a scheduler object",
                 )
             )
-        self._step, self._steps = 0, epochs * (batches or 0)
-        self._warm = min(round(self.warmup * (batches or 0)), self._steps)
+        self._batches = batches or 0
+        self._total = epochs * self._batches
+        self._start(self._total)
 
-    def factor(self) -> float:
-        """Return the share of the learning rate for the next step."""
-        share = 1.0
+    def follow(self, before: Rates) -> None:
+        """Begin where the steps of others end, for the rest of the run."""
+        self._batches, self._total = before._batches, before._total
+        self._start(max(before._steps - before._step, 0))
+
+    def _start(self, steps: int) -> None:
+        self._step, self._steps = 0, steps
+        self._warm = min(round(self.warmup * self._batches), self._steps)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._named is not None:
+            left = self._steps - self._warm
+            self.curve = make_curve(self._named, left, self._batches, self._warm)
+
+    def rate(self, base_lr: float) -> float:
+        """Return the rate of the next step, where `base_lr` is that of the optimizer."""
         if self._step < self._warm:
-            share = (self._step + 1) / self._warm
-        elif self.curve is not None:
-            share = self.curve((self._step - self._warm) / max(self._steps - self._warm, 1))
-        return share
+            start = base_lr if self.curve is None else self.curve.value(base_lr, 0)
+            return start * ((self._step + 1) / self._warm)
+        if self.curve is None:
+            return base_lr
+        return self.curve.value(base_lr, min(self._step, self._steps) - self._warm)
 
     def step(self) -> None:
         """Let the optimizer take a step."""
-        share = self.factor()
-        self._step += 1
-        if share == 1.0:
+        groups = self.optimizer.param_groups
+        rates = [group["lr"] for group in groups]
+        if self.curve is None and self._step >= self._warm:
             self.lr = self._lr()
             self.optimizer.step()
         else:
-            groups = self.optimizer.param_groups
-            rates = [group["lr"] for group in groups]
             try:
                 for group, rate in zip(groups, rates, strict=True):
-                    group["lr"] = rate * share
+                    group["lr"] = self.rate(float(rate))
                 self.lr = self._lr()
                 self.optimizer.step()
             finally:
                 for group, rate in zip(groups, rates, strict=True):
                     group["lr"] = rate
+        self._step += 1
         if self.scheduler is not None and self.each == "batch":
             self.scheduler.step()
 
-    def end_epoch(self, monitored: float) -> None:
-        """Let a scheduler that counts epochs take its step."""
-        if self.scheduler is not None and self.each == "epoch":
-            if self.plateau:
-                self.scheduler.step(monitored)
-            else:
-                self.scheduler.step()
+    def end_epoch(self, monitored: float, higher: bool = False) -> None:
+        """Let a scheduler that counts epochs take its step.
+
+        Args:
+            monitored: the value by which the best epoch is chosen.
+            higher: whether a larger one is better.
+        """
+        if self.scheduler is None or self.each != "epoch":
+            return
+        if not self.plateau:
+            self.scheduler.step()
+            return
+        if self._modeless and higher and self.scheduler.last_epoch == 0:
+            options = SCHEDULES.read(self.given)[1]
+            self.scheduler = type(self.scheduler)(self.optimizer, mode="max", **options)
+        self.scheduler.step(monitored)
+
+    def forget(self) -> None:
+        """Let a scheduler that listens to a value forget it: it is another quantity now."""
+        if self.plateau:
+            self.scheduler._start(0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place on the curve and the state of a scheduler."""
+        made = getattr(self.scheduler, "state_dict", None)
+        return {
+            "step": self._step,
+            "steps": self._steps,
+            "total": self._total,
+            "lr": self.lr,
+            "scheduler": None if made is None else made(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state; where the run has become longer since, so has the curve."""
+        self._start(state["steps"] + self._total - state["total"])
+        self._step, self.lr = state["step"], state["lr"]
+        if state["scheduler"] is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
 
     def _lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
+
+
+def check_warmup(warmup: Any) -> float:
+    """Return a warm-up as a float, or say that it is none."""
+    if not (is_number(warmup) and 0 <= warmup < math.inf):
+        raise ValueError(explain("warmup", got=repr(warmup), expected="epochs, a number >= 0"))
+    return float(warmup)

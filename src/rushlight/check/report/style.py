@@ -6,16 +6,12 @@ import pathlib
 from functools import cache
 
 from rushlight.check.report.heatmap import colour_rules
+from rushlight.pages import DARK, LIGHT, variables
 
 __all__ = ["fragment_style", "page_style"]
 
 _LIGHT = {
-    "ground": "#fff",
-    "card": "#f7f7f5",
-    "ink": "#1d2126",
-    "soft": "#5b636d",
-    "line": "#d9dbdf",
-    "link": "#0b57a4",
+    **LIGHT,
     "ok": "#1c6b3a",
     "defect": "#a3271b",
     "error": "#7a3e9d",
@@ -25,12 +21,7 @@ _LIGHT = {
     "halo": "#fff",
 }
 _DARK = {
-    "ground": "#15181c",
-    "card": "#1e2228",
-    "ink": "#e6e8eb",
-    "soft": "#a3abb5",
-    "line": "#3a4048",
-    "link": "#84bdf5",
+    **DARK,
     "ok": "#6fce93",
     "defect": "#ff9a8d",
     "error": "#d3a4f0",
@@ -64,8 +55,8 @@ def _rules() -> str:
 
 def _theme(scope: str, dark: bool) -> str:
     """Return the colours of one theme for what a selector names."""
-    names = ";".join(f"--{name}:{colour}" for name, colour in (_DARK if dark else _LIGHT).items())
-    return f"{scope}{{{names}}}" + "".join(f"{scope} {rule}" for rule in colour_rules(dark))
+    rules = "".join(f"{scope} {rule}" for rule in colour_rules(dark))
+    return variables(scope, _DARK if dark else _LIGHT) + rules
 
 
 @cache

@@ -7,8 +7,9 @@ import io
 from collections.abc import Sequence
 
 from rushlight.check.findings import FileReport, LayerReport
-from rushlight.check.report.values import STATUSES, defects, one_line, problem_texts
+from rushlight.check.report.values import STATUSES, defects, problem_texts
 from rushlight.check.report.words import checked_language, word
+from rushlight.pages import one_line
 
 __all__ = ["as_csv"]
 

@@ -16,13 +16,12 @@ from rushlight.check.report.values import (
     counted,
     defined_at,
     first_cause,
-    one_line,
     problem_texts,
     reason_of,
     status_words,
-    visible,
 )
 from rushlight.check.report.words import checked_language, word
+from rushlight.pages import one_line, visible
 
 __all__ = ["as_text", "finding_lines", "layer_text", "overview", "style_of", "width_of"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from rushlight.check.findings import FileReport, Finding, LayerReport
 from rushlight.check.report.titles import reason_title
 from rushlight.check.report.words import word
+from rushlight.pages import one_line, visible
 
 __all__ = [
     "STATUSES",
@@ -20,36 +20,13 @@ __all__ = [
     "finite",
     "first_cause",
     "number",
-    "one_line",
     "place",
     "problem_texts",
     "reason_of",
     "status_words",
-    "visible",
 ]
 
 STATUSES = ("ok", "defect", "error", "skipped")
-
-# What a terminal or page obeys: controls, marks that turn the writing around, lone surrogates.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
-
-
-def visible(text: object) -> str:
-    r"""Return text from elsewhere with its control characters written out.
-
-    Example:
-        >>> print(visible("red \x1b[31m"))
-        red \x1b[31m
-    """
-    plain = str(text).replace("\r\n", "\n").expandtabs(4)
-    return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], plain)
-
-
-def one_line(text: object) -> str:
-    """Return text from elsewhere as one line without control characters."""
-    return " ".join(visible(text).split())
 
 
 def number(value: float | None) -> str:

@@ -7,9 +7,14 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from rushlight import nn
+from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes.options import Options
+from rushlight.cli.recipes.table import write_table
 from rushlight.errors import explain
+from rushlight.io import atomic_write
 from rushlight.train import Trainer
 from rushlight.train.metrics import column_names, make_metrics
 
@@ -71,7 +76,6 @@ class Data:
         about: a line that says what it is.
         facts: plain values for result.json, such as the number of samples.
         preparation: plain values that `evaluate` and `predict` need to treat data in the same way.
-        scale: undoes what was done to the targets, so that figures have their units.
     """
 
     train: Any
@@ -158,7 +162,7 @@ class Recipe(Generic[O]):
 
     def monitored(self, options: O, made: list[Any]) -> str:
         """Return the column that decides which epoch is the best: that of a metric asked for."""
-        asked = options.metric != type(options)().metric
+        asked = options.metric != type(options).__dataclass_fields__["metric"].default
         columns = column_names(made[0]) if asked and made else ()
         return f"val_{columns[0]}" if columns else self.monitor
 
@@ -167,8 +171,12 @@ class Recipe(Generic[O]):
         return []
 
     def test(self, run: Run[O]) -> dict[str, float]:
-        """Return the test figures: name -> number. Default: the loss and all metrics."""
-        found = run.trainer.evaluate(run.data.test.open(final=True))
+        """Return the figures of the final evaluation."""
+        return self.figures(run, run.data.test.open(final=True))
+
+    def figures(self, run: Run[O], data: Any) -> dict[str, float]:
+        """Return figures over a data set: name -> number. Default: the loss and all metrics."""
+        found = run.trainer.evaluate(data)
         return {name: value for name, value in found.items() if isinstance(value, float | int)}
 
     def pictures(self, run: Run[O]) -> Iterable[Picture]:
@@ -182,3 +190,45 @@ class Recipe(Generic[O]):
     def make_metrics(self, options: O, data: Data, loss: Any) -> list[Any]:
         """Return the metrics as objects."""
         return make_metrics(self.metrics(options, data), loss)
+
+    # ---- a finished run, applied to other data
+
+    def labelled(self, run: Run[O], source: pathlib.Path) -> Any:
+        """Return a data set or pair (X, y) for `rushlight evaluate`, as the net wants it.
+
+        Args:
+            run: the finished run; its `data` has shapes and preparation alone.
+            source: what the user named.
+        """
+        raise Mistake(f"evaluate: runs of {self.name!r} take 'test' only")
+
+    def unlabelled(self, run: Run[O], source: pathlib.Path) -> tuple[list[str], Any]:
+        """Return the names of the samples and X for `rushlight predict`."""
+        raise Mistake(f"predict: there is none for runs of {self.name!r}")
+
+    def predictions(self, run: Run[O], output: Any) -> tuple[list[str], Any]:
+        """Return the names of columns and an array with a row for each sample.
+
+        Args:
+            run: the finished run.
+            output: what the net returned.
+        """
+        raise NotImplementedError
+
+    def predict(self, run: Run[O], source: pathlib.Path, out: pathlib.Path | None) -> str:
+        """Apply the net and return what to print: a CSV table, or what was written where.
+
+        Args:
+            run: the finished run.
+            source: what the user named.
+            out: a file to write: .npy, or else CSV.
+        """
+        samples, x = self.unlabelled(run, source)
+        names, found = self.predictions(run, run.trainer.predict(x))
+        if out is not None and out.suffix == ".npy":
+            with atomic_write(out) as file:
+                np.save(file, found)
+        else:
+            rows = [[s, *row] for s, row in zip(samples, found.tolist(), strict=True)]
+            text = write_table(out, ["sample", *names], rows)
+        return text if out is None else f"{len(samples):,} predictions  {out}"

@@ -23,7 +23,7 @@ from rushlight.train import Checkpoint, Curves, EarlyStopping, HistoryLog, Progr
 from rushlight.train.files import check_folder
 from rushlight.train.parts import make_loss, optimizers
 
-__all__ = ["resolve", "run"]
+__all__ = ["make_model", "resolve", "run"]
 
 
 def resolve(
@@ -71,9 +71,7 @@ def run(
     manual_seed(options.seed)
     data = recipe.load(options)
     recipe.settle(options, data)
-    model = recipe.build(options, data.inputs, data.outputs)
-    if options.api == "classic":
-        model = explicit(model)
+    model = make_model(recipe, options, data)
     trainer = _trainer(recipe, options, data, model, out, picture, log)
     print(data.about, file=log, flush=True)
     check_folder(out)
@@ -108,7 +106,13 @@ def run(
     return result
 
 
-# ---- the Trainer
+# ---- the net and the Trainer
+
+
+def make_model(recipe: Recipe[Any], options: Options, data: Data) -> nn.Module:
+    """Return the net, by the API that is asked for."""
+    model = recipe.build(options, data.inputs, data.outputs)
+    return explicit(model) if options.api == "classic" else model
 
 
 def _trainer(

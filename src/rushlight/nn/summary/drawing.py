@@ -7,13 +7,13 @@ import html
 from rushlight.nn.summary.graph import Graph, Node
 from rushlight.nn.summary.layered import Item, Route, lay_out
 
-__all__ = ["draw"]
+__all__ = ["STYLE", "draw"]
 
 HEIGHT, STEP = 40.0, 78.0  # of a node, and from one rank to the next
 MARGIN = 24.0
 ROOM = 20.0  # of a box around the nodes of a block: its name stands on the left
 
-_STYLE = """
+STYLE = """
 .rlg{--ink:#1f2328;--soft:#656d76;--line:#8c959f;--paper:#fff;--layer:#f6f8fa;--edge:#d0d7de;
 --trained:#ddf4ff;--trained-edge:#54aeff;--end:#dafbe1;--end-edge:#4ac26b;--box:rgba(99,110,123,.07);
 font-family:system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;background:var(--paper)}
@@ -102,7 +102,7 @@ def _page(drawn: list[str], boxes: list[_Box], routes: list[Route], graph: Graph
         f'<svg xmlns="http://www.w3.org/2000/svg" class="rlg" role="img" '
         f'width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}">'
-        f"<title>Graph of a model: {layers} layers</title><style>{_STYLE}</style>"
+        f"<title>Graph of a model: {layers} layers</title><style>{STYLE}</style>"
         f"{''.join(drawn)}</svg>"
     )
 
