@@ -7,6 +7,7 @@ import pytest
 from tests.train.nets import blobs, classifier, line, regressor, weights
 
 import rushlight as rl
+from rushlight.io import load_sealed
 from rushlight.train import (
     Callback,
     Checkpoint,
@@ -121,21 +122,26 @@ def test_checkpoints_hold_the_best_and_the_last_epoch(tmp_path, interval):
     checkpoint = Checkpoint(tmp_path / "deep" / "run", interval=interval)
     trainer = regressor(callbacks=[play, checkpoint], restore_best=False)
     trainer.fit(X, Y, validation=(X, Y), epochs=3)
-    for path, epoch in ((checkpoint.best_path, 2), (checkpoint.last_path, 3)):
+    last = load_sealed(checkpoint.last_path)["model"]
+    for state, epoch in ((rl.load(checkpoint.best_path), 2), (last, 3)):
         other = regressor(seed=1)
-        other.model.load_state_dict(rl.load(path))
+        other.model.load_state_dict(state)
         np.testing.assert_array_equal(weights(other), play.seen[epoch - 1])
-    assert sorted(os.listdir(checkpoint.folder)) == ["best.safetensors", "last.safetensors"]
+    assert sorted(os.listdir(checkpoint.folder)) == ["best.safetensors", "last"]
+    assert len(os.listdir(checkpoint.folder / "last")) == 2
 
 
 def test_checkpoints_of_quick_epochs_are_written_now_and_then(tmp_path, monkeypatch):
-    from rushlight.train import callbacks
+    from rushlight.train import generations
+    from rushlight.train.callbacks import checkpoint
 
     written = []
-    real = callbacks.save
-    monkeypatch.setattr(callbacks, "save", lambda s, p: (written.append(p.name), real(s, p)))
+    for place, name in ((checkpoint, "save"), (generations, "save_sealed")):
+        real = getattr(place, name)
+        noted = lambda s, p, real=real: (written.append(p.name), real(s, p))  # noqa: E731
+        monkeypatch.setattr(place, name, noted)
     regressor(out=tmp_path).fit(X, Y, validation=(X, Y), epochs=30)
-    assert len(written) <= 4
+    assert len(written) <= 6
 
 
 def test_out_writes_everything(tmp_path):
@@ -147,7 +153,7 @@ def test_out_writes_everything(tmp_path):
         "curves.png",
         "history.csv",
         "history.json",
-        "last.safetensors",
+        "last",
     ]
     back = History.load(tmp_path / "run" / "history.json")
     assert list(back) == list(history)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.train.nets import line, regressor, weights
 
+from rushlight.io import load_sealed
 from rushlight.train import Event, History
 from rushlight.train.guard import Interrupt
 
@@ -64,7 +65,9 @@ def test_in_the_first_epoch_the_weights_so_far_are_written(tmp_path):
     history = trainer.fit(X, Y, validation=(X, Y), epochs=9, batch_size=10)
     assert len(history) == 0
     assert history.best_epoch is None
-    assert sorted(os.listdir(tmp_path)) == ["history.csv", "history.json", "last.safetensors"]
+    assert sorted(os.listdir(tmp_path)) == ["history.csv", "history.json", "last"]
+    state = load_sealed(tmp_path / "last" / "step-00000002.ckpt")
+    np.testing.assert_array_equal(state["model"]["weight"], trainer.model.weight.detach())
 
 
 def test_a_second_one_stops_at_once(tmp_path):
@@ -138,4 +141,4 @@ def test_a_real_signal_to_a_real_program(tmp_path, start):
     assert out.splitlines()[-1] == "interrupted"
     assert time.monotonic() - begun < 30
     assert History.load(tmp_path / "history.json").interrupted
-    assert (tmp_path / "last.safetensors").exists()
+    assert len(os.listdir(tmp_path / "last")) == 2

@@ -7,7 +7,7 @@ from tests.train.nets import Table, blobs, classifier, line, regressor, weights
 import rushlight as rl
 from rushlight import nn, optim
 from rushlight.data import DataLoader, Dataset, IterableDataset, TensorDataset
-from rushlight.train import Accuracy, Callback, Event, Trainer
+from rushlight.train import Accuracy, Callback, Event, Trainer, prepare
 
 
 def test_it_learns_and_the_history_has_every_column():
@@ -141,12 +141,14 @@ def test_integers_in_a_tensor_stay_integers():
     assert len(history) == 2
 
 
-def test_what_was_held_out_once_is_held_out_again():
+def test_what_was_held_out_once_is_held_out_again(monkeypatch):
     trainer = regressor(seed=None)
     x, y = line(30)
     held = []
-    real = trainer._try_out
-    trainer._try_out = lambda source: (held.append(source.dataset.indices), real(source))
+    real = prepare._try_out
+    monkeypatch.setattr(
+        prepare, "_try_out", lambda t, s, w: (held.append(s.dataset.indices), real(t, s, w))
+    )
     trainer.fit(x, y, validation=0.3, epochs=1)
     rl.randn(7)
     trainer.fit(x, y, validation=0.3, epochs=1)
@@ -306,11 +308,16 @@ def test_events_come_in_order_with_their_facts():
         return event, listener
 
     x, y = line(20)
-    regressor(callbacks=[note(event) for event in Event]).fit(x, y, epochs=2, batch_size=10)
+    regressor(callbacks=[note(event) for event in Event]).fit(
+        x, y, validation=(x, y), epochs=2, batch_size=10
+    )
     epoch = [
         ("EPOCH_BEGIN", ("epoch",)),
+        ("GRADIENTS", ("epoch", "batch")),
         ("BATCH_END", ("epoch", "batch", "loss")),
+        ("GRADIENTS", ("epoch", "batch")),
         ("BATCH_END", ("epoch", "batch", "loss")),
+        ("VALIDATION_END", ("epoch", "batch", "values")),
         ("EPOCH_END", ("epoch", "record")),
     ]
     begin = ("FIT_BEGIN", ("first_epoch", "last_epoch", "batches"))

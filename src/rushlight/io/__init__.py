@@ -2,6 +2,7 @@
 
 from rushlight.io.atomic import atomic_write
 from rushlight.io.safetensors import load_bytes, load_file, save_bytes, save_file
+from rushlight.io.sealed import load_sealed, save_sealed
 from rushlight.io.state import load, save
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "load",
     "load_bytes",
     "load_file",
+    "load_sealed",
     "save",
     "save_bytes",
     "save_file",
+    "save_sealed",
 ]

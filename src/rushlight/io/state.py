@@ -23,7 +23,7 @@ from rushlight.functional.creation import check_device
 from rushlight.io.safetensors import load_file, save_file
 from rushlight.tensor import Tensor, from_numpy
 
-__all__ = ["load", "save"]
+__all__ = ["load", "pack", "save", "unpack"]
 
 Path: TypeAlias = str | os.PathLike[str]
 
@@ -64,8 +64,7 @@ def save(state: Mapping[Any, Any], path: Path) -> None:
     """
     if type(state) not in (dict, OrderedDict):
         _unfit("the state", state, "a dict or an OrderedDict")
-    arrays: dict[str, Array] = {}
-    structure = json.dumps(_encode(state, "", arrays, 0), separators=(",", ":"))
+    arrays, structure = pack(state)
     metadata = {_STATE: structure, _SUM: _checksum(arrays, structure)}
     if all(type(key) is str and isinstance(value, Tensor) for key, value in state.items()):
         metadata["format"] = "pt"  # what tools that read flat files of tensors ask for
@@ -130,9 +129,19 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
             )
     if structure is None:
         return {name: _tensor(array, where, name) for name, array in arrays.items()}
+    return unpack(structure, arrays, where)
+
+
+def pack(state: Mapping[Any, Any]) -> tuple[dict[str, Array], str]:
+    """Return the arrays of a state, each under the path it lies at, and the rest of it as JSON."""
+    arrays: dict[str, Array] = {}
+    return arrays, json.dumps(_encode(state, "", arrays, 0), separators=(",", ":"))
+
+
+def unpack(structure: str, arrays: dict[str, Array], where: str) -> Any:
+    """Undo `pack`; every array is taken out of `arrays`."""
     try:
-        tree = json.loads(structure)
-        state = _decode(tree, where, arrays)
+        state = _decode(json.loads(structure), where, arrays)
     except FileFormatError:
         raise
     except (ValueError, TypeError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
@@ -22,12 +23,14 @@ __all__ = [
     "as_dataset",
     "batches",
     "check_count",
+    "groups",
     "in_order",
     "join",
     "leaves",
     "length",
     "loader",
     "rows",
+    "samples",
     "split",
     "to_array",
 ]
@@ -216,7 +219,11 @@ def loader(
 
 
 def batches(
-    where: str, source: Iterable[Any], target: bool = True, weights: Weights | None = None
+    where: str,
+    source: Iterable[Any],
+    target: bool = True,
+    weights: Weights | None = None,
+    number: int = 0,
 ) -> Iterator[Batch]:
     """Yield inputs, target and weights of each batch, the inputs checked to be finite.
 
@@ -225,8 +232,9 @@ def batches(
         source: yields (x, y), (x1, x2, ..., y) or, where no target is wanted, x alone.
         target: whether a target is wanted; if not, one that is there is left out.
         weights: where the weights come from; None: there are none.
+        number: batches of the epoch that came before.
     """
-    number, weight = 0, None
+    weight = None
     least = 1 + target + (weights is not None and weights.last)
     for batch in source:
         number += 1
@@ -245,6 +253,31 @@ def batches(
         yield inputs, parts[-1] if target else None, weight
     if not number:
         _empty(where)
+
+
+def groups(
+    parts: Iterator[Batch], size: int, summed: bool
+) -> Iterator[Sequence[tuple[float, Batch]]]:
+    """Yield the batches of each step with the share that each has in its gradient.
+
+    Args:
+        parts: the batches.
+        size: batches to a step; at the end of an epoch there may be fewer.
+        summed: whether the loss is a sum, which is added up as it is, not a mean.
+    """
+    if size == 1:
+        for part in parts:
+            yield ((1.0, part),)
+    while group := list(itertools.islice(parts, size)):
+        counts = [samples(target) for _, target, _ in group]
+        total = sum(counts)
+        shares = [1.0 if summed else count / total for count in counts]
+        yield list(zip(shares, group, strict=True))
+
+
+def samples(target: Any) -> int:
+    """Return of how many samples a target is."""
+    return target.shape[0] if target.ndim else 1
 
 
 def _unfit(where: str, parts: Sequence[Any], target: bool, least: int = 0) -> NoReturn:

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, overload
 
 from rushlight.errors import FileFormatError, explain
@@ -18,6 +18,8 @@ __all__ = ["History", "Record"]
 Record: TypeAlias = dict[str, float]
 Path: TypeAlias = str | os.PathLike[str]
 
+_FACTS = ("monitor", "best_epoch", "interrupted", "stopped")
+
 
 class History(Sequence[Record]):
     """The records of the epochs, in order, each a dict of name -> number.
@@ -27,6 +29,9 @@ class History(Sequence[Record]):
     `val_loss` and `val_NAME` where there is validation data, and `seconds`.
 
     Attributes:
+        steps: one record for each pass over the validation data, where `validate_every` is set:
+            `step`, `epoch`, `val_loss` and `val_NAME`. They stand beside the epochs: what stops
+            training, keeps weights or steps a schedule looks at the epochs alone.
         best_epoch: the epoch of the last `fit` with the best monitored value, or None.
         monitor: the name of the monitored value, or None.
         interrupted: whether Ctrl-C ended training.
@@ -42,6 +47,7 @@ class History(Sequence[Record]):
 
     def __init__(self, records: Sequence[Record] = ()) -> None:
         self._records = list(records)
+        self.steps: list[Record] = []
         self.best_epoch: int | None = None
         self.monitor: str | None = None
         self.interrupted = False
@@ -88,18 +94,10 @@ class History(Sequence[Record]):
             file.write((self._csv() if os.fspath(path).endswith(".csv") else self._json()).encode())
 
     def _json(self) -> str:
-        state = {
-            "monitor": self.monitor,
-            "best_epoch": self.best_epoch,
-            "interrupted": self.interrupted,
-            "stopped": self.stopped,
-        }
+        state = {name: getattr(self, name) for name in _FACTS}
         head = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in state.items())
-        rows = ",\n".join(
-            "    " + json.dumps({k: v if math.isfinite(v) else None for k, v in record.items()})
-            for record in self
-        )
-        return f'{{\n{head},\n  "epochs": [\n{rows}\n  ]\n}}\n'
+        steps = f',\n  "steps": [\n{_rows(self.steps)}\n  ]' if self.steps else ""
+        return f'{{\n{head},\n  "epochs": [\n{_rows(self)}\n  ]{steps}\n}}\n'
 
     def _csv(self) -> str:
         text = io.StringIO()
@@ -107,6 +105,17 @@ class History(Sequence[Record]):
         writer.writeheader()
         writer.writerows(self)
         return text.getvalue()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        facts = {name: getattr(self, name) for name in _FACTS}
+        return {"epochs": list(self._records), "steps": list(self.steps), **facts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Become what another history was when `state_dict` was called."""
+        self._records, self.steps = list(state["epochs"]), list(state["steps"])
+        for name in _FACTS:
+            setattr(self, name, state[name])
 
     @classmethod
     def load(cls, path: Path) -> History:
@@ -121,13 +130,9 @@ class History(Sequence[Record]):
         try:
             with open(path, encoding="utf-8") as file:
                 content: Any = json.load(file)
-            history = cls(
-                [
-                    {name: math.nan if v is None else v + 0 for name, v in record.items()}
-                    for record in content["epochs"]
-                ]
-            )
-            for name in ("monitor", "best_epoch", "interrupted", "stopped"):
+            history = cls(_records(content["epochs"]))
+            history.steps = _records(content.get("steps", []))
+            for name in _FACTS:
                 setattr(history, name, content[name])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise FileFormatError(
@@ -138,3 +143,16 @@ class History(Sequence[Record]):
                 )
             ) from error
         return history
+
+
+def _rows(records: Iterable[Record]) -> str:
+    return ",\n".join(
+        "    " + json.dumps({k: v if math.isfinite(v) else None for k, v in record.items()})
+        for record in records
+    )
+
+
+def _records(rows: Any) -> list[Record]:
+    return [
+        {name: math.nan if v is None else v + 0 for name, v in record.items()} for record in rows
+    ]

@@ -20,6 +20,7 @@ __all__ = [
     "make_loss",
     "make_optimizer",
     "optimizers",
+    "positive",
     "target_kind",
 ]
 
@@ -212,3 +213,10 @@ def is_number(value: object) -> bool:
 def kind_of(value: object) -> str:
     """Name the type of a value for a message, or the class where the value is one."""
     return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
+def positive(name: str, value: Any) -> float | None:
+    """Return a finite number above 0, or None where there is none; refuse anything else."""
+    if value is not None and not (is_number(value) and 0 < value < math.inf):
+        raise ValueError(explain(name, got=repr(value), expected="a number > 0"))
+    return value

@@ -68,8 +68,12 @@ class ProgressBar(Callback):
 
     def on_epoch_begin(self, *, trainer: Trainer, epoch: int) -> None:
         """Show an empty bar."""
+        self._open(epoch, 0)
+
+    def _open(self, epoch: int, done: int) -> None:
         if self._tqdm is not None:
             self._bar = self._tqdm(
+                initial=done,
                 total=self._batches,
                 desc=f"epoch {epoch}/{self._last}",
                 leave=False,
@@ -80,7 +84,9 @@ class ProgressBar(Callback):
 
     def on_batch_end(self, *, trainer: Trainer, epoch: int, batch: int, loss: float) -> None:
         """Move the bar on."""
-        if self._bar is not None and self._bar.update():  # True when it was drawn
+        if self._bar is None:
+            self._open(epoch, batch - 1)  # resumed within an epoch
+        if self._bar is not None and self._bar.update(batch - self._bar.n):  # True when drawn
             self._bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rushlight.errors import explain
 from rushlight.train.curve import CURVES, SCHEDULES, Curve, make_curve
 from rushlight.train.parts import is_number
+from rushlight.train.plain import plain_state, set_plain_state
 
 __all__ = ["Rates", "check_warmup"]
 
@@ -175,6 +176,26 @@ class Rates:
         self._step, self.lr = state["step"], state["lr"]
         if state["scheduler"] is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the curve and the state of a scheduler."""
+        held = None if self.scheduler is None else plain_state(self.scheduler, ("optimizer",))
+        if self.scheduler is not None and held is None:
+            raise TypeError(
+                explain(
+                    f"the state of {type(self.scheduler).__name__}",
+                    got="attributes that no checkpoint can hold",
+                    expected="numbers, text, arrays, lists and dicts",
+                    fix="define state_dict and load_state_dict",
+                )
+            )
+        return {"step": self._step, "lr": self.lr, "scheduler": held}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a place; the rates themselves are in the optimizer's state."""
+        self._step, self.lr = state["step"], state["lr"]
+        if self.scheduler is not None:
+            set_plain_state(self.scheduler, state["scheduler"])
 
     def _lr(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import math
 import os
-import time
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 from rushlight import nn
-from rushlight.autograd import no_grad
-from rushlight.data import DataLoader, IterableDataset
-from rushlight.errors import MissingExtra, explain
+from rushlight.errors import explain
 from rushlight.random import Generator, default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
-from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, HistoryLog, KeepBest
-from rushlight.train.curves import Curves
-from rushlight.train.guard import Interrupt, check_finite, explain_loss
+from rushlight.train import resume as resuming
+from rushlight.train.callbacks import Best, Checkpoint, Event, KeepBest
+from rushlight.train.callbacks.events import dispatch
+from rushlight.train.files import check_folder
+from rushlight.train.guard import Interrupt
 from rushlight.train.history import History, Record
-from rushlight.train.metrics import column_names, make_metrics, metric_name, metric_values
-from rushlight.train.parts import is_number, kind_of, make_loss, make_optimizer, target_kind
-from rushlight.train.progress import ProgressBar
+from rushlight.train.limits import Limits
+from rushlight.train.lock import Locks
+from rushlight.train.meter import Meter, evaluating
+from rushlight.train.metrics import column_names, make_metrics, metric_name
+from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
+from rushlight.train.place import Place
+from rushlight.train.prepare import Data, make_callbacks, prepare
 from rushlight.train.schedule import Rates
-from rushlight.train.weights import WeightedLoss, Weights, class_table
+from rushlight.train.weights import WeightedLoss, Weights
 
 __all__ = ["Trainer"]
-
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Trainer:
@@ -55,7 +51,17 @@ class Trainer:
         scheduler_step: when a scheduler object steps: each 'epoch' (default) or 'batch'.
         warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
             scheduler (default 0).
+        accumulate: batches to a step (default 1). The gradient is that of the mean over all their
+            samples, so of one large batch, at the end of an epoch of as many as are left. Batch
+            normalization knows nothing of it: it takes the statistics of each batch.
         clip_norm: gradients of a larger total norm are scaled down to it (default None).
+        clip_value: elements of gradients are cut to within -clip_value..clip_value (default None).
+        validate_every: steps after which the validation data is gone through within an epoch, too;
+            the values stand in `history.steps` (default None: at the end of an epoch only).
+        max_steps: steps of the optimizer after which training ends, all since the Trainer was
+            made or the resumed run was begun (default None).
+        max_seconds: time after which a `fit` ends (default None). An epoch that a limit cuts
+            short is validated and recorded as it is; a run that is resumed goes on within it.
         monitor: the column of the history by which the best epoch is chosen. Default 'auto': that
             of the first callback that names one, else 'val_loss' ('train_loss' where there is no
             validation data).
@@ -65,14 +71,17 @@ class Trainer:
         seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
             before (the default generator is reseeded at each epoch). Default None: the default
             generator, see `manual_seed`.
-        out: folder for best.safetensors, last.safetensors, history.json, history.csv and, where
-            matplotlib is installed, curves.png (default None: nothing is written).
+        out: folder for best.safetensors, last/ (see Checkpoint), history.json, history.csv and,
+            where matplotlib is installed, curves.png (default None: nothing is written). While a
+            run writes into it, no other may.
         progress: 'auto' (default), 'bar', 'lines' or 'none'; see ProgressBar.
 
     Attributes:
         history: the History of all epochs so far; a second `fit` goes on.
         optimizer: the optimizer.
+        step: how many steps the optimizer has taken.
         stopped: why training ended early, or None.
+        listeners: the callbacks of the last `fit`, those that the Trainer adds among them.
 
     Raises:
         ValueError: an unknown name (the known ones are listed) or a number out of range.
@@ -103,7 +112,12 @@ class Trainer:
         scheduler: Any = None,
         scheduler_step: str = "epoch",
         warmup: float = 0.0,
+        accumulate: int = 1,
         clip_norm: float | None = None,
+        clip_value: float | None = None,
+        validate_every: int | None = None,
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
         monitor: str = "auto",
         restore_best: bool = True,
         callbacks: Iterable[Any] = (),
@@ -113,27 +127,41 @@ class Trainer:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise TypeError(explain("Trainer", got=kind_of(model), expected="an nn.Module object"))
-        if clip_norm is not None and not (is_number(clip_norm) and 0 < clip_norm < math.inf):
-            raise ValueError(explain("clip_norm", got=repr(clip_norm), expected="a number > 0"))
         if seed is not None:
             seed = feed.check_count("Trainer seed", seed, least=0)
         self.model, self.loss = model, make_loss(loss)
         self.optimizer = make_optimizer(optimizer, model, lr)
         self.metrics = make_metrics(metrics, self.loss)
-        self.clip_norm, self.monitor, self.restore_best = clip_norm, monitor, restore_best
-        self.seed = seed
-        self.callbacks = _callbacks(callbacks, out, progress)
+        self.monitor, self.restore_best, self.seed = monitor, restore_best, seed
+        self.accumulate = feed.check_count("accumulate", accumulate)
+        self.clip_norm = positive("clip_norm", clip_norm)
+        self.clip_value = positive("clip_value", clip_value)
+        if validate_every is not None:
+            validate_every = feed.check_count("validate_every", validate_every)
+        self.validate_every = validate_every
+        self.limits = Limits(max_steps, max_seconds)
+        self.callbacks = make_callbacks(callbacks, out, progress)
+        self.listeners: list[Any] = []
         self.history = History()
+        self.step = 0
         self.stopped: str | None = None
         self.monitored = "train_loss"
         self.columns: dict[str, bool] = {}  # what can be monitored: whether higher is better
         self._rates = Rates(self.optimizer, scheduler, scheduler_step, warmup)
         self._best = Best()
         self._handlers: dict[Event, list[Any]] = {event: [] for event in Event}
+        self._keepers: list[Checkpoint] = []
+        self._locks: Locks | None = None
         self._split_seed: int | None = None
         self._weighted: WeightedLoss | None = None
-        self._weights: Weights | None = None
-        self._held_weights: Weights | None = None
+        self._made = {
+            "optimizer": resuming.of_optimizer(self.optimizer),
+            "loss": resuming.describe(self.loss),
+            "metrics": [metric_name(metric) for metric in self.metrics],
+            "scheduler": resuming.describe(scheduler),
+            "scheduler_step": scheduler_step,
+            "warmup": warmup,
+        }
 
     # ---- fit
 
@@ -148,6 +176,7 @@ class Trainer:
         shuffle: bool = True,
         sample_weight: Any = None,
         class_weight: Any = None,
+        resume: bool | str | os.PathLike[str] = False,
     ) -> History:
         """Train for some epochs and return the history of all epochs so far.
 
@@ -162,7 +191,7 @@ class Trainer:
             validation: likewise a loader, data set or pair (X, y), or (X, y, sample_weight); or a
                 fraction or number of the training samples, set aside at random with their weights,
                 the same ones in each `fit` of as many samples (default None).
-            epochs: how many epochs to add.
+            epochs: how many epochs to add; with `resume`, how many there are to be in all.
             batch_size: samples in a batch (default None: 64; a loader has its own). A last batch
                 of one sample is left out where the model has batch normalization, which needs two.
             shuffle: a new order in each epoch (default True; a loader has its own).
@@ -173,70 +202,84 @@ class Trainer:
             class_weight: 'balanced' (n / (classes * count)), a dict class index -> weight (those
                 it leaves out weigh 1) or one weight for each class; they multiply the weights of
                 the samples, in training and validation (default None).
+            resume: True goes on from the newest checkpoint in the folder of the run, 'auto' does
+                so where there is one, a path names a checkpoint or a run; False (default) begins
+                anew. The model, the data and all arguments must be those of the run that was
+                broken off (`epochs` and the limits may be raised); it then ends with the
+                same weights and history, to the last bit, as if it had not been. The files of a
+                run stand under a checksum: a damaged one is named, and the one before taken.
 
         Raises:
+            FileNotFoundError: `resume` finds nothing.
+            FolderInUse: another process trains into the folder.
             NonFiniteError: NaN or infinity in the data or in the loss. The best weights so far
                 are put back and everything is written all the same.
             ValueError, TypeError: data or arguments that cannot be right.
             OSError: a folder cannot be written to.
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
-        source, held_out, first, last = self._begin(
-            train, y, validation, epochs, batch_size, shuffle, sample_weight, class_weight
-        )
-        failure: Exception | None = None
-        with Interrupt() as interrupt:
-            try:
-                self._loop(source, held_out, first, last, interrupt)
-            except KeyboardInterrupt:
-                if interrupt.twice:
-                    raise
-                self.history.interrupted = True
-            except Exception as error:
-                self.history.stopped, failure = str(error), error
-            self._end(failure)
-            if not self.history.interrupted:
-                interrupt.check()  # Ctrl-C while the files were written
+        with Locks() as self._locks:
+            data, place, last = self._begin(
+                resume,
+                epochs,
+                train,
+                y,
+                validation,
+                batch_size,
+                shuffle,
+                sample_weight,
+                class_weight,
+            )
+            failure: Exception | None = None
+            with Interrupt() as interrupt:
+                try:
+                    self._loop(data, place, last, interrupt)
+                except KeyboardInterrupt:
+                    if interrupt.twice:
+                        raise
+                    self.history.interrupted = True
+                except Exception as error:
+                    self.history.stopped, failure = str(error), error
+                self._end(failure)
+                if not self.history.interrupted:
+                    interrupt.check()  # Ctrl-C while the files were written
         return self.history
 
-    def _loop(
-        self, source: Any, held_out: Any, first: int, last: int, interrupt: Interrupt
-    ) -> None:
-        model, optimizer, rates = self.model, self.optimizer, self._rates
-        for epoch in range(first, last + 1):
-            begun = time.perf_counter()
-            self._seed_epoch(epoch)
-            self._emit(Event.EPOCH_BEGIN, epoch=epoch)
-            model.train()
-            meter = _Meter(self)
-            where = f"epoch {epoch}"
-            parts = feed.batches(where, source, weights=self._weights)
-            for batch, (inputs, target, weight) in enumerate(parts, 1):
-                output = model(*inputs)
-                loss = self._loss(output, target, weight)
-                value = meter.update(output, target, loss, f"{where}, batch {batch}")
-                optimizer.zero_grad()
-                loss.backward()
-                if self.clip_norm is not None:
-                    nn.utils.clip_grad_norm_(model.parameters(), self.clip_norm)
-                rates.step()
-                self._emit(Event.BATCH_END, epoch=epoch, batch=batch, loss=value)
-                interrupt.check()
-            record: Record = {"epoch": epoch, "lr": rates.lr}
-            record |= {f"train_{name}": number for name, number in meter.compute().items()}
-            if held_out is not None:
-                where = f"epoch {epoch}, validation"
-                found = self._evaluate(where, held_out, interrupt, self._held_weights)
-                record |= {f"val_{name}": number for name, number in found.items()}
-            record["seconds"] = time.perf_counter() - begun
-            self.history.append(record)
-            if self._best.improved(record):
-                self.history.best_epoch = epoch
-            rates.end_epoch(record[self.monitored])
-            self._emit(Event.EPOCH_END, epoch=epoch, record=record)
-            interrupt.check()
-            if self.stopped is not None:
+    def _loop(self, data: Data, place: Place, last: int, interrupt: Interrupt) -> None:
+        for epoch in range(place.epoch, last + 1):
+            if self._over():
                 break
+            batches = self._enter(epoch, place, data)
+            meter, reason = place.meter, None
+            assert meter is not None
+            for group in feed.groups(batches, self.accumulate, meter.summed):
+                self.optimizer.zero_grad()
+                value = 0.0
+                for share, (inputs, target, weight) in group:
+                    place.batch += 1
+                    output = self.model(*inputs)
+                    loss = self._loss(output, target, weight)
+                    value += share * meter.update(output, target, loss, place)
+                    (loss if share == 1.0 else loss * share).backward()
+                self._take_step(place)
+                if self._handlers[Event.BATCH_END]:
+                    self._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
+                if self.validate_every is not None and not self.step % self.validate_every:
+                    self._validate(place, data, interrupt, copy.deepcopy(self.metrics))
+                reason = self.limits.reached(self.step)
+                if self._keepers:
+                    self._keep(place, data, now=interrupt.asked or reason is not None)
+                interrupt.check()
+                if reason is not None:
+                    self.stop(reason)
+                    break
+            record = self._record(place, data, interrupt)
+            self._emit(Event.EPOCH_END, epoch=epoch, record=record)
+            place.epoch, place.batch, place.meter = epoch + 1, 0, None
+            if self._keepers and reason is None:  # else it is resumed within the epoch
+                over = epoch == last or self.stopped is not None or interrupt.asked
+                self._keep(place, data, now=over)
+            interrupt.check()
 
     def stop(self, reason: str) -> None:
         """Let training end after the current epoch.
@@ -245,6 +288,102 @@ class Trainer:
             reason: stands in `stopped` and in the history.
         """
         self.stopped = self.history.stopped = reason
+
+    def claim(self, folder: str | os.PathLike[str]) -> None:
+        """Take a folder for this `fit`: no other process, and no other fit, may write there.
+
+        Args:
+            folder: one that exists; callbacks that write into one call this in `on_fit_begin`.
+
+        Raises:
+            FolderInUse: another process trains into it.
+        """
+        if self._locks is not None:
+            self._locks.claim(folder)
+
+    # ---- parts of the loop
+
+    def _over(self) -> bool:
+        """Tell whether training has ended: somebody stopped it, or a limit is reached."""
+        reason = self.limits.reached(self.step)
+        if self.stopped is None and reason is not None:
+            self.stop(reason)
+        return self.stopped is not None
+
+    def _enter(self, epoch: int, place: Place, data: Data) -> Iterator[feed.Batch]:
+        """Begin an epoch, or go on within it where it was left, and return its batches."""
+        place.begin(epoch)
+        within = place.held is not None
+        if not within:
+            place.put_back(data.generators)
+            self._seed_epoch(epoch)
+            self._emit(Event.EPOCH_BEGIN, epoch=epoch)
+        self.model.train()
+        place.meter = Meter(self)
+        if place.held is not None:
+            place.meter.load_state_dict(place.held)
+            place.held = None
+        if self._keepers and data.source.streams:
+            place.at_begin(data.generators)
+        loader = data.source.epoch(place.batch)
+        if within:
+            place.put_back(data.generators)
+        return feed.batches(f"epoch {epoch}", loader, weights=data.weights, number=place.batch)
+
+    def _take_step(self, place: Place) -> None:
+        """Let the optimizer take a step with the gradients there are."""
+        if self._handlers[Event.GRADIENTS]:
+            self._emit(Event.GRADIENTS, epoch=place.epoch, batch=place.batch)
+        if self.clip_value is not None:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.clip_value)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        self._rates.step()
+        self.step += 1
+
+    def _validate(self, place: Place, data: Data, interrupt: Interrupt, metrics: Any) -> Record:
+        """Return the values of the validation data, found once for the weights of one step."""
+        steps, every = self.history.steps, self.validate_every
+        if every is not None and steps and steps[-1]["step"] == self.step:
+            return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
+        where = f"epoch {place.epoch}, validation"
+        found = self._evaluate(where, data.held_out, interrupt, data.held_weights, metrics)
+        values = {f"val_{name}": value for name, value in found.items()}
+        if every is not None:
+            steps.append({"step": self.step, "epoch": place.epoch, **values})
+        self._emit(Event.VALIDATION_END, epoch=place.epoch, batch=place.batch, values=values)
+        return values
+
+    def _record(self, place: Place, data: Data, interrupt: Interrupt) -> Record:
+        """Close an epoch: validate, put it into the history, let a schedule of epochs step."""
+        assert place.meter is not None
+        record: Record = {"epoch": place.epoch, "lr": self._rates.lr}
+        record |= {f"train_{name}": number for name, number in place.meter.compute().items()}
+        if data.held_out is not None:
+            record |= self._validate(place, data, interrupt, self.metrics)
+        record["seconds"] = place.seconds
+        self.history.append(record)
+        if self._best.improved(record):
+            self.history.best_epoch = place.epoch
+        self._rates.end_epoch(record[self.monitored])
+        return record
+
+    def _keep(self, place: Place, data: Data, now: bool) -> None:
+        """Let checkpoints be written: now, or where they are due."""
+        within = place.meter is not None
+        due = [
+            keeper
+            for keeper in self._keepers
+            if now or (keeper.due(self.step) if within else keeper.due_after_epoch())
+        ]
+        if not due:
+            return
+        state = resuming.gather(self, data, place)
+        if within and state["place"]["meter"] is None:
+            data.only_epochs()
+            return
+        for keeper in due:
+            keeper.write(state, self.step)
 
     # ---- evaluate and predict
 
@@ -279,7 +418,7 @@ class Trainer:
         weights: Weights | None = None,
         metrics: list[Any] | None = None,
     ) -> dict[str, float]:
-        meter = _Meter(self, metrics)
+        meter = Meter(self, metrics)
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model):
             for batch, (inputs, target, weight) in enumerate(parts, 1):
@@ -322,7 +461,8 @@ class Trainer:
             )
         if weight is None:
             return self.loss(output, target)
-        assert self._weighted is not None
+        if self._weighted is None or self._weighted.loss is not self.loss:
+            self._weighted = WeightedLoss(self.loss)
         return self._weighted(output, target, weight)
 
     def _weigh(self, last: bool, classes: Any = None) -> Weights | None:
@@ -334,74 +474,42 @@ class Trainer:
 
     # ---- before and after the loop
 
-    def _begin(
-        self,
-        train: Any,
-        y: Any,
-        validation: Any,
-        epochs: int,
-        batch_size: int | None,
-        shuffle: bool,
-        weight: Any,
-        class_weight: Any,
-    ) -> tuple[Any, Any, int, int]:
-        """Check everything that can be wrong, and return loaders and the first and last epoch."""
+    def _begin(self, given: Any, epochs: int, *parts: Any) -> tuple[Data, Place, int]:
+        """Check everything that can be wrong, and return the data, the first place and the last
+        epoch."""
         epochs = feed.check_count("fit epochs", epochs)
-        if isinstance(train, DataLoader) and batch_size not in (None, train.batch_size):
-            raise ValueError(
-                explain(
-                    "fit",
-                    got=f"batch_size={batch_size} with a DataLoader",
-                    expected=f"none, for the loader has its own ({train.batch_size})",
-                )
-            )
-        kind, dtype = target_kind(self.loss), self._dtype()
-        data = feed.as_dataset("fit", train, y, dtype, kind, weight)
-        last = held_last = weight is not None
-        table = class_table("fit", class_weight, data, last, dtype)
-        if isinstance(validation, float | int | np.number) and not isinstance(validation, bool):
-            data, validation = feed.split("fit", data, validation, self._splitter())
-        elif validation is not None:
-            validation, held_last = self._validation(validation, weight)
-        self._weights, self._held_weights = self._weigh(last, table), self._weigh(held_last, table)
-        shuffled = None if self.seed is None else self._root(0)
-        least = 2 if any(isinstance(m, _BATCH_NORMS) for m in self.model.modules()) else 1
-        source = feed.loader(
-            "fit", data, batch_size, shuffle=shuffle, generator=shuffled, least=least
-        )
-        done = len(self.history)
-        if source is not data and not isinstance(source.dataset, IterableDataset):
-            source.set_epoch(done)
-        held_out = None
-        if validation is not None:
-            held_out = feed.loader("fit: validation", validation, batch_size or 64)
-            self._try_out(held_out)
-        count = feed.length(source)
-        self._rates.begin(epochs, count)
-        self._listen(held_out is not None)
-        self._emit(Event.FIT_BEGIN, first_epoch=done + 1, last_epoch=done + epochs, batches=count)
-        return source, held_out, done + 1, done + epochs
-
-    def _validation(self, given: Any, weight: Any) -> tuple[Any, bool]:
-        """Return the data that was given for validation, and whether it has weights."""
-        own = None
-        if isinstance(given, tuple) and len(given) == 3:
-            *given, own = given
-            given = tuple(given)
-        elif weight is True and not isinstance(given, tuple):
-            own = True
-        where, kind = "fit: validation", target_kind(self.loss)
-        return feed.as_dataset(where, given, None, self._dtype(), kind, own), own is not None
-
-    def _try_out(self, source: Any) -> None:
-        """Run the first batch of the validation data, so that it does not fail after an epoch."""
-        if isinstance(source.dataset, IterableDataset) or source.batch_size is None:
-            return
-        trial = DataLoader(source.dataset, source.batch_size, collate_fn=source.collate_fn)
-        batch = [next(iter(trial))]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a metric to which one batch is too little
-            self._evaluate("fit: validation", batch, Interrupt(), self._held_weights)
+        self._keepers = [c for c in self.callbacks if isinstance(c, Checkpoint)]
+        if given:
+            for keeper in self._keepers:
+                check_folder(keeper.folder)
+                self.claim(keeper.folder)
+        found = resuming.look_up(given, self._keepers)
+        if found is not None:
+            self._split_seed = found[1]["split_seed"]
+        data = prepare(self, *parts)
+        if self.validate_every is not None and data.held_out is None:
+            got = f"validate_every={self.validate_every} and no validation data"
+            raise ValueError(explain("fit", got=got, expected="validation data", fix="pass some"))
+        self._listen(data.held_out is not None)
+        data.facts = resuming.of_run(self, data.facts)
+        place = Place(len(self.history) + 1)
+        last = epochs if given else len(self.history) + epochs
+        if found is not None:
+            resuming.check(*found, data.facts, epochs)
+            place = Place.resumed(found[1])
+        steps = None if data.batches is None else -(-data.batches // self.accumulate)
+        self._rates.begin(last - place.first + 1, steps)
+        facts = {"first_epoch": place.epoch, "last_epoch": last, "batches": data.batches}
+        self._emit(Event.FIT_BEGIN, **facts)
+        if found is None:
+            data.begin(len(self.history))
+            self._keep(place, data, now=True)
+        else:
+            resuming.restore(self, found[1], data)
+            for keeper in self._keepers:
+                keeper.resumed(found[0])
+        self.limits.begin()
+        return data, place, last
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
@@ -421,7 +529,7 @@ class Trainer:
         listeners = list(self.callbacks)
         if self.restore_best and validated and not any(isinstance(c, KeepBest) for c in listeners):
             listeners.insert(0, KeepBest())
-        self._handlers = _dispatch(listeners)
+        self.listeners, self._handlers = listeners, dispatch(listeners)
 
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
@@ -461,98 +569,3 @@ class Trainer:
     def _dtype(self) -> Any:
         """Return the dtype of the model's floating parameters."""
         return next(p.dtype for p in self.model.parameters() if p.is_floating_point())
-
-
-class _Meter:
-    """Loss and metrics over the batches of an epoch, each sample counted once."""
-
-    def __init__(self, trainer: Trainer, metrics: list[Any] | None = None) -> None:
-        self._model = trainer.model
-        self._metrics = trainer.metrics if metrics is None else metrics
-        self._summed = getattr(trainer.loss, "reduction", "mean") == "sum"
-        self._total, self._count = 0.0, 0
-        for metric in self._metrics:
-            metric.reset()
-
-    def update(self, output: Any, target: Any, loss: Any, where: str) -> float:
-        """Take in a batch and return its loss, which must be one finite number."""
-        if not isinstance(loss, Tensor) or math.prod(loss.shape) != 1:
-            shown = f"a Tensor {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
-            fix = "return its mean over the batch"
-            raise TypeError(explain("loss", got=shown, expected="a scalar Tensor", fix=fix))
-        value = float(loss.item())
-        if not math.isfinite(value):
-            check_finite(where, "the target", target._array)
-            outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
-            raise explain_loss(where, self._model, outputs, value)
-        size = target.shape[0] if target.ndim else 1
-        self._total += value if self._summed else value * size
-        self._count += size
-        if self._metrics:
-            found, wanted = feed.to_array(output), feed.to_array(target)
-            for metric in self._metrics:
-                metric.update(found, wanted)
-        return value
-
-    def compute(self) -> dict[str, float]:
-        """Return 'loss' and the columns of each metric."""
-        values = {"loss": self._total / self._count}
-        for metric in self._metrics:
-            values |= metric_values(metric)
-        return values
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode without gradients, then each module back in its own mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
-
-def _callbacks(given: Iterable[Any], out: Any, progress: str) -> list[Any]:
-    """Return the callbacks that were given and, behind them, those for `out` and progress."""
-    made = list(given) if isinstance(given, Iterable) else [given]
-    for callback in made:
-        pair = isinstance(callback, tuple) and len(callback) == 2
-        if not (
-            isinstance(callback, Callback)
-            or (pair and isinstance(callback[0], Event) and callable(callback[1]))
-        ):
-            raise TypeError(
-                explain(
-                    "callbacks",
-                    got=kind_of(callback),
-                    expected="Callback objects or pairs (Event, function)",
-                )
-            )
-    if progress not in ("auto", "bar", "lines", "none"):
-        expected = "'auto', 'bar', 'lines' or 'none'"
-        raise ValueError(explain("progress", got=repr(progress), expected=expected))
-    if out is not None:
-        for kind in (Checkpoint, HistoryLog, Curves):
-            if not any(isinstance(callback, kind) for callback in made):
-                with contextlib.suppress(MissingExtra):  # curves were not asked for by name
-                    made.append(kind(out))
-    if progress != "none" and not any(isinstance(c, ProgressBar) for c in made):
-        made.append(ProgressBar(progress))
-    return made
-
-
-def _dispatch(callbacks: Iterable[Any]) -> dict[Event, list[Any]]:
-    """Return who is called at each event: only the methods that a callback overrides."""
-    handlers: dict[Event, list[Any]] = {event: [] for event in Event}
-    for callback in callbacks:
-        if isinstance(callback, tuple):
-            handlers[callback[0]].append(callback[1])
-            continue
-        for event in Event:
-            method = getattr(callback, event.value)
-            if getattr(method, "__func__", None) is not getattr(Callback, event.value):
-                handlers[event].append(method)
-    return handlers

@@ -179,7 +179,7 @@ class WeightedLoss:
     """
 
     def __init__(self, loss: Any) -> None:
-        self._loss, self._terms = loss, _unreduced(loss)
+        self.loss, self._terms = loss, _unreduced(loss)
 
     def __call__(self, output: Any, target: Any, weight: Tensor) -> Tensor:
         terms = self._terms(output, target)
@@ -194,9 +194,9 @@ class WeightedLoss:
                 )
             )
         total = (terms * factor).sum()
-        if getattr(self._loss, "reduction", "mean") == "sum":
+        if getattr(self.loss, "reduction", "mean") == "sum":
             return total
-        return total / _count(self._loss, terms, target)
+        return total / _count(self.loss, terms, target)
 
 
 def _unreduced(loss: Any) -> Any:

@@ -8,7 +8,7 @@ import zlib
 
 from rushlight import nn
 
-HOSTILE = '<script>bad()</script>"\'&\u202e<img src=x onerror=bad()>'
+HOSTILE = "<script>bad()</script>\"'&\u202e<img src=x onerror=bad()>"
 ENVIRONMENT = {
     "rushlight": "0.1.0",
     "numpy": "2.4.1",
@@ -30,7 +30,9 @@ def png(width=60, height=40):
     row = b"\0" + bytes(255 * x // width for x in range(width))
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = zlib.compress(row * height)
-    return b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + block(b"IDAT", data) + block(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + block(b"IHDR", header) + block(b"IDAT", data) + block(b"IEND", b"")
+    )
 
 
 def model(deep=0):

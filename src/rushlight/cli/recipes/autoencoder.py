@@ -98,7 +98,9 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     def settle(self, options: AutoencoderOptions, data: Data) -> None:
         """Train longer, in smaller batches, where there are few images."""
         count = len(data.train)
-        options.batch_size = options.batch_size or (64 if count > 2000 else 32 if count > 500 else 16)
+        options.batch_size = options.batch_size or (
+            64 if count > 2000 else 32 if count > 500 else 16
+        )
         longer = min(100, round(STEPS * options.batch_size / count))
         options.epochs = options.epochs or max(10, longer)
         data.facts["latent"] = options.latent

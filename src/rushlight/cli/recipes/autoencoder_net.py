@@ -13,7 +13,9 @@ from rushlight.train.layers import make_activation
 __all__ = ["Autoencoder", "Noise"]
 
 WIDTHS = {"small": (8, 64), "medium": (16, 256), "large": (32, 512)}  # first convolution, hidden
-SMALLEST = 8  # the sides are halved until the shorter one is no longer than this, and twice at least
+SMALLEST = (
+    8  # the sides are halved until the shorter one is no longer than this, and twice at least
+)
 
 
 class Noise(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from rushlight import nn
 from rushlight.arrays import Array
-from rushlight.cli.recipes import figures
+from rushlight.cli.recipes import digits, figures
 from rushlight.cli.recipes.options import Options, option
 from rushlight.cli.recipes.recipe import Data, Picture, Recipe, Run, TestPart
 from rushlight.data import MNIST
@@ -106,10 +107,10 @@ class Mnist(Recipe[MnistOptions]):
     def load(self, options: MnistOptions) -> Data:
         """Return the digits; of the training images some are set aside for validation."""
 
-        def digits(train: bool) -> Any:
+        def part(train: bool) -> Any:
             return MNIST(options.data, train=train, transform=Normalize(MEAN, STD))
 
-        every = digits(True)
+        every = part(True)
         held = 500 if every.source == "sample" else 5_000
         train: Any
         train, validation = split("mnist", every, held, Generator(options.seed).spawn(2))
@@ -120,7 +121,7 @@ class Mnist(Recipe[MnistOptions]):
         return Data(
             train=train,
             validation=validation,
-            test=TestPart(lambda: digits(False), check=lambda: digits(False)),
+            test=TestPart(lambda: part(False), check=lambda: part(False)),
             inputs=(1, 28, 28),
             outputs=(10,),
             about=about,
@@ -141,11 +142,11 @@ class Mnist(Recipe[MnistOptions]):
 
     def test(self, run: Run[MnistOptions]) -> dict[str, float]:
         """Return the test figures; the confusion matrix goes beside them."""
-        digits = run.data.test.open(final=True)
-        self._outputs = run.trainer.predict(digits)
+        tested = run.data.test.open(final=True)
+        self._outputs = run.trainer.predict(tested)
         metric = ConfusionMatrix()
         metric.reset()
-        metric.update(self._outputs, digits.targets.numpy())
+        metric.update(self._outputs, tested.targets.numpy())
         run.data.facts["confusion_matrix"] = metric.compute().tolist()
         return super().test(run)
 
@@ -153,8 +154,7 @@ class Mnist(Recipe[MnistOptions]):
         """Return augmented images, the worst mistakes, the confusion matrix and the filters."""
         if isinstance(run.data.train, Augmented):
             yield self._augmented(run.data.train)
-        digits = run.data.test.open(final=True)
-        yield self._mistakes(digits)
+        yield self._mistakes(run.data.test.open(final=True))
         yield Picture(
             "confusion",
             "Confusion matrix",
@@ -187,10 +187,10 @@ class Mnist(Recipe[MnistOptions]):
             figures.images(pixels, columns=epochs, heads=heads),
         )
 
-    def _mistakes(self, digits: Any, most: int = 32) -> Picture:
+    def _mistakes(self, tested: Any, most: int = 32) -> Picture:
         """Return the mistakes with the lowest probability of the label, the worst first."""
         assert self._outputs is not None
-        labels = digits.targets.numpy()
+        labels = tested.targets.numpy()
         found = self._outputs.argmax(1)
         given = self._outputs[np.arange(len(labels)), labels]  # log-probability of the label
         wrong = np.flatnonzero(found != labels)
@@ -205,7 +205,7 @@ class Mnist(Recipe[MnistOptions]):
             "Worst mistakes",
             f"Of {len(wrong)} mistakes in {len(labels):,} test images those whose label the net "
             "held least likely: label, prediction, and the probability it gave to that.",
-            figures.images(digits.data.numpy()[worst] / 255, texts),
+            figures.images(tested.data.numpy()[worst] / 255, texts),
         )
 
     def lines(self, result: dict[str, Any]) -> list[str]:
@@ -214,3 +214,19 @@ class Mnist(Recipe[MnistOptions]):
         if "accuracy" in result["test"]:
             shown.insert(0, f"test accuracy {100 * result['test']['accuracy']:.2f} %")
         return shown
+
+    # ---- a finished run
+
+    def labelled(self, run: Run[MnistOptions], source: pathlib.Path) -> Any:
+        """Return the digits of a folder of idx files."""
+        return digits.labelled(source)
+
+    def unlabelled(self, run: Run[MnistOptions], source: pathlib.Path) -> tuple[list[str], Array]:
+        """Return the digits of an idx file, of images or of a .npy file."""
+        return digits.unlabelled(source)
+
+    def predictions(self, run: Run[MnistOptions], output: Array) -> tuple[list[str], list[Any]]:
+        """Return the digit held most likely, and the probability of each."""
+        chances = np.exp(output)
+        rows = zip(output.argmax(1).tolist(), chances.tolist(), strict=True)
+        return ["digit", *(f"p{i}" for i in range(10))], [[digit, *row] for digit, row in rows]

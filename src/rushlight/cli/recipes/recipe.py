@@ -207,7 +207,7 @@ class Recipe(Generic[O]):
         raise Mistake(f"predict: there is none for runs of {self.name!r}")
 
     def predictions(self, run: Run[O], output: Any) -> tuple[list[str], Any]:
-        """Return the names of columns and an array with a row for each sample.
+        """Return the names of columns and a row for each sample.
 
         Args:
             run: the finished run.
@@ -227,8 +227,8 @@ class Recipe(Generic[O]):
         names, found = self.predictions(run, run.trainer.predict(x))
         if out is not None and out.suffix == ".npy":
             with atomic_write(out) as file:
-                np.save(file, found)
+                np.save(file, np.asarray(found))
         else:
-            rows = [[s, *row] for s, row in zip(samples, found.tolist(), strict=True)]
+            rows = [[s, *row] for s, row in zip(samples, found, strict=True)]
             text = write_table(out, ["sample", *names], rows)
         return text if out is None else f"{len(samples):,} predictions  {out}"

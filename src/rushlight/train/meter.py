@@ -1,0 +1,87 @@
+"""The meter: loss and metrics over the batches of an epoch."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from rushlight import nn
+from rushlight.autograd import no_grad
+from rushlight.errors import explain
+from rushlight.tensor import Tensor
+from rushlight.train import feed
+from rushlight.train.guard import check_finite, explain_loss
+from rushlight.train.metrics import metric_values
+from rushlight.train.plain import plain_state, set_plain_state
+
+__all__ = ["Meter", "evaluating"]
+
+
+class Meter:
+    """Loss and metrics over the batches of an epoch, each sample counted once."""
+
+    def __init__(self, trainer: Any, metrics: list[Any] | None = None) -> None:
+        self._model = trainer.model
+        self._metrics = trainer.metrics if metrics is None else metrics
+        self.summed = getattr(trainer.loss, "reduction", "mean") == "sum"
+        self._total, self._count = 0.0, 0
+        for metric in self._metrics:
+            metric.reset()
+
+    def update(self, output: Any, target: Any, loss: Any, where: object) -> float:
+        """Take in a batch and return its loss, which must be one finite number."""
+        if not isinstance(loss, Tensor) or math.prod(loss.shape) != 1:
+            shown = f"a Tensor {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
+            fix = "return its mean over the batch"
+            raise TypeError(explain("loss", got=shown, expected="a scalar Tensor", fix=fix))
+        value = float(loss.item())
+        if not math.isfinite(value):
+            where = str(where)
+            check_finite(where, "the target", target._array)
+            outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
+            raise explain_loss(where, self._model, outputs, value)
+        size = feed.samples(target)
+        self._total += value if self.summed else value * size
+        self._count += size
+        if self._metrics:
+            found, wanted = feed.to_array(output), feed.to_array(target)
+            for metric in self._metrics:
+                metric.update(found, wanted)
+        return value
+
+    def compute(self) -> dict[str, float]:
+        """Return 'loss' and the columns of each metric."""
+        values = {"loss": self._total / self._count}
+        for metric in self._metrics:
+            values |= metric_values(metric)
+        return values
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Return the running sums; None where a metric holds what cannot be written."""
+        held = [plain_state(metric) for metric in self._metrics]
+        if any(state is None for state in held):
+            return None
+        return {"total": self._total, "count": self._count, "metrics": held}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the sums of another meter."""
+        self._total, self._count = state["total"], state["count"]
+        for metric, held in zip(self._metrics, state["metrics"], strict=True):
+            set_plain_state(metric, held)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode without gradients, then each module back in its own mode."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
