@@ -24,6 +24,7 @@ from rushlight.data.transforms import Compose, Normalize
 from rushlight.errors import DtypeError, ShapeError
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
+from rushlight.train import Trainer
 
 rng = np.random.default_rng(0)
 images = rng.random((5, 2, 9, 12)).astype(np.float32)
@@ -404,3 +405,29 @@ def test_what_else_the_data_set_takes():
 def test_refused(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+# ---- training that goes on
+
+
+def test_a_run_that_goes_on_within_an_epoch_ends_with_the_same_bits(tmp_path):
+    def train(folder, **limits):
+        rl.manual_seed(0)
+        net = rl.nn.Sequential(
+            rl.nn.Conv2d(1, 2, 3), rl.nn.ReLU(), rl.nn.Flatten(), rl.nn.Dropout(0.2)
+        )
+        net.append(rl.nn.Linear(72, 10))
+        trainer = Trainer(net, "cross_entropy", seed=1, out=folder, progress="none", **limits)
+        resume = limits.pop("max_steps", None) is None and folder.exists()
+        trainer.fit(Augmented(data, WARP, 1), epochs=3, batch_size=3, resume=resume)
+        return {name: value.numpy() for name, value in net.state_dict().items()}
+
+    data = digits()
+    whole = train(tmp_path / "whole")
+    for steps in (2, 4, 7, 11):
+        folder = tmp_path / str(steps)
+        cut = train(folder, max_steps=steps)
+        assert any((cut[name] != whole[name]).any() for name in whole)
+        found = train(folder)
+        for name, value in whole.items():
+            np.testing.assert_array_equal(found[name], value)
