@@ -48,7 +48,10 @@ class _Warp(_Transform):
         raise NotImplementedError
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
-        """Return q(p) for places p, rows and columns (N, H, W), given the words (N, *)."""
+        """Return q(p) for places p, given words (N, *).
+
+        Rows are (N or 1, H, W or 1), columns (N or 1, H or 1, W).
+        """
         raise NotImplementedError
 
     def apply(self, x: Array) -> Array:
@@ -76,8 +79,8 @@ class _Warp(_Transform):
         for start in range(0, len(images), step):
             part = slice(start, start + step)
             words = generator.words_of(keys[part], self.words(height, width))
-            rows, columns = np.indices((height, width), np.float32)
-            rows, columns = self.move(rows[None], columns[None], words)
+            rows, columns = np.indices((1, height, width), np.float32, sparse=True)[1:]
+            rows, columns = self.move(rows, columns, words)
             result[part] = _read(images[part], rows, columns, self.fill)
         return result.reshape(x.shape)
 
@@ -167,7 +170,7 @@ class RandomAffine(_Warp):
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
         """Return c + M^-1 (p - c - t) for the places p."""
-        height, width = rows.shape[-2:]
+        height, width = rows.shape[1], columns.shape[2]
         across, down = (d * size for d, size in zip(self.translate, (width, height), strict=True))
         low, high = np.array(
             [
@@ -244,7 +247,7 @@ class ElasticTransform(_Warp):
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
         """Return the places p, each with its shift."""
-        height, width = rows.shape[-2:]
+        height, width = rows.shape[1], columns.shape[2]
         bits = words.view(np.uint16)[:, : 2 * height * width]
         noise = bits.reshape(-1, 2, height, width).astype(np.float32)
         noise -= 32767.5
@@ -311,7 +314,7 @@ class Warp(_Warp):
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
         """Return q1(q2(p)) for the places p: the last part's result is read from the one before."""
-        counts = [part.words(*rows.shape[-2:]) for part in self.parts]
+        counts = [part.words(rows.shape[1], columns.shape[2]) for part in self.parts]
         pieces = np.split(words, np.cumsum(counts)[:-1], axis=1) if counts else []
         for part, piece in reversed(list(zip(self.parts, pieces, strict=True))):
             rows, columns = part.move(rows, columns, np.ascontiguousarray(piece))
