@@ -30,6 +30,8 @@ __all__ = ["Curves", "draw_history", "plot_history"]
 
 Path = str | os.PathLike[str]
 
+_SWITCH = "#8a4f9e"
+
 
 class Curves(Callback):
     """Draws loss, metrics and learning rate over the epochs to `curves.png` when training ends.
@@ -137,10 +139,10 @@ def _warmups(axes: Any, history: History) -> None:
         start = warmup["epoch"] - 1
         label = "warm-up" if index == 0 else None
         axes.axvspan(
-            start, start + warmup["epochs"], color=_FAINT, alpha=0.5, lw=0, zorder=0, label=label
+            start, start + warmup["epochs"], color=FAINT, alpha=0.5, lw=0, zorder=0, label=label
         )
     if history.warmups:
-        axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
 def _switches(axes: Any, history: History, named: bool) -> None:

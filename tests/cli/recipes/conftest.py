@@ -61,9 +61,7 @@ def table(here):
     colour = rng.choice(["red", "green", "blue"], 120)
     first = (3 * a - b + 2 * (colour == "red") + 10).round(4)
     second = (100 + 20 * a * b).round(3)
-    rows = [
-        f"{i},{a[i]},{b[i]},{colour[i]},5,{first[i]},{second[i]}" for i in range(120)
-    ]
+    rows = [f"{i},{a[i]},{b[i]},{colour[i]},5,{first[i]},{second[i]}" for i in range(120)]
     path = here / "table.csv"
     path.write_text("\n".join(["id,a,b,colour,same,first,second", *rows]) + "\n")
     return path

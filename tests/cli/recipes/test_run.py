@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("typer")
 
+from tests.cli.recipes.conftest import plain
+
 import rushlight as rl
 from rushlight import nn
 from rushlight.cli.recipes.explicit import ExplicitSequential, explicit
@@ -18,8 +20,6 @@ from rushlight.cli.recipes.regression import Regression
 from rushlight.cli.recipes.run import resolve
 from rushlight.cli.recipes.tecator import TecatorRecipe
 from rushlight.train import Trainer
-
-from tests.cli.recipes.conftest import plain
 
 
 @pytest.fixture
