@@ -326,16 +326,3 @@ def test_a_reader_that_has_gone_is_no_error_of_ours():
     command = f"{sys.executable} -m rushlight info | true"
     done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.stderr == ""
-
-
-@pytest.mark.skipif(not hasattr(nn, "Conv2d"), reason="no convolution yet")
-def test_the_network_of_the_recipe():
-    model = recipe.build(recipe.MnistOptions())
-    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
-    assert shapes["0.weight"] == (16, 1, 3, 3)
-    assert shapes["3.weight"] == (32, 16, 3, 3)
-    assert shapes["7.weight"] == (128, 1568)
-    assert shapes["10.weight"] == (10, 128)
-    output = model(rl.zeros(2, 1, 28, 28))
-    assert output.shape == (2, 10)
-    np.testing.assert_allclose(output.exp().sum(1).detach().numpy(), 1, rtol=1e-5)

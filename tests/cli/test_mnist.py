@@ -9,9 +9,10 @@ from rushlight import nn
 from rushlight.cli import run
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import mnist as recipe
+from rushlight.cli.recipes.explicit import explicit
 from rushlight.cli.recipes.mnist import Mnist, MnistOptions, build, warp
 from rushlight.data.augment import Augmented
-from rushlight.random import Generator
+from rushlight.random import Generator, manual_seed
 from rushlight.tensor import from_numpy
 
 pytest.importorskip("typer")
@@ -144,6 +145,17 @@ def test_the_nets_of_each_size(size, parameters):
     net.eval()
     found = net(from_numpy(np.zeros((2, 1, 28, 28), np.float32)))
     np.testing.assert_allclose(np.exp(found.numpy(force=True)).sum(1), 1, rtol=1e-5)
+
+
+def test_the_explicit_way_gives_the_gradients_of_autograd():
+    x = from_numpy(np.random.default_rng(0).random((3, 1, 28, 28)).astype(np.float32))
+    nets = []
+    for make in (lambda net: net, explicit):
+        manual_seed(0)
+        nets.append(make(build(MnistOptions(size="small", dropout=0.0))))
+        nets[-1](x)[:, 3].sum().backward()
+    for a, b in zip(*(net.parameters() for net in nets), strict=True):
+        np.testing.assert_array_equal(a.grad.numpy(), b.grad.numpy())
 
 
 def test_epochs_and_batches_unless_given():

@@ -19,7 +19,7 @@ from rushlight.random import Generator, default_generator, source_of
 
 __all__ = ["Augmented", "ElasticTransform", "RandomAffine", "Warp"]
 
-_CHUNK = 64  # images that are warped together: their places stay in the cache
+_CHUNK = 2**16  # pixels that are warped together: their places stay in the cache
 
 
 class _Warp(_Transform):
@@ -48,7 +48,10 @@ class _Warp(_Transform):
         raise NotImplementedError
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
-        """Return q(p) for places p, rows and columns (N, H, W), given the words (N, *)."""
+        """Return q(p) for places p, given words (N, *).
+
+        Rows are (N or 1, H, W or 1), columns (N or 1, H or 1, W).
+        """
         raise NotImplementedError
 
     def apply(self, x: Array) -> Array:
@@ -72,11 +75,12 @@ class _Warp(_Transform):
             raise ShapeError(explain(type(self).__name__, got=got, expected="one for each image"))
         height, width = x.shape[-2:]
         result = np.empty(images.shape, x.dtype)
-        for start in range(0, len(images), _CHUNK):
-            part = slice(start, start + _CHUNK)
+        step = max(1, _CHUNK // (height * width))
+        for start in range(0, len(images), step):
+            part = slice(start, start + step)
             words = generator.words_of(keys[part], self.words(height, width))
-            rows, columns = np.indices((height, width), np.float32)
-            rows, columns = self.move(rows[None], columns[None], words)
+            rows, columns = np.indices((1, height, width), np.float32, sparse=True)[1:]
+            rows, columns = self.move(rows, columns, words)
             result[part] = _read(images[part], rows, columns, self.fill)
         return result.reshape(x.shape)
 
@@ -166,7 +170,7 @@ class RandomAffine(_Warp):
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
         """Return c + M^-1 (p - c - t) for the places p."""
-        height, width = rows.shape[-2:]
+        height, width = rows.shape[1], columns.shape[2]
         across, down = (d * size for d, size in zip(self.translate, (width, height), strict=True))
         low, high = np.array(
             [
@@ -243,7 +247,7 @@ class ElasticTransform(_Warp):
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
         """Return the places p, each with its shift."""
-        height, width = rows.shape[-2:]
+        height, width = rows.shape[1], columns.shape[2]
         bits = words.view(np.uint16)[:, : 2 * height * width]
         noise = bits.reshape(-1, 2, height, width).astype(np.float32)
         noise -= 32767.5
@@ -310,7 +314,7 @@ class Warp(_Warp):
 
     def move(self, rows: Array, columns: Array, words: Array) -> tuple[Array, Array]:
         """Return q1(q2(p)) for the places p: the last part's result is read from the one before."""
-        counts = [part.words(*rows.shape[-2:]) for part in self.parts]
+        counts = [part.words(rows.shape[1], columns.shape[2]) for part in self.parts]
         pieces = np.split(words, np.cumsum(counts)[:-1], axis=1) if counts else []
         for part, piece in reversed(list(zip(self.parts, pieces, strict=True))):
             rows, columns = part.move(rows, columns, np.ascontiguousarray(piece))
@@ -327,22 +331,35 @@ def _read(images: Array, rows: Array, columns: Array, fill: Array) -> Array:
     framed = np.empty((channels, n, height + 2, width + 2), work)
     framed[:] = fill.reshape(-1, 1, 1, 1)
     framed[:, :, 1:-1, 1:-1] = images.swapaxes(0, 1)
-    shape = (n, height, width)
-    v = np.broadcast_to(np.clip(rows + 1, 0, height + 1), shape)
-    u = np.broadcast_to(np.clip(columns + 1, 0, width + 1), shape)
-    top, left = (np.minimum(w.astype(np.intp), size) for w, size in ((v, height), (u, width)))
-    v, u = v - top, u - left  # how far below and right of the pixel at top, left: in [0, 1]
-    corner = top * (width + 2) + left
-    corner += np.arange(n)[:, None, None] * ((height + 2) * (width + 2))
+    sides, cells = [], []
+    for places, size in ((rows, height), (columns, width)):
+        place = np.broadcast_to(places, (n, height, width)).clip(-1, size)
+        place += 1  # in the frame
+        cell = np.minimum(place.astype(np.int32), size)
+        place -= cell  # how far behind the cell: in [0, 1]
+        sides.append(place)
+        cells.append(cell)
+    corner, left = cells
+    corner *= width + 2
+    corner += left
+    corner += np.arange(n, dtype=np.int32)[:, None, None] * ((height + 2) * (width + 2))
     result = np.empty(images.shape, images.dtype)
     for channel, plane in enumerate(framed):
         flat = plane.reshape(-1)
         above, below = (
-            (start := line.take(corner)) + (line[1:].take(corner) - start) * u
+            _between(line.take(corner), line[1:].take(corner), sides[1])
             for line in (flat, flat[width + 2 :])
         )
-        result[:, channel] = above + (below - above) * v
+        result[:, channel] = _between(above, below, sides[0])
     return result
+
+
+def _between(a: Array, b: Array, part: Array) -> Array:
+    """Return a + (b - a) part, in the memory of a."""
+    b -= a
+    b *= part
+    a += b
+    return a
 
 
 # ---- a data set whose samples are changed at random

@@ -25,9 +25,9 @@ from rushlight.functional import sigmoid
 from rushlight.io import atomic_write
 from rushlight.random import Generator
 from rushlight.tensor import from_numpy
+from rushlight.train.meter import evaluating
 from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
 from rushlight.train.parts import make_loss
-from rushlight.train.trainer import evaluating
 
 __all__ = ["AutoencoderOptions", "Autoencoding", "through"]
 

@@ -197,7 +197,7 @@ class Mnist(Recipe[MnistOptions]):
         worst = wrong[np.argsort(given[wrong], kind="stable")][:most]
         chance = np.exp(self._outputs[worst, found[worst]])
         texts = [
-            f"{labels[i]} as {found[i]}, {100 * p:.0f} %"
+            f"{labels[i]} as {found[i]}, {int(100 * p)} %"
             for i, p in zip(worst, chance, strict=True)
         ]
         return Picture(

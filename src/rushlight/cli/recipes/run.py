@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import json
 import pathlib
-import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -20,6 +19,7 @@ from rushlight.errors import MissingExtra, explain
 from rushlight.io import atomic_write
 from rushlight.random import manual_seed
 from rushlight.train import (
+    EMA,
     Callback,
     Checkpoint,
     Curves,
@@ -30,6 +30,7 @@ from rushlight.train import (
 )
 from rushlight.train.parts import make_loss, optimizers
 from rushlight.train.report import write_report
+from rushlight.train.switch import parse_switch
 
 __all__ = ["make_model", "resolve", "run"]
 
@@ -154,7 +155,9 @@ def _trainer(
 ) -> Trainer:
     loss = make_loss(options.loss)
     metrics = recipe.make_metrics(options, data, loss)
-    callbacks = [
+    callbacks: list[Any] = [
+        *([] if options.ema is None else [EMA(options.ema)]),
+        *map(parse_switch, options.switch),
         EarlyStopping(patience=options.patience),
         Checkpoint(out),
         Papers(recipe, options, data, out),
