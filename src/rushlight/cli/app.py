@@ -244,7 +244,10 @@ def predict(
     ],
     out: Annotated[
         pathlib.Path | None,
-        typer.Option(metavar="FILE", help="Write there: CSV, or .npy [default: print as CSV]."),
+        typer.Option(
+            metavar="PATH",
+            help="Write there: CSV, .npy, or images into a folder [default: print as CSV].",
+        ),
     ] = None,
 ) -> None:
     """Apply a run's best weights to new data."""

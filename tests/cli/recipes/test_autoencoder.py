@@ -274,6 +274,15 @@ def test_the_loss_decides_whether_the_net_ends_in_a_sigmoid(folder, loss):
     assert 0 < result["test"]["mse"] < 0.2 and np.isfinite(result["test"]["loss"])
 
 
+def test_the_loss_is_switched_where_the_net_gives_images(folder):
+    pieces = ("--loss", "bce", "--switch", "2: loss=mse lr=0.01", "--ema", "0.9")
+    train("--data", folder, "--epochs", 2, "--no-curves", *pieces)
+    with open("out/history.json", encoding="utf-8") as file:
+        first, second = json.load(file)["epochs"]
+    assert first["val_loss"] > 2 * first["val_mse"]  # cross-entropy
+    assert second["val_loss"] == pytest.approx(second["val_mse"], rel=1e-5)
+
+
 def test_logits_and_probabilities_learn_the_same(folder):
     given = ("--data", folder, "--epochs", 2, "--no-curves", "--metric", "psnr", "--loss")
     first, second = train(*given, "bce", out="a"), train(*given, "bce_with_logits", out="b")
@@ -412,7 +421,17 @@ def test_a_run_that_was_killed_sees_the_noise_of_the_uninterrupted_one(folder):
 
 MISTAKES = {
     "noise": (["--noise", "-1"], "--noise: got -1.0, expected a number >= 0"),
-    "loss": (["--loss", "nll"], "--loss: got 'nll', expected bce_with_logits, bce, mse"),
+    "loss": (["--loss", "nll"], "--loss: got 'nll', expected a loss that compares images: bce_"),
+    "switch of logits": (
+        ["--switch", "2: lr=0.1 loss=mse"],
+        "--switch: got 'loss=mse' for a net that gives logits, expected a net whose outputs are "
+        "images; begin with --loss bce",
+    ),
+    "metric of logits": (["--switch", "2: metric=ssim"], "got 'metric=ssim' for a net that gives"),
+    "switch to logits": (
+        ["--loss", "bce", "--switch", "2: loss=bce_with_logits"],
+        "--switch loss: got 'bce_with_logits', expected a loss that compares images: bce, mse",
+    ),
     "up": (["--up", "down"], "--up: got 'down', expected transposed or upsample"),
     "latent": (["--latent", "0"], "--latent"),
     "size of MNIST": (["--image-size", "20"], "--image-size: got 20, expected none with MNIST"),

@@ -27,6 +27,7 @@ from rushlight.random import Generator
 from rushlight.tensor import from_numpy
 from rushlight.train.meter import evaluating
 from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
+from rushlight.train.names import pieces
 from rushlight.train.parts import make_loss
 
 __all__ = ["AutoencoderOptions", "Autoencoding", "through"]
@@ -133,9 +134,8 @@ class Autoencoding(Recipe[AutoencoderOptions]):
 
     def make_metrics(self, options: AutoencoderOptions, data: Data, loss: Any) -> list[Any]:
         """Return the metrics, of images even where the net gives logits."""
-        if not isinstance(loss, LOSSES):
-            expected = "bce_with_logits, bce, mse, mae, huber or smooth_l1, which compare images"
-            raise Mistake(explain("--loss", got=repr(options.loss), expected=expected))
+        _check_loss("--loss", options.loss, LOSSES)
+        _check_switches(options)
         made = make_metrics(self.metrics(options, data), None)
         made = [_ssim(data.inputs) if isinstance(each, SSIM) else each for each in made]
         return [_OfLogits(each) for each in made] if _gives_logits(options) else made
@@ -313,6 +313,29 @@ def decoded(run: Run[AutoencoderOptions], codes: Array) -> Array:
 
 def _gives_logits(options: AutoencoderOptions) -> bool:
     return isinstance(make_loss(options.loss), nn.BCEWithLogitsLoss)
+
+
+def _check_loss(where: str, given: str, known: tuple[type[nn.Module], ...]) -> None:
+    if not isinstance(make_loss(given), known):
+        names = ("bce_with_logits, " if known is LOSSES else "") + "bce, mse, mae, huber, smooth_l1"
+        expected = f"a loss that compares images: {names}"
+        raise Mistake(explain(where, got=repr(given), expected=expected))
+
+
+def _check_switches(options: AutoencoderOptions) -> None:
+    """Refuse a switch to what would take logits for images, or images for logits."""
+    for text in options.switch:
+        for piece in pieces("switch", text.partition(":")[2], " "):
+            part, _, value = piece.partition("=")
+            if part not in ("loss", "metric", "metrics"):
+                continue
+            if _gives_logits(options):
+                expected = "a net whose outputs are images"
+                fix = "begin with --loss bce: it is the same loss, behind a sigmoid"
+                got = f"{piece!r} for a net that gives logits"
+                raise Mistake(explain("--switch", got=got, expected=expected, fix=fix))
+            if part == "loss":
+                _check_loss("--switch loss", value, LOSSES[1:])
 
 
 def _apply(module: Any, rows: Array, batch: int = 256) -> Array:
