@@ -383,8 +383,8 @@ def test_codes_and_reconstructions_of_new_images(done, tmp_path, capsys):
 
 def test_digits_for_a_net_of_another_size_are_refused(done, tmp_path, capsys, monkeypatch):
     whole = images.Pixels(np.zeros((2, 1, 28, 28), np.uint8))
-    monkeypatch.setattr(images, "holds_mnist", lambda folder: True)
-    monkeypatch.setattr(images, "digits", lambda folder, train: (whole, "sample"))
+    monkeypatch.setattr(recipe, "holds_mnist", lambda folder: True)
+    monkeypatch.setattr(recipe, "digits", lambda folder, train: (whole, "sample"))
     assert run(["evaluate", "out", "digits"]) == 2
     text = "digits: got the digits of MNIST, (1, 28, 28), expected images (1, 11, 9)"
     assert text in capsys.readouterr().err

@@ -14,7 +14,16 @@ from rushlight import nn
 from rushlight.arrays import Array
 from rushlight.autograd import no_grad
 from rushlight.cli.mistake import Mistake
-from rushlight.cli.recipes import autoencoder_data as images
+from rushlight.cli.recipes.autoencoder_data import (
+    PART,
+    Pixels,
+    digits,
+    holds_mnist,
+    own_images,
+    pca_error,
+    split,
+    tell_skipped,
+)
 from rushlight.cli.recipes.autoencoder_net import Autoencoder
 from rushlight.cli.recipes.images import Images, read_images, write_all
 from rushlight.cli.recipes.options import Options, option
@@ -98,11 +107,11 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     def load(self, options: AutoencoderOptions) -> Data:
         """Return the images in three parts; MNIST has a test part of its own."""
         random = Generator(options.seed).spawn(*b"autoencoder")
-        if options.data is None or images.holds_mnist(options.data):
+        if options.data is None or holds_mnist(options.data):
             return _mnist(options, random)
-        whole, about = images.own_images(options.data, options.image_size, options.channels)
-        count = round(len(whole) * images.PART)
-        parts = images.split(whole, count, count, options.noise, random)
+        whole, about = own_images(options.data, options.image_size, options.channels)
+        count = round(len(whole) * PART)
+        parts = split(whole, count, count, options.noise, random)
         found = _data(parts[0], parts[1], TestPart(lambda: parts[2]), about, options.data)
         return dataclasses.replace(found, about=f"{found.about}, {count:,} to test")
 
@@ -147,12 +156,12 @@ class Autoencoding(Recipe[AutoencoderOptions]):
         figures = self.figures(run, part)
         train = self.load(run.options).train if run.data.train is None else run.data.train
         components = run.options.latent
-        self._pca = images.pca_error(train.clean(), part.given(), part.clean(), components)
+        self._pca = pca_error(train.clean(), part.given(), part.clean(), components)
         figures["pca_mse"] = float(self._pca.mean())
         figures["mse_to_pca"] = figures["mse"] / figures["pca_mse"]
         return figures
 
-    def figures(self, run: Run[AutoencoderOptions], data: images.Pixels) -> dict[str, float]:
+    def figures(self, run: Run[AutoencoderOptions], data: Pixels) -> dict[str, float]:
         """Return loss, MSE, PSNR and SSIM, and the metrics that were asked for."""
         figures = super().figures(run, data)
         found, wanted = through(run, data.given())[1], data.clean()
@@ -200,11 +209,11 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     def labelled(self, run: Run[AutoencoderOptions], source: pathlib.Path) -> Any:
         """Return images as `--data` takes them, with noise if the net is to remove some."""
         random = Generator(run.options.seed).spawn(*b"evaluate")
-        if images.holds_mnist(str(source)):
-            found = images.digits(str(source), train=False)[0]
-            self._check(run, source, found.pixels.shape[1:])
+        if holds_mnist(str(source)):
+            found = digits(str(source), train=False)[0]
+            _check_shape(source, found.pixels.shape[1:], run.data.inputs)
         else:
-            found = images.Pixels(self._read(run, source).pixels)
+            found = Pixels(self._read(run, source).pixels)
         return found.part(np.arange(len(found)), run.options.noise, random)
 
     def predict(
@@ -219,7 +228,7 @@ class Autoencoding(Recipe[AutoencoderOptions]):
                 codes; else a folder: a PNG of each image and codes.npy.
         """
         read = self._read(run, source)
-        given = images.Pixels(read.pixels).clean()
+        given = Pixels(read.pixels).clean()
         codes, found = through(run, given)
         errors = np.square(found - given).reshape(len(given), -1).mean(1)
         if out is None or out.suffix == ".csv":
@@ -237,17 +246,15 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     def _read(self, run: Run[AutoencoderOptions], source: pathlib.Path) -> Images:
         channels, height, width = run.data.inputs
         found = read_images(source, (height, width), channels)
-        images.tell_skipped(source, found)
+        tell_skipped(source, found)
         return found
 
-    def _check(
-        self, run: Run[AutoencoderOptions], source: pathlib.Path, shape: tuple[int, ...]
-    ) -> None:
-        if shape != run.data.inputs:
-            expected = f"images {run.data.inputs}, as the net was trained on"
-            raise Mistake(
-                explain(str(source), got=f"the digits of MNIST, {shape}", expected=expected)
-            )
+
+def _check_shape(source: pathlib.Path, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if shape != wanted:
+        got = f"the digits of MNIST, {shape}"
+        expected = f"images {wanted}, as the net was trained on"
+        raise Mistake(explain(str(source), got=got, expected=expected))
 
 
 def _save(path: pathlib.Path, array: Array) -> None:
@@ -267,15 +274,15 @@ def _mnist(options: AutoencoderOptions, random: Generator) -> Data:
             expected = "none with MNIST, whose images are 28 x 28 and grey"
             fix = "--data FOLDER names images of your own"
             raise Mistake(explain(name, got=repr(value), expected=expected, fix=fix))
-    whole, source = images.digits(options.data, train=True)
+    whole, source = digits(options.data, train=True)
     held = 500 if source == "sample" else 5_000
-    train, validation, _ = images.split(whole, held, 0, options.noise, random)
+    train, validation, _ = split(whole, held, 0, options.noise, random)
 
     def load() -> Any:
-        tested, _ = images.digits(options.data, train=False)
+        tested, _ = digits(options.data, train=False)
         return tested.part(np.arange(len(tested)), options.noise, random.spawn(3))
 
-    test = TestPart(load, check=lambda: images.digits(options.data, train=False))
+    test = TestPart(load, check=lambda: digits(options.data, train=False))
     return _data(train, validation, test, f"MNIST: {len(whole):,} images ({source})", source)
 
 
