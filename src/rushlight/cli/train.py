@@ -38,6 +38,8 @@ KINDS: dict[str, Any] = {
     "tuple[str, ...]": list[str],
 }
 
+METAVARS = {"str": "NAME", "int": "N", "float": "NUMBER", "tuple[str, ...]": "NAME"}
+
 
 class _Recipes(typer.core.TyperGroup):
     """The recipes' commands, each made when it is asked for: `rushlight info` needs none."""
@@ -129,7 +131,7 @@ def _parameter(known: Described) -> inspect.Parameter:
     if known.default in (None, (), ""):
         note = known.note
     text = known.text + (f" [default: {note}]" if note else "")
-    metavar = known.metavar or ("|".join(known.choices) or None)
+    metavar = known.metavar or "|".join(known.choices) or METAVARS.get(known.kind)
     kind: Any = KINDS[known.kind]
     names = [f"{flag(known.name)}/--no-{flag(known.name)[2:]}"] if kind is bool else []
     given = typer.Option(*names, help=text, min=known.least, metavar=metavar)

@@ -51,7 +51,7 @@ def sweep(
         out: the folder of all runs.
         log: where to print.
     """
-    activations = ACTIVATIONS
+    activations: Sequence[str] = ACTIVATIONS
     if "activation" in given:
         activations = tuple(options.activation.split(","))
     check_folder(out)
