@@ -168,6 +168,21 @@ class Generator:
         words = self._bits.random_raw(-(-size * bits // 64))
         return words.view(np.uint16 if bits == 16 else np.uint32)[:size], threshold
 
+    def words_of(self, keys: Array, size: int) -> Array:
+        """Draw `size` words of 64 bits for each key, an int >= 0: uint64 (N, size).
+
+        A row is a function of this seed and its key alone, whatever was drawn before. Philox can
+        be put at any place of its stream; seeding another SFC64 for each row takes thrice as long.
+        """
+        bits = np.random.Philox(self._sequence)
+        state = bits.state
+        rows = np.empty((len(keys), size), np.uint64)
+        for row, key in zip(rows, keys.tolist(), strict=True):
+            state["state"]["counter"][:] = 0, 0, key, 0  # 2**130 words from that of the next key
+            bits.state = state
+            row[:] = bits.random_raw(size)
+        return rows
+
 
 @lru_cache(maxsize=64)
 def _threshold(p: float) -> tuple[int, int]:

@@ -436,13 +436,12 @@ def height(path):
     ],
 )
 def test_rates_that_span_decades_are_drawn_by_logarithms(rates, scale):
-    from matplotlib import ticker
     from matplotlib.figure import Figure
 
     from rushlight.train.curves import _rates
 
     axes = Figure().subplots()
-    _rates(axes, ticker, {"lr": rates, "epoch": list(range(1, len(rates) + 1))})
+    _rates(axes, {"lr": rates, "epoch": list(range(1, len(rates) + 1))})
     assert axes.get_yscale() == scale
 
 

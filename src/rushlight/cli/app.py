@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
-import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rushlight._version import __version__
-from rushlight.threads import set_num_threads
+from rushlight.cli.train import train
 
 app = typer.Typer(
     add_completion=False,
@@ -20,7 +18,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Deep learning on NumPy and SciPy, with PyTorch's semantics.",
 )
-train = typer.Typer(no_args_is_help=True, help="Train a known model on a known data set.")
 app.add_typer(train, name="train")
 
 
@@ -46,66 +43,6 @@ def info() -> None:
     from rushlight.cli.info import describe
 
     print(describe())
-
-
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the BLAS [default: its own].")]
-
-
-@train.command()
-def mnist(
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs [default: 3; with the bundled sample 8].")
-    ] = None,
-    data: Annotated[
-        pathlib.Path | None,
-        typer.Option(help="Folder of the MNIST files [default: RUSHLIGHT_DATA, cache, download]."),
-    ] = None,
-    out: Annotated[
-        pathlib.Path | None,
-        typer.Option(help="Folder for what is written [default: runs/mnist-DATE-TIME]."),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
-    threads: Threads = None,
-    optimizer: Annotated[str, typer.Option(help="Optimizer: adam, adamw, sgd, ...")] = "adam",
-    lr: Annotated[
-        float | None, typer.Option(help="Learning rate [default: one that suits the optimizer].")
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Images in a batch [default: 64; with the bundled sample 32]."),
-    ] = None,
-    curves: Annotated[
-        bool | None,
-        typer.Option(
-            "--curves/--no-curves", help="Draw curves.png [default: if matplotlib is installed]."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Last line of stdout: the result as JSON.")
-    ] = False,
-) -> None:
-    """Train a convolutional network on the MNIST digits."""
-    from rushlight.cli.recipes.mnist import train_mnist
-
-    if threads is not None:
-        set_num_threads(threads)
-    log = sys.stderr if as_json else sys.stdout
-    result = train_mnist(
-        epochs=epochs,
-        data=data,
-        out=pathlib.Path("runs", time.strftime("mnist-%Y%m%d-%H%M%S")) if out is None else out,
-        seed=seed,
-        optimizer=optimizer,
-        lr=lr,
-        batch_size=batch_size,
-        curves=curves,
-        log=log,
-    )
-    print(_report(result), file=log, flush=True)
-    if as_json:
-        print(json.dumps(result), flush=True)
-    if result["interrupted"]:
-        raise typer.Exit(130)
 
 
 @app.command()
@@ -167,7 +104,8 @@ def check(
 
     Exit code: 0 all right, 1 defects or layers not checked, 2 nothing could be checked.
     """
-    from rushlight.cli.check import Mistake, check_paths, explain_layer, language
+    from rushlight.cli.check import check_paths, explain_layer, language
+    from rushlight.cli.mistake import Mistake
 
     speech = language(lang)
     if explain is not None:
@@ -266,22 +204,55 @@ def compare(
     command.compare(runs, html, as_json)
 
 
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"
+Run = Annotated[pathlib.Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 
 
-def _report(result: dict[str, Any]) -> str:
-    """Return the lines that end a run: the result and what was written."""
-    if result["interrupted"]:
-        saved = "best weights" if result["best_epoch"] else "weights so far"
-        lines = [f"{_epochs(result['epochs'])} done; the {saved} are kept, the test is left out"]
+@app.command()
+def evaluate(
+    run: Run,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="'test' for the test part of the run's data; or a CSV file, a folder of MNIST "
+            "files or of images, as the recipe takes it.",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Print the figures of a run's best weights over other data."""
+    from rushlight.cli.recipes import finished
+    from rushlight.cli.train import recipe_named
+
+    recipe, opened = finished.open_run(run, recipe_named)
+    found = finished.evaluate(recipe, opened, data)
+    if as_json:
+        print(json.dumps(found))
     else:
-        lines = [
-            f"test accuracy {100 * result['test_accuracy']:.2f} %  "
-            f"test loss {result['test_loss']:.4f}  ({result['test_samples']:,} images, "
-            f"best of {_epochs(result['epochs'])}: {result['best_epoch']})"
-        ]
-    for what in ("checkpoint", "history", "curves"):
-        if result[what]:
-            lines.append(f"{what:<11} {result[what]}")
-    return "\n".join(lines)
+        width = max(map(len, found))
+        print("\n".join(f"{name:<{width}}  {value:.6g}" for name, value in found.items()))
+
+
+@app.command()
+def predict(
+    run: Run,
+    input: Annotated[
+        pathlib.Path,
+        typer.Argument(
+            metavar="INPUT", help="A CSV file, images, or a folder of them, as the recipe takes it."
+        ),
+    ],
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Write there: CSV, .npy, or images into a folder [default: print as CSV].",
+        ),
+    ] = None,
+) -> None:
+    """Apply a run's best weights to new data."""
+    from rushlight.cli.recipes import finished
+    from rushlight.cli.train import recipe_named
+
+    recipe, opened = finished.open_run(run, recipe_named)
+    print(recipe.predict(opened, input, out).rstrip())

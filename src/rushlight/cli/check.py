@@ -16,28 +16,18 @@ from rushlight.check.report import as_csv, as_json, as_page, as_text, overview
 from rushlight.check.report.plain import plainer
 from rushlight.check.report.terminal import style_of, width_of
 from rushlight.check.report.words import default_language, word
+from rushlight.cli.mistake import Mistake
 from rushlight.errors import explain
 from rushlight.io import atomic_write
 from rushlight.pages import one_line
 
-__all__ = ["Mistake", "check_paths", "explain_layer", "language"]
+__all__ = ["check_paths", "explain_layer", "language"]
 
 NOTHING = 2  # the exit code where nothing could be checked
 INTERRUPTED = 130
 
 _TABLES = (".csv", ".tsv")
 _PAGES = (".html", ".htm")
-
-
-class Mistake(ValueError):
-    """A wrong use of the command: told in one line, exit code 2."""
-
-    exit_code = NOTHING
-    param_hint = None
-
-    def format_message(self) -> str:
-        """Return the line."""
-        return str(self)
 
 
 def language(wanted: str | None) -> str:

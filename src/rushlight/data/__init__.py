@@ -1,6 +1,6 @@
 """Data: data sets, samplers, the DataLoader, MNIST, Tecator and transforms."""
 
-from rushlight.data import spectra, transforms
+from rushlight.data import augment, spectra, transforms
 from rushlight.data.collate import default_collate, default_convert
 from rushlight.data.dataset import (
     ChainDataset,
@@ -40,6 +40,7 @@ __all__ = [
     "Tecator",
     "TensorDataset",
     "WeightedRandomSampler",
+    "augment",
     "default_collate",
     "default_convert",
     "random_split",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import copy
 import itertools
 import math
 import warnings
@@ -60,6 +61,13 @@ class Dataset(Generic[T_co]):
     def batch_reader(self) -> BatchReader | None:
         """Return a function that reads a whole batch at once, or None where there is none."""
         return None
+
+    def at_epoch(self, epoch: int) -> Dataset[T_co]:
+        """Return the data set as it is in an epoch, counted from 0: itself unless overridden.
+
+        The DataLoader asks for it when an epoch begins.
+        """
+        return self
 
 
 def overrides(dataset: object, base: type) -> bool:
@@ -193,10 +201,24 @@ class Subset(Dataset[T_co]):
         table = table.astype(np.int64, copy=False)
         return lambda index: inner(table[index])
 
+    def at_epoch(self, epoch: int) -> Subset[T_co]:
+        """Return the same samples of the data set below as it is in that epoch."""
+        inner = at_epoch(self.dataset, epoch)
+        if inner is self.dataset:
+            return self
+        other = copy.copy(self)
+        other.dataset = inner
+        return other
+
 
 def batch_reader(dataset: object) -> BatchReader | None:
     """Return the batch reader of anything that may be a data set."""
     return dataset.batch_reader() if isinstance(dataset, Dataset) else None
+
+
+def at_epoch(dataset: Any, epoch: int) -> Any:
+    """Return anything that may be a data set as it is in an epoch."""
+    return dataset.at_epoch(epoch) if isinstance(dataset, Dataset) else dataset
 
 
 class ConcatDataset(Dataset[T_co]):
@@ -243,6 +265,15 @@ class ConcatDataset(Dataset[T_co]):
 
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
+
+    def at_epoch(self, epoch: int) -> ConcatDataset[T_co]:
+        """Return the data sets, each as it is in that epoch, one after the other."""
+        inner = [at_epoch(dataset, epoch) for dataset in self.datasets]
+        if all(a is b for a, b in zip(inner, self.datasets, strict=True)):
+            return self
+        other = copy.copy(self)
+        other.datasets = inner
+        return other
 
 
 class ChainDataset(IterableDataset[T_co]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.data.collate import default_collate, default_convert
-from rushlight.data.dataset import IterableDataset, batch_reader
+from rushlight.data.dataset import IterableDataset, at_epoch, batch_reader
 from rushlight.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -231,7 +232,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         current = _Epoch(self.epoch, self._skip)
-        source = self._source(current.given)
+        source = self._source(at_epoch(self.dataset, current.number), current.given)
         self._count = current.number + 1  # a SeededSampler counts by itself
         self._current, self._skip = current, 0
         return self._give(source, current)
@@ -246,16 +247,16 @@ class DataLoader:
 
     # ---- batches
 
-    def _source(self, skip: int) -> Iterator[Any]:
-        """Return the batches of the next epoch behind the first `skip`."""
-        if isinstance(self.dataset, IterableDataset):
-            return itertools.islice(self._stream(iter(self.dataset)), skip, None)
-        reader = batch_reader(self.dataset) if self.collate_fn is default_collate else None
+    def _source(self, dataset: Any, skip: int) -> Iterator[Any]:
+        """Return the batches of the next epoch, of its data set, behind the first `skip`."""
+        if isinstance(dataset, IterableDataset):
+            return itertools.islice(self._stream(iter(dataset)), skip, None)
+        reader = batch_reader(dataset) if self.collate_fn is default_collate else None
         if not self._batched:
             singles = itertools.islice(iter(self.sampler or ()), skip, None)
-            return (self.collate_fn(self.dataset[index]) for index in singles)
+            return (self.collate_fn(dataset[index]) for index in singles)
         batches = self._index_batches(skip, reader is not None)
-        return map(self._fetch if reader is None else reader, batches)
+        return map(functools.partial(self._fetch, dataset) if reader is None else reader, batches)
 
     def _index_batches(self, skip: int, arrays: bool) -> Iterator[Any]:
         """Return the indices of each batch: lists, or slices and arrays where those will do."""
@@ -275,9 +276,9 @@ class DataLoader:
         lists = itertools.islice(iter(batches), skip, None)
         return map(_indices, lists) if arrays else lists
 
-    def _fetch(self, indices: list[int]) -> Any:
-        many = getattr(self.dataset, "__getitems__", None)
-        samples = many(indices) if callable(many) else [self.dataset[i] for i in indices]
+    def _fetch(self, dataset: Any, indices: list[int]) -> Any:
+        many = getattr(dataset, "__getitems__", None)
+        samples = many(indices) if callable(many) else [dataset[i] for i in indices]
         return self.collate_fn(samples)
 
     def _stream(self, samples: Iterator[Any]) -> Iterator[Any]:

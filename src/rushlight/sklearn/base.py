@@ -21,9 +21,10 @@ from rushlight import nn
 from rushlight.arrays import Array
 from rushlight.errors import explain
 from rushlight.random import get_rng_state, manual_seed, set_rng_state
-from rushlight.sklearn.net import build, make_net
+from rushlight.sklearn.net import make_net
 from rushlight.train import EarlyStopping, History, Trainer
 from rushlight.train.feed import check_count
+from rushlight.train.layers import dense
 from rushlight.train.parts import is_number, make_loss, optimizers, target_kind
 
 __all__ = ["Net"]
@@ -180,7 +181,7 @@ class Net(BaseEstimator):
     def _make(self, inputs: int, outputs: int) -> nn.Module:
         if self.module is not None:
             return make_net(self.module, inputs, outputs)
-        return build(
+        return dense(
             inputs,
             outputs,
             hidden=self.hidden_layer_sizes,

@@ -1,119 +1,232 @@
-"""A convolutional network on the MNIST digits: 99.1 % after three epochs."""
+"""MNIST: a convolutional network on the handwritten digits, with augmentation if wanted."""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import pathlib
-import time
-from typing import Any, TextIO
+from collections.abc import Iterable
+from typing import Any
 
-from rushlight import nn, optim
+import numpy as np
+
+from rushlight import nn
+from rushlight.arrays import Array
+from rushlight.cli.recipes import digits, figures
+from rushlight.cli.recipes.options import Options, option
+from rushlight.cli.recipes.recipe import Data, Picture, Recipe, Run, TestPart
 from rushlight.data import MNIST
+from rushlight.data.augment import Augmented, ElasticTransform, RandomAffine, Warp
 from rushlight.data.mnist import MEAN, STD
 from rushlight.data.transforms import Normalize
-from rushlight.errors import MissingExtra
-from rushlight.random import manual_seed
-from rushlight.train import Checkpoint, Curves, HistoryLog, ProgressBar, Trainer
+from rushlight.random import Generator
+from rushlight.train.activations import make_activation
+from rushlight.train.feed import split
+from rushlight.train.metrics import ConfusionMatrix
 
-__all__ = ["build", "train_mnist"]
+__all__ = ["Mnist", "MnistOptions", "build", "warp"]
 
-RATES = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.05}  # for the others their own default
+# features of the convolutions between the poolings, and of the hidden layer
+WIDTHS: dict[str, tuple[tuple[tuple[int, ...], ...], int]] = {
+    "small": (((16,), (32,)), 64),
+    "medium": (((16,), (32, 32), (64, 64)), 128),
+    "large": (((32,), (64, 64), (128, 128)), 256),
+}
+EPOCHS = {"none": 6, "light": 10, "full": 15}
+BLACK = -MEAN / STD  # what lies around a digit, after Normalize
 
 
-def build() -> nn.Sequential:
+@dataclasses.dataclass(kw_only=True)
+class MnistOptions(Options):
+    """Options of `rushlight train mnist`."""
+
+    data: str | None = option(
+        None, "Folder of the MNIST files.", metavar="FOLDER", note="RUSHLIGHT_DATA, cache, download"
+    )
+    augment: str = option(
+        "none",
+        "Change the training images at random in each epoch: light shifts, turns, scales and "
+        "shears them, full distorts them elastically as well.",
+        choices=("none", "light", "full"),
+    )
+    loss: str = "nll"
+    metric: tuple[str, ...] = ("accuracy",)
+    warmup: float = 0.5
+    epochs: int | None = option(
+        None, note="6, with --augment light 10, with full 15; with the bundled sample twice that"
+    )
+    patience: int = 5
+    batch_size: int | None = option(None, note="64; with the bundled sample 32")
+    dropout: float = 0.25
+
+
+def build(options: MnistOptions) -> nn.Module:
     """Return the network: images (N, 1, 28, 28) -> log-probabilities (N, 10)."""
+    blocks, hidden = WIDTHS[options.size]
+    layers: list[nn.Module] = []
+    before, side = 1, 28
+    for widths in blocks:
+        for width in widths:
+            kernel = 5 if before == 1 else 3
+            layers += [
+                nn.Conv2d(before, width, kernel, padding=kernel // 2, bias=False),
+                nn.BatchNorm2d(width),
+                make_activation(options.activation),
+            ]
+            before = width
+        layers.append(nn.MaxPool2d(2))
+        side //= 2  # 28, 14, 7, 3
     return nn.Sequential(
-        nn.Conv2d(1, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 16, 14, 14)
-        nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 32, 7, 7)
+        *layers,
         nn.Flatten(),
-        nn.Linear(32 * 7 * 7, 128),
-        nn.ReLU(),
-        nn.Dropout(0.25),
-        nn.Linear(128, 10),
+        nn.Linear(before * side * side, hidden, bias=False),
+        nn.BatchNorm1d(hidden),
+        make_activation(options.activation),
+        nn.Dropout(options.dropout),
+        nn.Linear(hidden, 10),
         nn.LogSoftmax(dim=1),
     )
 
 
-def train_mnist(
-    *,
-    epochs: int | None,
-    data: str | os.PathLike[str] | None,
-    out: pathlib.Path,
-    seed: int,
-    optimizer: str,
-    lr: float | None,
-    batch_size: int | None,
-    curves: bool | None,
-    log: TextIO,
-) -> dict[str, Any]:
-    """Train, test with the weights of the best epoch, and return the result as plain values."""
-    manual_seed(seed)
-    model = build()
-    checkpoint, history = Checkpoint(out), HistoryLog(out)
-    callbacks: list[Any] = [checkpoint, history, ProgressBar(file=log)]
-    picture = _curves(out, curves, log)
-    if picture is not None:
-        callbacks.append(picture)
-    rate = RATES.get(optimizer.lower()) if lr is None else lr
-    trainer = Trainer(
-        model,
-        "nll",
-        _sgd if optimizer.lower() == "sgd" else optimizer,
-        lr=rate,
-        scheduler="cosine",
-        warmup=0.25,
-        monitor="val_accuracy",
-        callbacks=callbacks,
-        seed=seed,
-    )
-    train, test = (
-        MNIST(data, train=part, transform=Normalize(MEAN, STD)) for part in (True, False)
-    )
-    sample = train.source == "sample"
-    print(f"MNIST: {len(train):,} + {len(test):,} images ({train.source})", file=log, flush=True)
-    begun = time.perf_counter()
-    records = trainer.fit(
-        train,
-        validation=500 if sample else 5_000,
-        epochs=epochs or (8 if sample else 3),
-        batch_size=batch_size or (32 if sample else 64),
-    )
-    seconds = time.perf_counter() - begun
-    found = {} if records.interrupted else trainer.evaluate(test)
-    return {
-        "test_accuracy": found.get("accuracy"),
-        "test_loss": found.get("loss"),
-        "epochs": len(records),
-        "best_epoch": records.best_epoch,
-        "seconds": round(seconds, 2),
-        "interrupted": records.interrupted,
-        "data": train.source,
-        "train_samples": len(train),
-        "test_samples": len(test),
-        "seed": seed,
-        "out": str(out),
-        "checkpoint": str(checkpoint.best_path if records else checkpoint.last_path),
-        "history": str(history.path),
-        "curves": str(picture.path) if picture is not None and records else None,
-    }
+def warp(how: str) -> Warp:
+    """Return what `--augment light` or `full` does to the images."""
+    affine = RandomAffine(10, translate=(0.08, 0.08), scale=(0.9, 1.1), shear=6)
+    elastic = [ElasticTransform(alpha=22, sigma=4)] if how == "full" else []
+    return Warp([affine, *elastic], fill=BLACK)
 
 
-def _sgd(parameters: Any, **options: Any) -> optim.SGD:
-    return optim.SGD(parameters, momentum=0.9, **options)
+class Mnist(Recipe[MnistOptions]):
+    """The recipe."""
 
+    name = "mnist"
+    title = "MNIST: convolutional network"
+    Options = MnistOptions
+    rates = {"adam": 2e-3, "adamw": 2e-3, "sgd": 0.05}  # noqa: RUF012 - read only
+    monitor = "val_accuracy"
+    _outputs: Array | None = None  # log-probabilities of the test images
 
-def _curves(out: pathlib.Path, wanted: bool | None, log: TextIO) -> Curves | None:
-    """Return the callback that draws, unless it is unwanted, or cannot be had and is optional."""
-    if wanted is False:
-        return None
-    try:
-        return Curves(out, "MNIST: convolutional network")
-    except MissingExtra as error:
-        if wanted:
-            raise
-        print(f"no curves: {error}", file=log, flush=True)
-        return None
+    def load(self, options: MnistOptions) -> Data:
+        """Return the digits; of the training images some are set aside for validation."""
+
+        def part(train: bool) -> Any:
+            return MNIST(options.data, train=train, transform=Normalize(MEAN, STD))
+
+        every = part(True)
+        held = 500 if every.source == "sample" else 5_000
+        train: Any
+        train, validation = split("mnist", every, held, Generator(options.seed).spawn(2))
+        about = f"MNIST: {len(train):,} training images ({every.source}), {held:,} for validation"
+        if options.augment != "none":
+            train = Augmented(train, warp(options.augment), options.seed)
+            about += f", augmentation {options.augment}"
+        return Data(
+            train=train,
+            validation=validation,
+            test=TestPart(lambda: part(False), check=lambda: part(False)),
+            inputs=(1, 28, 28),
+            outputs=(10,),
+            about=about,
+            facts={"data": every.source, "train_samples": len(train)},
+        )
+
+    def settle(self, options: MnistOptions, data: Data) -> None:
+        """Train longer where the images change, and where there are few."""
+        sample = data.facts["data"] == "sample"
+        options.epochs = options.epochs or EPOCHS[options.augment] * (1 + sample)
+        options.batch_size = options.batch_size or (32 if sample else 64)
+
+    def build(
+        self, options: MnistOptions, inputs: tuple[int, ...], outputs: tuple[int, ...]
+    ) -> nn.Module:
+        """Return the network."""
+        return build(options)
+
+    def test(self, run: Run[MnistOptions]) -> dict[str, float]:
+        """Return the test figures; the confusion matrix goes beside them."""
+        tested = run.data.test.open(final=True)
+        self._outputs = run.trainer.predict(tested)
+        metric = ConfusionMatrix()
+        metric.reset()
+        metric.update(self._outputs, tested.targets.numpy())
+        run.data.facts["confusion_matrix"] = metric.compute().tolist()
+        return super().test(run)
+
+    def pictures(self, run: Run[MnistOptions]) -> Iterable[Picture]:
+        """Return augmented images, the worst mistakes, the confusion matrix and the filters."""
+        if isinstance(run.data.train, Augmented):
+            yield self._augmented(run.data.train)
+        yield self._mistakes(run.data.test.open(final=True))
+        yield Picture(
+            "confusion",
+            "Confusion matrix",
+            "Test images by label (row) and prediction (column); mistakes are in colour.",
+            figures.confusion(np.array(run.data.facts["confusion_matrix"]), list("0123456789")),
+        )
+        first = next((m for m in run.trainer.model.modules() if isinstance(m, nn.Conv2d)), None)
+        if first is not None:
+            yield Picture(
+                "filters",
+                "First layer",
+                f"The {len(first.weight)} filters of the first convolution, each on its own "
+                "scale: orange weights are negative, violet ones positive.",
+                figures.filters(first.weight.numpy(force=True)[:, 0]),
+            )
+
+    def _augmented(self, train: Augmented) -> Picture:
+        epochs, rows = 8, 4
+        shown = [np.asarray(train.dataset[row][0].numpy()) for row in range(rows)]
+        table = [
+            [shown[row], *(train.at_epoch(epoch)[row][0].numpy() for epoch in range(epochs - 1))]
+            for row in range(rows)
+        ]
+        pixels = np.concatenate([np.concatenate(row) for row in table]) * STD + MEAN
+        heads = ["original", *(f"epoch {epoch}" for epoch in range(1, epochs))]
+        return Picture(
+            "augmented",
+            "Augmented images",
+            "Training images, and what the net sees instead of them in its epochs.",
+            figures.images(pixels, columns=epochs, heads=heads),
+        )
+
+    def _mistakes(self, tested: Any, most: int = 32) -> Picture:
+        """Return the mistakes with the lowest probability of the label, the worst first."""
+        assert self._outputs is not None
+        labels = tested.targets.numpy()
+        found = self._outputs.argmax(1)
+        given = self._outputs[np.arange(len(labels)), labels]  # log-probability of the label
+        wrong = np.flatnonzero(found != labels)
+        worst = wrong[np.argsort(given[wrong], kind="stable")][:most]
+        chance = np.exp(self._outputs[worst, found[worst]])
+        texts = [
+            f"{labels[i]} as {found[i]}, {int(100 * p)} %"
+            for i, p in zip(worst, chance, strict=True)
+        ]
+        return Picture(
+            "mistakes",
+            "Worst mistakes",
+            f"Of {len(wrong)} mistakes in {len(labels):,} test images those whose label the net "
+            "held least likely: label, prediction, and the probability it gave to that.",
+            figures.images(tested.data.numpy()[worst] / 255, texts),
+        )
+
+    def lines(self, result: dict[str, Any]) -> list[str]:
+        """Return accuracy in percent and the loss."""
+        shown = [f"test {name} {value:.4g}" for name, value in result["test"].items()]
+        if "accuracy" in result["test"]:
+            shown.insert(0, f"test accuracy {100 * result['test']['accuracy']:.2f} %")
+        return shown
+
+    # ---- a finished run
+
+    def labelled(self, run: Run[MnistOptions], source: pathlib.Path) -> Any:
+        """Return the digits of a folder of idx files."""
+        return digits.labelled(source)
+
+    def unlabelled(self, run: Run[MnistOptions], source: pathlib.Path) -> tuple[list[str], Array]:
+        """Return the digits of an idx file, of images or of a .npy file."""
+        return digits.unlabelled(source)
+
+    def predictions(self, run: Run[MnistOptions], output: Array) -> tuple[list[str], list[Any]]:
+        """Return the digit held most likely, and the probability of each."""
+        chances = np.exp(output)
+        rows = zip(output.argmax(1).tolist(), chances.tolist(), strict=True)
+        return ["digit", *(f"p{i}" for i in range(10))], [[digit, *row] for digit, row in rows]

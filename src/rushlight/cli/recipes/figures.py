@@ -1,0 +1,112 @@
+"""Figures of images, of their filters and of a confusion matrix, for the recipes' pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+
+__all__ = ["confusion", "filters", "images"]
+
+_INK, _GREY, _FAINT = "#33373d", "#6b7280", "#d9dce1"
+
+
+def _figure(wide: float, high: float) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(wide, high), dpi=150)
+    FigureCanvasAgg(figure)  # no window and no global state
+    return figure
+
+
+def images(
+    pixels: Array,
+    labels: Sequence[str] = (),
+    columns: int = 8,
+    heads: Sequence[str] = (),
+) -> Any:
+    """Return a figure of grey images in rows.
+
+    Args:
+        pixels: (N, H, W), from 0, which is white, to 1.
+        labels: what stands below each image (default: nothing).
+        columns: images in a row (default 8).
+        heads: what stands above each column (default: nothing).
+    """
+    rows = -(-len(pixels) // columns)
+    figure = _figure(1.1 * columns, (1.1 + 0.28 * bool(labels)) * rows + 0.3 * bool(heads))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for place, axes in enumerate(grid.ravel()):
+        axes.set(xticks=[], yticks=[])
+        if place >= len(pixels):
+            axes.set_visible(False)
+            continue
+        axes.imshow(pixels[place], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        for side in axes.spines.values():
+            side.set_color(_FAINT)
+        if labels:
+            axes.set_xlabel(labels[place], fontsize=8.5, color=_INK, labelpad=3)
+    for axes, head in zip(grid[0], heads, strict=False):
+        axes.set_title(head, fontsize=9, color=_INK, pad=4)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def confusion(matrix: Array, names: Sequence[str]) -> Any:
+    """Return a figure of a confusion matrix: mistakes in colour, what is right in grey.
+
+    Args:
+        matrix: counts (C, C), the row is the label, the column the prediction.
+        names: of the classes.
+    """
+    size = len(names)
+    figure = _figure(0.52 * size + 1.2, 0.52 * size + 1)
+    axes = figure.subplots()
+    wrong = matrix.astype(np.float64)
+    np.fill_diagonal(wrong, 0)
+    axes.imshow(
+        np.ma.masked_equal(wrong, 0), cmap="Oranges", vmin=0, vmax=max(1.4 * wrong.max(), 1)
+    )
+    for row, column in np.ndindex(size, size):
+        count, right = int(matrix[row, column]), row == column
+        if count:
+            style = {"color": _GREY} if right else {"color": _INK, "fontweight": "bold"}
+            axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8.5, **style)
+    axes.set_xticks(range(size), names)
+    axes.set_yticks(range(size), names)
+    axes.set_xlabel("predicted", color=_INK)
+    axes.set_ylabel("label", color=_INK)
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color=_FAINT, lw=0.6)
+    axes.tick_params(which="both", length=0, labelcolor=_INK)
+    for side in axes.spines.values():
+        side.set_color(_FAINT)
+    figure.tight_layout(pad=0.6)
+    return figure
+
+
+def filters(weights: Array, columns: int = 8) -> Any:
+    """Return a figure of the filters of a layer, each on a scale from minus to plus its largest.
+
+    Args:
+        weights: (F, H, W).
+        columns: filters in a row (default 8).
+    """
+    rows = -(-len(weights) // columns)
+    figure = _figure(0.8 * columns, 0.8 * rows)
+    for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
+        axes.set(xticks=[], yticks=[])
+        if place >= len(weights):
+            axes.set_visible(False)
+            continue
+        most = float(np.abs(weights[place]).max()) or 1.0
+        axes.imshow(weights[place], cmap="PuOr", vmin=-most, vmax=most, interpolation="nearest")
+        for side in axes.spines.values():
+            side.set_color(_FAINT)
+    figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, wspace=0.12, hspace=0.12)
+    return figure

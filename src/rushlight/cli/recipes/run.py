@@ -1,0 +1,236 @@
+"""What all recipes do: from options to a finished run's folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from rushlight import nn
+from rushlight.cli.mistake import Mistake
+from rushlight.cli.recipes.config import saved_options, write_config
+from rushlight.cli.recipes.explicit import explicit
+from rushlight.cli.recipes.options import Options
+from rushlight.cli.recipes.recipe import Data, Recipe, Run
+from rushlight.errors import MissingExtra, explain
+from rushlight.io import atomic_write
+from rushlight.random import manual_seed
+from rushlight.train import (
+    EMA,
+    Callback,
+    Checkpoint,
+    Curves,
+    EarlyStopping,
+    HistoryLog,
+    ProgressBar,
+    Trainer,
+)
+from rushlight.train.parts import make_loss, optimizers
+from rushlight.train.report import write_report
+from rushlight.train.switch import parse_switch
+
+__all__ = ["make_model", "resolve", "run"]
+
+
+def resolve(
+    recipe: Recipe[Any], given: dict[str, Any], config: pathlib.Path | None = None
+) -> Options:
+    """Return the options: those given, then those of a config.toml, then the recipe's defaults.
+
+    Args:
+        recipe: the recipe.
+        given: options by name.
+        config: a config.toml or the folder of a run (default None).
+
+    Raises:
+        Mistake: a file of another recipe, an unknown option or a value of the wrong type.
+    """
+    saved = {} if config is None else saved_options(recipe, config)
+    return recipe.Options(**{**saved, **given})
+
+
+def run(
+    recipe: Recipe[Any],
+    options: Options,
+    out: pathlib.Path,
+    *,
+    resume: bool = False,
+    curves: bool | None = None,
+    log: TextIO,
+) -> dict[str, Any]:
+    """Train, test with the weights of the best epoch, write everything, return the result.
+
+    Args:
+        recipe: the recipe.
+        options: its options; those that depend on the data are filled in.
+        out: the folder of the run.
+        resume: go on with the run that lies there, if there is one (default False).
+        curves: draw curves and pictures (default None: if matplotlib is installed).
+        log: where to print.
+    """
+    picture = _curves(out, recipe.title, curves, log)
+    manual_seed(options.seed)
+    data = recipe.load(options)
+    recipe.settle(options, data)
+    model = make_model(recipe, options, data)
+    trainer = _trainer(recipe, options, data, model, out, picture, log)
+    print(data.about, file=log, flush=True)
+    records = trainer.fit(
+        data.train,
+        validation=data.validation,
+        epochs=options.epochs or 1,
+        batch_size=options.batch_size,
+        resume="auto" if resume else False,
+    )
+    finished = Run(options, data, trainer, out)
+    figures = {} if records.interrupted else recipe.test(finished)
+    result = {
+        "recipe": recipe.name,
+        "test": figures,
+        "best_epoch": records.best_epoch,
+        "epochs": len(records),
+        "stopped": records.stopped,
+        "interrupted": records.interrupted,
+        "seconds": round(sum(record["seconds"] for record in records), 2),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seed": options.seed,
+        **data.facts,
+        "out": str(out),
+    }
+    _write(out / "result.json", result)
+    if picture is not None and not records.interrupted:
+        _draw(recipe, finished)
+    write_report(out)
+    return result
+
+
+class Papers(Callback):
+    """Writes what a run is before its first step, when the folder is locked for it.
+
+    Args:
+        recipe: the recipe.
+        options: its options.
+        data: the data.
+        out: the folder.
+    """
+
+    def __init__(
+        self, recipe: Recipe[Any], options: Options, data: Data, out: pathlib.Path
+    ) -> None:
+        self.recipe, self.options, self.data, self.out = recipe, options, data, out
+
+    def on_fit_begin(
+        self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
+    ) -> None:
+        """Write config.toml, preparation.json, summary.json and graph.svg."""
+        write_config(self.out / "config.toml", self.recipe.name, self.options)
+        shapes = {"inputs": list(self.data.inputs), "outputs": list(self.data.outputs)}
+        _write(self.out / "preparation.json", {**shapes, **self.data.preparation})
+        found = trainer.model.summary((None, *self.data.inputs))
+        _write(self.out / "summary.json", dataclasses.asdict(found))
+        with atomic_write(self.out / "graph.svg") as file:
+            file.write(found.to_svg().encode("utf-8"))
+
+
+# ---- the net and the Trainer
+
+
+def make_model(recipe: Recipe[Any], options: Options, data: Data) -> nn.Module:
+    """Return the net, by the API that is asked for."""
+    model = recipe.build(options, data.inputs, data.outputs)
+    return explicit(model) if options.api == "classic" else model
+
+
+def _trainer(
+    recipe: Recipe[Any],
+    options: Options,
+    data: Data,
+    model: nn.Module,
+    out: pathlib.Path,
+    picture: Curves | None,
+    log: TextIO,
+) -> Trainer:
+    loss = make_loss(options.loss)
+    metrics = recipe.make_metrics(options, data, loss)
+    callbacks: list[Any] = [
+        *([] if options.ema is None else [EMA(options.ema)]),
+        *map(parse_switch, options.switch),
+        EarlyStopping(patience=options.patience),
+        Checkpoint(out),
+        Papers(recipe, options, data, out),
+        HistoryLog(out),
+        *recipe.callbacks(options, data),
+        *([] if picture is None else [picture]),
+        ProgressBar(file=log),
+    ]
+    optimizer = _optimizer(recipe, options)
+    trainer = Trainer(
+        model,
+        loss,
+        optimizer,
+        lr=options.lr,
+        metrics=metrics,
+        scheduler=None if options.schedule == "none" else options.schedule,
+        warmup=options.warmup,
+        clip_norm=options.clip_norm,
+        monitor=recipe.monitored(options, metrics),
+        callbacks=callbacks,
+        seed=options.seed,
+    )
+    options.lr = float(trainer.optimizer.param_groups[0]["lr"])
+    return trainer
+
+
+def _optimizer(recipe: Recipe[Any], options: Options) -> Callable[..., Any]:
+    """Return what makes the optimizer, with the rate, momentum and weight decay that suit it."""
+    name, extras = optimizers().read(options.optimizer)
+    if options.lr not in (None, extras.get("lr", options.lr)):
+        got = f"--lr {options.lr:g} and --optimizer {options.optimizer}"
+        raise Mistake(explain("--lr", got=got, expected="one learning rate"))
+    own = extras.pop("lr", recipe.rates.get(name))
+    options.lr = own if options.lr is None else options.lr
+    if options.weight_decay:
+        if "weight_decay" not in optimizers().options(name):
+            got = f"{options.weight_decay:g} with {name}, which has none"
+            raise Mistake(explain("--weight-decay", got=got, expected="an optimizer that has it"))
+        extras.setdefault("weight_decay", options.weight_decay)
+    if name == "sgd":
+        extras.setdefault("momentum", 0.9)
+    return functools.partial(optimizers().makers[name], **extras)
+
+
+# ---- the folder
+
+
+def _curves(out: pathlib.Path, title: str, wanted: bool | None, log: TextIO) -> Curves | None:
+    """Return the callback that draws, unless it is unwanted, or cannot be had and is optional."""
+    if wanted is False:
+        return None
+    try:
+        return Curves(out, title)
+    except MissingExtra as error:
+        if wanted:
+            raise
+        print(f"no curves: {error}", file=log, flush=True)
+        return None
+
+
+def _write(path: pathlib.Path, content: Any) -> None:
+    with atomic_write(path) as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode("utf-8"))
+
+
+def _draw(recipe: Recipe[Any], finished: Run[Any]) -> None:
+    """Write the pictures, numbered, and their titles and captions."""
+    folder, told = finished.out / "pictures", []
+    for number, picture in enumerate(recipe.pictures(finished), 1):
+        folder.mkdir(exist_ok=True)
+        name = f"{number:02d}-{picture.name}.png"
+        with atomic_write(folder / name) as file:
+            picture.figure.savefig(file, format="png", facecolor="white")
+        told.append({"file": name, "title": picture.title, "caption": picture.caption})
+    if told:
+        _write(folder / "pictures.json", told)
