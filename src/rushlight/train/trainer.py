@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rushlight import nn
@@ -14,7 +15,7 @@ from rushlight.random import default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train import resume as resuming
-from rushlight.train.callbacks import Best, Checkpoint, Event, KeepBest
+from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, KeepBest
 from rushlight.train.callbacks.events import dispatch
 from rushlight.train.files import check_folder
 from rushlight.train.guard import Interrupt
@@ -200,7 +201,8 @@ class Trainer:
         """Train for some epochs and return the history of all epochs so far.
 
         Ctrl-C ends training after the current step: `history.interrupted` is then True, the
-        best weights are put back and everything is written. A second Ctrl-C stops at once.
+        best weights are put back and everything is written. A second Ctrl-C stops at once: no
+        `on_fit_end` is called, only `close` of the callbacks.
 
         Args:
             train: a DataLoader, a data set of (x, y), or X: an array, a nested list, a table.
@@ -238,7 +240,7 @@ class Trainer:
             OSError: a folder cannot be written to.
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
-        with Locks() as self._locks:
+        with Locks() as self._locks, self._closing():
             loop = self._begin(
                 resume,
                 epochs,
@@ -251,11 +253,12 @@ class Trainer:
                 class_weight,
             )
             failure: Exception | None = None
-            with Interrupt() as interrupt:
+            with Interrupt() as interrupt, self._closing():
                 try:
                     loop.run(interrupt)
                 except KeyboardInterrupt:
                     if interrupt.twice:
+                        self.model.eval()
                         raise
                     self.history.interrupted = True
                 except Exception as error:
@@ -457,6 +460,18 @@ class Trainer:
                     failure.add_note(str(error))
         if failure is not None:
             raise failure
+
+    @contextlib.contextmanager
+    def _closing(self) -> Iterator[None]:
+        """Let callbacks go of what they hold, whatever ends the block."""
+        try:
+            yield
+        finally:
+            self._snapshot = self.current = self.average = None
+            with contextlib.ExitStack() as stack:  # all of them, even if one fails
+                for listener in self.listeners:
+                    if isinstance(listener, Callback):
+                        stack.callback(listener.close)
 
     def _emit(self, event: Event, **facts: Any) -> None:
         for handler in self._handlers[event]:
