@@ -63,8 +63,10 @@ class Trainer:
         warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
             scheduler (default 0).
         accumulate: batches to a step (default 1). The gradient is that of the mean over all their
-            samples, so of one large batch, at the end of an epoch of as many as are left. Batch
-            normalization knows nothing of it: it takes the statistics of each batch.
+            samples, so of one large batch, at the end of an epoch of as many as are left; with
+            ignored targets and weights of classes, too. Of a loss of your own the means of the
+            batches count by their samples. Batch normalization knows nothing of it: it takes the
+            statistics of each batch.
         clip_norm: gradients of a larger total norm are scaled down to it (default None).
         clip_value: elements of gradients are cut to within -clip_value..clip_value, before their
             norm is (default None).
@@ -168,6 +170,7 @@ class Trainer:
         self._locks: Locks | None = None
         self.average: Any = None  # whose weights are judged and kept in place of the model's: EMA
         self.current: Any = None  # inputs, target, weight and random numbers of the batch at hand
+        self._unswitched: dict[str, Any] | None = None  # the parts before the first Switch
         self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._seeds = Seeds(seed)
         self._weighted: WeightedLoss | None = None
@@ -402,6 +405,8 @@ class Trainer:
         found = resuming.look_up(given, self._keepers)
         if found is not None:
             self._seeds.split = found[1]["split_seed"]
+            vars(self).update(self._unswitched or {})  # a Switch that had happened comes anew
+            self._unswitched = None
         data = prepare(self, *parts)
         if self.validate_every is not None and data.held_out is None:
             got = f"validate_every={self.validate_every} and no validation data"
