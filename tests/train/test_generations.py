@@ -87,6 +87,16 @@ def test_a_run_goes_on_from_the_one_before_to_the_same_bits(finished, tmp_path, 
     assert read(folder)[0].name == path.name  # written anew
 
 
+def test_one_that_cannot_be_read_is_no_end(finished, tmp_path):
+    folder = shutil.copytree(finished[0] / "last", tmp_path / "last")
+    newest, before = find(folder)
+    newest.unlink()
+    newest.mkdir()
+    with pytest.warns(UserWarning, match=f"{newest.name}.* cannot be used"):
+        path, _ = read(tmp_path)
+    assert path == before
+
+
 def test_where_none_is_whole_it_says_so(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder)
