@@ -10,7 +10,7 @@ from tests.train import runs
 
 from rushlight.errors import FileFormatError
 from rushlight.io import load_sealed, save_sealed
-from rushlight.train.generations import Generations, find, read
+from rushlight.train.resuming.generations import Generations, find, read
 
 ALTERED = int(os.environ.get("RUSHLIGHT_ALTERED", "100"))
 
