@@ -8,6 +8,7 @@ import json
 import pathlib
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -80,6 +81,9 @@ OUT = typer.Option(
 CONFIG = typer.Option(
     metavar="FILE", help="Take the options of a run's config.toml; others given here win."
 )
+RESUME = typer.Option(
+    "--resume", help="Go on with the run in --out [default: the recipe's newest under runs/]."
+)
 THREADS = typer.Option(min=1, help="Threads of the BLAS [default: its own].")
 CURVES = typer.Option(
     "--curves/--no-curves", help="Draw curves and pictures [default: if matplotlib is installed]."
@@ -88,6 +92,7 @@ JSON = typer.Option("--json", help="Last line of stdout: the result as JSON.")
 
 COMMON: dict[str, tuple[Any, Any]] = {  # name -> annotation, default
     "out": (Annotated[pathlib.Path | None, OUT], None),
+    "resume": (Annotated[bool, RESUME], False),
     "config": (Annotated[pathlib.Path | None, CONFIG], None),
     "threads": (Annotated[int | None, THREADS], None),
     "curves": (Annotated[bool | None, CURVES], None),
@@ -142,6 +147,7 @@ def _train(
     given: dict[str, Any],
     *,
     out: pathlib.Path | None,
+    resume: bool,
     config: pathlib.Path | None,
     threads: int | None,
     curves: bool | None,
@@ -153,15 +159,53 @@ def _train(
     if threads is not None:
         set_num_threads(threads)
     recipe = recipe_named(name)
-    options = resolve(recipe, given, config)
     log = sys.stderr if as_json else sys.stdout
+    if resume:
+        if config is not None:
+            raise Mistake(explain("--resume", got="--config, too", expected="one of them"))
+        out = _newest(name, log) if out is None else out
+        config = _resumed(recipe, given, out, log)
+    elif out is not None and (out / "config.toml").exists():
+        fix = "--resume goes on with it; another --out begins another"
+        raise Mistake(explain("--out", got=f"{str(out)!r}, a run's", expected="a new one", fix=fix))
+    options = resolve(recipe, given, config)
     folder = pathlib.Path("runs", time.strftime(f"{name}-%Y%m%d-%H%M%S")) if out is None else out
-    result = run(recipe, options, folder, curves=curves, log=log)
+    result = run(recipe, options, folder, resume=resume, curves=curves, log=log)
     print("\n".join(_ending(recipe, result, folder)), file=log, flush=True)
     if as_json:
         print(json.dumps(result), flush=True)
     if result["interrupted"]:
         raise typer.Exit(130)
+
+
+def _newest(name: str, log: Any) -> pathlib.Path:
+    """Return the folder of the recipe's newest run under runs/."""
+    from rushlight.cli.recipes.config import read_config
+
+    runs = [path.parent for path in pathlib.Path("runs").glob("*/config.toml")]
+    mine = [folder for folder in runs if read_config(folder)[0] == name]
+    if not mine:
+        fix = "name its folder: --out FOLDER"
+        got = f"no run of {name!r} under runs/"
+        raise Mistake(explain("--resume", got=got, expected="one to go on with", fix=fix))
+    found = max(mine, key=lambda folder: (folder / "config.toml").stat().st_mtime_ns)
+    print(f"going on with {found}", file=log, flush=True)
+    return found
+
+
+def _resumed(recipe: Any, given: dict[str, Any], out: pathlib.Path, log: Any) -> Any:
+    """Return the config.toml to go on by, None where there is no run yet, and tell what is new."""
+    from rushlight.cli.recipes.config import changes, refuse_differences, saved_options
+
+    config = out / "config.toml"
+    if not config.exists():
+        print(f"no run in {out} yet: a new one begins", file=log, flush=True)
+        return None
+    refuse_differences(out, saved_options(recipe, config), given)
+    if new := changes(out):
+        text = f"{'; '.join(new)}: the last bits of the result may be others"
+        warnings.warn(text, stacklevel=2)
+    return config
 
 
 def _ending(recipe: Any, result: dict[str, Any], out: pathlib.Path) -> list[str]:
@@ -170,6 +214,7 @@ def _ending(recipe: Any, result: dict[str, Any], out: pathlib.Path) -> list[str]
     if result["interrupted"]:
         saved = "best weights" if result["best_epoch"] else "weights so far"
         lines = [f"{done} done; the {saved} are kept, the test is left out"]
+        lines.append(f"go on with it: rushlight train {recipe.name} --resume --out {out}")
     else:
         lines = [f"best of {done}: {result['best_epoch']}", *recipe.lines(result)]
     names = ("best.safetensors", "history.json", "curves.png", "report.html")

@@ -1,5 +1,6 @@
 """Training: the Trainer, callbacks, metrics, history and curves."""
 
+from rushlight.train.activations import make_activation
 from rushlight.train.callbacks import (
     Callback,
     Checkpoint,
@@ -9,8 +10,14 @@ from rushlight.train.callbacks import (
     KeepBest,
 )
 from rushlight.train.curves import Curves, plot_history
+from rushlight.train.diagnostics import Diagnostics
+from rushlight.train.ema import EMA
+from rushlight.train.gradients import CheckGradients
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.history import History
+from rushlight.train.live import LiveCurves
+from rushlight.train.logs import CSVLog, JSONLog
+from rushlight.train.lr_finder import LRFinder, find_lr
 from rushlight.train.metrics import (
     F1,
     MAE,
@@ -28,10 +35,13 @@ from rushlight.train.metrics import (
     Recall,
     TopK,
 )
+from rushlight.train.nonfinite import NonFinite, first_nonfinite
 from rushlight.train.progress import ProgressBar
+from rushlight.train.tensorboard import TensorBoard
 from rushlight.train.trainer import Trainer
 
 __all__ = [
+    "EMA",
     "F1",
     "MAE",
     "MSE",
@@ -42,21 +52,31 @@ __all__ = [
     "SSIM",
     "Accuracy",
     "Average",
+    "CSVLog",
     "Callback",
+    "CheckGradients",
     "Checkpoint",
     "ConfusionMatrix",
     "Curves",
+    "Diagnostics",
     "EarlyStopping",
     "Event",
     "History",
     "HistoryLog",
+    "JSONLog",
     "KeepBest",
+    "LRFinder",
+    "LiveCurves",
     "Metric",
+    "NonFinite",
     "NonFiniteError",
     "Precision",
     "ProgressBar",
     "Recall",
+    "TensorBoard",
     "TopK",
     "Trainer",
+    "find_lr",
+    "first_nonfinite",
     "plot_history",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from typing import Any
 
 from rushlight import nn
 from rushlight.errors import explain
 from rushlight.train.names import Names
+from rushlight.train.parts import kind_of
 
 __all__ = ["activation_names", "make_activation"]
 
@@ -70,10 +70,17 @@ def make_activation(activation: Any) -> nn.Module:
         return module
     if isinstance(activation, nn.Module):
         return copy.deepcopy(activation)
-    made = activation() if callable(activation) else None
+    made = None
+    if callable(activation):
+        try:
+            made = activation()
+        except TypeError as error:
+            expected = "an activation module, its class, or a function without arguments"
+            got = f"{kind_of(activation)} ({error})"
+            raise TypeError(explain("activation", got=got, expected=expected)) from error
     if not isinstance(made, nn.Module):
         names = ", ".join(map(repr, _NAMES.makers))
         expected = f"one of {names}, or an activation module or its class"
-        error = TypeError if inspect.isroutine(activation) else ValueError
-        raise error(explain("activation", got=type(activation).__name__, expected=expected))
+        got = type(activation if made is None else made).__name__
+        raise ValueError(explain("activation", got=got, expected=expected))
     return made

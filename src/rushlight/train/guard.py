@@ -79,8 +79,18 @@ def check_finite(where: str, what: str, array: Array) -> None:
     )
 
 
-def explain_loss(where: str, model: Any, output: Sequence[Array], value: float) -> NonFiniteError:
-    """Return the error for a loss that is not finite, with its likely cause."""
+def explain_loss(
+    where: str, model: Any, output: Sequence[Array], value: float, first: Any = None
+) -> NonFiniteError:
+    """Return the error for a loss that is not finite, with its likely cause.
+
+    Args:
+        where: epoch and batch.
+        model: the Module.
+        output: its output, as arrays.
+        value: the loss.
+        first: the NonFinite that `first_nonfinite` has found, where it has found one.
+    """
     sizes = {
         name: float(np.abs(parameter.numpy(force=True)).max(initial=0))
         for name, parameter in model.named_parameters()
@@ -99,6 +109,9 @@ def explain_loss(where: str, model: Any, output: Sequence[Array], value: float) 
     else:
         cause = "the model's output is finite"
         fix = "does it lie where the loss is defined (for BCE 0..1, for NLL log-probabilities)?"
+    if first is not None and not broken:
+        cause = f"{cause}; {first.found}"
+        fix = fix if fix is _SMALLER else f"likely {first.reason}"
     got = f"a loss of {value} ({cause})"
     return NonFiniteError(explain(where, got=got, expected="a finite loss", fix=fix))
 

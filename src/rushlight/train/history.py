@@ -19,6 +19,7 @@ Record: TypeAlias = dict[str, float]
 Path: TypeAlias = str | os.PathLike[str]
 
 _FACTS = ("monitor", "best_epoch", "interrupted", "stopped")
+_LISTS = ("switches", "warmups")
 
 
 class History(Sequence[Record]):
@@ -36,6 +37,11 @@ class History(Sequence[Record]):
         monitor: the name of the monitored value, or None.
         interrupted: whether Ctrl-C ended training.
         stopped: why training ended before its last epoch, or None.
+        switches: what a Switch exchanged, in order, each a dict of `epoch` (the first one with the
+            new parts), `step` (how many steps had been taken) and `what`, as text; with a `note`
+            where the best epoch began anew.
+        warmups: the warm-ups of the rate, each a dict of `epoch` (the first one) and `epochs` (how
+            long).
 
     Example:
         >>> history = History()
@@ -52,6 +58,8 @@ class History(Sequence[Record]):
         self.monitor: str | None = None
         self.interrupted = False
         self.stopped: str | None = None
+        self.switches: list[dict[str, Any]] = []
+        self.warmups: list[dict[str, float]] = []
 
     @overload
     def __getitem__(self, index: int) -> Record: ...
@@ -76,9 +84,17 @@ class History(Sequence[Record]):
         """Add the record of an epoch."""
         self._records.append(record)
 
+    def note_warmup(self, epoch: int, epochs: float) -> None:
+        """Add a warm-up, if there is one, of so many epochs from this one on."""
+        if epochs:
+            self.warmups.append({"epoch": epoch, "epochs": epochs})
+
     def names(self) -> list[str]:
         """Return the names of all columns, in order of appearance."""
-        return list(dict.fromkeys(name for record in self for name in record))
+        found = dict.fromkeys(name for record in self for name in record)
+        if "seconds" in found:  # behind the columns that came later
+            found["seconds"] = found.pop("seconds")
+        return list(found)
 
     def as_dict(self) -> dict[str, list[float]]:
         """Return columns: name -> one value for each epoch (NaN where a record has none)."""
@@ -94,7 +110,7 @@ class History(Sequence[Record]):
             file.write((self._csv() if os.fspath(path).endswith(".csv") else self._json()).encode())
 
     def _json(self) -> str:
-        state = {name: getattr(self, name) for name in _FACTS}
+        state = {name: getattr(self, name) for name in (*_FACTS, *_LISTS)}
         head = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in state.items())
         steps = f',\n  "steps": [\n{_rows(self.steps)}\n  ]' if self.steps else ""
         return f'{{\n{head},\n  "epochs": [\n{_rows(self)}\n  ]{steps}\n}}\n'
@@ -109,12 +125,13 @@ class History(Sequence[Record]):
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
         facts = {name: getattr(self, name) for name in _FACTS}
+        facts |= {name: [dict(each) for each in getattr(self, name)] for name in _LISTS}
         return {"epochs": list(self._records), "steps": list(self.steps), **facts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Become what another history was when `state_dict` was called."""
         self._records, self.steps = list(state["epochs"]), list(state["steps"])
-        for name in _FACTS:
+        for name in (*_FACTS, *_LISTS):
             setattr(self, name, state[name])
 
     @classmethod
@@ -134,6 +151,8 @@ class History(Sequence[Record]):
             history.steps = _records(content.get("steps", []))
             for name in _FACTS:
                 setattr(history, name, content[name])
+            for name in _LISTS:
+                setattr(history, name, [dict(each) for each in content.get(name, [])])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise FileFormatError(
                 explain(

@@ -16,6 +16,7 @@ from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train.guard import check_finite, explain_loss
 from rushlight.train.metrics import metric_values
+from rushlight.train.nonfinite import in_batch
 from rushlight.train.plain import plain_state, set_plain_state
 
 __all__ = ["Meter", "evaluating"]
@@ -25,7 +26,7 @@ class Meter:
     """Loss and metrics over the batches of an epoch, each sample counted once."""
 
     def __init__(self, trainer: Any, metrics: list[Any] | None = None) -> None:
-        self._model = trainer.model
+        self._trainer = trainer
         self._metrics = trainer.metrics if metrics is None else metrics
         self.summed = getattr(trainer.loss, "reduction", "mean") == "sum"
         self._total, self._count = 0.0, 0
@@ -43,7 +44,8 @@ class Meter:
             where = str(where)
             check_finite(where, "the target", target._array)
             outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
-            raise explain_loss(where, self._model, outputs, value)
+            first = in_batch(self._trainer)
+            raise explain_loss(where, self._trainer.model, outputs, value, first)
         size = feed.samples(target)
         self._total += value if self.summed else value * size
         self._count += size

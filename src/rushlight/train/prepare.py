@@ -21,6 +21,7 @@ from rushlight.train.guard import Interrupt
 from rushlight.train.parts import target_kind
 from rushlight.train.progress import ProgressBar
 from rushlight.train.source import Source
+from rushlight.train.targets import one_class
 from rushlight.train.weights import Weights, class_table
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def prepare(
     held_out = None
     if validation is not None:
         held_out = feed.loader("fit: validation", validation, batch_size or 64)
+        one_class(held_out.dataset, trainer.loss, held_last)
         _try_out(trainer, held_out, held_weights)
     own = {"train": loader, "validation": held_out, "model": trainer.model, "loss": trainer.loss}
     return Data(

@@ -112,19 +112,19 @@ def of_model(model: Any) -> dict[str, Any]:
 
 def of_run(trainer: Trainer, data: dict[str, Any]) -> dict[str, Any]:
     """Return what must be the same in a run that is resumed."""
-    options = ("seed", "accumulate", "clip_norm", "clip_value", "validate_every", "restore_best")
+    options = ("seed", "validate_every", "restore_best")
     made = {name: getattr(trainer, name) for name in options}
-    held = [
-        name
+    held = {
+        name: getattr(callback, "text", "there")
         for name, callback in keyed(trainer.listeners).items()
         if type(callback).state_dict is not Callback.state_dict
-    ]
+    }
     return {
         "model": of_model(trainer.model),
         **trainer._made,
         **made,
         "monitor": trainer.monitored,
-        "callbacks": dict.fromkeys(held, "there"),
+        "callbacks": held,
         **data,
     }
 

@@ -60,7 +60,7 @@ class Rates:
             got = "ReduceLROnPlateau at each batch"
             raise ValueError(explain("scheduler_step", got=got, expected="'epoch'"))
         self.lr = self._lr()
-        self._step = self._warm = self._steps = self._batches = self._total = 0
+        self._step = self._warm = self._steps = self._batches = self._epochs = 0
 
     @property
     def movable(self) -> bool:
@@ -89,14 +89,22 @@ class Rates:
                     fix="give the data set __len__, or use a scheduler object",
                 )
             )
-        self._batches = batches or 0
-        self._total = epochs * self._batches
-        self._start(self._total)
+        self._batches, self._epochs = batches or 0, epochs
+        self._start(epochs * self._batches)
 
     def follow(self, before: Rates) -> None:
         """Begin where the steps of others end, for the rest of the run."""
-        self._batches, self._total = before._batches, before._total
+        self.lr, self._batches, self._epochs = before.lr, before._batches, before._epochs
         self._start(max(before._steps - before._step, 0))
+
+    def rescale(self, batches: int) -> None:
+        """Keep the place in the run where an epoch has another number of steps from now on."""
+        if not self._batches:
+            return
+        share, self._batches = batches / self._batches, batches
+        self._step, self._steps = round(self._step * share), round(self._steps * share)
+        self._warm = min(round(self.warmup * batches), self._steps)
+        self._draw()
 
     def _start(self, steps: int) -> None:
         self._step, self._steps = 0, steps
@@ -160,24 +168,6 @@ class Rates:
             self.scheduler._start(0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the place on the curve and the state of a scheduler."""
-        made = getattr(self.scheduler, "state_dict", None)
-        return {
-            "step": self._step,
-            "steps": self._steps,
-            "total": self._total,
-            "lr": self.lr,
-            "scheduler": None if made is None else made(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state; where the run has become longer since, so has the curve."""
-        self._start(state["steps"] + self._total - state["total"])
-        self._step, self.lr = state["step"], state["lr"]
-        if state["scheduler"] is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
-
-    def state_dict(self) -> dict[str, Any]:
         """Return the place in the curve and the state of a scheduler."""
         held = None if self.scheduler is None else plain_state(self.scheduler, ("optimizer",))
         if self.scheduler is not None and held is None:
@@ -189,10 +179,20 @@ class Rates:
                     fix="define state_dict and load_state_dict",
                 )
             )
-        return {"step": self._step, "lr": self.lr, "scheduler": held}
+        return {
+            "step": self._step,
+            "steps": self._steps,
+            "epochs": self._epochs,
+            "lr": self.lr,
+            "scheduler": held,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a place; the rates themselves are in the optimizer's state."""
+        """Go on from a place; where the run has become longer since, so has the curve.
+
+        The rates themselves are in the optimizer's state.
+        """
+        self._start(state["steps"] + (self._epochs - state["epochs"]) * self._batches)
         self._step, self.lr = state["step"], state["lr"]
         if self.scheduler is not None:
             set_plain_state(self.scheduler, state["scheduler"])

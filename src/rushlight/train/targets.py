@@ -9,21 +9,25 @@ import numpy as np
 
 from rushlight import nn
 from rushlight.arrays import Array
-from rushlight.data import Subset, TensorDataset
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.tensor import Tensor
 from rushlight.train.metrics import takes_classes
+from rushlight.train.weights import held_targets
 
 __all__ = ["check_values", "explain_target", "one_class"]
 
-# What the elements of a target may be, where the loss takes others in silence: the loss is then
-# without a lower bound, or has the wrong sign.
-_RANGES: dict[str, tuple[float, float, str]] = {
-    "BCEWithLogitsLoss": (0.0, 1.0, "0 for no and 1 for yes, or probabilities between"),
-    "MultiLabelSoftMarginLoss": (0.0, 1.0, "0 for no and 1 for yes, or probabilities between"),
+_YES_OR_NO = "0 for no and 1 for yes, or probabilities between"
+_SIGNS = "-1 for no and 1 for yes"
+# What the elements of a target may be, where the loss takes others in silence: it is then without a
+# lower bound, or has the wrong sign.
+_WANTED: dict[str, tuple[float, float, str]] = {
+    "BCEWithLogitsLoss": (0.0, 1.0, _YES_OR_NO),
+    "MultiLabelSoftMarginLoss": (0.0, 1.0, _YES_OR_NO),
     "PoissonNLLLoss": (0.0, np.inf, "counts >= 0"),
+    "KLDivLoss": (0.0, np.inf, "probabilities (log_target=True takes their logarithms)"),
+    "HingeEmbeddingLoss": (-1.0, 1.0, _SIGNS),
+    "SoftMarginLoss": (-1.0, 1.0, _SIGNS),
 }
-_SIGNS = ("HingeEmbeddingLoss", "SoftMarginLoss")
 _SAME = (
     nn.BCELoss,
     nn.BCEWithLogitsLoss,
@@ -39,31 +43,34 @@ _SAME = (
 )
 
 
-def check_values(loss: Any, target: Any) -> None:
+def check_values(loss: Any, output: Any, target: Any) -> None:
     """Refuse the targets of a batch that a loss would take, but cannot mean.
 
     Args:
         loss: the loss.
+        output: what the model returned.
         target: a Tensor.
 
     Raises:
-        ValueError: an element that is none of what the loss wants.
+        ValueError: an element that is none of what the loss wants, or shapes that it broadcasts.
     """
     name = type(loss).__name__
-    if name in _RANGES:
-        least, most, wanted = _RANGES[name]
-        array = target._array
-        if array.size and not (array.min() >= least and array.max() <= most):
-            if not np.isfinite(array).all():
-                return  # which is said elsewhere
-            raise ValueError(_of_values(name, array, wanted))
-    elif name in _SIGNS:
-        array = target._array
-        if not (np.abs(array) == 1).all() and np.isfinite(array).all():
-            raise ValueError(_of_values(name, array, "-1 for no and 1 for yes"))
-    elif name == "KLDivLoss" and not loss.log_target and (target._array < 0).any():
-        wanted = "probabilities (log_target=True takes their logarithms)"
-        raise ValueError(_of_values(name, target._array, wanted))
+    if name not in _WANTED or not isinstance(output, Tensor):
+        return
+    array = target._array
+    if array.shape != output.shape:
+        wrong = _of_numbers(loss, tuple(output.shape), array)
+        assert wrong is not None
+        raise wrong
+    least, most, wanted = _WANTED[name]
+    if name == "KLDivLoss" and loss.log_target:
+        return
+    if wanted is _SIGNS:
+        right = (np.abs(array) == 1).all()
+    else:
+        right = not array.size or (array.min() >= least and array.max() <= most)
+    if not right and np.isfinite(array).all():  # of NaN something else is said elsewhere
+        raise ValueError(_of_values(name, array, wanted))
 
 
 def _of_values(name: str, array: Array, wanted: str) -> str:
@@ -74,9 +81,9 @@ def _of_values(name: str, array: Array, wanted: str) -> str:
     got = f"targets {shown}"
     values = {float(value) for value in found} if few else set()
     fix = ""
-    if name in _SIGNS:
+    if wanted is _SIGNS:
         fix = "use 2 * y - 1" if values <= {0.0, 1.0} else ""
-    elif "0 for no" in wanted:
+    elif wanted is _YES_OR_NO:
         fix = _of_yes_and_no(values, few and all(value == int(value) for value in values))
     return explain(name, got=got, expected=wanted, fix=fix)
 
@@ -138,7 +145,7 @@ def _of_numbers(loss: Any, shape: tuple[int, ...], array: Array) -> Exception | 
         got = f"a target of {array.dtype}"
         return DtypeError(explain(name, got=got, expected="floating numbers", fix=fix))
     if isinstance(loss, nn.BCELoss) and array.size and not (0 <= array.min() <= array.max() <= 1):
-        return ValueError(_of_values(name, array, _RANGES["BCEWithLogitsLoss"][2]))
+        return ValueError(_of_values(name, array, _YES_OR_NO))
     return None
 
 
@@ -210,18 +217,19 @@ def _one_hot(array: Array) -> bool:
     return bool(((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all())
 
 
-def one_class(data: Any, loss: Any) -> None:
+def one_class(data: Any, loss: Any, weighted: bool) -> None:
     """Warn of validation data that lies in memory and is of one class.
 
     Args:
         data: the data set.
         loss: the loss, which tells whether its targets are classes.
+        weighted: whether the last part of the data is a weight.
     """
     binary = isinstance(loss, nn.BCELoss | nn.BCEWithLogitsLoss | nn.SoftMarginLoss)
     if not (binary or takes_classes(loss)):
         return
-    target = _held(data)
-    if target is None or len(target) < 2 or (target.ndim > 1 and target.shape[1:] != (1,)):
+    target = held_targets(data, weighted)
+    if target is None or len(target) < 2 or target.size != len(target):
         return
     if (target == target[0]).all():
         warnings.warn(
@@ -232,15 +240,5 @@ def one_class(data: Any, loss: Any) -> None:
                 fix="shuffle before the split, or split each class alike",
             ),
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
-
-
-def _held(data: Any) -> Array | None:
-    """Return the targets of data that lies in memory."""
-    if isinstance(data, TensorDataset) and len(data.tensors) > 1:
-        return data.tensors[1].numpy(force=True)
-    if isinstance(data, Subset):
-        whole = _held(data.dataset)
-        return None if whole is None else whole[np.asarray(data.indices)]
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train import resume as resuming
 from rushlight.train.callbacks import Best, Checkpoint, Event, KeepBest
+from rushlight.train.callbacks.best import judged
 from rushlight.train.callbacks.events import dispatch
 from rushlight.train.files import check_folder
 from rushlight.train.guard import Interrupt
@@ -21,11 +23,12 @@ from rushlight.train.history import History, Record
 from rushlight.train.limits import Limits
 from rushlight.train.lock import Locks
 from rushlight.train.meter import Meter, evaluating
-from rushlight.train.metrics import column_names, make_metrics, metric_name
+from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
 from rushlight.train.place import Place
 from rushlight.train.prepare import Data, make_callbacks, prepare
 from rushlight.train.schedule import Rates
+from rushlight.train.targets import check_values, explain_target
 from rushlight.train.weights import WeightedLoss, Weights
 
 __all__ = ["Trainer"]
@@ -153,6 +156,8 @@ class Trainer:
         self._keepers: list[Checkpoint] = []
         self._locks: Locks | None = None
         self._split_seed: int | None = None
+        self.average: Any = None  # whose weights are judged and kept in place of the model's: EMA
+        self.current: Any = None  # inputs, target, weight and random numbers of the batch at hand
         self._weighted: WeightedLoss | None = None
         self._made = {
             "optimizer": resuming.of_optimizer(self.optimizer),
@@ -161,6 +166,9 @@ class Trainer:
             "scheduler": resuming.describe(scheduler),
             "scheduler_step": scheduler_step,
             "warmup": warmup,
+            "accumulate": self.accumulate,
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
         }
 
     # ---- fit
@@ -257,8 +265,7 @@ class Trainer:
                 value = 0.0
                 for share, (inputs, target, weight) in group:
                     place.batch += 1
-                    output = self.model(*inputs)
-                    loss = self._loss(output, target, weight)
+                    output, loss = self._run(inputs, target, weight)
                     value += share * meter.update(output, target, loss, place)
                     (loss if share == 1.0 else loss * share).backward()
                 self._take_step(place)
@@ -347,7 +354,8 @@ class Trainer:
         if every is not None and steps and steps[-1]["step"] == self.step:
             return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
         where = f"epoch {place.epoch}, validation"
-        found = self._evaluate(where, data.held_out, interrupt, data.held_weights, metrics)
+        with judged(self):
+            found = self._evaluate(where, data.held_out, interrupt, data.held_weights, metrics)
         values = {f"val_{name}": value for name, value in found.items()}
         if every is not None:
             steps.append({"step": self.step, "epoch": place.epoch, **values})
@@ -365,7 +373,7 @@ class Trainer:
         self.history.append(record)
         if self._best.improved(record):
             self.history.best_epoch = place.epoch
-        self._rates.end_epoch(record[self.monitored])
+        self._rates.end_epoch(record[self.monitored], self.columns[self.monitored])
         return record
 
     def _keep(self, place: Place, data: Data, now: bool) -> None:
@@ -422,10 +430,10 @@ class Trainer:
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model):
             for batch, (inputs, target, weight) in enumerate(parts, 1):
-                output = self.model(*inputs)
-                loss = self._loss(output, target, weight)
+                output, loss = self._run(inputs, target, weight)
                 meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
+        self.current = None
         return meter.compute()
 
     def predict(self, data: Any, *, batch_size: int = 256) -> Any:
@@ -449,6 +457,12 @@ class Trainer:
                 ]
             )
 
+    def _run(self, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
+        """Return output and loss of a batch, which can be run again to explain them."""
+        self.current = inputs, target, weight, default_generator.get_state()
+        output = self.model(*inputs)
+        return output, self._loss(output, target, weight)
+
     def _loss(self, output: Any, target: Any, weight: Any = None) -> Any:
         if not isinstance(output, Tensor) and target_kind(self.loss) != "any":
             raise TypeError(
@@ -459,11 +473,19 @@ class Trainer:
                     fix="return one, or give the Trainer a function (output, target) as loss",
                 )
             )
-        if weight is None:
-            return self.loss(output, target)
-        if self._weighted is None or self._weighted.loss is not self.loss:
-            self._weighted = WeightedLoss(self.loss)
-        return self._weighted(output, target, weight)
+        loss = self.loss
+        if weight is not None:
+            if self._weighted is None or self._weighted.loss is not loss:
+                self._weighted = WeightedLoss(loss)
+            loss = functools.partial(self._weighted, weight=weight)
+        try:
+            check_values(self.loss, output, target)
+            return loss(output, target)
+        except (ValueError, TypeError, IndexError, RuntimeError) as error:
+            better = explain_target(self.loss, output, target, error)
+            if better is error:
+                raise
+            raise better from error
 
     def _weigh(self, last: bool, classes: Any = None) -> Weights | None:
         """Return where weights come from, None where there are none."""
@@ -499,6 +521,7 @@ class Trainer:
             place = Place.resumed(found[1])
         steps = None if data.batches is None else -(-data.batches // self.accumulate)
         self._rates.begin(last - place.first + 1, steps)
+        self.history.note_warmup(place.first, self._rates.warmup)
         facts = {"first_epoch": place.epoch, "last_epoch": last, "batches": data.batches}
         self._emit(Event.FIT_BEGIN, **facts)
         if found is None:
@@ -513,15 +536,9 @@ class Trainer:
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
-        parts = ("train", "val") if validated else ("train",)
-        self.columns = {f"{part}_loss": False for part in parts} | {
-            f"{part}_{name}": bool(getattr(metric, "higher_is_better", False))
-            for part in parts
-            for metric in self.metrics
-            for name in column_names(metric)
-        }
+        self.columns = columns_of(self.metrics, validated)
         named = [c.best.asked for c in self.callbacks if isinstance(getattr(c, "best", None), Best)]
-        asked = [self.monitor, *named, f"{parts[-1]}_loss"]
+        asked = [self.monitor, *named, "val_loss" if validated else "train_loss"]
         self.monitored = next(name for name in asked if name != "auto")
         self._best = Best(self.monitored)
         self._best.begin(self)
@@ -534,6 +551,9 @@ class Trainer:
     def _end(self, failure: Exception | None) -> None:
         """Call FIT_END of all callbacks, whatever happened, and raise the first error."""
         self.model.eval()
+        self.current = None
+        if self.average is not None:
+            self.average.install(self.model)
         for handler in self._handlers[Event.FIT_END]:
             try:
                 handler(trainer=self, history=self.history)

@@ -13,12 +13,12 @@ import numpy as np
 
 from rushlight import nn
 from rushlight.arrays import Array
-from rushlight.data import TensorDataset
+from rushlight.data import Subset, TensorDataset
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.parts import kind_of
 
-__all__ = ["WeightedLoss", "Weights", "class_table", "sample_weights"]
+__all__ = ["WeightedLoss", "Weights", "class_table", "held_targets", "sample_weights"]
 
 
 class Weights:
@@ -106,20 +106,23 @@ def class_table(where: str, given: Any, data: Any, weighted: bool, floating: Any
     return table.astype(floating)
 
 
-def _targets(data: Any, weighted: bool) -> Array | None:
+def held_targets(data: Any, weighted: bool) -> Array | None:
     """Return the targets of data that lies in memory, None of other data."""
+    if isinstance(data, Subset):
+        whole = held_targets(data.dataset, weighted)
+        return None if whole is None else whole[np.asarray(data.indices, np.int64)]
     if isinstance(data, TensorDataset) and len(data.tensors) > 1 + weighted:
         return data.tensors[-1 - weighted].numpy(force=True)
     return None
 
 
 def _largest(data: Any, weighted: bool) -> int:
-    target = _targets(data, weighted)
+    target = held_targets(data, weighted)
     return int(target.max()) if target is not None and target.dtype.kind in "iu" else 0
 
 
 def _balanced(name: str, data: Any, weighted: bool) -> Array:
-    target = _targets(data, weighted)
+    target = held_targets(data, weighted)
     if target is None or (target != target.astype(np.int64)).any() or target.min() < 0:
         raise TypeError(
             explain(

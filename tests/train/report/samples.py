@@ -180,10 +180,11 @@ def write_nasty(folder):
     summary["rows"][3]["note"] = HOSTILE
     write_json(folder / "summary.json", summary)
     (folder / "graph.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" onload="bad()" width="90" height="40"><script>bad()'
-        '</script><style>body{display:none}</style><foreignObject><p>x</p></foreignObject><a href="'
-        'javascript:bad()"><text>a</text></a><rect width="9" height="9" onclick="bad()" '
-        'style="fill:url(http://x.org)"/><text x="5" y="9">&lt;script&gt;bad()&lt;/script&gt;</text>'
+        '<svg xmlns="http://www.w3.org/2000/svg" onload="bad()" width="90" height="40">'
+        "<script>bad()</script><style>body{display:none}</style>"
+        '<foreignObject><p>x</p></foreignObject><a href="javascript:bad()"><text>a</text></a>'
+        '<rect width="9" height="9" onclick="bad()" style="fill:url(http://x.org)"/>'
+        '<text x="5" y="9">&lt;script&gt;bad()&lt;/script&gt;</text>'
         "</svg>",
         encoding="utf-8",
     )

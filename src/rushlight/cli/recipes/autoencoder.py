@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pathlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,18 +16,25 @@ from rushlight.autograd import no_grad
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import autoencoder_data as images
 from rushlight.cli.recipes.autoencoder_net import Autoencoder
+from rushlight.cli.recipes.images import Images, read_images, write_all
 from rushlight.cli.recipes.options import Options, option
 from rushlight.cli.recipes.recipe import Data, Picture, Recipe, Run, TestPart
+from rushlight.cli.recipes.table import write_table
 from rushlight.errors import explain
 from rushlight.functional import sigmoid
+from rushlight.io import atomic_write
 from rushlight.random import Generator
 from rushlight.tensor import from_numpy
-from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics, takes_classes
-from rushlight.train.trainer import evaluating
+from rushlight.train.meter import evaluating
+from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
+from rushlight.train.parts import make_loss
 
-__all__ = ["Autoencoding", "AutoencoderOptions", "through"]
+__all__ = ["AutoencoderOptions", "Autoencoding", "through"]
 
-LOGITS = "bce_with_logits"
+LOSSES = (
+    *(nn.BCEWithLogitsLoss, nn.BCELoss, nn.MSELoss),
+    *(nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss),
+)
 STEPS = 2_500  # where few images make short epochs
 
 
@@ -62,8 +70,8 @@ class AutoencoderOptions(Options):
         0.0, "Standard deviation of noise to be removed; pixels lie in [0, 1].", metavar="STD"
     )
     activation: str = "silu"
-    loss: str = option(LOGITS, "Loss: bce_with_logits, bce, mse, mae, huber, ...")
-    metric: list[str] = option(["mse"])
+    loss: str = option("bce_with_logits", "Loss: bce_with_logits, bce, mse, mae, huber, smooth_l1.")
+    metric: tuple[str, ...] = ("mse",)
     warmup: float = 0.25
     epochs: int | None = option(None, note="10; with fewer images as many as make 2,500 steps")
     patience: int = 10
@@ -84,6 +92,7 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     Options = AutoencoderOptions
     rates = {"adam": 4e-3, "adamw": 4e-3, "sgd": 0.5}  # noqa: RUF012 - read only
     monitor = "val_mse"
+    _pca: Array  # the MSE of each test image through PCA
 
     def load(self, options: AutoencoderOptions) -> Data:
         """Return the images in three parts; MNIST has a test part of its own."""
@@ -118,32 +127,38 @@ class Autoencoding(Recipe[AutoencoderOptions]):
             dropout=options.dropout,
             up=options.up,
             noise=options.noise,
-            logits=options.loss == LOGITS,
+            logits=_gives_logits(options),
         )
 
     def make_metrics(self, options: AutoencoderOptions, data: Data, loss: Any) -> list[Any]:
         """Return the metrics, of images even where the net gives logits."""
-        if takes_classes(loss):
-            expected = "one that compares images: bce_with_logits, bce, mse, mae, huber, ..."
+        if not isinstance(loss, LOSSES):
+            expected = "bce_with_logits, bce, mse, mae, huber or smooth_l1, which compare images"
             raise Mistake(explain("--loss", got=repr(options.loss), expected=expected))
         made = make_metrics(self.metrics(options, data), None)
         made = [_ssim(data.inputs) if isinstance(each, SSIM) else each for each in made]
-        return [_OfLogits(each) for each in made] if options.loss == LOGITS else made
+        return [_OfLogits(each) for each in made] if _gives_logits(options) else made
 
     def test(self, run: Run[AutoencoderOptions]) -> dict[str, float]:
-        """Return loss, MSE, PSNR and SSIM, and the MSE of PCA with as many numbers in a code."""
+        """Return the figures, and the MSE of PCA with as many numbers in a code."""
         part = run.data.test.open(final=True)
         run.data.facts["test_samples"] = len(part)
-        figures = super().test(run)
-        given, wanted = part.given(), part.clean()
-        found = through(run, given)[1]
+        figures = self.figures(run, part)
+        train = self.load(run.options).train if run.data.train is None else run.data.train
+        components = run.options.latent
+        self._pca = images.pca_error(train.clean(), part.given(), part.clean(), components)
+        figures["pca_mse"] = float(self._pca.mean())
+        figures["mse_to_pca"] = figures["mse"] / figures["pca_mse"]
+        return figures
+
+    def figures(self, run: Run[AutoencoderOptions], data: images.Pixels) -> dict[str, float]:
+        """Return loss, MSE, PSNR and SSIM, and the metrics that were asked for."""
+        figures = super().figures(run, data)
+        found, wanted = through(run, data.given())[1], data.clean()
         for metric in (MSE(), PSNR(), _ssim(run.data.inputs)):
             metric.reset()
             metric.update(found, wanted)
             figures[metric.name] = float(metric.compute())
-        pca = images.pca_error(run.data.train.clean(), given, wanted, run.options.latent)
-        figures["pca_mse"] = float(pca.mean())
-        figures["mse_to_pca"] = figures["mse"] / figures["pca_mse"]
         return figures
 
     def pictures(self, run: Run[AutoencoderOptions]) -> Iterable[Picture]:
@@ -151,18 +166,18 @@ class Autoencoding(Recipe[AutoencoderOptions]):
         from rushlight.cli.recipes.autoencoder_pictures import Shown, draw
 
         part = run.data.test.open(final=True)
-        given, clean = part.given(), part.clean()
+        given = part.given()
         codes, found = through(run, given)
         random = Generator(run.options.seed).spawn(*b"samples")
         yield from draw(
             Shown(
-                clean=clean,
+                clean=part.clean(),
                 given=given,
                 noisy=run.options.noise > 0,
                 found=found,
                 codes=codes,
                 samples=decoded(run, drawn_like(codes, 60, random)),
-                pca=images.pca_error(run.data.train.clean(), given, clean, run.options.latent),
+                pca=self._pca,
                 labels=part.labels,
                 classes=part.classes,
                 ink=part.ink,
@@ -178,6 +193,65 @@ class Autoencoding(Recipe[AutoencoderOptions]):
             f"PCA with {result['latent']} components: test MSE {test['pca_mse']:.5f}; "
             f"the net's is {test['mse_to_pca']:.2f} of it",
         ]
+
+    # ---- a finished run, applied to other images
+
+    def labelled(self, run: Run[AutoencoderOptions], source: pathlib.Path) -> Any:
+        """Return images as `--data` takes them, with noise if the net is to remove some."""
+        random = Generator(run.options.seed).spawn(*b"evaluate")
+        if images.holds_mnist(str(source)):
+            found = images.digits(str(source), train=False)[0]
+            self._check(run, source, found.pixels.shape[1:])
+        else:
+            found = images.Pixels(self._read(run, source).pixels)
+        return found.part(np.arange(len(found)), run.options.noise, random)
+
+    def predict(
+        self, run: Run[AutoencoderOptions], source: pathlib.Path, out: pathlib.Path | None
+    ) -> str:
+        """Take images through the net as they are; return what to print.
+
+        Args:
+            run: the finished run.
+            source: image, .npy or folder.
+            out: .npy: the reconstructions (N, C, H, W); .csv or None: a table of the errors and
+                codes; else a folder: a PNG of each image and codes.npy.
+        """
+        read = self._read(run, source)
+        given = images.Pixels(read.pixels).clean()
+        codes, found = through(run, given)
+        errors = np.square(found - given).reshape(len(given), -1).mean(1)
+        if out is None or out.suffix == ".csv":
+            names = ["sample", "mse", *(f"code_{i}" for i in range(1, codes.shape[1] + 1))]
+            each = zip(read.names, errors.tolist(), codes.tolist(), strict=True)
+            text = write_table(out, names, [[name, error, *code] for name, error, code in each])
+            return text if out is None else f"{len(codes):,} codes  {out}"
+        if out.suffix == ".npy":
+            _save(out, found)
+            return f"{len(found):,} images {found.shape[1:]}  {out}"
+        write_all(out, read.names, found)
+        _save(out / "codes.npy", codes)
+        return f"{len(found):,} images and codes.npy  {out}"
+
+    def _read(self, run: Run[AutoencoderOptions], source: pathlib.Path) -> Images:
+        channels, height, width = run.data.inputs
+        found = read_images(source, (height, width), channels)
+        images.tell_skipped(source, found)
+        return found
+
+    def _check(
+        self, run: Run[AutoencoderOptions], source: pathlib.Path, shape: tuple[int, ...]
+    ) -> None:
+        if shape != run.data.inputs:
+            expected = f"images {run.data.inputs}, as the net was trained on"
+            raise Mistake(
+                explain(str(source), got=f"the digits of MNIST, {shape}", expected=expected)
+            )
+
+
+def _save(path: pathlib.Path, array: Array) -> None:
+    with atomic_write(path) as file:
+        np.save(file, array)
 
 
 # ---- the data
@@ -233,7 +307,11 @@ def decoded(run: Run[AutoencoderOptions], codes: Array) -> Array:
         codes: float32 (N, latent).
     """
     found = _apply(run.trainer.model.decoder, codes)
-    return sigmoid(from_numpy(found)).numpy() if run.options.loss == LOGITS else found
+    return sigmoid(from_numpy(found)).numpy() if _gives_logits(run.options) else found
+
+
+def _gives_logits(options: AutoencoderOptions) -> bool:
+    return isinstance(make_loss(options.loss), nn.BCEWithLogitsLoss)
 
 
 def _apply(module: Any, rows: Array, batch: int = 256) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import warnings
@@ -180,7 +181,7 @@ def split(
     """
     order = generator.spawn(0).permutation(len(data))
     ends = (0, tested, tested + held, len(data))
-    test, validation, train = (np.sort(order[a:b]) for a, b in zip(ends, ends[1:], strict=False))
+    test, validation, train = (np.sort(order[a:b]) for a, b in itertools.pairwise(ends))
     return (
         data.part(train, 0, generator),  # the net makes its noise, new ones in each epoch
         data.part(validation, noise, generator.spawn(1)),
@@ -224,4 +225,4 @@ def _axes(centred: Array, components: int) -> Array:
     from scipy.sparse.linalg import svds
 
     start = np.ones(min(count, width), centred.dtype)  # the same result each time
-    return svds(centred, components, v0=start, return_singular_vectors="vh")[2]
+    return svds(centred, components, v0=start)[2]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from rushlight import nn
 from rushlight.functional import clamp
 from rushlight.random import Generator, source_of
 from rushlight.tensor import Tensor, from_numpy
-from rushlight.train.layers import make_activation
+from rushlight.train.activations import make_activation
 
 __all__ = ["Autoencoder", "Noise"]
 
@@ -127,7 +129,7 @@ def _encoder(
     stages: list[tuple[int, int, int]], hidden: int, latent: int, activation: str, dropout: float
 ) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in itertools.pairwise(stages):
         # what comes behind has batch normalization, which has a bias of its own
         layers += [
             nn.Conv2d(before[0], after[0], 3, stride=2, padding=1, bias=False),

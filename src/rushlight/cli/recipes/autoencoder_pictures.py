@@ -179,14 +179,13 @@ def _errors(shown: Shown) -> Picture:
     lines = np.arange(len(names))
     axes.barh(lines, [shown.errors[g].mean() for g in groups], 0.62, color=_NET, label="the net")
     pca = [shown.pca[g].mean() for g in groups]
-    axes.plot(pca, lines, "D", ms=6, color=_PCA, label="PCA, as many numbers")
+    axes.plot(pca, lines, "D", ms=6, color=_PCA, label="PCA of the same size")
     axes.set_yticks(lines, names, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     _plain(axes, "MSE", "", grid="x")
-    axes.legend(
-        frameon=False, labelcolor=_INK, fontsize=9, ncols=2, loc="lower left", bbox_to_anchor=(0, 1)
-    )
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "reverse": True}
+    axes.legend(frameon=False, labelcolor=_INK, fontsize=9, **above)
     figure.tight_layout()
     return Picture(
         "errors",
@@ -202,7 +201,7 @@ def _spread(shown: Shown) -> Picture:
     top = max(float(shown.errors.max()), float(shown.pca.max())) or 1.0
     bins = np.linspace(0, top, 31)
     axes.hist(shown.errors, bins, color=_NET, alpha=0.85, label="the net")
-    axes.hist(shown.pca, bins, histtype="step", lw=1.8, color=_PCA, label="PCA, as many numbers")
+    axes.hist(shown.pca, bins, histtype="step", lw=1.8, color=_PCA, label="PCA of the same size")
     axes.set_xlim(left=0)
     _plain(axes, "MSE of an image", "test images", grid="y")
     axes.legend(frameon=False, labelcolor=_INK, fontsize=9)
@@ -227,7 +226,7 @@ def _grid(
     rows = [row for block in blocks for row in block]
     count, (_, height, width) = max(len(row) for _, row in rows), rows[0][1].shape[1:]
     gap = max(1, round(0.08 * max(height, width)))
-    left = 0.115 if any(title for title, _ in rows) else 0.0
+    left = 0.15 if any(title for title, _ in rows) else 0.0
     across = count * (width + gap) - gap
     down = sum(len(block) * (height + gap) - gap for block in blocks)
     down += 4 * gap * (len(blocks) - 1) + (5 * gap if under else 0)

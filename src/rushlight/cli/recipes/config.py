@@ -20,7 +20,15 @@ from rushlight.errors import explain
 from rushlight.io import atomic_write
 from rushlight.threads import get_num_threads
 
-__all__ = ["check_options", "differences", "environment", "read_config", "write_config"]
+__all__ = [
+    "changes",
+    "check_options",
+    "environment",
+    "read_config",
+    "refuse_differences",
+    "saved_options",
+    "write_config",
+]
 
 
 def environment() -> dict[str, Any]:
@@ -134,10 +142,53 @@ def check_options(where: str, kind: type[Options], given: dict[str, Any]) -> dic
     return found
 
 
-def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """Return what differs, as text: the option, what was saved and what is given."""
+def saved_options(recipe: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the options of a config.toml, which must be one of this recipe.
+
+    Args:
+        recipe: the recipe.
+        path: the file, or the folder of a run.
+
+    Raises:
+        Mistake: a file of another recipe, an unknown option or a value of the wrong type.
+    """
+    name, found = read_config(path)
+    if name != recipe.name:
+        fix = f"run `rushlight train {name}` with it"
+        got = f"the options of the recipe {name!r}"
+        raise Mistake(explain(os.fspath(path), got=got, expected=repr(recipe.name), fix=fix))
+    return check_options(os.fspath(path), recipe.Options, found)
+
+
+def refuse_differences(out: pathlib.Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse options that are not those of the run that is resumed; epochs alone may be others.
+
+    Args:
+        out: the folder of the run.
+        saved: the options of its config.toml.
+        given: the options of the command line.
+    """
+    told = [
+        f"{flag(name)} {_literal(value)} (was {_literal(saved.get(name, 'its default'))})"
+        for name, value in given.items()
+        if name != "epochs" and value != saved.get(name)
+    ]
+    if told:
+        fix = "leave them out, or begin another run with another --out"
+        expected = f"the options of the run in {str(out)!r}"
+        raise Mistake(explain("--resume", got=", ".join(told), expected=expected, fix=fix))
+
+
+def changes(path: str | os.PathLike[str]) -> list[str]:
+    """Return what is not as it was when a config.toml was written, on which bits depend.
+
+    Args:
+        path: the folder of a run.
+    """
+    where = pathlib.Path(path) / "config.toml"
+    before = tomllib.loads(where.read_text(encoding="utf-8")).get("environment", {})
     return [
-        f"{flag(name)} {given[name]!r} (was {saved.get(name)!r})"
-        for name in given
-        if given[name] != saved.get(name)
+        f"{name} was {before[name]}, is {value}"
+        for name, value in environment().items()
+        if name in before and before[name] != value
     ]

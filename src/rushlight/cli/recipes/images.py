@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import os
 import pathlib
 import warnings
@@ -15,8 +16,10 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import MissingExtra, ShapeError, explain
+from rushlight.io import atomic_write
+from rushlight.train.files import check_folder
 
-__all__ = ["Images", "read_images", "write_png"]
+__all__ = ["Images", "read_images", "write_all"]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 OWN_SIZE = 64  # images of one size up to this stay as they are, if no size is asked for
@@ -107,19 +110,43 @@ def read_images(
     return Images(np.concatenate(blocks), names, skipped, other)
 
 
-def write_png(path: str | os.PathLike[str], image: Array) -> None:
-    """Write an image in [0, 1] as PNG.
+def write_all(folder: pathlib.Path, names: list[str], images: Array) -> None:
+    """Write images in [0, 1] as PNG, each under its name: 'a/b.jpg' becomes 'a/b.png'.
 
     Args:
-        path: the file.
-        image: floats (1, H, W) or (3, H, W).
+        folder: made if it is missing.
+        names: of the images, as `Images` has them; those that would be the same get a number.
+        images: floats (N, C, H, W).
 
     Raises:
         MissingExtra: Pillow is not installed.
+        OSError: the folder cannot be written to.
     """
+    _pillow("Image")
+    check_folder(folder)
+    taken: set[str] = set()
+    for name, image in zip(names, images, strict=True):
+        stem = _stem(name)
+        numbered = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
+        stem = next(each for each in numbered if each.lower() not in taken)
+        taken.add(stem.lower())
+        path = folder / f"{stem}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as file:
+            _picture(image).save(file, format="PNG")
+
+
+def _stem(name: str) -> str:
+    """Return a name without its ending: 'a/b.jpg' -> 'a/b', 'c.npy[3]' -> 'c-3'."""
+    file, _, index = name.removesuffix("]").partition(".npy[")
+    return f"{file}-{index}" if index else str(pathlib.PurePosixPath(name).with_suffix(""))
+
+
+def _picture(image: Array) -> Any:
+    """Return an image (C, H, W) in [0, 1] as one of Pillow's."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     form = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-    _pillow("Image").fromarray(form).save(path, format="PNG")
+    return _pillow("Image").fromarray(form)
 
 
 # ---- what there is
@@ -261,10 +288,10 @@ def _as_images(array: Array) -> Array:
     shape = array.shape
     if array.ndim in (3, 4) and shape[-1] in (1, 3):
         array = np.moveaxis(array, -1, -3)  # (..., H, W, C) -> (..., C, H, W)
-    elif not (array.ndim == 4 and shape[1] in (1, 3)) and not (array.ndim == 3 and shape[0] == 3):
-        array = array[..., None, :, :]
-    array = array if array.ndim == 4 else array[None]
-    if array.ndim != 4 or 0 in array.shape:
+    elif array.ndim == 2 or (array.ndim == 3 and shape[0] != 3):
+        array = array[..., None, :, :]  # (N, H, W) -> (N, 1, H, W)
+    array = array[None] if array.ndim == 3 else array
+    if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in shape:
         expected = "(H, W), (N, H, W), (N, H, W, C) or (N, C, H, W), C of 1 or 3"
         raise ShapeError(explain("images", got=f"an array {shape}", expected=expected))
     if array.dtype == np.uint8:

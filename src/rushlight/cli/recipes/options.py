@@ -81,6 +81,14 @@ class Options:
     clip_norm: float | None = option(
         None, "Scale gradients of a larger norm down to it.", metavar="NORM", note="no limit"
     )
+    ema: float | None = option(
+        None, "Average the weights over the steps, with this decay.", metavar="DECAY", note="none"
+    )
+    switch: tuple[str, ...] = option(
+        (),
+        "Exchange parts during training: '10: optimizer=sgd lr=0.01'; may be given again.",
+        note="none",
+    )
     seed: int = option(0, "Seed of everything random.", least=0)
     api: str = option(
         "autograd",

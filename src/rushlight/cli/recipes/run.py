@@ -6,22 +6,31 @@ import dataclasses
 import functools
 import json
 import pathlib
-import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
 from rushlight import nn
 from rushlight.cli.mistake import Mistake
-from rushlight.cli.recipes.config import check_options, read_config, write_config
+from rushlight.cli.recipes.config import saved_options, write_config
 from rushlight.cli.recipes.explicit import explicit
 from rushlight.cli.recipes.options import Options
 from rushlight.cli.recipes.recipe import Data, Recipe, Run
 from rushlight.errors import MissingExtra, explain
 from rushlight.io import atomic_write
 from rushlight.random import manual_seed
-from rushlight.train import Checkpoint, Curves, EarlyStopping, HistoryLog, ProgressBar, Trainer
-from rushlight.train.files import check_folder
+from rushlight.train import (
+    EMA,
+    Callback,
+    Checkpoint,
+    Curves,
+    EarlyStopping,
+    HistoryLog,
+    ProgressBar,
+    Trainer,
+)
 from rushlight.train.parts import make_loss, optimizers
+from rushlight.train.report import write_report
+from rushlight.train.switch import parse_switch
 
 __all__ = ["make_model", "resolve", "run"]
 
@@ -39,14 +48,7 @@ def resolve(
     Raises:
         Mistake: a file of another recipe, an unknown option or a value of the wrong type.
     """
-    saved: dict[str, Any] = {}
-    if config is not None:
-        name, saved = read_config(config)
-        if name != recipe.name:
-            fix = f"run `rushlight train {name} --config {config}`"
-            got = f"the options of the recipe {name!r}"
-            raise Mistake(explain(str(config), got=got, expected=repr(recipe.name), fix=fix))
-        saved = check_options(str(config), recipe.Options, saved)
+    saved = {} if config is None else saved_options(recipe, config)
     return recipe.Options(**{**saved, **given})
 
 
@@ -55,6 +57,7 @@ def run(
     options: Options,
     out: pathlib.Path,
     *,
+    resume: bool = False,
     curves: bool | None = None,
     log: TextIO,
 ) -> dict[str, Any]:
@@ -64,6 +67,7 @@ def run(
         recipe: the recipe.
         options: its options; those that depend on the data are filled in.
         out: the folder of the run.
+        resume: go on with the run that lies there, if there is one (default False).
         curves: draw curves and pictures (default None: if matplotlib is installed).
         log: where to print.
     """
@@ -74,16 +78,12 @@ def run(
     model = make_model(recipe, options, data)
     trainer = _trainer(recipe, options, data, model, out, picture, log)
     print(data.about, file=log, flush=True)
-    check_folder(out)
-    write_config(out / "config.toml", recipe.name, options)
-    _write(out / "preparation.json", _prepared(data))
-    _summarize(model, data, out)
-    begun = time.perf_counter()
     records = trainer.fit(
         data.train,
         validation=data.validation,
         epochs=options.epochs or 1,
         batch_size=options.batch_size,
+        resume="auto" if resume else False,
     )
     finished = Run(options, data, trainer, out)
     figures = {} if records.interrupted else recipe.test(finished)
@@ -94,7 +94,7 @@ def run(
         "epochs": len(records),
         "stopped": records.stopped,
         "interrupted": records.interrupted,
-        "seconds": round(time.perf_counter() - begun, 2),
+        "seconds": round(sum(record["seconds"] for record in records), 2),
         "parameters": sum(p.numel() for p in model.parameters()),
         "seed": options.seed,
         **data.facts,
@@ -103,7 +103,36 @@ def run(
     _write(out / "result.json", result)
     if picture is not None and not records.interrupted:
         _draw(recipe, finished)
+    write_report(out)
     return result
+
+
+class Papers(Callback):
+    """Writes what a run is before its first step, when the folder is locked for it.
+
+    Args:
+        recipe: the recipe.
+        options: its options.
+        data: the data.
+        out: the folder.
+    """
+
+    def __init__(
+        self, recipe: Recipe[Any], options: Options, data: Data, out: pathlib.Path
+    ) -> None:
+        self.recipe, self.options, self.data, self.out = recipe, options, data, out
+
+    def on_fit_begin(
+        self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
+    ) -> None:
+        """Write config.toml, preparation.json, summary.json and graph.svg."""
+        write_config(self.out / "config.toml", self.recipe.name, self.options)
+        shapes = {"inputs": list(self.data.inputs), "outputs": list(self.data.outputs)}
+        _write(self.out / "preparation.json", {**shapes, **self.data.preparation})
+        found = trainer.model.summary((None, *self.data.inputs))
+        _write(self.out / "summary.json", dataclasses.asdict(found))
+        with atomic_write(self.out / "graph.svg") as file:
+            file.write(found.to_svg().encode("utf-8"))
 
 
 # ---- the net and the Trainer
@@ -126,9 +155,12 @@ def _trainer(
 ) -> Trainer:
     loss = make_loss(options.loss)
     metrics = recipe.make_metrics(options, data, loss)
-    callbacks = [
+    callbacks: list[Any] = [
+        *([] if options.ema is None else [EMA(options.ema)]),
+        *map(parse_switch, options.switch),
         EarlyStopping(patience=options.patience),
         Checkpoint(out),
+        Papers(recipe, options, data, out),
         HistoryLog(out),
         *recipe.callbacks(options, data),
         *([] if picture is None else [picture]),
@@ -184,18 +216,6 @@ def _curves(out: pathlib.Path, title: str, wanted: bool | None, log: TextIO) -> 
             raise
         print(f"no curves: {error}", file=log, flush=True)
         return None
-
-
-def _prepared(data: Data) -> dict[str, Any]:
-    return {"inputs": list(data.inputs), "outputs": list(data.outputs), **data.preparation}
-
-
-def _summarize(model: nn.Module, data: Data, out: pathlib.Path) -> None:
-    """Write the table of the layers and the drawing of the graph."""
-    found = model.summary((None, *data.inputs))
-    _write(out / "summary.json", dataclasses.asdict(found))
-    with atomic_write(out / "graph.svg") as file:
-        file.write(found.to_svg().encode("utf-8"))
 
 
 def _write(path: pathlib.Path, content: Any) -> None:

@@ -23,7 +23,7 @@ from rushlight.train.layers import dense
 
 __all__ = ["TecatorOptions", "TecatorRecipe"]
 
-HIDDEN = {"small": (16,), "medium": (32,), "large": (64, 32)}
+HIDDEN = {"small": (32,), "medium": (64, 32), "large": (128, 64)}
 
 # What is done to each spectrum by itself: derivatives are free of its offset and slope, SNV of its
 # scale.
@@ -31,7 +31,7 @@ PREPARE: dict[str, list[Any]] = {
     "none": [],
     "snv": [SNV()],
     "slope": [Derivative(1, 17, 4), SNV()],
-    "curvature": [Derivative(2, 13, 4), SNV()],
+    "curvature": [Derivative(2, 21, 4), SNV()],
 }
 
 
@@ -49,9 +49,9 @@ class TecatorOptions(Options):
     metric: tuple[str, ...] = ("rmse",)
     lr: float | None = 3e-3
     warmup: float = 5.0
-    epochs: int | None = 800
+    epochs: int | None = 600
     patience: int = 200
-    batch_size: int | None = 16
+    batch_size: int | None = 43
     dropout: float = 0.05
     weight_decay: float = 1e-3
 

@@ -9,6 +9,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.data.transforms import Standardize
 from rushlight.train.metrics import MSE, R2, Metric, make_metrics
+from rushlight.train.plain import plain_state, set_plain_state
 
 __all__ = ["InUnits", "figures", "metrics_in_units", "restored", "saved"]
 
@@ -61,6 +62,14 @@ class InUnits(Metric):
         """Return the number of each column."""
         found: dict[str, float] = self.metric.values()
         return found
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Return the state of the metric within an epoch."""
+        return plain_state(self.metric)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on within an epoch."""
+        set_plain_state(self.metric, state)
 
 
 def metrics_in_units(

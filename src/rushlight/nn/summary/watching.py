@@ -20,7 +20,7 @@ from rushlight.nn.registry import edits
 from rushlight.random import get_rng_state, set_rng_state
 from rushlight.tape import TensorBase, Traced, cell, state, wrap
 
-__all__ = ["Call", "Event", "Watched", "tensors_in", "watch"]
+__all__ = ["Call", "Event", "Watched", "tensors_in", "untouched", "watch"]
 
 
 @dataclass(eq=False)
@@ -78,7 +78,7 @@ def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watch
     model = copy.deepcopy(model) if any(map(is_lazy, state_of)) else model
     watcher = _Watcher(model)
     outer = state.trace
-    with _untouched(model), no_grad():
+    with untouched(model), no_grad():
         model.eval()
         watcher.install()
         state.trace = watcher.trace
@@ -168,7 +168,7 @@ def _renamed(result: Any, given: set[int]) -> Any:
 
 
 @contextmanager
-def _untouched(model: Module) -> Iterator[None]:
+def untouched(model: Module) -> Iterator[None]:
     """Put back whatever a call of the model may have changed."""
     modules = list(model.modules())
     random = get_rng_state()

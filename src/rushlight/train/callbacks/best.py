@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import explain
@@ -13,7 +14,7 @@ from rushlight.train.history import History, Record
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
 
-__all__ = ["Best", "KeepBest", "snapshot"]
+__all__ = ["Best", "KeepBest", "judged", "snapshot"]
 
 
 class Best:
@@ -44,6 +45,10 @@ class Best:
             )
         higher = known[self.monitor] if self._mode == "auto" else self._mode == "max"
         self.sign, self.value = (-1.0 if higher else 1.0), math.inf
+
+    def is_loss(self) -> bool:
+        """Tell whether a loss is monitored: another loss is another quantity."""
+        return self.monitor in ("train_loss", "val_loss")
 
     def improved(self, record: Record, by: float = 0.0) -> bool:
         """Tell whether a record is better than all before, by more than `by`, and keep it."""
@@ -94,6 +99,12 @@ class KeepBest(Callback):
             self.best_epoch = epoch
             self._state = snapshot(trainer) if self.restore_best else None
 
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """Begin anew where the loss that is monitored has become another one."""
+        if "loss" in parts and self.best.is_loss():
+            self.best.begin(trainer)
+            self.best_epoch, self._state = None, None
+
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Put the best weights back."""
         if self._state is not None:
@@ -110,7 +121,13 @@ class KeepBest(Callback):
         self.best_epoch, self._state = state["epoch"], state["weights"]
 
 
+def judged(trainer: Trainer) -> AbstractContextManager[Any]:
+    """Put the weights in place for a block that are validated and kept: averaged ones with EMA."""
+    return nullcontext() if trainer.average is None else trainer.average.applied(trainer.model)
+
+
 def snapshot(trainer: Trainer) -> dict[str, Any]:
     """Return a copy of the model's state."""
-    state = trainer.model.state_dict()
-    return {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+    with judged(trainer):
+        state = trainer.model.state_dict()
+        return {k: v.detach().clone() if isinstance(v, Tensor) else v for k, v in state.items()}

@@ -105,6 +105,11 @@ class Checkpoint(Callback):
             if time.monotonic() - self._best_written >= self.interval:
                 self._write_best()
 
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """Begin anew where the loss that is monitored has become another one."""
+        if "loss" in parts and self.best.is_loss():
+            self.best.begin(trainer)
+
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Write the best weights if they are still waiting."""
         self._write_best()

@@ -71,10 +71,17 @@ class EarlyStopping(KeepBest):
         if self._waited >= self.patience:
             by = f" by more than {self.min_delta:g}" if self.min_delta else ""
             epochs = f"{self.patience} epoch{'s' * (self.patience > 1)}"
-            trainer.stop(
-                f"{self.best.monitor} has not improved{by} for {epochs} "
-                f"(best: epoch {self.best_epoch})"
-            )
+            best = f"best: epoch {self.best_epoch}"
+            if self.best_epoch is None:
+                best = f"{self.best.monitor} was NaN in each of them"
+            trainer.stop(f"{self.best.monitor} has not improved{by} for {epochs} ({best})")
+
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """Start to count anew where the loss that is monitored has become another one."""
+        super().on_switch(trainer=trainer, epoch=epoch, parts=parts)
+        if "loss" in parts and self.best.is_loss():
+            self._reference.begin(trainer)
+            self._waited = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best epoch and how long it has been waited for a better one."""

@@ -34,6 +34,7 @@ class Event(Enum):
     BATCH_END = "on_batch_end"
     VALIDATION_END = "on_validation_end"
     EPOCH_END = "on_epoch_end"
+    SWITCH = "on_switch"
     FIT_END = "on_fit_end"
 
 
@@ -71,6 +72,9 @@ class Callback:
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
         """After the validation of an epoch; `record` is the last of `trainer.history`."""
+
+    def on_switch(self, *, trainer: Trainer, epoch: int, parts: tuple[str, ...]) -> None:
+        """When a Switch has exchanged parts, such as 'optimizer', 'lr' or 'loss'."""
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """When training has ended, whether by itself, by Ctrl-C or by an error."""

@@ -1,6 +1,13 @@
 """Metrics: numbers over a whole epoch, exact also where the last batch is smaller."""
 
-from rushlight.train.metrics.base import Average, Metric, column_names, metric_name, metric_values
+from rushlight.train.metrics.base import (
+    Average,
+    Metric,
+    column_names,
+    columns_of,
+    metric_name,
+    metric_values,
+)
 from rushlight.train.metrics.classes import Accuracy, ConfusionMatrix, TopK
 from rushlight.train.metrics.images import PSNR, SSIM
 from rushlight.train.metrics.named import make_metrics, metric_names, takes_classes
@@ -24,6 +31,7 @@ __all__ = [
     "Recall",
     "TopK",
     "column_names",
+    "columns_of",
     "make_metrics",
     "metric_name",
     "metric_names",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "as_arrays",
     "check_same_shape",
     "column_names",
+    "columns_of",
     "metric_name",
     "metric_values",
     "refuse_nan",
@@ -142,6 +143,17 @@ def metric_name(metric: object) -> str:
 def column_names(metric: object) -> tuple[str, ...]:
     """Return the names of a metric's columns in the history."""
     return tuple(getattr(metric, "columns", (metric_name(metric),)))
+
+
+def columns_of(metrics: Iterable[object], validated: bool) -> dict[str, bool]:
+    """Return the columns of the history that can be monitored: whether higher is better."""
+    parts = ("train", "val") if validated else ("train",)
+    return {f"{part}_loss": False for part in parts} | {
+        f"{part}_{name}": bool(getattr(metric, "higher_is_better", False))
+        for part in parts
+        for metric in metrics
+        for name in column_names(metric)
+    }
 
 
 def metric_values(metric: Any) -> dict[str, float]:

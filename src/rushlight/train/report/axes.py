@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 __all__ = ["Axis", "Line", "epoch_axis", "linear_axis", "log_axis", "thinned"]
 
+LEAST, MOST = 1e-150, 1e150  # smaller values stand at 0, larger ones nowhere: both are diverged
 COLUMNS = 240  # of a plot: a longer line is drawn by the extremes within each of them
 Line = Sequence[tuple[float, float]]  # epoch and value
 
@@ -32,7 +33,7 @@ class Axis:
 
     def place(self, value: float) -> float | None:
         """Return where a value stands; None for one that does not."""
-        if not math.isfinite(value) or (self.log and value <= 0):
+        if not abs(value) <= MOST or (self.log and value < LEAST):
             return None
         return _share(math.log10(value) if self.log else value, self.low, self.high)
 
@@ -59,16 +60,14 @@ def linear_axis(values: Iterable[float]) -> Axis:
         >>> [text for _, text in linear_axis([0.05, 0.72]).ticks]
         ['0', '0.2', '0.4', '0.6', '0.8']
     """
-    known = [v for v in values if math.isfinite(v)]
+    known = [v for v in values if abs(v) <= MOST]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    if not math.isfinite(high - low):  # the largest numbers that there are
-        low, high = low / 4, high / 4
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
-        room = abs(high) / 2 or 0.5
+    if high - low <= max(LEAST, 1e-9 * max(abs(low), abs(high))):
+        room = abs(high) / 2 if abs(high) > LEAST else 0.5
         low, high = low - room, high + room
     if 0 < low < 0.25 * high:
         low = 0.0
-    step = _step(high - low, 4)
+    step = _step(high - low, 5)
     low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
     ticks = _multiples(low, high, step)
     texts = _texts(ticks, step)
@@ -96,7 +95,7 @@ def _exponent(value: float) -> int:
 
 
 def log_axis(values: Iterable[float]) -> Axis | None:
-    """Return a logarithmic axis; None where some value is below 0, or too few are above.
+    """Return a logarithmic axis; None where some value is below 0, or all are one.
 
     Example:
         >>> [text for _, text in log_axis([0.02, 3.0]).ticks]
@@ -104,12 +103,12 @@ def log_axis(values: Iterable[float]) -> Axis | None:
         >>> log_axis([-1.0, 1.0]) is None
         True
     """
-    known = [v for v in values if math.isfinite(v)]
-    above = {v for v in known if v > 0}
-    if len(above) < 2 or min(known) < 0:
+    known = [v for v in values if abs(v) <= MOST]
+    above = {v for v in known if v >= LEAST}
+    if not above or min(known) < 0 or max(above) < 1.02 * min(above):
         return None
     low, high = math.log10(min(above)), math.log10(max(above))
-    if high - low < 1:  # within a decade the ticks are 1, 2 and 5
+    if high - low < 2:  # over few decades the ticks are 1, 2 and 5
         marks = [
             (p + math.log10(n), n * 10.0**p)
             for p in range(math.floor(low) - 1, math.ceil(high) + 2)
