@@ -54,7 +54,7 @@ class MnistOptions(Options):
     epochs: int | None = option(
         None, note="6, with --augment light 10, with full 15; with the bundled sample twice that"
     )
-    patience: int = 5
+    patience: int = 8
     batch_size: int | None = option(None, note="64; with the bundled sample 32")
     dropout: float = 0.25
 
