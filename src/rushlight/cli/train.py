@@ -38,6 +38,8 @@ KINDS: dict[str, Any] = {
     "tuple[str, ...]": list[str],
 }
 
+METAVARS = {"str": "NAME", "int": "N", "float": "NUMBER", "tuple[str, ...]": "NAME"}
+
 
 class _Recipes(typer.core.TyperGroup):
     """The recipes' commands, each made when it is asked for: `rushlight info` needs none."""
@@ -45,6 +47,18 @@ class _Recipes(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names."""
         return list(RECIPES)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the recipe's name before options that name a run: its config.toml tells it."""
+        if args and args[0].startswith("--"):
+            named = [_value(args, "--config")]
+            named += [_value(args, "--out")] if "--resume" in args else []
+            for path in filter(None, named):
+                from rushlight.cli.recipes.config import read_config
+
+                args = [read_config(path)[0], *args]
+                break
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, name: str) -> Any:
         """Return the command of a recipe."""
@@ -58,6 +72,16 @@ class _Recipes(typer.core.TyperGroup):
 train = typer.Typer(
     cls=_Recipes, no_args_is_help=True, help="Train a known model on a known data set."
 )
+
+
+def _value(args: list[str], option: str) -> str | None:
+    """Return what stands behind an option, None where it is not given."""
+    for arg, behind in zip(args, [*args[1:], ""], strict=True):
+        if arg == option:
+            return behind
+        if arg.startswith(f"{option}="):
+            return arg.partition("=")[2]
+    return None
 
 
 def recipe_named(name: str) -> Any:
@@ -107,7 +131,7 @@ def _parameter(known: Described) -> inspect.Parameter:
     if known.default in (None, (), ""):
         note = known.note
     text = known.text + (f" [default: {note}]" if note else "")
-    metavar = known.metavar or ("|".join(known.choices) or None)
+    metavar = known.metavar or "|".join(known.choices) or METAVARS.get(known.kind)
     kind: Any = KINDS[known.kind]
     names = [f"{flag(known.name)}/--no-{flag(known.name)[2:]}"] if kind is bool else []
     given = typer.Option(*names, help=text, min=known.least, metavar=metavar)
@@ -170,8 +194,10 @@ def _train(
         raise Mistake(explain("--out", got=f"{str(out)!r}, a run's", expected="a new one", fix=fix))
     options = resolve(recipe, given, config)
     folder = pathlib.Path("runs", time.strftime(f"{name}-%Y%m%d-%H%M%S")) if out is None else out
-    result = run(recipe, options, folder, resume=resume, curves=curves, log=log)
-    print("\n".join(_ending(recipe, result, folder)), file=log, flush=True)
+    result = recipe.sweep(options, given, folder, log)
+    if result is None:
+        result = run(recipe, options, folder, resume=resume, curves=curves, log=log)
+        print("\n".join(_ending(recipe, result, folder)), file=log, flush=True)
     if as_json:
         print(json.dumps(result), flush=True)
     if result["interrupted"]:

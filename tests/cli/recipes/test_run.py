@@ -64,18 +64,6 @@ def test_tecator_leaves_everything_in_the_folder(trained, here):
     assert "Linear" in (here / "run" / "summary.json").read_text()
 
 
-def test_pictures_stand_in_the_folder_with_titles_and_captions(call, here, small_mnist):
-    pytest.importorskip("matplotlib")
-    assert call("train", "mnist", "--epochs", "1", "--out", "run")[0] == 0
-    told = json.loads((here / "run" / "pictures" / "pictures.json").read_text())
-    assert told
-    for picture in told:
-        assert (here / "run" / "pictures" / picture["file"]).read_bytes()[1:4] == b"PNG"
-        assert picture["title"]
-        assert picture["caption"]
-    assert (here / "run" / "curves.png").exists()
-
-
 def test_a_config_makes_the_same_run_again_and_the_command_line_wins(trained, here):
     trained("tecator", "--epochs", "2", "--activation", "tanh", "--optimizer", "sgd", out="a")
     trained("tecator", "--config", "a/config.toml", out="b")
@@ -224,8 +212,35 @@ def test_help_says_every_default(call):
     code, text, _ = call("train", "tecator", "--help")
     assert code == 0
     flat = " ".join(text.split())
-    assert "Epochs at most. [default: 600]" in flat
+    assert f"Epochs at most. [default: {TecatorRecipe.Options.epochs}]" in flat
     assert "--size small|medium|large|all" in flat
     assert "--resume" in flat
     code, text, _ = call("train", "--help")
     assert {"mnist", "tecator", "regression"} <= set(text.split())
+
+
+def test_all_sizes_by_activations_in_one_table(call, here):
+    pytest.importorskip("sklearn")
+    options = ["--size", "all", "--activation", "relu,tanh", "--epochs", "1", "--seeds", "2"]
+    code, out, err = call("train", "tecator", *options, "--out", "all", "--json")
+    assert code == 0, err
+    result = json.loads(out)
+    assert [(row["model"], row["form"]) for row in result["nets"]] == [
+        (size, activation)
+        for size in ("small", "medium", "large")
+        for activation in ("relu", "tanh")
+    ]
+    found = [
+        json.loads((here / "all" / f"medium-tanh-{seed}" / "result.json").read_text())["test"]
+        for seed in (0, 1)
+    ]
+    assert result["nets"][3]["fat"] == np.median([f["rmse_fat"] for f in found])
+    linear = {row["form"]: row for row in result["linear"]}
+    assert linear["SNV"]["water"] == pytest.approx(1.87, abs=0.01)
+    assert linear["spectra as they are"]["fat"] == pytest.approx(1.94, abs=0.01)
+    text = (here / "all" / "table.md").read_text()
+    assert text.count("\n| ") == 1 + 6 + 4
+    assert f"| medium | tanh | {result['nets'][3]['water']:.2f} |" in text
+    code, _, err = call("train", "tecator", "--seeds", "2")
+    assert code == 2
+    assert "--seeds: got 2 with --size medium" in err

@@ -54,7 +54,7 @@ MISTAKES = {
 @pytest.mark.parametrize("case", MISTAKES)
 def test_what_is_no_table(tmp_path, case):
     content, text = MISTAKES[case]
-    with pytest.raises(Mistake, match="t.csv") as error:
+    with pytest.raises(Mistake, match=r"t\.csv") as error:
         read_table(write(tmp_path, content))
     assert text in str(error.value)
 

@@ -55,7 +55,7 @@ def write_config(path: str | os.PathLike[str], recipe: str, options: Options) ->
         options: its options.
     """
     tables = {"options": options.as_dict(), "environment": environment()}
-    lines = [f"# rushlight train {recipe} --config {pathlib.Path(path).name}"]
+    lines = [f"# rushlight train --config {pathlib.Path(path).name} makes this run again"]
     lines.append(f"recipe = {_literal(recipe)}")
     for title, table in tables.items():
         lines += ["", f"[{title}]"]

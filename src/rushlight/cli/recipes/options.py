@@ -87,6 +87,7 @@ class Options:
     switch: tuple[str, ...] = option(
         (),
         "Exchange parts during training: '10: optimizer=sgd lr=0.01'; may be given again.",
+        metavar="TEXT",
         note="none",
     )
     seed: int = option(0, "Seed of everything random.", least=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TextIO, TypeVar
 
 import numpy as np
 
@@ -190,6 +190,19 @@ class Recipe(Generic[O]):
     def make_metrics(self, options: O, data: Data, loss: Any) -> list[Any]:
         """Return the metrics as objects."""
         return make_metrics(self.metrics(options, data), loss)
+
+    def sweep(
+        self, options: O, given: dict[str, Any], out: pathlib.Path, log: TextIO
+    ) -> dict[str, Any] | None:
+        """Return the result of many runs where the options ask for them, else None.
+
+        Args:
+            options: the options.
+            given: those of them that the user named.
+            out: the folder of all these runs.
+            log: where to print.
+        """
+        return None
 
     # ---- a finished run, applied to other data
 

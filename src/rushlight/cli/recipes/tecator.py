@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from rushlight.train.layers import dense
 
 __all__ = ["TecatorOptions", "TecatorRecipe"]
 
-HIDDEN = {"small": (32,), "medium": (64, 32), "large": (128, 64)}
+# chosen, as all defaults, by cross-validation over the calibration and monitoring parts
+HIDDEN = {"small": (32,), "medium": (128, 64), "large": (256, 128, 64)}
 
 # What is done to each spectrum by itself: derivatives are free of its offset and slope, SNV of its
 # scale.
@@ -46,14 +47,23 @@ class TecatorOptions(Options):
         "What is done to each spectrum: SNV, or a derivative before it.",
         choices=tuple(PREPARE),
     )
+    seeds: int = option(
+        1, "With --size all, how many nets of each kind; their median counts.", least=1
+    )
     metric: tuple[str, ...] = ("rmse",)
     lr: float | None = 3e-3
     warmup: float = 5.0
-    epochs: int | None = 600
-    patience: int = 200
-    batch_size: int | None = 43
+    epochs: int | None = 1500
+    patience: int = 500
+    batch_size: int | None = option(129, note="129, all")
     dropout: float = 0.05
     weight_decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seeds > 1 and self.size != "all":
+            got = f"{self.seeds} with --size {self.size}"
+            raise Mistake(explain("--seeds", got=got, expected="--size all beside it"))
 
 
 class Beside(nn.Module):
@@ -127,6 +137,16 @@ class TecatorRecipe(Recipe[TecatorOptions]):
         """Return the error of each content."""
         test = result["test"]
         return [f"test {name.replace('_', ' ')} {value:.3f}" for name, value in test.items()]
+
+    def sweep(
+        self, options: TecatorOptions, given: dict[str, Any], out: pathlib.Path, log: TextIO
+    ) -> dict[str, Any] | None:
+        """Train nets of all sizes and several activations, where that is asked for."""
+        if options.size != "all":
+            return None
+        from rushlight.cli.recipes.tecator_table import sweep
+
+        return sweep(self, options, given, out, log)
 
     # ---- a finished run
 
