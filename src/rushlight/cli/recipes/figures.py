@@ -38,7 +38,7 @@ def images(
         heads: what stands above each column (default: nothing).
     """
     rows = -(-len(pixels) // columns)
-    figure = _figure(1.1 * columns, (1.1 + 0.28 * bool(labels)) * rows + 0.3 * bool(heads))
+    figure = _figure(1.1 * columns, (1.1 + 0.32 * bool(labels)) * rows + 0.3 * bool(heads))
     grid = figure.subplots(rows, columns, squeeze=False)
     for place, axes in enumerate(grid.ravel()):
         axes.set(xticks=[], yticks=[])
@@ -49,9 +49,9 @@ def images(
         for side in axes.spines.values():
             side.set_color(_FAINT)
         if labels:
-            axes.set_xlabel(labels[place], fontsize=8.5, color=_INK, labelpad=3)
+            axes.set_xlabel(labels[place], fontsize=10.5, color=_INK, labelpad=3)
     for axes, head in zip(grid[0], heads, strict=False):
-        axes.set_title(head, fontsize=9, color=_INK, pad=4)
+        axes.set_title(head, fontsize=11, color=_INK, pad=4)
     figure.tight_layout(pad=0.4)
     return figure
 

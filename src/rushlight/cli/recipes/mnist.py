@@ -54,7 +54,7 @@ class MnistOptions(Options):
     epochs: int | None = option(
         None, note="6, with --augment light 10, with full 15; with the bundled sample twice that"
     )
-    patience: int = 5
+    patience: int = 8
     batch_size: int | None = option(None, note="64; with the bundled sample 32")
     dropout: float = 0.25
 
@@ -209,11 +209,11 @@ class Mnist(Recipe[MnistOptions]):
         )
 
     def lines(self, result: dict[str, Any]) -> list[str]:
-        """Return accuracy in percent and the loss."""
-        shown = [f"test {name} {value:.4g}" for name, value in result["test"].items()]
-        if "accuracy" in result["test"]:
-            shown.insert(0, f"test accuracy {100 * result['test']['accuracy']:.2f} %")
-        return shown
+        """Return accuracy in percent and the other figures."""
+        return [
+            f"test {name} {100 * value:.2f} %" if name == "accuracy" else f"test {name} {value:.4g}"
+            for name, value in sorted(result["test"].items())
+        ]
 
     # ---- a finished run
 
