@@ -68,6 +68,16 @@ def test_the_program_understands_the_commands_shown(words, tmp_path):
     command.make_context("shown", list(words), parent=parent)
 
 
+def test_the_summary_shown_is_one():
+    line = next(line for line in blocks("README.md", "sh")[-2].splitlines() if "summary" in line)
+    words = shlex.split(line, comments=True)[1:]
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", *words], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Multiply-adds" in done.stdout
+
+
 def test_both_languages_give_the_same_commands():
     commands = [
         re.sub(r" +#.*", "", "".join(blocks(n, "sh"))).replace(" --lang ru", "")
