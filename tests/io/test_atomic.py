@@ -43,6 +43,33 @@ def test_an_exception_keeps_the_old_file_and_removes_the_temporary(tmp_path, kin
     assert old is None or path.read_bytes() == old
 
 
+def test_ctrl_c_pressed_again_while_the_temporary_is_removed(tmp_path, monkeypatch):
+    unlink, presses = os.unlink, iter(range(3))
+
+    def pressed(path):
+        if next(presses, None) is not None:
+            raise KeyboardInterrupt
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", pressed)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a.bin"):
+        raise KeyboardInterrupt
+    assert names(tmp_path) == []
+
+
+def test_ctrl_c_pressed_before_the_temporary_is_open(tmp_path, monkeypatch):
+    opened = os.open
+
+    def pressed(path, *args):
+        os.close(opened(path, *args))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", pressed)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a.bin"):
+        pass
+    assert names(tmp_path) == []
+
+
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_a_killed_process_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.bin"

@@ -10,7 +10,7 @@ import pytest
 from tests.train.nets import line, regressor, weights
 
 from rushlight.io import load_sealed
-from rushlight.train import Event, History
+from rushlight.train import EMA, Callback, Diagnostics, Event, History
 from rushlight.train.guard import Interrupt
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
@@ -78,6 +78,66 @@ def test_a_second_one_stops_at_once(tmp_path):
     trainer = regressor(callbacks=[presser(2, 1, twice)], out=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(X, Y, epochs=9, batch_size=10)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Hooked(Callback):
+    """Holds a hook from the beginning of `fit` to its end."""
+
+    def on_fit_begin(self, *, trainer, first_epoch, last_epoch, batches):
+        self.handle = trainer.model.register_forward_hook(lambda *args: None)
+
+    def close(self):
+        self.handle.remove()
+
+
+def test_a_second_one_leaves_no_hooks_and_no_average():
+    def twice():
+        sent()
+        sent()
+
+    look, ema = Diagnostics(), EMA()
+    trainer = regressor(callbacks=[look, ema, Hooked(), presser(2, 1, twice)])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(X, Y, epochs=9, batch_size=10)
+    assert not trainer.model._hooks().after
+    assert trainer.average is None
+    assert not trainer.model.training
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_what_fails_before_the_first_batch_leaves_no_hooks(error):
+    def fail(**facts):
+        raise error
+
+    trainer = regressor(callbacks=[Hooked(), EMA(), (Event.FIT_BEGIN, fail)])
+    with pytest.raises(error):
+        trainer.fit(X, Y, epochs=1)
+    assert not trainer.model._hooks().after
+    assert trainer.average is None
+
+
+def test_a_close_that_fails_does_not_keep_others_from_closing():
+    class Failing(Callback):
+        def close(self):
+            raise OSError("full")
+
+    trainer = regressor(callbacks=[Failing(), Hooked(), Failing()])
+    with pytest.raises(OSError, match="full"):
+        trainer.fit(X, Y, epochs=1)
+    assert not trainer.model._hooks().after
+
+
+def test_those_pressed_right_behind_a_second_one_are_the_same():
+    with Interrupt() as interrupt:
+        sent()
+        with pytest.raises(KeyboardInterrupt):
+            sent()
+        sent()
+        sent()
+        interrupt._deaf = 0.0  # a second later
+        with pytest.raises(KeyboardInterrupt):
+            sent()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

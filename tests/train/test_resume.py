@@ -299,6 +299,17 @@ def test_more_epochs_go_on_from_the_end(tmp_path):
         run(tmp_path / "two", 3)
 
 
+def test_the_best_weights_go_with_the_run_into_another_folder(tmp_path):
+    first = runs.trainer(tmp_path / "a", callbacks=())
+    runs.fit(first, epochs=3)
+    best = (tmp_path / "a" / "best.safetensors").read_bytes()
+    (tmp_path / "a" / "best.safetensors").write_bytes(b"of an epoch that is yet to come")
+    for out in ("a", "b"):
+        again = runs.trainer(tmp_path / out)
+        runs.fit(again, epochs=3, resume=tmp_path / "a")
+        assert (tmp_path / out / "best.safetensors").read_bytes() == best
+
+
 def test_a_second_fit_can_be_resumed_too(tmp_path):
     def run(folder, *callbacks):
         trained = net(scheduler="cosine")(Checkpoint(folder, every_steps=1), *callbacks)

@@ -6,7 +6,7 @@ from tests.train.nets import blobs, classifier, line, regressor, weights
 
 import rushlight as rl
 from rushlight import nn
-from rushlight.train import EarlyStopping, Event, History
+from rushlight.train import EarlyStopping, Event, History, Trainer
 
 X, Y = line(50)
 
@@ -37,6 +37,30 @@ def test_accumulation_with_weights_of_samples_is_one_large_batch():
     options = {"fit": {"sample_weight": weight}, "lr": 0.01}
     found = trained(batch_size=10, accumulate=3, **options)
     np.testing.assert_allclose(found, trained(batch_size=30, **options), rtol=2e-6)
+
+
+@pytest.mark.parametrize("weights", [None, [1.0, 5.0, 0.2]], ids=["plain", "class weights"])
+@pytest.mark.parametrize("own", [None, np.linspace(0.5, 1.5, 36)], ids=["", "sample weights"])
+def test_accumulation_and_the_mean_of_an_epoch_leave_ignored_targets_out(weights, own):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(36, 4)).astype("float32")
+    y = rng.integers(0, 3, 36)
+    y[1:9] = y[30] = 7
+    table = None if weights is None else rl.tensor(weights)
+    found = []
+    for batch_size, accumulate in ((9, 4), (36, 1)):
+        rl.manual_seed(0)
+        loss = nn.CrossEntropyLoss(weight=table, ignore_index=7)
+        model = nn.Linear(4, 3)
+        options = {"metrics": [], "lr": 0.5, "progress": "none", "restore_best": False}
+        trainer = Trainer(model, loss, "sgd", accumulate=accumulate, **options)
+        fit = {"batch_size": batch_size, "shuffle": False, "sample_weight": own}
+        history = trainer.fit(x, y, validation=(x, y), epochs=2, **fit)
+        found.append((model.weight.numpy(force=True), history))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5, atol=1e-7)
+    for column in ("train_loss", "val_loss"):
+        parts, whole = (history.as_dict()[column] for _, history in found)
+        assert parts == pytest.approx(whole, rel=1e-5)
 
 
 def test_a_step_is_told_once_with_the_loss_of_all_its_samples():

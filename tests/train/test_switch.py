@@ -532,6 +532,30 @@ def test_a_run_that_is_killed_goes_on_with_the_parts_that_were_in_force(tmp_path
     assert (trainer.accumulate, trainer.clip_norm, trainer.step) == (2, 1.0, whole.step)
 
 
+def test_a_trainer_that_has_switched_goes_on_from_before_the_switch(tmp_path):
+    switch = {"optimizer": "sgd:momentum=0.9", "lr": 0.01, "loss": "huber", "clip_norm": 0.1}
+
+    def make(out, *callbacks):
+        switches = Switch(at_epoch=3, accumulate=2, **switch), Switch(at_epoch=4, metrics="mae")
+        keeper = Checkpoint(out, interval=1e9, every_seconds=None)
+        return regressor(lr=0.05, callbacks=[*switches, keeper, *callbacks])
+
+    def strike(*, epoch, **facts):
+        if epoch == 4 and not struck:
+            struck.append(epoch)
+            raise SystemExit
+
+    struck, options = [], {"validation": (X, Y), "epochs": 5, "batch_size": 5}
+    whole, trainer = make(tmp_path / "a"), make(tmp_path / "b", (Event.EPOCH_END, strike))
+    expected = whole.fit(X, Y, **options).as_dict()
+    with pytest.raises(SystemExit):
+        trainer.fit(X, Y, **options)
+    found = trainer.fit(X, Y, resume=True, **options).as_dict()
+    np.testing.assert_array_equal(weights(trainer), weights(whole))
+    del found["seconds"], expected["seconds"]
+    assert str(found) == str(expected)  # NaN where a column has no value
+
+
 def test_the_whole_run_has_switched(whole):
     assert [(s["epoch"], s["step"]) for s in whole.history.switches] == [(3, 8), (4, 14), (5, 16)]
     assert whole.history.warmups == [{"epoch": 1, "epochs": 1.0}, {"epoch": 4, "epochs": 0.5}]

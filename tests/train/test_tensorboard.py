@@ -60,7 +60,7 @@ def test_another_fit_hides_nothing_and_a_resume_what_lies_behind(tmp_path):
     other.on_fit_begin(trainer=regressor(), first_epoch=1, last_epoch=4, batches=1)
     other.load_state_dict({"step": 3})
     other.on_epoch_end(trainer=trainer, epoch=4, record=trainer.history[-1])
-    other.on_fit_end(trainer=trainer, history=trainer.history)
+    other.close()
     assert sorted(events(tmp_path)[1]) == [3, 4]
     assert board.state_dict() == {"step": 4}
 

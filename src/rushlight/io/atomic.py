@@ -55,15 +55,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
     temporary = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(8)}.tmp")
+    opened = False
     try:
         if os.path.isdir(target):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        file = os.fdopen(os.open(temporary, flags, 0o666), "wb")
-    except OSError as error:
-        raise _told(error, path) from error
-    try:
-        with file:
+        with os.fdopen(os.open(temporary, flags, 0o666), "wb") as file:
+            opened = True
             with contextlib.suppress(OSError):  # no old file, or a system without modes
                 os.chmod(temporary, os.stat(target).st_mode & 0o7777)
             yield file
@@ -71,12 +69,21 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno in _FULL:
+        _remove(temporary)
+        if isinstance(error, OSError) and (not opened or error.errno in _FULL):
             raise _told(error, path) from error
         raise
     _sync_folder(folder)
+
+
+def _remove(path: str) -> None:
+    """Remove a file that may be there; Ctrl-C, which is pressed again and again, does not help."""
+    try:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    except KeyboardInterrupt:
+        _remove(path)
+        raise
 
 
 def _told(error: OSError, path: str | os.PathLike[str]) -> OSError:

@@ -168,11 +168,15 @@ class Diagnostics(Callback):
             self.save(self.folder / "diagnostics.json")
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
-        """Remove the hooks, whatever happened, and draw the picture."""
-        self._unhook()
-        self._sources, self._before, self._model = [], [], None
+        """Draw the picture."""
+        self.close()  # what it draws needs no hooks, and may fail
         if self.folder is not None and self.records and _can_draw():
             self.plot(self.folder / "diagnostics.png")
+
+    def close(self) -> None:
+        """Remove the hooks, whatever happened."""
+        self._unhook()
+        self._sources, self._before, self._model = [], [], None
 
     # ---- what was found
 

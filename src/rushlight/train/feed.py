@@ -17,7 +17,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.guard import check_finite, is_finite
-from rushlight.train.weights import Weights, sample_weights
+from rushlight.train.weights import Weights, sample_weights, samples
 
 __all__ = [
     "as_dataset",
@@ -25,12 +25,12 @@ __all__ = [
     "check_count",
     "groups",
     "in_order",
+    "is_sum",
     "join",
     "leaves",
     "length",
     "loader",
     "rows",
-    "samples",
     "split",
     "to_array",
 ]
@@ -255,29 +255,27 @@ def batches(
         _empty(where)
 
 
-def groups(
-    parts: Iterator[Batch], size: int, summed: bool
-) -> Iterator[Sequence[tuple[float, Batch]]]:
+def groups(parts: Iterator[Batch], size: int, loss: Any) -> Iterator[Sequence[tuple[float, Batch]]]:
     """Yield the batches of each step with the share that each has in its gradient.
 
     Args:
         parts: the batches.
         size: batches to a step; at the end of an epoch there may be fewer.
-        summed: whether the loss is a sum, which is added up as it is, not a mean.
+        loss: the loss; one that is a sum is added up as it is, means by what they divide by.
     """
     if size == 1:
         for part in parts:
             yield ((1.0, part),)
     while group := list(itertools.islice(parts, size)):
-        counts = [samples(target) for _, target, _ in group]
-        total = sum(counts)
-        shares = [1.0 if summed else count / total for count in counts]
+        counts = [1.0 if is_sum(loss) else samples(loss, target) for _, target, _ in group]
+        total = 1.0 if is_sum(loss) else sum(counts) or 1.0
+        shares = [count / total for count in counts]
         yield list(zip(shares, group, strict=True))
 
 
-def samples(target: Any) -> int:
-    """Return of how many samples a target is."""
-    return target.shape[0] if target.ndim else 1
+def is_sum(loss: Any) -> bool:
+    """Tell whether a loss is the sum over a batch, not the mean."""
+    return bool(getattr(loss, "reduction", "mean") == "sum")
 
 
 def _unfit(where: str, parts: Sequence[Any], target: bool, least: int = 0) -> NoReturn:

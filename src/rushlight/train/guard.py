@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from rushlight.errors import explain
 __all__ = ["Interrupt", "NonFiniteError", "check_finite", "explain_loss", "is_finite"]
 
 
+_PAUSE = 1.0  # seconds
+
+
 class NonFiniteError(FloatingPointError):
     """NaN or infinity in the data or in the loss; the message says where."""
 
@@ -23,12 +27,14 @@ class NonFiniteError(FloatingPointError):
 class Interrupt:
     """Within the block the first Ctrl-C only sets `asked`; a second one interrupts at once.
 
-    It leaves alone a handler of the program's own, and threads, which no Ctrl-C reaches.
+    Those of the next second are taken for the same one: they must not find us tidying up. A handler
+    of the program's own is left alone, and so are threads, which no Ctrl-C reaches.
     """
 
     def __init__(self) -> None:
         self.asked = self.twice = False
         self._before: Any = None
+        self._deaf = -math.inf  # until when
 
     def __enter__(self) -> Interrupt:
         in_main = threading.current_thread() is threading.main_thread()
@@ -41,11 +47,11 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def _handle(self, number: int, frame: Any) -> None:
-        if self.asked:
-            self.twice = True
-            signal.signal(signal.SIGINT, self._before)  # a third one must not find us leaving
+        if not self.asked:
+            self.asked = True
+        elif time.monotonic() >= self._deaf:
+            self.twice, self._deaf = True, time.monotonic() + _PAUSE
             raise KeyboardInterrupt
-        self.asked = True
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C was pressed."""

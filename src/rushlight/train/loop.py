@@ -47,7 +47,7 @@ class Loop:
                 break
             meter, batches = self._enter(epoch)
             reason = None
-            for group in feed.groups(batches, trainer.accumulate, meter.summed):
+            for group in feed.groups(batches, trainer.accumulate, trainer.loss):
                 trainer.optimizer.zero_grad()
                 value = 0.0
                 for share, (inputs, target, weight) in group:

@@ -18,18 +18,23 @@ from rushlight.train.guard import check_finite, explain_loss
 from rushlight.train.metrics import metric_values
 from rushlight.train.nonfinite import in_batch
 from rushlight.train.plain import plain_state, set_plain_state
+from rushlight.train.weights import samples
 
 __all__ = ["Meter", "evaluating"]
 
 
 class Meter:
-    """Loss and metrics over the batches of an epoch, each sample counted once."""
+    """Loss and metrics over the batches of an epoch, each sample counted once.
+
+    The loss is that of one large batch: of cross-entropy with weights of classes or an ignored
+    index, batches count by what their mean divides by.
+    """
 
     def __init__(self, trainer: Any, metrics: list[Any] | None = None) -> None:
         self._trainer = trainer
         self._metrics = trainer.metrics if metrics is None else metrics
-        self.summed = getattr(trainer.loss, "reduction", "mean") == "sum"
-        self._total, self._count = 0.0, 0
+        self._summed = feed.is_sum(trainer.loss)
+        self._total, self._count = 0.0, 0.0
         for metric in self._metrics:
             metric.reset()
 
@@ -46,8 +51,8 @@ class Meter:
             outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
             first = in_batch(self._trainer)
             raise explain_loss(where, self._trainer.model, outputs, value, first)
-        size = feed.samples(target)
-        self._total += value if self.summed else value * size
+        size = samples(self._trainer.loss, target)
+        self._total += value if self._summed else value * size
         self._count += size
         if self._metrics:
             found, wanted = feed.to_array(output), feed.to_array(target)
@@ -57,7 +62,7 @@ class Meter:
 
     def compute(self) -> dict[str, float]:
         """Return 'loss' and the columns of each metric."""
-        values = {"loss": self._total / self._count}
+        values = {"loss": self._total / (self._count or 1)}
         for metric in self._metrics:
             values |= metric_values(metric)
         return values

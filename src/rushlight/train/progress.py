@@ -91,7 +91,7 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
         """Print the line of the epoch."""
-        self._close()
+        self.close()
         now = time.monotonic()
         due = (epoch - self._first) % self._every == 0 or now - self._printed >= _PAUSE
         if due or epoch == self._last or trainer.stopped:
@@ -105,13 +105,14 @@ class ProgressBar(Callback):
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Take the bar away and say why training ended early."""
-        self._close()
+        self.close()
         if history.interrupted:
             print("interrupted by Ctrl-C", file=self._out(), flush=True)
         elif trainer.stopped:
             print(f"stopped: {trainer.stopped}", file=self._out(), flush=True)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -41,6 +41,7 @@ _PARTS = (
     "clip_value",
     "accumulate",
 )
+_HELD = ("optimizer", "_rates", "loss", "metrics", "clip_norm", "clip_value", "accumulate")
 _OF_EPOCHS = ("loss", "metrics", "accumulate")
 
 
@@ -295,6 +296,8 @@ class Switch(Callback):
 
     def _exchange(self, trainer: Trainer) -> None:
         """Put the parts in their places."""
+        if trainer._unswitched is None:
+            trainer._unswitched = {name: getattr(trainer, name) for name in _HELD}
         given, before = self._given, trainer._rates
         if "optimizer" in given:
             trainer.model.zero_grad()

@@ -11,7 +11,7 @@ from rushlight.errors import MissingExtra
 from rushlight.train.callbacks import Callback
 from rushlight.train.feed import check_count
 from rushlight.train.files import check_folder
-from rushlight.train.history import History, Record
+from rushlight.train.history import Record
 
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
@@ -91,7 +91,7 @@ class TensorBoard(Callback):
                     self._histogram(f"gradients/{name}", parameter.grad, trainer.step)
         writer.flush()
 
-    def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
+    def close(self) -> None:
         """Close the file."""
         if self._writer is not None:
             self._writer.close()

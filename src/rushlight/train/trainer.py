@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rushlight import nn
@@ -14,7 +15,7 @@ from rushlight.random import default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
 from rushlight.train import resume as resuming
-from rushlight.train.callbacks import Best, Checkpoint, Event, KeepBest
+from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, KeepBest
 from rushlight.train.callbacks.events import dispatch
 from rushlight.train.files import check_folder
 from rushlight.train.guard import Interrupt
@@ -62,8 +63,10 @@ class Trainer:
         warmup: epochs (may be a fraction) over which the rate rises linearly, on top of any
             scheduler (default 0).
         accumulate: batches to a step (default 1). The gradient is that of the mean over all their
-            samples, so of one large batch, at the end of an epoch of as many as are left. Batch
-            normalization knows nothing of it: it takes the statistics of each batch.
+            samples, so of one large batch, at the end of an epoch of as many as are left; with
+            ignored targets and weights of classes, too. Of a loss of your own the means of the
+            batches count by their samples. Batch normalization knows nothing of it: it takes the
+            statistics of each batch.
         clip_norm: gradients of a larger total norm are scaled down to it (default None).
         clip_value: elements of gradients are cut to within -clip_value..clip_value, before their
             norm is (default None).
@@ -167,6 +170,7 @@ class Trainer:
         self._locks: Locks | None = None
         self.average: Any = None  # whose weights are judged and kept in place of the model's: EMA
         self.current: Any = None  # inputs, target, weight and random numbers of the batch at hand
+        self._unswitched: dict[str, Any] | None = None  # the parts before the first Switch
         self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._seeds = Seeds(seed)
         self._weighted: WeightedLoss | None = None
@@ -200,7 +204,8 @@ class Trainer:
         """Train for some epochs and return the history of all epochs so far.
 
         Ctrl-C ends training after the current step: `history.interrupted` is then True, the
-        best weights are put back and everything is written. A second Ctrl-C stops at once.
+        best weights are put back and everything is written. A second Ctrl-C stops at once: no
+        `on_fit_end` is called, only `close` of the callbacks.
 
         Args:
             train: a DataLoader, a data set of (x, y), or X: an array, a nested list, a table.
@@ -238,7 +243,7 @@ class Trainer:
             OSError: a folder cannot be written to.
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
-        with Locks() as self._locks:
+        with Locks() as self._locks, self._closing():
             loop = self._begin(
                 resume,
                 epochs,
@@ -251,11 +256,12 @@ class Trainer:
                 class_weight,
             )
             failure: Exception | None = None
-            with Interrupt() as interrupt:
+            with Interrupt() as interrupt, self._closing():
                 try:
                     loop.run(interrupt)
                 except KeyboardInterrupt:
                     if interrupt.twice:
+                        self.model.eval()
                         raise
                     self.history.interrupted = True
                 except Exception as error:
@@ -399,6 +405,8 @@ class Trainer:
         found = resuming.look_up(given, self._keepers)
         if found is not None:
             self._seeds.split = found[1]["split_seed"]
+            vars(self).update(self._unswitched or {})  # a Switch that had happened comes anew
+            self._unswitched = None
         data = prepare(self, *parts)
         if self.validate_every is not None and data.held_out is None:
             got = f"validate_every={self.validate_every} and no validation data"
@@ -457,6 +465,18 @@ class Trainer:
                     failure.add_note(str(error))
         if failure is not None:
             raise failure
+
+    @contextlib.contextmanager
+    def _closing(self) -> Iterator[None]:
+        """Let callbacks go of what they hold, whatever ends the block."""
+        try:
+            yield
+        finally:
+            self._snapshot = self.current = self.average = None
+            with contextlib.ExitStack() as stack:  # all of them, even if one fails
+                for listener in self.listeners:
+                    if isinstance(listener, Callback):
+                        stack.callback(listener.close)
 
     def _emit(self, event: Event, **facts: Any) -> None:
         for handler in self._handlers[event]:

@@ -18,7 +18,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.parts import kind_of
 
-__all__ = ["WeightedLoss", "Weights", "class_table", "held_targets", "sample_weights"]
+__all__ = ["WeightedLoss", "Weights", "class_table", "held_targets", "sample_weights", "samples"]
 
 
 class Weights:
@@ -199,7 +199,10 @@ class WeightedLoss:
         total = (terms * factor).sum()
         if getattr(self.loss, "reduction", "mean") == "sum":
             return total
-        return total / _count(self.loss, terms, target)
+        if getattr(self.loss, "reduction", "mean") == "batchmean":
+            return total / terms.shape[0]
+        counted = _counted(self.loss, target)
+        return total / (math.prod(terms.shape) if counted is None else counted)
 
 
 def _unreduced(loss: Any) -> Any:
@@ -240,13 +243,22 @@ def _widened(array: Array, ndim: int) -> Array:
     return array.reshape(array.shape + (1,) * (ndim - array.ndim))
 
 
-def _count(loss: Any, terms: Tensor, target: Any) -> float:
-    """Return what the mean of the plain loss divides by."""
-    if getattr(loss, "reduction", "mean") == "batchmean":
-        return terms.shape[0]
+def samples(loss: Any, target: Any) -> float:
+    """Return what the mean of a loss divides by: how many samples it counts, or their weights.
+
+    Means of batches, weighted by it, make the mean of one large batch.
+    """
+    counted = _counted(loss, target)
+    if counted is not None:
+        return counted
+    return target.shape[0] if target.ndim else 1
+
+
+def _counted(loss: Any, target: Any) -> float | None:
+    """Return what the mean of a loss of classes divides by, None of other losses."""
     if not hasattr(loss, "ignore_index") or target._array.dtype.kind not in "iu":
-        return math.prod(terms.shape)
+        return None
     classes = target._array
     counted = classes[classes != loss.ignore_index]
-    own = loss.weight
+    own = getattr(loss, "weight", None)
     return float(counted.size if own is None else own._array[counted].sum())

@@ -78,7 +78,8 @@ class Checkpoint(Callback):
         )
         self.best = Best(monitor, mode)
         self.states = Generations(self.folder / "last", check_count("Checkpoint keep", keep))
-        self._waiting: dict[str, Any] | None = None  # best weights that are not yet in the file
+        self._weights: dict[str, Any] | None = None  # the best ones
+        self._waiting = False  # whether they are not yet in the file
         self._best_written = self._written = -math.inf
 
     @property
@@ -96,12 +97,12 @@ class Checkpoint(Callback):
         check_folder(self.states.folder)
         sweep(self.folder)
         sweep(self.states.folder)
-        self._waiting, self._best_written = None, -math.inf
+        self._weights, self._waiting, self._best_written = None, False, -math.inf
 
     def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
         """Write the best weights if that is due."""
         if self.best.improved(record):
-            self._waiting = snapshot(trainer)
+            self._weights, self._waiting = snapshot(trainer), True
             if time.monotonic() - self._best_written >= self.interval:
                 self._write_best()
 
@@ -145,17 +146,21 @@ class Checkpoint(Callback):
         self._written = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best value; its weights are in their own file."""
-        return {"best": self.best.state_dict()}
+        """Return the best value and its weights.
+
+        Their own file may be missing in the folder in which a run goes on, or be ahead of it.
+        """
+        return {"best": self.best.state_dict(), "weights": self._weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over the best value of the run that is resumed."""
+        """Take over the best value and weights of the run that is resumed."""
         self.best.load_state_dict(state["best"])
+        self._weights, self._waiting = state["weights"], state["weights"] is not None
 
     def _write_best(self) -> None:
-        if self._waiting is not None:
-            save(self._waiting, self.best_path)
-            self._waiting, self._best_written = None, time.monotonic()
+        if self._waiting and self._weights is not None:
+            save(self._weights, self.best_path)
+            self._waiting, self._best_written = False, time.monotonic()
 
 
 def _bytes(model: Any) -> int:

@@ -79,6 +79,11 @@ class Callback:
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """When training has ended, whether by itself, by Ctrl-C or by an error."""
 
+    def close(self) -> None:
+        """Let go of hooks, files and the like: the last call of every `fit`, also of one that a
+        second Ctrl-C has ended, or that failed before its first batch.
+        """
+
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run needs: nested dicts and lists of plain values and arrays."""
         return {}
