@@ -139,6 +139,13 @@ class Recipe(Generic[O]):
     rates: ClassVar[dict[str, float]] = {}
     monitor: ClassVar[str] = "val_loss"
 
+    def check(self, options: O) -> None:
+        """Refuse options that do not suit the recipe; called before any data is read."""
+
+    def heading(self, options: O) -> str:
+        """Return what stands above curves and report. Default: the title."""
+        return self.title
+
     def load(self, options: O) -> Data:
         """Return the data; what is wrong with it is found out here, before training."""
         raise NotImplementedError

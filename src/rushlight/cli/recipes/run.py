@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import pathlib
-from collections.abc import Callable
 from typing import Any, TextIO
 
 from rushlight import nn
-from rushlight.cli.mistake import Mistake
+from rushlight.cli.recipes.checks import check_parts, optimizer_of, schedule_of
 from rushlight.cli.recipes.config import saved_options, write_config
 from rushlight.cli.recipes.explicit import explicit
 from rushlight.cli.recipes.options import Options
 from rushlight.cli.recipes.recipe import Data, Recipe, Run
-from rushlight.errors import MissingExtra, explain
+from rushlight.errors import MissingExtra
 from rushlight.io import atomic_write
 from rushlight.random import manual_seed
 from rushlight.train import (
@@ -28,7 +26,7 @@ from rushlight.train import (
     ProgressBar,
     Trainer,
 )
-from rushlight.train.parts import make_loss, optimizers
+from rushlight.train.parts import make_loss
 from rushlight.train.report import write_report
 from rushlight.train.switch import parse_switch
 
@@ -46,10 +44,14 @@ def resolve(
         config: a config.toml or the folder of a run (default None).
 
     Raises:
-        Mistake: a file of another recipe, an unknown option or a value of the wrong type.
+        Mistake: a file of another recipe, an unknown option, a value of the wrong type, or one
+            that no part of the training takes.
     """
     saved = {} if config is None else saved_options(recipe, config)
-    return recipe.Options(**{**saved, **given})
+    options: Options = recipe.Options(**{**saved, **given})
+    check_parts(options, recipe.rates)
+    recipe.check(options)
+    return options
 
 
 def run(
@@ -71,7 +73,7 @@ def run(
         curves: draw curves and pictures (default None: if matplotlib is installed).
         log: where to print.
     """
-    picture = _curves(out, recipe.title, curves, log)
+    picture = _curves(out, recipe.heading(options), curves, log)
     manual_seed(options.seed)
     data = recipe.load(options)
     recipe.settle(options, data)
@@ -89,6 +91,7 @@ def run(
     figures = {} if records.interrupted else recipe.test(finished)
     result = {
         "recipe": recipe.name,
+        "title": recipe.heading(options),
         "test": figures,
         "best_epoch": records.best_epoch,
         "epochs": len(records),
@@ -166,14 +169,14 @@ def _trainer(
         *([] if picture is None else [picture]),
         ProgressBar(file=log),
     ]
-    optimizer = _optimizer(recipe, options)
+    optimizer = optimizer_of(options, recipe.rates)
     trainer = Trainer(
         model,
         loss,
         optimizer,
         lr=options.lr,
         metrics=metrics,
-        scheduler=None if options.schedule == "none" else options.schedule,
+        scheduler=schedule_of(options),
         warmup=options.warmup,
         clip_norm=options.clip_norm,
         monitor=recipe.monitored(options, metrics),
@@ -182,24 +185,6 @@ def _trainer(
     )
     options.lr = float(trainer.optimizer.param_groups[0]["lr"])
     return trainer
-
-
-def _optimizer(recipe: Recipe[Any], options: Options) -> Callable[..., Any]:
-    """Return what makes the optimizer, with the rate, momentum and weight decay that suit it."""
-    name, extras = optimizers().read(options.optimizer)
-    if options.lr not in (None, extras.get("lr", options.lr)):
-        got = f"--lr {options.lr:g} and --optimizer {options.optimizer}"
-        raise Mistake(explain("--lr", got=got, expected="one learning rate"))
-    own = extras.pop("lr", recipe.rates.get(name))
-    options.lr = own if options.lr is None else options.lr
-    if options.weight_decay:
-        if "weight_decay" not in optimizers().options(name):
-            got = f"{options.weight_decay:g} with {name}, which has none"
-            raise Mistake(explain("--weight-decay", got=got, expected="an optimizer that has it"))
-        extras.setdefault("weight_decay", options.weight_decay)
-    if name == "sgd":
-        extras.setdefault("momentum", 0.9)
-    return functools.partial(optimizers().makers[name], **extras)
 
 
 # ---- the folder
