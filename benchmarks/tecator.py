@@ -24,7 +24,7 @@ import numpy as np
 
 import rushlight as rl
 from rushlight import nn, optim
-from rushlight.cli.recipes.tecator import HIDDEN, PREPARE, Beside, TecatorOptions
+from rushlight.cli.recipes.tecator import HIDDEN, PREPARE, TecatorOptions
 from rushlight.data import Tecator
 from rushlight.data.spectra import SNV, Derivative
 from rushlight.data.transforms import Compose, Standardize
@@ -47,7 +47,7 @@ class Setting:
     steps: Callable[[], list[Any]] = lambda: PREPARE[DEFAULT.preprocessing]
     hidden: tuple[int, ...] = HIDDEN[DEFAULT.size]
     activation: str = DEFAULT.activation
-    linear: bool = True  # beside the net, from the inputs straight to the outputs
+    linear: bool = False  # beside the net, from the inputs straight to the outputs
     batch_norm: bool = True
     dropout: float = DEFAULT.dropout
     lr: float = DEFAULT.lr or 0.0
@@ -64,26 +64,36 @@ SETTINGS = {
     "snv": replace(CHOSEN, steps=lambda: [SNV()]),
     "slope": replace(CHOSEN, steps=lambda: PREPARE["slope"]),
     "curvature, window 13": replace(CHOSEN, steps=lambda: curvature(13)),
-    "curvature, window 17": replace(CHOSEN, steps=lambda: curvature(17)),
     "curvature, window 21": replace(CHOSEN, steps=lambda: curvature(21)),
+    "window 21, linear beside": replace(CHOSEN, steps=lambda: curvature(21), linear=True),
     # net
     "64-32": replace(CHOSEN, hidden=(64, 32)),
     "128": replace(CHOSEN, hidden=(128,)),
     "256-64": replace(CHOSEN, hidden=(256, 64)),
-    "net alone": replace(CHOSEN, linear=False),
+    "a linear layer beside it": replace(CHOSEN, linear=True),
     "tanh": replace(CHOSEN, activation="tanh"),
     "gelu": replace(CHOSEN, activation="gelu"),
     # regularization
     "dropout 0.02": replace(CHOSEN, dropout=0.02),
     "dropout 0.1": replace(CHOSEN, dropout=0.1),
     "decay 0.0003": replace(CHOSEN, decay=3e-4),
-    "decay 0.001": replace(CHOSEN, decay=1e-3),
     "decay 0.003": replace(CHOSEN, decay=3e-3),
     # training
     "1000 epochs": replace(CHOSEN, epochs=1000),
     "rate 0.01, 800 epochs": replace(CHOSEN, lr=0.01, epochs=800),
     "batches of 16, 600 epochs": replace(CHOSEN, batch=16, epochs=600),
 }
+
+
+class Beside(nn.Module):
+    """A net and a linear layer on the same inputs, added: what is linear need not be learned."""
+
+    def __init__(self, inputs: int, outputs: int, net: nn.Module) -> None:
+        super().__init__()
+        self.linear, self.net = nn.Linear(inputs, outputs), net
+
+    def forward(self, x: rl.Tensor) -> rl.Tensor:
+        return self.linear(x) + self.net(x)
 
 
 def net(setting: Setting, inputs: int) -> nn.Module:

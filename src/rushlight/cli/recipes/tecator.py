@@ -32,7 +32,7 @@ PREPARE: dict[str, list[Any]] = {
     "none": [],
     "snv": [SNV()],
     "slope": [Derivative(1, 17, 4), SNV()],
-    "curvature": [Derivative(2, 21, 4), SNV()],
+    "curvature": [Derivative(2, 17, 4), SNV()],
 }
 
 
@@ -68,17 +68,6 @@ class TecatorOptions(Options):
         if self.seeds > 1 and self.size != "all":
             got = f"{self.seeds} with --size {self.size}"
             raise Mistake(explain("--seeds", got=got, expected="--size all beside it"))
-
-
-class Beside(nn.Module):
-    """A net and a linear layer on the same inputs, added: what is linear need not be learned."""
-
-    def __init__(self, inputs: int, outputs: int, net: nn.Module) -> None:
-        super().__init__()
-        self.linear, self.net = nn.Linear(inputs, outputs), net
-
-    def forward(self, x: Any) -> Any:
-        return self.linear(x) + self.net(x)
 
 
 class TecatorRecipe(Recipe[TecatorOptions]):
@@ -125,7 +114,7 @@ class TecatorRecipe(Recipe[TecatorOptions]):
     ) -> nn.Module:
         """Return the net: prepared spectra (N, 100) -> standardized contents (N, 3)."""
         (channels,), (contents,) = inputs, outputs
-        net = dense(
+        return dense(
             channels,
             contents,
             hidden=HIDDEN[options.size],
@@ -133,7 +122,6 @@ class TecatorRecipe(Recipe[TecatorOptions]):
             dropout=options.dropout,
             batch_norm=True,
         )
-        return Beside(channels, contents, net)
 
     def refit(self, run: Run[TecatorOptions]) -> Refit | None:
         """Return the training on calibration and monitoring part; the standardization stays."""
