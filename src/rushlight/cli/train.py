@@ -247,6 +247,12 @@ def _ending(recipe: Any, result: dict[str, Any], out: pathlib.Path) -> list[str]
         lines = [f"{done} done; the {saved} are kept, the test is left out"]
         lines.append(f"go on with it: rushlight train {recipe.name} --resume --out {out}")
     else:
-        lines = [f"best of {done}: {result['best_epoch']}", *recipe.lines(result)]
+        lines = [f"best of {done}: {result['best_epoch']}"]
+        if more := result.get("refit"):
+            lines.append(
+                f"tested and kept: the net trained anew on {more['samples']} samples, "
+                f"{more['epochs']} epochs"
+            )
+        lines += recipe.lines(result)
     names = ("best.safetensors", "history.json", "curves.png", "report.html")
     return lines + [f"{name:<17} {out / name}" for name in names if (out / name).exists()]
