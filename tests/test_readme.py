@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,20 +32,50 @@ def test_ten_lines_print_their_output(name, capsys):
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
-def test_trainer_lines_run(name, capsys):
-    import rushlight as rl
+def test_trainer_lines_train_and_go_on(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = compile(blocks(name, "python")[1], name, "exec")
+    assert len(blocks(name, "python")[1].splitlines()) <= 12
+    first, second = {}, {}
+    exec(code, first)
+    assert first["history"][-1]["val_r2"] > 0.9
+    assert [switch["epoch"] for switch in first["history"].switches] == [20]
+    exec(code, second)  # the run has ended: nothing is left to train
+    assert second["trainer"].step == first["trainer"].step
+    for old, new in zip(first["model"].parameters(), second["model"].parameters(), strict=True):
+        np.testing.assert_array_equal(old.numpy(force=True), new.numpy(force=True))
 
-    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-    names = {
-        "model": rl.nn.Linear(4, 1),
-        "X": x,
-        "y": x[:, :1],
-        "X_test": x,
-        "y_test": x[:, :1],
-        "X_new": x[:3],
-    }
-    exec(compile(blocks(name, "python")[1], name, "exec"), names)
-    assert names["history"][-1]["val_loss"] < names["history"][0]["val_loss"]
+
+def shown_commands():
+    for page in ("README.md", "README.ru.md", "docs/training.md"):
+        for line in "".join(blocks(page, "sh")).splitlines():
+            if line.startswith("rushlight "):
+                yield pytest.param(shlex.split(line, comments=True)[1:], id=f"{page}: {line[:60]}")
+
+
+@pytest.mark.parametrize("words", list(shown_commands()))
+def test_the_program_understands_the_commands_shown(words, tmp_path):
+    """Parse them without running them: each option exists and takes such a value."""
+    typer = pytest.importorskip("typer")
+    from rushlight.cli.app import app
+
+    command = typer.main.get_command(app)
+    parent = command.make_context("rushlight", list(words[:1]), resilient_parsing=True)
+    while hasattr(command, "get_command"):
+        command = command.get_command(parent, words[0])
+        assert command is not None, words[0]
+        words = words[1:]
+    command.make_context("shown", list(words), parent=parent)
+
+
+def test_the_summary_shown_is_one():
+    line = next(line for line in blocks("README.md", "sh")[-2].splitlines() if "summary" in line)
+    words = shlex.split(line, comments=True)[1:]
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", *words], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Multiply-adds" in done.stdout
 
 
 def test_both_languages_give_the_same_commands():

@@ -90,7 +90,7 @@ class Generator:
         return {
             "entropy": self.initial_seed(),
             "spawn_key": self._spawn_key,
-            "state": np.array(inner["state"]["state"], dtype=np.uint64),
+            "state": inner["state"]["state"],  # NumPy hands out a copy
             "has_uint32": int(inner["has_uint32"]),
             "uinteger": int(inner["uinteger"]),
         }

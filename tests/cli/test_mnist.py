@@ -61,6 +61,9 @@ def test_an_augmented_run_leaves_matrix_and_pictures(quick, capsys):
     out, err = capsys.readouterr()
     result = json.loads(out)
     assert "4,500 training images (sample), 500 for validation, augmentation full" in err
+    assert result["title"] == "MNIST: convolutional network"
+    assert err.count("accuracy ") == err.count("_accuracy ") + 1  # told once, in percent
+    assert result["classes"] == list("0123456789")
     matrix = np.array(result["confusion_matrix"])
     assert matrix.shape == (10, 10)
     assert matrix.sum(1).tolist() == [100] * 10  # of the bundled test images
@@ -71,15 +74,14 @@ def test_an_augmented_run_leaves_matrix_and_pictures(quick, capsys):
     assert [each["file"] for each in told] == [
         "01-augmented.png",
         "02-mistakes.png",
-        "03-confusion.png",
-        "04-filters.png",
+        "03-filters.png",
     ]
     for each in told:
         assert min(sizes(quick / "a" / "pictures" / each["file"])) > 100
         assert each["title"] and each["caption"].endswith(".")
     wrong = 1000 - matrix.trace()
     assert f"Of {wrong} mistakes in 1,000 test images" in told[1]["caption"]
-    assert "The 3 filters" in told[3]["caption"]
+    assert "The 3 filters" in told[2]["caption"]
 
 
 def test_without_augmentation_there_is_no_picture_of_it(quick):

@@ -382,6 +382,7 @@ def test_what_else_the_data_set_takes():
         (lambda: RandomAffine(0, translate=0.1), ValueError, "two fractions"),
         (lambda: RandomAffine(0, scale=(0, 1)), ValueError, "two numbers > 0"),
         (lambda: RandomAffine(0, scale=1.1), ValueError, "two numbers > 0"),
+        (lambda: RandomAffine(0, scale=()), ValueError, "two finite numbers"),
         (lambda: RandomAffine(0, scale=(2, 1)), ValueError, "the smaller first"),
         (lambda: RandomAffine(0, shear=90), ValueError, "below 90 degrees"),
         (lambda: RandomAffine(0, shear=(-45, 45, -45, 45)), ValueError, "below 45"),

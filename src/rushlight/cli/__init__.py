@@ -118,12 +118,13 @@ def _text(error: Exception) -> str:
 
 
 class _Warnings:
-    """Prints warnings as one line each, the same kind only once."""
+    """Prints warnings as one line each: of a class of its own the first, else each text once."""
 
     def __init__(self) -> None:
-        self._seen: set[type[Warning]] = set()
+        self._seen: set[object] = set()
 
     def __call__(self, message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-        if category not in self._seen:
-            self._seen.add(category)
+        kind: object = str(message) if category is UserWarning else category
+        if kind not in self._seen:
+            self._seen.add(kind)
             _complain(f"warning: {message}")

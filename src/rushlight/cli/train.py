@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import json
@@ -108,7 +109,9 @@ CONFIG = typer.Option(
 RESUME = typer.Option(
     "--resume", help="Go on with the run in --out [default: the recipe's newest under runs/]."
 )
-THREADS = typer.Option(min=1, help="Threads of the BLAS [default: its own].")
+THREADS = typer.Option(
+    min=1, max=256, metavar="N", help="Threads of BLAS and kernels [default: one for each core]."
+)
 CURVES = typer.Option(
     "--curves/--no-curves", help="Draw curves and pictures [default: if matplotlib is installed]."
 )
@@ -145,7 +148,9 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def _command(name: str, options: type[Options]) -> Callable[..., None]:
     """Return the command of a recipe: its own options, then the common ones."""
-    parameters = [_parameter(known) for known in options.described()]
+    shared = {field.name for field in dataclasses.fields(Options)}
+    known = sorted(options.described(), key=lambda each: each.name in shared)  # its own first
+    parameters = [_parameter(each) for each in known]
     parameters += [_keyword(each, *form) for each, form in COMMON.items()]
 
     def command(**given: Any) -> None:
@@ -242,6 +247,12 @@ def _ending(recipe: Any, result: dict[str, Any], out: pathlib.Path) -> list[str]
         lines = [f"{done} done; the {saved} are kept, the test is left out"]
         lines.append(f"go on with it: rushlight train {recipe.name} --resume --out {out}")
     else:
-        lines = [f"best of {done}: {result['best_epoch']}", *recipe.lines(result)]
+        lines = [f"best of {done}: {result['best_epoch']}"]
+        if more := result.get("refit"):
+            lines.append(
+                f"tested and kept: the net trained anew on {more['samples']} samples, "
+                f"{more['epochs']} epochs"
+            )
+        lines += recipe.lines(result)
     names = ("best.safetensors", "history.json", "curves.png", "report.html")
     return lines + [f"{name:<17} {out / name}" for name in names if (out / name).exists()]

@@ -151,8 +151,8 @@ class RandomAffine(_Warp):
         sides = np.asarray((0, 0) if translate is None else translate, np.float64)
         if sides.shape != (2,) or not ((sides >= 0) & (sides <= 1)).all():
             self._refuse("translate", translate, "two fractions in [0, 1], of width and height")
-        scales = (1, 1) if scale is None else scale
-        if np.ndim(scales) != 1 or min(scales) <= 0:
+        self.scale = self._range("scale", (1, 1) if scale is None else scale)
+        if self.scale[0] <= 0:  # a number, too
             self._refuse("scale", scale, "two numbers > 0, the smaller first")
         angles: Any = 0 if shear is None else shear
         both = (angles[:2], angles[2:]) if np.ndim(angles) and len(angles) == 4 else (angles, 0)
@@ -161,7 +161,7 @@ class RandomAffine(_Warp):
         if max(steep) >= 90 or math.prod(math.tan(math.radians(a)) for a in steep) > 1 - 1e-9:
             self._refuse("shear", shear, "angles below 90 degrees; of both sides, below 45")
         self.translate = (float(sides[0]), float(sides[1]))
-        self.degrees, self.scale = self._range("degrees", degrees), self._range("scale", scales)
+        self.degrees = self._range("degrees", degrees)
         self.shear = (*across, *down)
 
     def words(self, height: int, width: int) -> int:

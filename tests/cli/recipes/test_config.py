@@ -83,24 +83,44 @@ def test_the_command_line_wins_over_the_file_over_the_recipe(here):
 
 
 NAMES = {
-    "loss": (["--loss", "mss"], "loss: got 'mss', expected one of 'bce', "),
-    "metric": (["--metric", "rms"], "metrics: got 'rms'"),
-    "optimizer": (["--optimizer", "adan"], "optimizer: got 'adan', expected one of 'adadelta', "),
-    "schedule": (["--schedule", "cosin"], "'cosin'"),
-    "activation": (["--activation", "rely"], "activation: got 'rely', expected one of 'celu', "),
-    "loss of classes": (["--loss", "nll"], "NLLLoss: got an output (43, 3)"),
-    "switch": (["--switch", "5: optimizer=adan"], "'adan'"),
-    "ema": (["--ema", "2"], "EMA decay: got 2.0"),
+    "loss": (["--loss", "mss"], "--loss: got 'mss', expected one of 'bce', "),
+    "metric": (["--metric", "rms"], "--metric: got 'rms'"),
+    "optimizer": (["--optimizer", "adan"], "--optimizer: got 'adan', expected one of 'adadelta', "),
+    "schedule": (["--schedule", "cosin"], "--schedule: got 'cosin'"),
+    "activation": (["--activation", "rely"], "--activation: got 'rely', expected one of 'celu', "),
+    "switch": (["--switch", "5: optimizer=adan"], "--switch: optimizer: got 'adan'"),
+    "rate of a switch": (["--switch", "5: lr=abc"], "--switch: lr: got 'abc'"),
+    "ema": (["--ema", "2"], "--ema: got 2.0"),
+    "rate": (["--lr", "0"], "--lr: got 0.0, expected a finite number > 0"),
+    "warm-up": (["--warmup", "nan"], "--warmup: got nan, expected epochs"),
+    "clip": (["--clip-norm", "-1"], "--clip-norm: got -1.0"),
     "rates": (["--optimizer", "sgd:lr=0.1", "--lr", "0.2"], "one learning rate"),
     "decay": (["--optimizer", "rprop", "--weight-decay", "0.1"], "an optimizer that has it"),
+    "no decay": (["--weight-decay", "nan"], "--weight-decay: got nan, expected a number >= 0"),
 }
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_names_that_there_are_not(call, here, case):
+def test_what_no_part_takes_is_refused_before_any_data_is_read(call, here, monkeypatch, case):
+    monkeypatch.setattr(TecatorRecipe, "load", None)
     args, told = NAMES[case]
-    code, _, err = call("train", "tecator", "--out", "run", "--no-curves", *args)
-    assert code in (1, 2)
+    code, out, err = call("train", "tecator", "--out", "run", "--no-curves", *args)
+    assert (code, out) == (2, "")
     assert told in err
+    assert ", or a" not in err  # objects, which a command line has none of
     assert len(err.splitlines()) == 1
-    assert not (here / "run" / "best.safetensors").exists()
+    assert not (here / "run").exists()
+
+
+def test_a_loss_of_classes_for_numbers(call, here):
+    code, _, err = call("train", "tecator", "--out", "run", "--no-curves", "--loss", "nll")
+    assert code == 1
+    assert "NLLLoss: got an output (43, 3)" in err
+    assert len(err.splitlines()) == 1
+    assert not (here / "run").exists()
+
+
+def test_a_loss_of_numbers_for_classes(call):
+    code, _, err = call("train", "mnist", "--loss", "mse")
+    assert code == 2
+    assert "--loss: got 'mse', expected a loss of classes: nll, cross_entropy" in err

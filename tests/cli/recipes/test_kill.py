@@ -32,10 +32,10 @@ source._download, mnist.build = offline, plain
 at = int(os.environ["KILL_AT"])
 
 class Kill(Callback):
-    count = 0
+    count = 0  # of both trainings, where there is a second one
     def on_batch_end(self, *, trainer, epoch, batch, loss):
-        self.count += 1
-        if self.count == at:
+        Kill.count += 1
+        if Kill.count == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
 def callbacks(self, options, data, real=recipe.Recipe.callbacks):
@@ -47,7 +47,7 @@ sys.exit(main())
 """
 
 RECIPES = {  # options and batches in all
-    "tecator": (["--epochs", "6", "--batch-size", "16", "--size", "small"], 6 * 8),
+    "tecator": (["--epochs", "6", "--batch-size", "16", "--size", "small"], 6 * 8 + 6 * 11),
     "mnist": (["--epochs", "2", "--batch-size", "128"], 2 * 36),
     "autoencoder": (["--epochs", "3", "--batch-size", "8", "--data", "images.npy"], 3 * 5),
 }
@@ -66,34 +66,61 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")
 
 
 def results(folder):
-    """Return weights, history and figures, without what a clock decides."""
+    """Return weights, histories and figures, without what a clock decides."""
     weights = {name: value.numpy() for name, value in rl.load(folder / "best.safetensors").items()}
-    with open(folder / "history.csv", newline="") as file:
-        history = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+    history = []
+    for path in sorted(folder.rglob("history.csv")):
+        with open(path, newline="") as file:
+            history += [
+                {k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)
+            ]
     result = json.loads((folder / "result.json").read_text())
     del result["seconds"], result["out"]
     return weights, history, result
 
 
+@pytest.fixture
+def compare(work, here, call, start, monkeypatch):
+    """Return a function that holds a run killed at a batch against one that is not."""
+
+    def comparing(recipe, options, at):
+        monkeypatch.setenv("KILL_AT", str(at))
+        train = ["train", recipe, "--no-curves", *options]
+        process = start(PROGRAM, *train, "--out", "killed")
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == -signal.SIGKILL, err
+        assert not (here / "killed" / "result.json").exists()
+        left = {path.name for path in (here / "killed").iterdir()}
+        code, _, err = call("train", recipe, "--no-curves", "--out", "killed", "--resume")
+        assert code == 0, err
+        code, _, err = call(*train, "--out", "whole")
+        assert code == 0, err
+        killed, whole = results(here / "killed"), results(here / "whole")
+        assert killed[1:] == whole[1:], f"killed at batch {at}"
+        for name in whole[0]:
+            np.testing.assert_array_equal(killed[0][name], whole[0][name], err_msg=name)
+        return left, whole
+
+    return comparing
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("case", range(KILLS))
-def test_a_killed_run_goes_on_to_the_same_bits(work, here, call, start, monkeypatch, case):
+def test_a_killed_run_goes_on_to_the_same_bits(compare, case):
     recipe = list(RECIPES)[case % len(RECIPES)]
     options, batches = RECIPES[recipe]
     options = [*options, *OPTIMIZERS[case // len(RECIPES) % 2 if KILLS > 3 else case % 2]]
     random = Generator(case).spawn(*b"kill")
-    at = int(random.integers(1, batches + 1, ()))
-    monkeypatch.setenv("KILL_AT", str(at))
-    train = ["train", recipe, "--no-curves", *options]
-    process = start(PROGRAM, *train, "--out", "killed")
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL, err
-    assert not (here / "killed" / "result.json").exists()
-    code, _, err = call("train", recipe, "--no-curves", "--out", "killed", "--resume")
-    assert code == 0, err
-    code, _, err = call(*train, "--out", "whole")
-    assert code == 0, err
-    killed, whole = results(here / "killed"), results(here / "whole")
-    assert killed[1:] == whole[1:], f"killed at batch {at} of {batches}"
-    for name in whole[0]:
-        np.testing.assert_array_equal(killed[0][name], whole[0][name], err_msg=name)
+    compare(recipe, options, int(random.integers(1, batches + 1, ())))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("refit", "at"), [("--no-refit", 30), ("--refit", 30), ("--refit", 6 * 8 + 37)]
+)
+def test_a_run_is_killed_in_either_training(compare, refit, at):
+    options, _ = RECIPES["tecator"]
+    left, (_, history, result) = compare("tecator", [*options, refit], at)
+    assert ("refit" in left) == (at > 6 * 8)
+    assert len(history) == (6 if refit == "--no-refit" else 12)
+    assert ("refit" in result) == (refit == "--refit")

@@ -104,6 +104,17 @@ class Autoencoding(Recipe[AutoencoderOptions]):
     monitor = "val_mse"
     _pca: Array  # the MSE of each test image through PCA
 
+    def check(self, options: AutoencoderOptions) -> None:
+        """Refuse losses that do not compare images, and switches to such."""
+        _check_loss("--loss", options.loss, LOSSES)
+        _check_switches(options)
+
+    def heading(self, options: AutoencoderOptions) -> str:
+        """Return what it is trained on, and for what."""
+        kind = "Denoising autoencoder" if options.noise else "Autoencoder"
+        own = options.data is not None and not holds_mnist(options.data)
+        return f"{kind}: {f'images of {options.data}' if own else 'MNIST'}"
+
     def load(self, options: AutoencoderOptions) -> Data:
         """Return the images in three parts; MNIST has a test part of its own."""
         random = Generator(options.seed).spawn(*b"autoencoder")
@@ -143,8 +154,6 @@ class Autoencoding(Recipe[AutoencoderOptions]):
 
     def make_metrics(self, options: AutoencoderOptions, data: Data, loss: Any) -> list[Any]:
         """Return the metrics, of images even where the net gives logits."""
-        _check_loss("--loss", options.loss, LOSSES)
-        _check_switches(options)
         made = make_metrics(self.metrics(options, data), None)
         made = [_ssim(data.inputs) if isinstance(each, SSIM) else each for each in made]
         return [_OfLogits(each) for each in made] if _gives_logits(options) else made

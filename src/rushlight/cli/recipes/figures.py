@@ -1,4 +1,4 @@
-"""Figures of images, of their filters and of a confusion matrix, for the recipes' pictures."""
+"""Figures of images and of filters, for the recipes' pictures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from rushlight.arrays import Array
 
-__all__ = ["confusion", "filters", "images"]
+__all__ = ["filters", "images"]
 
-_INK, _GREY, _FAINT = "#33373d", "#6b7280", "#d9dce1"
+_INK, _FAINT = "#33373d", "#d9dce1"
 
 
 def _figure(wide: float, high: float) -> Any:
@@ -38,7 +38,7 @@ def images(
         heads: what stands above each column (default: nothing).
     """
     rows = -(-len(pixels) // columns)
-    figure = _figure(1.1 * columns, (1.1 + 0.28 * bool(labels)) * rows + 0.3 * bool(heads))
+    figure = _figure(1.1 * columns, (1.1 + 0.32 * bool(labels)) * rows + 0.3 * bool(heads))
     grid = figure.subplots(rows, columns, squeeze=False)
     for place, axes in enumerate(grid.ravel()):
         axes.set(xticks=[], yticks=[])
@@ -49,44 +49,10 @@ def images(
         for side in axes.spines.values():
             side.set_color(_FAINT)
         if labels:
-            axes.set_xlabel(labels[place], fontsize=8.5, color=_INK, labelpad=3)
+            axes.set_xlabel(labels[place], fontsize=10.5, color=_INK, labelpad=3)
     for axes, head in zip(grid[0], heads, strict=False):
-        axes.set_title(head, fontsize=9, color=_INK, pad=4)
+        axes.set_title(head, fontsize=11, color=_INK, pad=4)
     figure.tight_layout(pad=0.4)
-    return figure
-
-
-def confusion(matrix: Array, names: Sequence[str]) -> Any:
-    """Return a figure of a confusion matrix: mistakes in colour, what is right in grey.
-
-    Args:
-        matrix: counts (C, C), the row is the label, the column the prediction.
-        names: of the classes.
-    """
-    size = len(names)
-    figure = _figure(0.52 * size + 1.2, 0.52 * size + 1)
-    axes = figure.subplots()
-    wrong = matrix.astype(np.float64)
-    np.fill_diagonal(wrong, 0)
-    axes.imshow(
-        np.ma.masked_equal(wrong, 0), cmap="Oranges", vmin=0, vmax=max(1.4 * wrong.max(), 1)
-    )
-    for row, column in np.ndindex(size, size):
-        count, right = int(matrix[row, column]), row == column
-        if count:
-            style = {"color": _GREY} if right else {"color": _INK, "fontweight": "bold"}
-            axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8.5, **style)
-    axes.set_xticks(range(size), names)
-    axes.set_yticks(range(size), names)
-    axes.set_xlabel("predicted", color=_INK)
-    axes.set_ylabel("label", color=_INK)
-    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color=_FAINT, lw=0.6)
-    axes.tick_params(which="both", length=0, labelcolor=_INK)
-    for side in axes.spines.values():
-        side.set_color(_FAINT)
-    figure.tight_layout(pad=0.6)
     return figure
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rushlight import nn
 from rushlight.arrays import Array
+from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import digits, figures
 from rushlight.cli.recipes.options import Options, option
 from rushlight.cli.recipes.recipe import Data, Picture, Recipe, Run, TestPart
@@ -18,10 +19,12 @@ from rushlight.data import MNIST
 from rushlight.data.augment import Augmented, ElasticTransform, RandomAffine, Warp
 from rushlight.data.mnist import MEAN, STD
 from rushlight.data.transforms import Normalize
+from rushlight.errors import explain
 from rushlight.random import Generator
 from rushlight.train.activations import make_activation
 from rushlight.train.feed import split
-from rushlight.train.metrics import ConfusionMatrix
+from rushlight.train.metrics import ConfusionMatrix, takes_classes
+from rushlight.train.parts import make_loss
 
 __all__ = ["Mnist", "MnistOptions", "build", "warp"]
 
@@ -54,7 +57,7 @@ class MnistOptions(Options):
     epochs: int | None = option(
         None, note="6, with --augment light 10, with full 15; with the bundled sample twice that"
     )
-    patience: int = 5
+    patience: int = 8
     batch_size: int | None = option(None, note="64; with the bundled sample 32")
     dropout: float = 0.25
 
@@ -104,6 +107,12 @@ class Mnist(Recipe[MnistOptions]):
     monitor = "val_accuracy"
     _outputs: Array | None = None  # log-probabilities of the test images
 
+    def check(self, options: MnistOptions) -> None:
+        """Refuse losses that take no classes."""
+        if not takes_classes(make_loss(options.loss)):
+            expected = "a loss of classes: nll, cross_entropy, multi_margin"
+            raise Mistake(explain("--loss", got=repr(options.loss), expected=expected))
+
     def load(self, options: MnistOptions) -> Data:
         """Return the digits; of the training images some are set aside for validation."""
 
@@ -148,19 +157,14 @@ class Mnist(Recipe[MnistOptions]):
         metric.reset()
         metric.update(self._outputs, tested.targets.numpy())
         run.data.facts["confusion_matrix"] = metric.compute().tolist()
+        run.data.facts["classes"] = [str(digit) for digit in range(10)]
         return super().test(run)
 
     def pictures(self, run: Run[MnistOptions]) -> Iterable[Picture]:
-        """Return augmented images, the worst mistakes, the confusion matrix and the filters."""
+        """Return augmented images, the worst mistakes and the filters."""
         if isinstance(run.data.train, Augmented):
             yield self._augmented(run.data.train)
         yield self._mistakes(run.data.test.open(final=True))
-        yield Picture(
-            "confusion",
-            "Confusion matrix",
-            "Test images by label (row) and prediction (column); mistakes are in colour.",
-            figures.confusion(np.array(run.data.facts["confusion_matrix"]), list("0123456789")),
-        )
         first = next((m for m in run.trainer.model.modules() if isinstance(m, nn.Conv2d)), None)
         if first is not None:
             yield Picture(
@@ -209,11 +213,12 @@ class Mnist(Recipe[MnistOptions]):
         )
 
     def lines(self, result: dict[str, Any]) -> list[str]:
-        """Return accuracy in percent and the loss."""
-        shown = [f"test {name} {value:.4g}" for name, value in result["test"].items()]
-        if "accuracy" in result["test"]:
-            shown.insert(0, f"test accuracy {100 * result['test']['accuracy']:.2f} %")
-        return shown
+        """Return accuracy in percent and the other figures."""
+        return [
+            f"test {name.replace('_', ' ')} "
+            + (f"{100 * value:.2f} %" if name == "accuracy" else f"{value:.4g}")
+            for name, value in sorted(result["test"].items())
+        ]
 
     # ---- a finished run
 

@@ -63,13 +63,17 @@ class Options:
     activation: str = option("relu", "Activation: relu, leaky_relu, elu, softplus, gelu, ...")
     loss: str = option("mse", "Loss: mse, mae, huber, cross_entropy, nll, bce, ...")
     metric: tuple[str, ...] = option(
-        (), "Metric, the first picks the best epoch; may be given again."
+        (),
+        "Metric: accuracy, f1, rmse, mae, r2, ...; the first picks the best epoch; may be given "
+        "again.",
     )
     optimizer: str = option("adam", "Optimizer: adam, adamw, sgd, ...")
     lr: float | None = option(
         None, "Learning rate.", metavar="RATE", note="one that suits the optimizer"
     )
-    schedule: str = option("cosine", "Learning rate over the steps: cosine, linear, none.")
+    schedule: str = option(
+        "cosine", "Learning rate over the steps: cosine, linear, step, ..., none."
+    )
     warmup: float = option(0.0, "Epochs over which the rate rises first.", metavar="EPOCHS")
     epochs: int | None = option(10, "Epochs at most.", least=1)
     patience: int = option(

@@ -18,7 +18,7 @@ from rushlight.io import atomic_write
 from rushlight.train import Trainer
 from rushlight.train.metrics import column_names, make_metrics
 
-__all__ = ["Data", "Picture", "Recipe", "Run", "TestPart"]
+__all__ = ["Data", "Picture", "Recipe", "Refit", "Run", "TestPart"]
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
@@ -89,6 +89,25 @@ class Data:
 
 
 @dataclasses.dataclass
+class Refit:
+    """A second training with the same options and seed, whose net takes the first one's place.
+
+    Nothing is looked at meanwhile: no validation, no early stopping, the weights of the last step.
+
+    Args:
+        train: data set or pair (X, y).
+        samples: how many there are.
+        epochs: how many; the schedule goes over all of them.
+        about: a line that says what it is.
+    """
+
+    train: Any
+    samples: int
+    epochs: int
+    about: str
+
+
+@dataclasses.dataclass
 class Picture:
     """A picture of a run.
 
@@ -112,7 +131,7 @@ class Run(Generic[O]):
     Attributes:
         options: the options, resolved.
         data: the data.
-        trainer: the Trainer; its model has the weights of the best epoch.
+        trainer: the Trainer; its model has the weights of the best epoch, or of the refit.
         out: the folder.
     """
 
@@ -138,6 +157,13 @@ class Recipe(Generic[O]):
     Options: ClassVar[type[Options]]
     rates: ClassVar[dict[str, float]] = {}
     monitor: ClassVar[str] = "val_loss"
+
+    def check(self, options: O) -> None:
+        """Refuse options that do not suit the recipe; called before any data is read."""
+
+    def heading(self, options: O) -> str:
+        """Return what stands above curves and report. Default: the title."""
+        return self.title
 
     def load(self, options: O) -> Data:
         """Return the data; what is wrong with it is found out here, before training."""
@@ -169,6 +195,14 @@ class Recipe(Generic[O]):
     def callbacks(self, options: O, data: Data) -> list[Any]:
         """Return callbacks of the recipe's own."""
         return []
+
+    def refit(self, run: Run[O]) -> Refit | None:
+        """Return a second training, for the data that chose the epoch too. Default: none.
+
+        Args:
+            run: the run, whose first training has ended.
+        """
+        return None
 
     def test(self, run: Run[O]) -> dict[str, float]:
         """Return the figures of the final evaluation."""

@@ -77,6 +77,11 @@ class Regression(Recipe[RegressionOptions]):
     Options = RegressionOptions
     rates = {"adam": 3e-3, "adamw": 3e-3, "sgd": 0.01}  # noqa: RUF012 - read only
 
+    def heading(self, options: RegressionOptions) -> str:
+        """Return what is predicted."""
+        targets = ", ".join(names_of(options.targets))
+        return f"Regression: {targets} of {pathlib.Path(options.csv).name}"
+
     def load(self, options: RegressionOptions) -> Data:
         """Return the rows of the table in three parts."""
         table = read_table(options.csv)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import pathlib
-from collections.abc import Callable
 from typing import Any, TextIO
 
 from rushlight import nn
-from rushlight.cli.mistake import Mistake
+from rushlight.cli.recipes.checks import check_parts, optimizer_of, schedule_of
 from rushlight.cli.recipes.config import saved_options, write_config
 from rushlight.cli.recipes.explicit import explicit
 from rushlight.cli.recipes.options import Options
-from rushlight.cli.recipes.recipe import Data, Recipe, Run
-from rushlight.errors import MissingExtra, explain
-from rushlight.io import atomic_write
+from rushlight.cli.recipes.recipe import Data, Recipe, Refit, Run
+from rushlight.errors import MissingExtra
+from rushlight.io import atomic_write, save
 from rushlight.random import manual_seed
 from rushlight.train import (
     EMA,
@@ -24,15 +22,17 @@ from rushlight.train import (
     Checkpoint,
     Curves,
     EarlyStopping,
+    History,
     HistoryLog,
     ProgressBar,
     Trainer,
 )
-from rushlight.train.parts import make_loss, optimizers
+from rushlight.train.history import Record
+from rushlight.train.parts import make_loss
 from rushlight.train.report import write_report
 from rushlight.train.switch import parse_switch
 
-__all__ = ["make_model", "resolve", "run"]
+__all__ = ["make_model", "refit", "resolve", "run"]
 
 
 def resolve(
@@ -46,10 +46,14 @@ def resolve(
         config: a config.toml or the folder of a run (default None).
 
     Raises:
-        Mistake: a file of another recipe, an unknown option or a value of the wrong type.
+        Mistake: a file of another recipe, an unknown option, a value of the wrong type, or one
+            that no part of the training takes.
     """
     saved = {} if config is None else saved_options(recipe, config)
-    return recipe.Options(**{**saved, **given})
+    options: Options = recipe.Options(**{**saved, **given})
+    check_parts(options, recipe.rates)
+    recipe.check(options)
+    return options
 
 
 def run(
@@ -63,6 +67,8 @@ def run(
 ) -> dict[str, Any]:
     """Train, test with the weights of the best epoch, write everything, return the result.
 
+    Where the recipe states a refit, that is what is tested, and lies in best.safetensors.
+
     Args:
         recipe: the recipe.
         options: its options; those that depend on the data are filled in.
@@ -71,12 +77,22 @@ def run(
         curves: draw curves and pictures (default None: if matplotlib is installed).
         log: where to print.
     """
-    picture = _curves(out, recipe.title, curves, log)
+    picture = _curves(out, recipe.heading(options), curves, log)
     manual_seed(options.seed)
     data = recipe.load(options)
     recipe.settle(options, data)
     model = make_model(recipe, options, data)
-    trainer = _trainer(recipe, options, data, model, out, picture, log)
+    callbacks = [
+        *_along(options),
+        EarlyStopping(patience=options.patience),
+        Checkpoint(out),
+        Papers(recipe, options, data, out),
+        HistoryLog(out),
+        *recipe.callbacks(options, data),
+        *([] if picture is None else [picture]),
+        ProgressBar(file=log),
+    ]
+    trainer = _trainer(recipe, options, data, model, callbacks)
     print(data.about, file=log, flush=True)
     records = trainer.fit(
         data.train,
@@ -86,25 +102,85 @@ def run(
         resume="auto" if resume else False,
     )
     finished = Run(options, data, trainer, out)
-    figures = {} if records.interrupted else recipe.test(finished)
+    second = None if records.interrupted else recipe.refit(finished)
+    fits = [records] if second is None else [records, refit(recipe, finished, second, resume, log)]
+    interrupted = fits[-1].interrupted
+    figures = {} if interrupted else recipe.test(finished)
     result = {
         "recipe": recipe.name,
+        "title": recipe.heading(options),
         "test": figures,
         "best_epoch": records.best_epoch,
         "epochs": len(records),
         "stopped": records.stopped,
-        "interrupted": records.interrupted,
-        "seconds": round(sum(record["seconds"] for record in records), 2),
+        "interrupted": interrupted,
+        "seconds": round(sum(record["seconds"] for fit in fits for record in fit), 2),
         "parameters": sum(p.numel() for p in model.parameters()),
         "seed": options.seed,
         **data.facts,
         "out": str(out),
     }
+    if second is not None:
+        result["refit"] = {"samples": second.samples, "epochs": len(fits[-1])}
     _write(out / "result.json", result)
-    if picture is not None and not records.interrupted:
+    if picture is not None and not interrupted:
         _draw(recipe, finished)
     write_report(out)
     return result
+
+
+def refit(recipe: Recipe[Any], run: Run[Any], second: Refit, resume: bool, log: TextIO) -> History:
+    """Train anew as is stated; the net takes the place of the run's, and of best.safetensors.
+
+    Args:
+        recipe: the recipe.
+        run: the run, whose first training has ended.
+        second: what to train on and how long.
+        resume: go on with the second training, if it had begun.
+        log: where to print.
+    """
+    options, folder = run.options, run.out / "refit"
+    manual_seed(options.seed)
+    model = make_model(recipe, options, run.data)
+    callbacks = [
+        *_along(options),
+        States(folder),
+        HistoryLog(folder),
+        *recipe.callbacks(options, run.data),
+        ProgressBar(file=log),
+    ]
+    trainer = _trainer(recipe, options, run.data, model, callbacks, monitor="train_loss")
+    print(second.about, file=log, flush=True)
+    records = trainer.fit(
+        second.train,
+        epochs=second.epochs,
+        batch_size=options.batch_size,
+        resume="auto" if resume else False,
+    )
+    if not records.interrupted:
+        save(model.state_dict(), run.out / "best.safetensors")
+        run.trainer = trainer
+    return records
+
+
+class States(Checkpoint):
+    """Writes whole states from which to resume, into a folder of the run's; no best weights.
+
+    Args:
+        folder: holds `last/`.
+    """
+
+    def on_fit_begin(
+        self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
+    ) -> None:
+        """Take the folder of the run, too: no other may begin there meanwhile."""
+        trainer.claim(self.folder.parent)
+        super().on_fit_begin(
+            trainer=trainer, first_epoch=first_epoch, last_epoch=last_epoch, batches=batches
+        )
+
+    def on_epoch_end(self, *, trainer: Trainer, epoch: int, record: Record) -> None:
+        """Leave out what is the best by its training loss: the last weights count."""
 
 
 class Papers(Callback):
@@ -144,62 +220,38 @@ def make_model(recipe: Recipe[Any], options: Options, data: Data) -> nn.Module:
     return explicit(model) if options.api == "classic" else model
 
 
+def _along(options: Options) -> list[Any]:
+    """Return the callbacks that are part of how a net is trained."""
+    average = [] if options.ema is None else [EMA(options.ema)]
+    return [*average, *map(parse_switch, options.switch)]
+
+
 def _trainer(
     recipe: Recipe[Any],
     options: Options,
     data: Data,
     model: nn.Module,
-    out: pathlib.Path,
-    picture: Curves | None,
-    log: TextIO,
+    callbacks: list[Any],
+    monitor: str | None = None,
 ) -> Trainer:
     loss = make_loss(options.loss)
     metrics = recipe.make_metrics(options, data, loss)
-    callbacks: list[Any] = [
-        *([] if options.ema is None else [EMA(options.ema)]),
-        *map(parse_switch, options.switch),
-        EarlyStopping(patience=options.patience),
-        Checkpoint(out),
-        Papers(recipe, options, data, out),
-        HistoryLog(out),
-        *recipe.callbacks(options, data),
-        *([] if picture is None else [picture]),
-        ProgressBar(file=log),
-    ]
-    optimizer = _optimizer(recipe, options)
+    optimizer = optimizer_of(options, recipe.rates)
     trainer = Trainer(
         model,
         loss,
         optimizer,
         lr=options.lr,
         metrics=metrics,
-        scheduler=None if options.schedule == "none" else options.schedule,
+        scheduler=schedule_of(options),
         warmup=options.warmup,
         clip_norm=options.clip_norm,
-        monitor=recipe.monitored(options, metrics),
+        monitor=monitor or recipe.monitored(options, metrics),
         callbacks=callbacks,
         seed=options.seed,
     )
     options.lr = float(trainer.optimizer.param_groups[0]["lr"])
     return trainer
-
-
-def _optimizer(recipe: Recipe[Any], options: Options) -> Callable[..., Any]:
-    """Return what makes the optimizer, with the rate, momentum and weight decay that suit it."""
-    name, extras = optimizers().read(options.optimizer)
-    if options.lr not in (None, extras.get("lr", options.lr)):
-        got = f"--lr {options.lr:g} and --optimizer {options.optimizer}"
-        raise Mistake(explain("--lr", got=got, expected="one learning rate"))
-    own = extras.pop("lr", recipe.rates.get(name))
-    options.lr = own if options.lr is None else options.lr
-    if options.weight_decay:
-        if "weight_decay" not in optimizers().options(name):
-            got = f"{options.weight_decay:g} with {name}, which has none"
-            raise Mistake(explain("--weight-decay", got=got, expected="an optimizer that has it"))
-        extras.setdefault("weight_decay", options.weight_decay)
-    if name == "sgd":
-        extras.setdefault("momentum", 0.9)
-    return functools.partial(optimizers().makers[name], **extras)
 
 
 # ---- the folder

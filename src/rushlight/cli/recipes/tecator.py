@@ -13,7 +13,7 @@ from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import units
 from rushlight.cli.recipes.options import Options, option
-from rushlight.cli.recipes.recipe import Data, Recipe, Run, TestPart
+from rushlight.cli.recipes.recipe import Data, Recipe, Refit, Run, TestPart
 from rushlight.cli.recipes.table import Table, read_table, refuse_missing
 from rushlight.data import Tecator
 from rushlight.data.spectra import SNV, Derivative
@@ -32,7 +32,7 @@ PREPARE: dict[str, list[Any]] = {
     "none": [],
     "snv": [SNV()],
     "slope": [Derivative(1, 17, 4), SNV()],
-    "curvature": [Derivative(2, 21, 4), SNV()],
+    "curvature": [Derivative(2, 17, 4), SNV()],
 }
 
 
@@ -47,6 +47,10 @@ class TecatorOptions(Options):
         "What is done to each spectrum: SNV, or a derivative before it.",
         choices=tuple(PREPARE),
     )
+    refit: bool = option(
+        True,
+        "Train anew on calibration and monitoring part together, for all epochs, and test that.",
+    )
     seeds: int = option(
         1, "With --size all, how many nets of each kind; their median counts.", least=1
     )
@@ -55,7 +59,7 @@ class TecatorOptions(Options):
     warmup: float = 5.0
     epochs: int | None = 1500
     patience: int = 500
-    batch_size: int | None = option(129, note="129, all")
+    batch_size: int | None = option(172, note="172, all")
     dropout: float = 0.05
     weight_decay: float = 1e-3
 
@@ -66,19 +70,11 @@ class TecatorOptions(Options):
             raise Mistake(explain("--seeds", got=got, expected="--size all beside it"))
 
 
-class Beside(nn.Module):
-    """A net and a linear layer on the same inputs, added: what is linear need not be learned."""
-
-    def __init__(self, inputs: int, outputs: int, net: nn.Module) -> None:
-        super().__init__()
-        self.linear, self.net = nn.Linear(inputs, outputs), net
-
-    def forward(self, x: Any) -> Any:
-        return self.linear(x) + self.net(x)
-
-
 class TecatorRecipe(Recipe[TecatorOptions]):
-    """The recipe: calibration part to fit, monitoring part to choose the epoch, test part."""
+    """The recipe: calibration part to fit, monitoring part to choose the epoch, test part.
+
+    What is tested is a second net, trained on both parts together for all epochs.
+    """
 
     name = "tecator"
     title = "Tecator: water, fat and protein"
@@ -118,7 +114,7 @@ class TecatorRecipe(Recipe[TecatorOptions]):
     ) -> nn.Module:
         """Return the net: prepared spectra (N, 100) -> standardized contents (N, 3)."""
         (channels,), (contents,) = inputs, outputs
-        net = dense(
+        return dense(
             channels,
             contents,
             hidden=HIDDEN[options.size],
@@ -126,7 +122,15 @@ class TecatorRecipe(Recipe[TecatorOptions]):
             dropout=options.dropout,
             batch_norm=True,
         )
-        return Beside(channels, contents, net)
+
+    def refit(self, run: Run[TecatorOptions]) -> Refit | None:
+        """Return the training on calibration and monitoring part; the standardization stays."""
+        if not run.options.refit:
+            return None
+        parts = zip(run.data.train, run.data.validation, strict=True)
+        spectra, contents = (np.concatenate(arrays) for arrays in parts)
+        about = f"trained anew on both parts together: {len(spectra)} spectra"
+        return Refit((spectra, contents), len(spectra), run.options.epochs or 1, about)
 
     def make_metrics(self, options: TecatorOptions, data: Data, loss: Any) -> list[Any]:
         """Return the metrics in percent of the meat, of each content by itself, too."""

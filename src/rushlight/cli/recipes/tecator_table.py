@@ -23,7 +23,7 @@ from rushlight.train.files import check_folder
 
 __all__ = ["least_squares", "sweep"]
 
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "softplus", "gelu", "tanh")
+ACTIVATIONS = ("relu", "elu", "tanh")
 COMPONENTS = 15
 _TOLD = {
     "none": "spectra as they are",
@@ -43,6 +43,8 @@ def sweep(
     log: TextIO,
 ) -> dict[str, Any]:
     """Train all nets, each into a folder of its own; print the table and write it to table.md.
+
+    Each cell is a look at the test part: the table compares, and nothing may be chosen by it.
 
     Args:
         recipe: the recipe.
@@ -139,11 +141,12 @@ def _markdown(rows: Sequence[Row], linear: Sequence[Row], options: TecatorOption
     """Return the table; the smallest error of each content is bold."""
     every = [*rows, *linear]
     least = np.min([errors for *_, errors in every], axis=0) if every else ()
+    fitted = "calibration and monitoring part" if options.refit else "the calibration part"
     lines = [
         f"RMSEP in percent of the meat on the 43 test samples; "
         f"{'single nets' if options.seeds == 1 else f'median of {options.seeds} seeds'}, "
-        f"preprocessing {options.preprocessing!r}. PLS: partial least squares, {COMPONENTS} "
-        "components.",
+        f"preprocessing {options.preprocessing!r}, fitted on {fitted}. PLS: partial least "
+        f"squares, {COMPONENTS} components, fitted on calibration and monitoring part.",
         "",
         f"| model | activation, preprocessing | {' | '.join(Tecator.target_names)} |",
         f"|---|---|{'---|' * len(Tecator.target_names)}",

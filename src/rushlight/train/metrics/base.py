@@ -11,7 +11,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.tensor import Tensor
-from rushlight.train.guard import NonFiniteError
+from rushlight.train.guard import NonFiniteError, is_finite
 
 __all__ = [
     "Average",
@@ -220,7 +220,7 @@ def refuse_shapes(where: str, output: Array, target: Array, expected: str, fix: 
 
 def refuse_nan(where: str, output: Array) -> None:
     """Raise NonFiniteError where a score is NaN: of those no order can be told."""
-    if output.dtype.kind == "f" and output.size and math.isnan(output.max()):
+    if not is_finite(output) and np.isnan(output).any():
         count = int(np.count_nonzero(np.isnan(output)))
         raise NonFiniteError(
             explain(

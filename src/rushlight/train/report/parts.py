@@ -122,9 +122,13 @@ def figures(run: Run) -> str:
             + ["-" if values[key] is None else text(next(texts)) for _, values in columns]
         )
     said = f"Training and validation at epoch {best['epoch']:g}" if best else ""
-    note = (
-        f'<p class="small soft">{said}{", the best" if run.best_epoch else ""}.</p>' if said else ""
-    )
+    if said:
+        said += f"{', the best' if run.best_epoch else ''}."
+    again = run.result.get("refit")
+    if test and isinstance(again, dict) and is_number(again.get("samples")):
+        said += f" Test: of a net trained anew on {number(again['samples'])} samples"
+        said += f" for {number(again['epochs'])} epochs." if is_number(again.get("epochs")) else "."
+    note = f'<p class="small soft">{said.strip()}</p>' if said else ""
     head = ["", *(part for part, _ in columns)]
     return section("Figures", table(head, rows, caption="Figures", kind="numbers"), note)
 
