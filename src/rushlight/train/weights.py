@@ -256,9 +256,9 @@ def samples(loss: Any, target: Any) -> float:
 
 def _counted(loss: Any, target: Any) -> float | None:
     """Return what the mean of a loss of classes divides by, None of other losses."""
-    if not hasattr(loss, "ignore_index") or target._array.dtype.kind not in "iu":
+    own = getattr(loss, "__dict__", ())  # at each batch: a Module takes long to lack an attribute
+    if "ignore_index" not in own or target._array.dtype.kind not in "iu":
         return None
-    classes = target._array
-    counted = classes[classes != loss.ignore_index]
-    own = getattr(loss, "weight", None)
-    return float(counted.size if own is None else own._array[counted].sum())
+    classes, weight = target._array, getattr(loss, "weight", None)
+    kept = classes != loss.ignore_index
+    return float(np.count_nonzero(kept) if weight is None else weight._array[classes[kept]].sum())
