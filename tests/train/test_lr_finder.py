@@ -148,3 +148,18 @@ def test_data_that_are_not_finite_are_an_error_and_a_later_infinity_an_end():
     found = find_lr(trainer, X, Y, end=1e6, diverge=1e30)
     assert found.diverged
     np.testing.assert_array_equal(weights(trainer), before)
+
+
+def test_ctrl_c_is_no_result_and_leaves_everything_as_it_was():
+    calls = iter(range(4))
+
+    def loss(output, target):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return ((output - target) ** 2).mean()
+
+    trainer = regressor(loss=loss)
+    before = state_of(trainer)
+    with pytest.raises(KeyboardInterrupt):
+        find_lr(trainer, X, Y, batch_size=20)
+    assert str(state_of(trainer)) == str(before)

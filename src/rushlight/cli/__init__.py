@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import signal
@@ -33,12 +32,17 @@ def main() -> int:
     """Run the command with the arguments of the process and return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a path that it cannot show must not end a run
         sys.stdout.reconfigure(errors="backslashreplace")
-    code = INTERRUPTED
-    with contextlib.suppress(KeyboardInterrupt):  # again, while the first was being told
+    try:
         code = run(sys.argv[1:])
-    if code == INTERRUPTED:
-        with contextlib.suppress(KeyboardInterrupt):
+    except KeyboardInterrupt:  # again, while the first was being told
+        code = INTERRUPTED
+    # `try` alone: a call, such as that of `suppress`, has moments at which Ctrl-C passes it by
+    for _ in range(9 if code == INTERRUPTED else 0):
+        try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python's own end is not ours to break
+            break
+        except KeyboardInterrupt:
+            continue
     return code
 
 

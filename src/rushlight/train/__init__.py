@@ -16,7 +16,6 @@ from rushlight.train.gradients import CheckGradients
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.history import History
 from rushlight.train.live import LiveCurves
-from rushlight.train.lock import FolderInUse
 from rushlight.train.logs import CSVLog, JSONLog
 from rushlight.train.lr_finder import LRFinder, find_lr
 from rushlight.train.metrics import (
@@ -38,6 +37,7 @@ from rushlight.train.metrics import (
 )
 from rushlight.train.nonfinite import NonFinite, first_nonfinite
 from rushlight.train.progress import ProgressBar
+from rushlight.train.resuming.lock import FolderInUse
 from rushlight.train.switch import Switch, parse_switch
 from rushlight.train.tensorboard import TensorBoard
 from rushlight.train.trainer import Trainer

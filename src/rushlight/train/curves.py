@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import explain
 from rushlight.train.callbacks import Callback
+from rushlight.train.columns import label, prefers_log
 from rushlight.train.drawing import (
     FAINT,
     INK,
@@ -93,7 +94,7 @@ def draw_history(history: History, title: str = "Training") -> Any:
         )
     columns = history.as_dict()
     names = [n.removeprefix("train_") for n in columns if n.startswith("train_")]
-    panels = [*names, "learning rate"]
+    panels = [*names, "lr"]
     wide = min(len(panels), 3)
     deep = -(-len(panels) // wide)
     told = _told(history, 4.6 * wide)
@@ -105,8 +106,8 @@ def draw_history(history: History, title: str = "Training") -> Any:
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes, name in zip(grid, panels, strict=False):
-        _epochs(axes, columns["epoch"], _label(name), bool(history.warmups))
-        if name == "learning rate":
+        _epochs(axes, columns["epoch"], label(name), bool(history.warmups))
+        if name == "lr":
             _rates(axes, columns)
             _warmups(axes, history)
         else:
@@ -123,15 +124,15 @@ def _values(axes: Any, history: History, columns: dict[str, list[float]], name: 
     """Draw the loss or a metric, and the best epoch."""
     epochs, shown = columns["epoch"], []
     gaps = [s["epoch"] for s in history.switches if _of_loss(s)] if name == "loss" else []
-    for part, color, label in (("train", TRAIN, "train"), ("val", VAL, "validation")):
+    for part, color, said in (("train", TRAIN, "train"), ("val", VAL, "validation")):
         if f"{part}_{name}" in columns:
             values = columns[f"{part}_{name}"]
             shown += [value for value in values if math.isfinite(value)]
-            _line(axes, epochs, values, color, label, gaps)
+            _line(axes, epochs, values, color, said, gaps)
     if history.best_epoch is not None and history.best_epoch in epochs:
         best = f"best epoch, {history.best_epoch}"
         axes.axvline(history.best_epoch, color=FAINT, lw=4, zorder=0, label=best)
-    if shown and name not in ("accuracy", "r2") and 0 < 50 * min(shown) < max(shown):
+    if prefers_log(name, shown):
         axes.set_yscale("log")
     _legend(axes)
 
@@ -140,9 +141,7 @@ def _rates(axes: Any, columns: dict[str, list[float]]) -> None:
     """Draw the rates on an axis from 0 or, where they span decades, of logarithms."""
     rates = columns["lr"]
     _line(axes, columns["epoch"], rates, RATE, "learning rate")
-    # what the last epochs of a cosine come down to spans decades, too, but says nothing
-    low = sorted(rates)[len(rates) // 4]
-    if 0 < 15 * low < max(rates) and min(rates) > 0:
+    if prefers_log("lr", rates):
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(matplotlib("ticker").NullFormatter())
     else:
@@ -219,8 +218,3 @@ def _epochs(axes: Any, epochs: list[float], y: str, warm: bool) -> None:
     first, last = epochs[0] - warm, epochs[-1]  # a warm-up begins with its first epoch
     margin = 0.04 * (last - first) or 0.5
     axes.set_xlim(first - margin, last + margin)
-
-
-def _label(name: str) -> str:
-    known = {"mse": "MSE", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
-    return known.get(name, name.replace("_", " "))

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rushlight import nn
-from rushlight.train import feed, resume
+from rushlight.train import feed
 from rushlight.train.callbacks import Event
 from rushlight.train.callbacks.best import judged
 from rushlight.train.guard import Interrupt
 from rushlight.train.history import Record
 from rushlight.train.meter import Meter
-from rushlight.train.place import Place
 from rushlight.train.prepare import Data
+from rushlight.train.resuming.place import Place
+from rushlight.train.resuming.state import gather
 
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer
@@ -161,7 +162,7 @@ class Loop:
         ]
         if not due:
             return
-        state = resume.gather(trainer, data, place)
+        state = gather(trainer, data, place)
         if within and state["place"]["meter"] is None:
             data.only_epochs()
             return

@@ -189,6 +189,8 @@ def find_lr(
         options = {"sample_weight": sample_weight, "class_weight": class_weight}
         try:
             twin.fit(train, y, epochs=steps, batch_size=batch_size, **options)
+            if twin.history.interrupted:
+                raise KeyboardInterrupt
         except _Enough:
             pass
         except NonFiniteError:

@@ -17,7 +17,7 @@ from rushlight.train import feed
 from rushlight.train.guard import check_finite, explain_loss
 from rushlight.train.metrics import metric_values
 from rushlight.train.nonfinite import in_batch
-from rushlight.train.plain import plain_state, set_plain_state
+from rushlight.train.resuming.plain import plain_state, set_plain_state
 from rushlight.train.weights import samples
 
 __all__ = ["Meter", "evaluating"]

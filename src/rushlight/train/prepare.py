@@ -16,11 +16,11 @@ from rushlight.train import feed
 from rushlight.train.callbacks import Checkpoint, HistoryLog
 from rushlight.train.callbacks.events import listed
 from rushlight.train.curves import Curves
-from rushlight.train.generators import Generators
 from rushlight.train.guard import Interrupt
 from rushlight.train.parts import target_kind
 from rushlight.train.progress import ProgressBar
-from rushlight.train.source import Source
+from rushlight.train.resuming.generators import Generators
+from rushlight.train.resuming.source import Source
 from rushlight.train.targets import one_class
 from rushlight.train.weights import Weights, class_table
 

@@ -9,7 +9,7 @@ from typing import Any
 from rushlight.errors import explain
 from rushlight.train.curve import CURVES, SCHEDULES, Curve, make_curve
 from rushlight.train.parts import is_number
-from rushlight.train.plain import plain_state, set_plain_state
+from rushlight.train.resuming.plain import plain_state, set_plain_state
 
 __all__ = ["Rates", "check_warmup"]
 

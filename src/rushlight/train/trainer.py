@@ -14,22 +14,22 @@ from rushlight.errors import explain
 from rushlight.random import default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
-from rushlight.train import resume as resuming
 from rushlight.train.callbacks import Best, Callback, Checkpoint, Event, KeepBest
 from rushlight.train.callbacks.events import dispatch
 from rushlight.train.files import check_folder
 from rushlight.train.guard import Interrupt
 from rushlight.train.history import History
 from rushlight.train.limits import Limits
-from rushlight.train.lock import Locks
 from rushlight.train.loop import Loop
 from rushlight.train.meter import Meter, evaluating
 from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
-from rushlight.train.place import Place
 from rushlight.train.prepare import make_callbacks, prepare
+from rushlight.train.resuming import state as resuming
+from rushlight.train.resuming.lock import Locks
+from rushlight.train.resuming.place import Place
+from rushlight.train.resuming.seeds import Seeds
 from rushlight.train.schedule import Rates
-from rushlight.train.seeds import Seeds
 from rushlight.train.targets import check_values, explain_target
 from rushlight.train.weights import WeightedLoss, Weights
 

@@ -9,7 +9,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.data.transforms import Standardize
 from rushlight.train.metrics import MSE, R2, Metric, make_metrics
-from rushlight.train.plain import plain_state, set_plain_state
+from rushlight.train.resuming.plain import plain_state, set_plain_state
 
 __all__ = ["InUnits", "figures", "metrics_in_units", "restored", "saved"]
 

@@ -15,8 +15,8 @@ from rushlight.train.callbacks.events import Callback
 from rushlight.train.callbacks.log import check_seconds
 from rushlight.train.feed import check_count
 from rushlight.train.files import check_folder
-from rushlight.train.generations import Generations, find, sweep
 from rushlight.train.history import History, Record
+from rushlight.train.resuming.generations import Generations, find, sweep
 
 if TYPE_CHECKING:
     from rushlight.train.trainer import Trainer

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from rushlight.train.columns import prefers_log
 from rushlight.train.report.axes import (
     COLUMNS,
     Axis,
@@ -23,7 +24,7 @@ from rushlight.train.report.axes import (
     thinned,
 )
 from rushlight.train.report.run import Switched
-from rushlight.train.report.values import aligned, number, prefers_log
+from rushlight.train.report.values import aligned, number
 
 __all__ = ["Board", "Panel", "Series"]
 

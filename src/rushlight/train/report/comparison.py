@@ -10,9 +10,10 @@ from typing import Any
 
 from rushlight.errors import explain
 from rushlight.pages import one_line
+from rushlight.train.columns import higher_is_better, label
 from rushlight.train.parts import is_number
 from rushlight.train.report.run import Run, load_run
-from rushlight.train.report.values import aligned, duration, higher_is_better, label, number, plain
+from rushlight.train.report.values import aligned, duration, number, plain
 
 __all__ = ["Comparison", "Figure", "as_record", "as_text", "compare_runs"]
 

@@ -8,11 +8,11 @@ import pathlib
 from collections.abc import Iterable, Sequence
 
 from rushlight.io import atomic_write
+from rushlight.train.columns import label
 from rushlight.train.report import parts, tables
 from rushlight.train.report.chart import Board, Panel, Series
 from rushlight.train.report.markup import document, name, notes, section, text
 from rushlight.train.report.run import Run, load_run
-from rushlight.train.report.values import label
 
 __all__ = ["as_page", "write_report"]
 

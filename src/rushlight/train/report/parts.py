@@ -7,11 +7,12 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from rushlight.train.columns import label
 from rushlight.train.parts import is_number
 from rushlight.train.report.graph import inline_svg
 from rushlight.train.report.markup import name, section, table, text
 from rushlight.train.report.run import Run, flat
-from rushlight.train.report.values import aligned, duration, figure, label, number, plain
+from rushlight.train.report.values import aligned, duration, figure, number, plain
 
 __all__ = [
     "again",

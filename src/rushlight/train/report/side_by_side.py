@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rushlight.train.columns import label
 from rushlight.train.report.chart import Board, Panel, Series
 from rushlight.train.report.comparison import Comparison, Figure
 from rushlight.train.report.markup import document, name, notes, section, table, text
 from rushlight.train.report.page import bare, explained, header, line_of, spread
 from rushlight.train.report.style import LOOKS
-from rushlight.train.report.values import label
 
 __all__ = ["as_comparison_page"]
 

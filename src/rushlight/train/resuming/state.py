@@ -16,9 +16,9 @@ from rushlight.autograd import no_grad
 from rushlight.errors import explain
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.callbacks import Callback, Checkpoint
-from rushlight.train.generations import read
-from rushlight.train.place import Place
-from rushlight.train.source import place_of, put_place
+from rushlight.train.resuming.generations import read
+from rushlight.train.resuming.place import Place
+from rushlight.train.resuming.source import place_of, put_place
 
 if TYPE_CHECKING:
     from rushlight.train.prepare import Data

@@ -16,8 +16,8 @@ from rushlight import nn
 from rushlight.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from rushlight.optim import lr_scheduler
 from rushlight.train import Callback, Checkpoint, EarlyStopping, Event, Metric
-from rushlight.train.generations import find
-from rushlight.train.lock import FolderInUse, Locks
+from rushlight.train.resuming.generations import find
+from rushlight.train.resuming.lock import FolderInUse, Locks
 
 X, Y = line(40)
 
@@ -436,7 +436,7 @@ def test_a_second_fit_in_one_folder_is_refused(tmp_path):
 
 HOLDER = """
 import sys, time
-from rushlight.train.lock import Locks
+from rushlight.train.resuming.lock import Locks
 with Locks() as locks:
     locks.claim(sys.argv[1])
     print("mine", flush=True)

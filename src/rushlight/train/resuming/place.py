@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rushlight.train.generators import Generators
 from rushlight.train.meter import Meter
+from rushlight.train.resuming.generators import Generators
 
 __all__ = ["Place"]
 

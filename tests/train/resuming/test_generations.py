@@ -10,7 +10,7 @@ from tests.train import runs
 
 from rushlight.errors import FileFormatError
 from rushlight.io import load_sealed, save_sealed
-from rushlight.train.generations import Generations, find, read
+from rushlight.train.resuming.generations import Generations, find, read
 
 ALTERED = int(os.environ.get("RUSHLIGHT_ALTERED", "100"))
 
@@ -85,6 +85,16 @@ def test_a_run_goes_on_from_the_one_before_to_the_same_bits(finished, tmp_path, 
         runs.fit(trained)
     assert runs.outcome(trained) == finished[1]
     assert read(folder)[0].name == path.name  # written anew
+
+
+def test_one_that_cannot_be_read_is_no_end(finished, tmp_path):
+    folder = shutil.copytree(finished[0] / "last", tmp_path / "last")
+    newest, before = find(folder)
+    newest.unlink()
+    newest.mkdir()
+    with pytest.warns(UserWarning, match=f"{newest.name}.* cannot be used"):
+        path, _ = read(tmp_path)
+    assert path == before
 
 
 def test_where_none_is_whole_it_says_so(finished, tmp_path):

@@ -77,7 +77,7 @@ def read(where: Path) -> tuple[pathlib.Path, dict[str, Any]] | None:
         FileFormatError: there are some, but none is whole.
 
     Warns:
-        UserWarning: newer ones are damaged; both are named.
+        UserWarning: newer ones are damaged or cannot be read; both are named.
     """
     given = pathlib.Path(where)
     if given.is_dir():
@@ -88,7 +88,7 @@ def read(where: Path) -> tuple[pathlib.Path, dict[str, Any]] | None:
     for path in paths:
         try:
             state = _checked(path, load_sealed(path))
-        except FileFormatError as error:
+        except (FileFormatError, OSError) as error:  # or one that cannot be opened or read
             damaged.append((path, str(error)))
             continue
         for bad, why in damaged:
