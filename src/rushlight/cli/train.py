@@ -59,6 +59,8 @@ class _Recipes(typer.core.TyperGroup):
 
                 args = [read_config(path)[0], *args]
                 break
+            else:
+                _refuse_nameless(args)
         return super().parse_args(ctx, args)
 
     def get_command(self, ctx: Any, name: str) -> Any:
@@ -73,6 +75,14 @@ class _Recipes(typer.core.TyperGroup):
 train = typer.Typer(
     cls=_Recipes, no_args_is_help=True, help="Train a known model on a known data set."
 )
+
+
+def _refuse_nameless(args: list[str]) -> None:
+    """Refuse options of a recipe that is not named; those of the group itself are its own."""
+    if not {"--help", "--version"} & {*args}:
+        fix = "or a run that tells it: --config FILE, or --resume --out FOLDER"
+        expected = f"a recipe before the options: {', '.join(RECIPES)}"
+        raise Mistake(explain("train", got=args[0], expected=expected, fix=fix))
 
 
 def _value(args: list[str], option: str) -> str | None:

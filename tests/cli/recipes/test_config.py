@@ -124,3 +124,10 @@ def test_a_loss_of_numbers_for_classes(call):
     code, _, err = call("train", "mnist", "--loss", "mse")
     assert code == 2
     assert "--loss: got 'mse', expected a loss of classes: nll, cross_entropy" in err
+
+
+@pytest.mark.parametrize("args", [["--resume"], ["--out", "a"], ["--epochs", "3"]])
+def test_options_without_a_recipe(call, args):
+    code, _, err = call("train", *args)
+    assert code == 2
+    assert f"train: got {args[0]}, expected a recipe before the options: regression, " in err

@@ -59,6 +59,10 @@ def test_a_text_that_training_has_not_seen_is_told(regression, call, here):
     assert code == 0
     assert "'violet' not seen in training" in err
     assert len(out.splitlines()) == 3
+    (here / "new.csv").write_text("a,b,colour\n1,2,violet\n,2,red\n")
+    code, out, err = call("predict", "run", "new.csv")
+    assert "'violet' not seen in training" in err  # and the next warning is no less told
+    assert "new.csv: 1 missing value filled, as in training" in err
 
 
 def test_spectra_with_wavelengths_or_without(trained, call, here):

@@ -104,7 +104,7 @@ def test_arrays_need_no_pillow(tmp_path, monkeypatch, array, shape):
     assert (found.pixels == (128 if array.dtype.kind == "f" else 0)).all()
     if len(found.names) > 1:
         assert found.names[1] == "x.npy[1]"
-    with pytest.raises(MissingExtra, match=r"pillow.*rushlight\[plots\]"):
+    with pytest.raises(MissingExtra, match=r"pillow.*rushlight\[io\]"):
         source._pillow("Image")
 
 

@@ -66,6 +66,24 @@ def test_files_that_cannot_be_read(tmp_path):
             read_table(tmp_path / path)
 
 
+def test_workbooks_and_other_encodings(tmp_path):
+    for start in (b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0\xa1"):
+        (tmp_path / "x.csv").write_bytes(start + bytes(90))
+        with pytest.raises(Mistake, match=r"a workbook of Excel.*save the sheet as CSV"):
+            read_table(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_bytes("a,b\n1,\u0436\n".encode("utf-16"))
+    assert read_table(tmp_path / "x.csv").rows == [["1", "\u0436"]]
+
+
+def test_numbers_that_have_no_square_are_named(tmp_path):
+    table = read_table(write(tmp_path, "a,b\n1,2\n1e308,3\n"))
+    with pytest.raises(Mistake, match=r"line 3: got '1e308' .*a number up to 1e\+100"):
+        table.numbers("a")
+    path = write(tmp_path, "a,first\n" + "".join(f"{i},{i}e-300\n" for i in range(40)))
+    with pytest.raises(Mistake, match="a target that is always the same"):
+        load(path)
+
+
 def load(table, **given):
     recipe = Regression()
     return recipe.load(resolve(recipe, {"csv": str(table), "targets": "first", **given}))

@@ -22,10 +22,9 @@ from rushlight.cli.recipes.autoencoder_data import (
     own_images,
     pca_error,
     split,
-    tell_skipped,
 )
 from rushlight.cli.recipes.autoencoder_net import Autoencoder
-from rushlight.cli.recipes.images import Images, read_images, write_all
+from rushlight.cli.recipes.images import Images, read_images, tell_skipped, write_all
 from rushlight.cli.recipes.options import Options, option
 from rushlight.cli.recipes.recipe import Data, Picture, Recipe, Run, TestPart
 from rushlight.cli.recipes.table import write_table

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import pathlib
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.cli.recipes.autoencoder_net import Noise
-from rushlight.cli.recipes.images import Images, read_images
+from rushlight.cli.recipes.images import read_images, tell_skipped
 from rushlight.data import MNIST, Dataset
 from rushlight.errors import explain
 from rushlight.random import Generator
@@ -25,7 +23,6 @@ LEAST = 20  # images: fewer cannot be split into three parts that say anything
 PART = 0.15  # of a folder's images: to validate, and as many to test
 CLASSES = 12  # folders in a folder that are told apart in pictures, at most
 WIDE = 4096  # pixels in an image: of more, covariances take too much memory
-NAMED = 5  # files that a warning names
 
 
 class Pixels(Dataset[tuple[Tensor, Tensor]]):
@@ -143,18 +140,6 @@ def own_images(folder: str, size: int | None, channels: str) -> tuple[Pixels, st
         )
     labels, classes = _labels(found.names)
     return Pixels(found.pixels, labels, classes), f"{folder}: {found.about()}"
-
-
-def tell_skipped(folder: str | os.PathLike[str], found: Images) -> None:
-    """Warn of the files that could not be read, by name."""
-    if not found.skipped:
-        return
-    named = [f"{name} ({reason})" for name, reason in list(found.skipped.items())[:NAMED]]
-    if len(found.skipped) > NAMED:
-        named.append(f"and {len(found.skipped) - NAMED} more")
-    count = f"{len(found.skipped)} file{'s' * (len(found.skipped) > 1)}"
-    text = f"{os.fspath(folder)}: {count} skipped: {', '.join(named)}"
-    warnings.warn(text, stacklevel=3)
 
 
 def _labels(names: list[str]) -> tuple[Array | None, tuple[str, ...]]:

@@ -94,7 +94,8 @@ def is_text(table: Table, name: str, forced: bool = False) -> bool:
         raise Mistake(explain(table.place(texts[0]), got=got, expected="a number", fix=fix))
     kinds = len({cell for cell in cells if cell.lower() not in MISSING})
     if kinds > _KINDS:
-        got = f"{kinds:,} different texts in the column {name!r}"
+        shown = cells[texts[0]] if texts else cells[0]
+        got = f"{kinds:,} different texts in the column {name!r}, such as {shown!r}"
         fix = f"--ignore {name} leaves it out"
         raise Mistake(explain(str(table.path), got=got, expected=f"at most {_KINDS}", fix=fix))
     return True

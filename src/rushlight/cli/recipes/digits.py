@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
-from rushlight.cli.recipes.images import read_images
+from rushlight.cli.recipes.images import read_images, tell_skipped
 from rushlight.data import MNIST
 from rushlight.data.mnist import MEAN, STD, read_idx
 from rushlight.data.transforms import Normalize
@@ -50,8 +50,7 @@ def unlabelled(source: pathlib.Path) -> tuple[list[str], Array]:
         pixels = _idx(source, 3)
         return [str(i) for i in range(len(pixels))], _input(pixels)
     found = read_images(source, SIDE, 1)
-    for name, reason in found.skipped.items():
-        warnings.warn(f"{name} was left out: {reason}", stacklevel=2)
+    tell_skipped(source, found)
     pixels = found.pixels[:, 0]
     paper = _edges(pixels) > 127
     if paper.any():

@@ -19,9 +19,10 @@ from rushlight.errors import MissingExtra, ShapeError, explain
 from rushlight.io import atomic_write
 from rushlight.train.files import check_folder
 
-__all__ = ["Images", "read_images", "write_all"]
+__all__ = ["Images", "read_images", "tell_skipped", "write_all"]
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+NAMED = 5  # files that a warning names
 OWN_SIZE = 64  # images of one size up to this stay as they are, if no size is asked for
 
 _Size = tuple[int, int]  # height, width
@@ -108,6 +109,18 @@ def read_images(
             )
         )
     return Images(np.concatenate(blocks), names, skipped, other)
+
+
+def tell_skipped(folder: str | os.PathLike[str], found: Images) -> None:
+    """Warn of the files that could not be read, by name."""
+    if not found.skipped:
+        return
+    named = [f"{name} ({reason})" for name, reason in list(found.skipped.items())[:NAMED]]
+    if len(found.skipped) > NAMED:
+        named.append(f"and {len(found.skipped) - NAMED} more")
+    count = f"{len(found.skipped)} file{'s' * (len(found.skipped) > 1)}"
+    text = f"{os.fspath(folder)}: {count} skipped: {', '.join(named)}"
+    warnings.warn(text, stacklevel=3)
 
 
 def write_all(folder: pathlib.Path, names: list[str], images: Array) -> None:
@@ -309,5 +322,4 @@ def _pillow(part: str) -> Any:
     try:
         return importlib.import_module(f"PIL.{part}")
     except ImportError as error:
-        # matplotlib needs it, so the extra of the pictures brings it
-        raise MissingExtra("pillow", "plots", "reading and writing image files") from error
+        raise MissingExtra("pillow", "io", "reading and writing image files") from error

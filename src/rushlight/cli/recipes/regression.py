@@ -104,7 +104,7 @@ class Regression(Recipe[RegressionOptions]):
         if options.missing == "fill":
             told += _count(_missing(table, columns), "missing value{s} filled")
         before, after = Standardize().fit(x[train]), Standardize().fit(y[train])
-        constant = np.ptp(y[train], axis=0) == 0
+        constant = (np.ptp(y[train], axis=0) == 0) | (y[train].std(axis=0) == 0)
         if constant.any():
             got = f"a target that is always the same: {targets[int(constant.argmax())]}"
             raise Mistake(explain(str(table.path), got=got, expected="targets that vary"))
@@ -193,6 +193,8 @@ class Regression(Recipe[RegressionOptions]):
             warnings.warn(text, stacklevel=2)
         x = columns.apply(table)
         refuse_missing(table, x, "a feature; the run was told to drop such rows")
+        for text in _count(_missing(table, columns), "missing value{s} filled"):
+            warnings.warn(f"{table.path}: {text}, as in training", stacklevel=2)
         made: Array = units.restored(prepared["x"])(x)
         return made
 
@@ -246,7 +248,8 @@ def _split(count: int, options: RegressionOptions, where: str) -> list[Array]:
     """Return the rows of the three parts, at random by the seed."""
     held, tested = (math.ceil(count * share) for share in (options.validation, options.test_share))
     if count - held - tested < FEWEST:
-        got = f"{max(count - held - tested, 0)} rows to train on ({count} in all)"
+        left = max(count - held - tested, 0)
+        got = f"{left} row{'s' * (left != 1)} to train on ({count} in all)"
         raise Mistake(explain(where, got=got, expected=f"at least {FEWEST}"))
     order = Generator(options.seed).spawn(*b"rows").permutation(count)
     return np.split(order, [count - held - tested, count - tested])

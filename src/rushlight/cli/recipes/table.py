@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import dataclasses
 import io
@@ -23,6 +24,8 @@ __all__ = ["Table", "number", "read_table", "refuse_missing", "write_table"]
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?"))
 _SEPARATORS = ",;\t|"
 _NAMED = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx, .ods and .xls begin
+_LARGEST = 1e100  # what is larger has no square, and a sum of squares is what every fit is made of
 _LOOK = 50  # lines by which the separator is found
 
 
@@ -75,10 +78,11 @@ class Table:
         """
         found = [number(cell, self.separator) for cell in self.column(name)]
         for row, value in enumerate(found):
-            if value is None or math.isinf(value):
+            if value is None or abs(value) > _LARGEST:
                 got = f"{self.column(name)[row]!r} in the column {name!r}"
                 fix = "correct it, or leave the cell empty: it then counts as missing"
-                raise Mistake(explain(self.place(row), got=got, expected="a number", fix=fix))
+                expected = "a number" if value is None else f"a number up to {_LARGEST:g}"
+                raise Mistake(explain(self.place(row), got=got, expected=expected, fix=fix))
         return np.array(found, np.float64)
 
 
@@ -109,20 +113,26 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     """Read a CSV file; comma, semicolon, tab or bar is found out, quotes are understood.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file, in UTF-8, or in UTF-16 with a byte order mark.
 
     Raises:
         Mistake: no such file, no table, rows of different lengths, or a column name twice.
     """
     where = pathlib.Path(path)
     try:
-        text = where.read_text(encoding="utf-8-sig")
+        content = where.read_bytes()
+        if content.startswith(_WORKBOOKS):
+            fix = "save the sheet as CSV, and name that file"
+            got = "a workbook of Excel or the like"
+            raise Mistake(explain(str(where), got=got, expected="a CSV file", fix=fix))
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except FileNotFoundError:
         raise Mistake(explain(str(where), got="no such file", expected="a CSV file")) from None
     except IsADirectoryError:
         raise Mistake(explain(str(where), got="a folder", expected="a CSV file")) from None
     except UnicodeDecodeError as error:
-        fix = "save it as UTF-8"
+        fix = "save it as UTF-8 (Excel: 'CSV UTF-8')"
         got = f"the byte {error.object[error.start]:#04x} at {error.start:,}"
         raise Mistake(explain(str(where), got=got, expected="text in UTF-8", fix=fix)) from error
     separator = _separator(text)
