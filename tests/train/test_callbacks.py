@@ -132,8 +132,8 @@ def test_checkpoints_hold_the_best_and_the_last_epoch(tmp_path, interval):
 
 
 def test_checkpoints_of_quick_epochs_are_written_now_and_then(tmp_path, monkeypatch):
-    from rushlight.train import generations
     from rushlight.train.callbacks import checkpoint
+    from rushlight.train.resuming import generations
 
     written = []
     for place, name in ((checkpoint, "save"), (generations, "save_sealed")):
