@@ -39,7 +39,7 @@ def root(
 
 @app.command()
 def info() -> None:
-    """Print versions, extras, kernels, threads and where the data lies."""
+    """Print versions, extras, kernels, threads and where data lies."""
     from rushlight.cli.info import describe
 
     print(describe())
@@ -100,7 +100,7 @@ def check(
         bool, typer.Option("--verbose", help="Show all findings, with their identifiers.")
     ] = False,
 ) -> None:
-    """Check hand-written layers: which gradient is wrong, where, by how much and why.
+    """Check hand-written layers: which gradient is wrong, and why.
 
     Exit code: 0 all right, 1 defects or layers not checked, 2 nothing could be checked.
     """
@@ -161,7 +161,7 @@ def summary(
         bool, typer.Option("--json", help="Print rows, totals and graph as JSON instead.")
     ] = False,
 ) -> None:
-    """Print a model's layers with shapes, parameters and multiply-adds; draw its graph."""
+    """Print a model's layers, shapes and parameters; draw its graph."""
     from rushlight.cli import summary as command
 
     shapes, dtypes = command.parse_inputs(input)
@@ -198,7 +198,7 @@ def compare(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Lay runs side by side: options that differ, figures with the best marked, curves."""
+    """Lay runs side by side: options that differ, figures, curves."""
     from rushlight.cli import compare as command
 
     command.compare(runs, html, as_json)
