@@ -251,7 +251,7 @@ def _resumed(recipe: Any, given: dict[str, Any], out: pathlib.Path, log: Any) ->
 
 def _ending(recipe: Any, result: dict[str, Any], out: pathlib.Path) -> list[str]:
     """Return the lines that end a run: the figures and what was written."""
-    done = f"{result['epochs']} epoch{'s' * (result['epochs'] != 1)}"
+    done = _epochs(result["epochs"])
     if result["interrupted"]:
         saved = "best weights" if result["best_epoch"] else "weights so far"
         lines = [f"{done} done; the {saved} are kept, the test is left out"]
@@ -261,8 +261,12 @@ def _ending(recipe: Any, result: dict[str, Any], out: pathlib.Path) -> list[str]
         if more := result.get("refit"):
             lines.append(
                 f"tested and kept: the net trained anew on {more['samples']} samples, "
-                f"{more['epochs']} epochs"
+                f"{_epochs(more['epochs'])}"
             )
         lines += recipe.lines(result)
     names = ("best.safetensors", "history.json", "curves.png", "report.html")
     return lines + [f"{name:<17} {out / name}" for name in names if (out / name).exists()]
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"

@@ -124,13 +124,22 @@ def figures(run: Run) -> str:
     said = f"Training and validation at epoch {best['epoch']:g}" if best else ""
     if said:
         said += f"{', the best' if run.best_epoch else ''}."
-    again = run.result.get("refit")
-    if test and isinstance(again, dict) and is_number(again.get("samples")):
-        said += f" Test: of a net trained anew on {number(again['samples'])} samples"
-        said += f" for {number(again['epochs'])} epochs." if is_number(again.get("epochs")) else "."
+    said += _again(run) if test else ""
     note = f'<p class="small soft">{said.strip()}</p>' if said else ""
     head = ["", *(part for part, _ in columns)]
     return section("Figures", table(head, rows, caption="Figures", kind="numbers"), note)
+
+
+def _again(run: Run) -> str:
+    """Return the sentence on a second training, whose net was tested."""
+    found = run.result.get("refit")
+    known: dict[str, Any] = found if isinstance(found, dict) else {}
+    counts = [known.get("samples"), known.get("epochs")]
+    if not all(map(is_number, counts)):
+        return ""
+    samples, epochs = (number(float(count or 0)) for count in counts)
+    plural = "s" * (epochs != "1")
+    return f" Test: of a net trained anew on {samples} samples for {epochs} epoch{plural}."
 
 
 def _under(key: str) -> str:
