@@ -62,7 +62,7 @@ class Loop:
                 if trainer.validate_every and not trainer.step % trainer.validate_every:
                     self._validate(copy.deepcopy(trainer.metrics))
                 if place.batch != data.batches:  # else the epoch is whole
-                    reason = trainer.limits.reached(trainer.step)
+                    reason = self._limit()
                 if trainer._keepers:
                     self.keep(now=interrupt.asked or reason is not None)
                 interrupt.check()
@@ -73,14 +73,18 @@ class Loop:
             trainer._emit(Event.EPOCH_END, epoch=epoch, record=record)
             place.end()
             if reason is None:  # else it is resumed within the epoch
-                over = epoch == self.last or trainer.stopped is not None
+                over = (
+                    epoch == self.last or trainer.stopped is not None or self._limit() is not None
+                )
                 self.keep(now=over or interrupt.asked)
             interrupt.check()
 
+    def _limit(self) -> str | None:
+        return self.trainer.limits.reached(self.trainer.step)
+
     def _over(self) -> bool:
         """Tell whether training has ended: somebody stopped it, or a limit is reached."""
-        trainer = self.trainer
-        reason = trainer.limits.reached(trainer.step)
+        trainer, reason = self.trainer, self._limit()
         if trainer.stopped is None and reason is not None:
             trainer.stop(reason)
         return trainer.stopped is not None

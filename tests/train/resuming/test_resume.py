@@ -421,6 +421,12 @@ def test_a_run_that_a_limit_has_ended_goes_on_within_the_epoch(tmp_path):
     assert run(tmp_path / "whole", None) == run(tmp_path / "pieces", 3, 4, 4, 9, None)
 
 
+def test_a_limit_at_the_end_of_an_epoch_writes_the_state_there(tmp_path):
+    keeper = Checkpoint(tmp_path)  # whose interval has not passed
+    net(max_steps=4)(keeper).fit(X[:40], Y[:40], epochs=3, batch_size=10)
+    assert keeper.last_path.name == "step-00000004.ckpt"
+
+
 # ---- one folder, one run
 
 
