@@ -2,17 +2,23 @@
 
     python benchmarks/trainer.py [--rounds 5] [--threads 1]
 
-The small MLP (784-128-10, ReLU, batch 64, Adam) on 12,800 rows. In turns, epoch by epoch:
+The small MLP (784-128-10, ReLU, batch 64, Adam) is what they are measured against. In turns, epoch
+by epoch:
 
 - `step`: a loop by hand over batches that were made before;
-- `loader`: the same loop over a DataLoader that shuffles: what it takes more is the loader's;
+- `loader`: the same loop over a DataLoader that shuffles: what it takes more is the loader's.
+
+What the Trainer adds to a batch does not depend on the net, so it is measured on one of 8-4-10,
+where it does not drown in the noise of the memory:
+
+- `by hand`: a loop over a DataLoader, the loss read after each batch;
 - `trainer`: the Trainer with its history and nothing else;
 - `metric`: and with accuracy;
-- `folder`: and with checkpoints, history files and curves, as by `out=FOLDER`.
+- `folder`: and with checkpoints, history files and curves, as by `out=FOLDER`; those that are
+  written at the begin and the end of `fit` are spread over its epochs.
 
-A round is 20 epochs of each. Printed are the fastest and the median epoch in microseconds for a
-batch, and what of the step the fastest takes more than that of the line above. In `folder` the
-checkpoints at the begin and the end of each 20 epochs are spread over them.
+Printed are the fastest and the median epoch in microseconds for a batch, and what the fastest takes
+more than that of the line above, in percent of `step`.
 """
 
 from __future__ import annotations
@@ -31,43 +37,52 @@ from rushlight.data import DataLoader, TensorDataset
 from rushlight.threads import set_num_threads
 from rushlight.train import Trainer
 
-ROWS, BATCH, EPOCHS = 12_800, 64, 20
-PARTS = {"loader": "step", "trainer": "loader", "metric": "trainer", "folder": "metric"}
+ROWS, BATCH = 12_800, 64
+BESIDE = {"loader": "step", "trainer": "by hand", "metric": "trainer", "folder": "metric"}
+Epochs = Callable[[], list[float]]
 
 
-def net() -> nn.Sequential:
-    """The small MLP of `workloads.py`."""
-    return nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+def net(wide: int, hidden: int) -> nn.Sequential:
+    """Return a net with one hidden layer."""
+    return nn.Sequential(nn.Linear(wide, hidden), nn.ReLU(), nn.Linear(hidden, 10))
 
 
-def by_hand(batches: Any) -> Callable[[], list[float]]:
+def rows(wide: int) -> TensorDataset:
+    """Return random data."""
+    source = np.random.default_rng(0)
+    x = source.normal(size=(ROWS, wide)).astype(np.float32)
+    return TensorDataset(rl.tensor(x), rl.tensor(source.integers(0, 10, ROWS)))
+
+
+def by_hand(model: nn.Module, batches: Any, epochs: int, read: bool) -> Epochs:
     """Return a function that trains some epochs and returns their seconds."""
-    model, loss = net(), nn.CrossEntropyLoss()
-    optimizer = optim.Adam(model.parameters())
+    loss, optimizer = nn.CrossEntropyLoss(), optim.Adam(model.parameters())
 
     def epoch() -> float:
-        begun = time.perf_counter()
+        begun, total = time.perf_counter(), 0.0
         for x, y in batches:
             value = loss(model(x), y)
+            if read:
+                total += value.item()
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
         return time.perf_counter() - begun
 
-    return lambda: [epoch() for _ in range(EPOCHS)]
+    return lambda: [epoch() for _ in range(epochs)]
 
 
-def by_trainer(data: Any, **options: Any) -> Callable[[], list[float]]:
+def by_trainer(model: nn.Module, data: Any, epochs: int, **options: Any) -> Epochs:
     """Likewise with a Trainer, whose history holds the seconds."""
-    trainer = Trainer(net(), "cross_entropy", seed=0, progress="none", **options)
+    trainer = Trainer(model, "cross_entropy", seed=0, progress="none", **options)
 
-    def epochs() -> list[float]:
+    def run() -> list[float]:
         begun = time.perf_counter()
-        records = trainer.fit(data, epochs=EPOCHS, batch_size=BATCH)[-EPOCHS:]
+        records = trainer.fit(data, epochs=epochs, batch_size=BATCH)[-epochs:]
         rest = time.perf_counter() - begun - sum(r["seconds"] for r in records)
-        return [r["seconds"] + rest / EPOCHS for r in records]
+        return [r["seconds"] + rest / epochs for r in records]
 
-    return epochs
+    return run
 
 
 def main() -> None:
@@ -78,17 +93,16 @@ def main() -> None:
     given = parser.parse_args()
     set_num_threads(given.threads)
     rl.manual_seed(0)
-    source = np.random.default_rng(0)
-    x = source.normal(size=(ROWS, 784)).astype(np.float32)
-    data = TensorDataset(rl.tensor(x), rl.tensor(source.integers(0, 10, ROWS)))
-    loader = DataLoader(data, BATCH, shuffle=True)
+    large, small = rows(784), rows(8)
+    loader = DataLoader(large, BATCH, shuffle=True)
     with tempfile.TemporaryDirectory() as folder:
         kinds = {
-            "step": by_hand(list(loader)),
-            "loader": by_hand(loader),
-            "trainer": by_trainer(data, metrics=()),
-            "metric": by_trainer(data),
-            "folder": by_trainer(data, out=folder),
+            "step": by_hand(net(784, 128), list(loader), 20, read=False),
+            "loader": by_hand(net(784, 128), loader, 20, read=False),
+            "by hand": by_hand(net(8, 4), DataLoader(small, BATCH, shuffle=True), 200, read=True),
+            "trainer": by_trainer(net(8, 4), small, 200, metrics=()),
+            "metric": by_trainer(net(8, 4), small, 200),
+            "folder": by_trainer(net(8, 4), small, 200, out=folder),
         }
         found: dict[str, list[float]] = {name: [] for name in kinds}
         for _ in range(given.rounds):
@@ -98,9 +112,9 @@ def main() -> None:
     for name, seconds in found.items():
         fastest, median = (1e6 * t / (ROWS // BATCH) for t in (best[name], np.median(seconds)))
         line = f"{name:<8} {fastest:7.1f} µs a batch, median {median:7.1f}"
-        if name in PARTS:
-            added = best[name] - best[PARTS[name]]
-            line += f"  {100 * added / best['step']:+6.1f} % of the step more than {PARTS[name]}"
+        if name in BESIDE:
+            added = best[name] - best[BESIDE[name]]
+            line += f"  {100 * added / best['step']:+6.1f} % of the step more than {BESIDE[name]}"
         print(line)
 
 
