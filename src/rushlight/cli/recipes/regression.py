@@ -11,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from rushlight import nn
 from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import units
 from rushlight.cli.recipes.columns import Columns, plan
 from rushlight.cli.recipes.options import Options, option
-from rushlight.cli.recipes.recipe import Data, Recipe, Run, TestPart
+from rushlight.cli.recipes.recipe import Data, Run, TestPart
+from rushlight.cli.recipes.standardized import Standardized
 from rushlight.cli.recipes.table import MISSING, Table, read_table, refuse_missing
 from rushlight.data.transforms import Standardize
 from rushlight.errors import explain
 from rushlight.random import Generator
-from rushlight.train.layers import dense
 
 __all__ = ["Regression", "RegressionOptions"]
 
@@ -69,13 +68,14 @@ class RegressionOptions(Options):
             raise Mistake(explain("train regression", got=got, expected="shares that leave some"))
 
 
-class Regression(Recipe[RegressionOptions]):
+class Regression(Standardized[RegressionOptions]):
     """The recipe: rows are split by the seed; everything is fitted to the training rows."""
 
     name = "regression"
     title = "Regression"
     Options = RegressionOptions
     rates = {"adam": 3e-3, "adamw": 3e-3, "sgd": 0.01}  # noqa: RUF012 - read only
+    hidden = HIDDEN
 
     def heading(self, options: RegressionOptions) -> str:
         """Return what is predicted."""
@@ -139,25 +139,6 @@ class Regression(Recipe[RegressionOptions]):
             },
         )
 
-    def build(
-        self, options: RegressionOptions, inputs: tuple[int, ...], outputs: tuple[int, ...]
-    ) -> nn.Module:
-        """Return the net: standardized features -> standardized targets."""
-        (features,), (targets,) = inputs, outputs
-        return dense(
-            features,
-            targets,
-            hidden=HIDDEN[options.size],
-            activation=options.activation,
-            dropout=options.dropout,
-            batch_norm=True,
-        )
-
-    def make_metrics(self, options: RegressionOptions, data: Data, loss: Any) -> list[Any]:
-        """Return the metrics in the units of the table."""
-        made = data.preparation
-        return units.metrics_in_units(options.metric, loss, made["y"], made["targets"])
-
     def figures(self, run: Run[RegressionOptions], data: Any) -> dict[str, float]:
         """Return loss and metrics, and R2 and MAE in any case."""
         found = super().figures(run, data)
@@ -178,11 +159,6 @@ class Regression(Recipe[RegressionOptions]):
         """Return the lines and the features of a table, which needs no targets."""
         table = read_table(source)
         return [str(line) for line in table.lines], self._features(run, table)
-
-    def predictions(self, run: Run[RegressionOptions], output: Array) -> tuple[list[str], Array]:
-        """Return the targets in the units of the table."""
-        prepared = run.data.preparation
-        return prepared["targets"], units.restored(prepared["y"]).inverse(output)
 
     def _features(self, run: Run[RegressionOptions], table: Table) -> Array:
         prepared = run.data.preparation

@@ -8,18 +8,17 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from rushlight import nn
 from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import units
 from rushlight.cli.recipes.options import Options, option
-from rushlight.cli.recipes.recipe import Data, Recipe, Refit, Run, TestPart
+from rushlight.cli.recipes.recipe import Data, Refit, Run, TestPart
+from rushlight.cli.recipes.standardized import Standardized
 from rushlight.cli.recipes.table import Table, read_table, refuse_missing
 from rushlight.data import Tecator
 from rushlight.data.spectra import SNV, Derivative
 from rushlight.data.transforms import Compose, Standardize
 from rushlight.errors import explain
-from rushlight.train.layers import dense
 
 __all__ = ["TecatorOptions", "TecatorRecipe"]
 
@@ -70,7 +69,7 @@ class TecatorOptions(Options):
             raise Mistake(explain("--seeds", got=got, expected="--size all beside it"))
 
 
-class TecatorRecipe(Recipe[TecatorOptions]):
+class TecatorRecipe(Standardized[TecatorOptions]):
     """The recipe: calibration part to fit, monitoring part to choose the epoch, test part.
 
     What is tested is a second net, trained on both parts together for all epochs.
@@ -80,6 +79,7 @@ class TecatorRecipe(Recipe[TecatorOptions]):
     title = "Tecator: water, fat and protein"
     Options = TecatorOptions
     rates = {"sgd": 0.01}  # noqa: RUF012 - read only
+    hidden = HIDDEN
 
     def load(self, options: TecatorOptions) -> Data:
         """Return spectra and contents, standardized by the calibration part alone."""
@@ -109,20 +109,6 @@ class TecatorRecipe(Recipe[TecatorOptions]):
             },
         )
 
-    def build(
-        self, options: TecatorOptions, inputs: tuple[int, ...], outputs: tuple[int, ...]
-    ) -> nn.Module:
-        """Return the net: prepared spectra (N, 100) -> standardized contents (N, 3)."""
-        (channels,), (contents,) = inputs, outputs
-        return dense(
-            channels,
-            contents,
-            hidden=HIDDEN[options.size],
-            activation=options.activation,
-            dropout=options.dropout,
-            batch_norm=True,
-        )
-
     def refit(self, run: Run[TecatorOptions]) -> Refit | None:
         """Return the training on calibration and monitoring part; the standardization stays."""
         if not run.options.refit:
@@ -131,11 +117,6 @@ class TecatorRecipe(Recipe[TecatorOptions]):
         spectra, contents = (np.concatenate(arrays) for arrays in parts)
         about = f"trained anew on both parts together: {len(spectra)} spectra"
         return Refit((spectra, contents), len(spectra), run.options.epochs or 1, about)
-
-    def make_metrics(self, options: TecatorOptions, data: Data, loss: Any) -> list[Any]:
-        """Return the metrics in percent of the meat, of each content by itself, too."""
-        made = data.preparation
-        return units.metrics_in_units(options.metric, loss, made["y"], made["targets"])
 
     def lines(self, result: dict[str, Any]) -> list[str]:
         """Return the error of each content."""
@@ -165,11 +146,6 @@ class TecatorRecipe(Recipe[TecatorOptions]):
         """Return the spectra of a CSV file: 100 columns of numbers, or 100 that name them."""
         table = read_table(source)
         return [str(line) for line in table.lines], self._spectra(run, table)
-
-    def predictions(self, run: Run[TecatorOptions], output: Array) -> tuple[list[str], Array]:
-        """Return water, fat and protein in percent."""
-        prepared = run.data.preparation
-        return prepared["targets"], units.restored(prepared["y"]).inverse(output)
 
     def _spectra(self, run: Run[TecatorOptions], table: Table) -> Array:
         """Return the spectra of a table, prepared for the net."""
