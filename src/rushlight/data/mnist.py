@@ -133,7 +133,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         index = operator.index(index)
-        image: Any = from_numpy(_unit(self._images[index, None]))  # (28, 28) -> (1, 28, 28)
+        image: Any = from_numpy(to_unit(self._images[index, None]))  # (28, 28) -> (1, 28, 28)
         label: Any = int(self._labels[index])
         if self.transform is not None:
             image = self.transform(image)
@@ -153,7 +153,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
 
         The images of the full training set take 188 MB.
         """
-        images = _unit(self._images[:, None])
+        images = to_unit(self._images[:, None])
         if normalize:
             images -= np.float32(MEAN)
             images /= np.float32(STD)
@@ -176,7 +176,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
             return None
 
         def read(index: Any) -> list[Any]:
-            images: Any = from_numpy(_unit(self._images[index][:, None]))
+            images: Any = from_numpy(to_unit(self._images[index][:, None]))
             return [
                 images if transform is None else transform(images),
                 from_numpy(self._labels[index].copy()),
@@ -185,7 +185,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
         return read
 
 
-def _unit(pixels: Array) -> Array:
+def to_unit(pixels: Array) -> Array:
     """Turn bytes into float32 in [0, 1]."""
     return np.divide(pixels, np.float32(255), dtype=np.float32)
 

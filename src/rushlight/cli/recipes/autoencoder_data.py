@@ -13,6 +13,7 @@ from rushlight.arrays import Array
 from rushlight.cli.recipes.autoencoder_net import Noise
 from rushlight.cli.recipes.images import read_images, tell_skipped
 from rushlight.data import MNIST, Dataset
+from rushlight.data.mnist import to_unit
 from rushlight.errors import explain
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
@@ -63,7 +64,7 @@ class Pixels(Dataset[tuple[Tensor, Tensor]]):
         return len(self.pixels)
 
     def __getitem__(self, index: Any) -> tuple[Tensor, Tensor]:
-        clean = from_numpy(_unit(self.pixels[index]))
+        clean = from_numpy(to_unit(self.pixels[index]))
         return (clean if self._noisy is None else from_numpy(self._noisy[index].copy())), clean
 
     def batch_reader(self) -> Callable[[Any], Any]:
@@ -72,7 +73,7 @@ class Pixels(Dataset[tuple[Tensor, Tensor]]):
 
     def clean(self) -> Array:
         """Return the images, float32 in [0, 1]."""
-        return _unit(self.pixels)
+        return to_unit(self.pixels)
 
     def given(self) -> Array:
         """Return the inputs: the images, with noise where there is any."""
@@ -90,10 +91,6 @@ class Pixels(Dataset[tuple[Tensor, Tensor]]):
         part = Pixels(self.pixels[index], labels, self.classes, noise, generator)
         part.ink = self.ink
         return part
-
-
-def _unit(pixels: Array) -> Array:
-    return np.divide(pixels, np.float32(255), dtype=np.float32)
 
 
 def holds_mnist(folder: str) -> bool:
