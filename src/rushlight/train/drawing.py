@@ -38,18 +38,18 @@ def matplotlib(part: str, purpose: str = "drawing curves") -> Any:
         raise MissingExtra("matplotlib", "plots", purpose) from error
 
 
-def new_figure(wide: float, high: float) -> Any:
+def new_figure(wide: float, high: float, dpi: int = 150) -> Any:
     """Return a figure of so many inches, without a window and without global state."""
-    figure = matplotlib("figure").Figure(figsize=(wide, high), dpi=150)
+    figure = matplotlib("figure").Figure(figsize=(wide, high), dpi=dpi)
     matplotlib("backends.backend_agg").FigureCanvasAgg(figure)
     return figure
 
 
-def style(axes: Any, x: str = "", y: str = "") -> None:
-    """Give axes the look of all pictures, and their labels."""
+def style(axes: Any, x: str = "", y: str = "", grid: str = "both") -> None:
+    """Give axes the look of all pictures, their labels, and grid lines of both axes or of one."""
     axes.set_xlabel(x)
     axes.set_ylabel(y, parse_math=False)
-    axes.grid(color=FAINT, lw=0.6)
+    axes.grid(color=FAINT, lw=0.6, axis=grid)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.cli.recipes.recipe import Picture
+from rushlight.train.drawing import INK, TRAIN, VAL, matplotlib, new_figure, style
 
 __all__ = ["Shown", "draw"]
 
-_INK, _FAINT, _NET, _PCA = "#33373d", "#d9dce1", "#1f6f8b", "#c2571a"
+_NET, _PCA = VAL, TRAIN
 _COLORS = (  # told apart by people with any kind of colour vision, as far as ten can be
     *("#1f6f8b", "#e07b39", "#3f9b5f", "#c8405a", "#7c63b8", "#8a6642", "#dc82b8", "#6b7280"),
     *("#b5a21f", "#37b1c4", "#173f5f", "#a3c644"),
@@ -122,20 +122,20 @@ def _codes(shown: Shown) -> Picture:
     share = values[:-3:-1].sum() / max(values.sum(), 1e-30)
     figure, axes_of = _figure(7.2, 5.6)
     few = slice(None, _POINTS)
-    style = {"s": 9 if len(places) > 500 else 26, "alpha": 0.65, "linewidths": 0}
+    points = {"s": 9 if len(places) > 500 else 26, "alpha": 0.65, "linewidths": 0}
     if shown.labels is None:
-        axes_of.scatter(*places[few].T, color=_NET, **style)
+        axes_of.scatter(*places[few].T, color=_NET, **points)
     else:
         for i, name in enumerate(shown.classes):
             own = places[few][shown.labels[few] == i]
-            axes_of.scatter(*own.T, color=_COLORS[i], label=name, **style)
+            axes_of.scatter(*own.T, color=_COLORS[i], label=name, **points)
         legend = axes_of.legend(
-            frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), labelcolor=_INK, fontsize=10
+            frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), labelcolor=INK, fontsize=10
         )
         for handle in legend.legend_handles:
             handle.set(alpha=1, sizes=[36])
         _mark(axes_of, places, shown)
-    _plain(axes_of, "first principal axis of the codes", "second")
+    style(axes_of, "first principal axis of the codes", "second")
     figure.tight_layout()
     colour = ", coloured by class" if shown.labels is not None else ""
     return Picture(
@@ -150,7 +150,7 @@ def _codes(shown: Shown) -> Picture:
 def _mark(axes: Any, places: Array, shown: Shown) -> None:
     """Write the name of each class where the middle of its codes lies."""
     assert shown.labels is not None
-    effects = importlib.import_module("matplotlib.patheffects")
+    effects = matplotlib("patheffects")
     halo = [effects.withStroke(linewidth=3, foreground="white")]
     for i, name in enumerate(shown.classes):
         own = places[shown.labels == i]
@@ -183,9 +183,9 @@ def _errors(shown: Shown) -> Picture:
     axes.set_yticks(lines, names, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    _plain(axes, "MSE", "", grid="x")
+    style(axes, "MSE", "", grid="x")
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2, "reverse": True}
-    axes.legend(frameon=False, labelcolor=_INK, fontsize=9, **above)
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9, **above)
     figure.tight_layout()
     return Picture(
         "errors",
@@ -203,8 +203,8 @@ def _spread(shown: Shown) -> Picture:
     axes.hist(shown.errors, bins, color=_NET, alpha=0.85, label="the net")
     axes.hist(shown.pca, bins, histtype="step", lw=1.8, color=_PCA, label="PCA of the same size")
     axes.set_xlim(left=0)
-    _plain(axes, "MSE of an image", "test images", grid="y")
-    axes.legend(frameon=False, labelcolor=_INK, fontsize=9)
+    style(axes, "MSE of an image", "test images", grid="y")
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9)
     figure.tight_layout()
     return Picture(
         "errors",
@@ -238,14 +238,14 @@ def _grid(
     for block in blocks:
         for title, row in block:
             if title:
-                axes.text(-2 * gap, top + height / 2, title, ha="right", va="center", color=_INK)
+                axes.text(-2 * gap, top + height / 2, title, ha="right", va="center", color=INK)
             for i, image in enumerate(row):
                 _place(axes, image, i * (width + gap), top, ink)
             top += height + gap
         top += 3 * gap
     for i, text in enumerate(under or []):
         at = i * (width + gap) + width / 2
-        axes.text(at, top - gap, text, ha="center", va="center", color=_INK, fontsize=9)
+        axes.text(at, top - gap, text, ha="center", va="center", color=INK, fontsize=9)
     axes.set_xlim(0, across)
     axes.set_ylim(down, 0)
     return figure
@@ -260,17 +260,5 @@ def _place(axes: Any, image: Array, x: int, y: int, ink: bool) -> None:
 
 
 def _figure(wide: float, high: float) -> tuple[Any, Any]:
-    figure = importlib.import_module("matplotlib.figure").Figure(figsize=(wide, high), dpi=120)
-    importlib.import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    figure = new_figure(wide, high, dpi=120)
     return figure, figure.subplots()
-
-
-def _plain(axes: Any, x: str, y: str, grid: str = "both") -> None:
-    axes.grid(color=_FAINT, lw=0.6, axis=grid)
-    axes.set_axisbelow(True)
-    for side in axes.spines:
-        axes.spines[side].set_visible(side in ("left", "bottom"))
-        axes.spines[side].set_color(_FAINT)
-    axes.tick_params(which="both", color=_FAINT, labelcolor=_INK, labelsize=9)
-    axes.set_xlabel(x, color=_INK, fontsize=10.5)
-    axes.set_ylabel(y, color=_INK, fontsize=10.5)

@@ -8,19 +8,9 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.train.drawing import FAINT, INK, new_figure
 
 __all__ = ["filters", "images"]
-
-_INK, _FAINT = "#33373d", "#d9dce1"
-
-
-def _figure(wide: float, high: float) -> Any:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(wide, high), dpi=150)
-    FigureCanvasAgg(figure)  # no window and no global state
-    return figure
 
 
 def images(
@@ -38,7 +28,7 @@ def images(
         heads: what stands above each column (default: nothing).
     """
     rows = -(-len(pixels) // columns)
-    figure = _figure(1.1 * columns, (1.1 + 0.32 * bool(labels)) * rows + 0.3 * bool(heads))
+    figure = new_figure(1.1 * columns, (1.1 + 0.32 * bool(labels)) * rows + 0.3 * bool(heads))
     grid = figure.subplots(rows, columns, squeeze=False)
     for place, axes in enumerate(grid.ravel()):
         axes.set(xticks=[], yticks=[])
@@ -47,11 +37,11 @@ def images(
             continue
         axes.imshow(pixels[place], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         for side in axes.spines.values():
-            side.set_color(_FAINT)
+            side.set_color(FAINT)
         if labels:
-            axes.set_xlabel(labels[place], fontsize=10.5, color=_INK, labelpad=3)
+            axes.set_xlabel(labels[place], fontsize=10.5, color=INK, labelpad=3)
     for axes, head in zip(grid[0], heads, strict=False):
-        axes.set_title(head, fontsize=11, color=_INK, pad=4)
+        axes.set_title(head, fontsize=11, color=INK, pad=4)
     figure.tight_layout(pad=0.4)
     return figure
 
@@ -64,7 +54,7 @@ def filters(weights: Array, columns: int = 8) -> Any:
         columns: filters in a row (default 8).
     """
     rows = -(-len(weights) // columns)
-    figure = _figure(0.8 * columns, 0.8 * rows)
+    figure = new_figure(0.8 * columns, 0.8 * rows)
     for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
         axes.set(xticks=[], yticks=[])
         if place >= len(weights):
@@ -73,6 +63,6 @@ def filters(weights: Array, columns: int = 8) -> Any:
         most = float(np.abs(weights[place]).max()) or 1.0
         axes.imshow(weights[place], cmap="PuOr", vmin=-most, vmax=most, interpolation="nearest")
         for side in axes.spines.values():
-            side.set_color(_FAINT)
+            side.set_color(FAINT)
     figure.subplots_adjust(0.01, 0.01, 0.99, 0.99, wspace=0.12, hspace=0.12)
     return figure
