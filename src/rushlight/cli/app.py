@@ -163,12 +163,13 @@ def summary(
 ) -> None:
     """Print a model's layers, shapes and parameters; draw its graph."""
     from rushlight.cli import summary as command
+    from rushlight.io import write_text
 
     shapes, dtypes = command.parse_inputs(input)
     found = command.load_model(model).summary(shapes, dtypes=dtypes, depth=depth)
     for path, text in ((svg, found.to_svg), (html, found.to_page)):
         if path is not None:
-            command.write(path, text())
+            write_text(path, text())
     if as_json:
         print(command.as_json(found))
     else:

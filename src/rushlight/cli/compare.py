@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rushlight.check.report.terminal import width_of
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 from rushlight.train.report import (
     as_comparison_page,
     as_record,
@@ -54,8 +54,7 @@ def compare(
     """
     found = compare_runs(folders)
     if html is not None:
-        with atomic_write(html) as file:
-            file.write(as_comparison_page(found).encode("utf-8"))
+        write_text(html, as_comparison_page(found))
     if as_json:
         print(json.dumps(as_record(found), allow_nan=False))
         return

@@ -21,11 +21,10 @@ from typing import Any
 import typer
 
 from rushlight.errors import explain
-from rushlight.io.atomic import atomic_write
 from rushlight.nn import Module
 from rushlight.nn.summary import Summary
 
-__all__ = ["as_json", "load_model", "parse_inputs", "show", "write"]
+__all__ = ["as_json", "load_model", "parse_inputs", "show"]
 
 _MODELS = "FILE.py:name or module:name, such as unet.py:UNet or 'unet.py:UNet(channels=3)'"
 
@@ -206,9 +205,3 @@ def show(summary: Summary) -> None:
 def as_json(summary: Summary) -> str:
     """Return rows, totals and graph as JSON."""
     return json.dumps(dataclasses.asdict(summary))
-
-
-def write(path: pathlib.Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    with atomic_write(path) as file:
-        file.write(text.encode("utf-8"))

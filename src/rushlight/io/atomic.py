@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from rushlight.errors import explain
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "write_text"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FIX = {
@@ -104,3 +104,17 @@ def _sync_folder(folder: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all, by `atomic_write`.
+
+    Args:
+        path: the file to write; its folder must exist.
+        text: its content.
+
+    Raises:
+        OSError: as `atomic_write`.
+    """
+    with atomic_write(path) as file:
+        file.write(text.encode("utf-8"))

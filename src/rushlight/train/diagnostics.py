@@ -14,12 +14,13 @@ import numpy as np
 from rushlight import nn
 from rushlight.arrays import Array
 from rushlight.errors import explain
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 from rushlight.nn.summary.watching import tensors_in
 from rushlight.train.callbacks import Callback
 from rushlight.train.drawing import matplotlib
 from rushlight.train.feed import check_count
 from rushlight.train.files import check_folder
+from rushlight.train.guard import finite_or_none
 from rushlight.train.history import History, Record
 from rushlight.train.layer_pictures import draw_layers
 from rushlight.train.verdicts import verdict
@@ -203,11 +204,10 @@ class Diagnostics(Callback):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the records and verdicts as JSON; numbers that are not finite are null."""
         epochs = [
-            {**_finite(record), "verdicts": self.verdicts(record["epoch"])}
+            {**finite_or_none(record), "verdicts": self.verdicts(record["epoch"])}
             for record in self.records
         ]
-        with atomic_write(path) as file:
-            file.write((json.dumps({"epochs": epochs}, allow_nan=False) + "\n").encode())
+        write_text(path, json.dumps({"epochs": epochs}, allow_nan=False) + "\n")
 
     def plot(self, path: str | os.PathLike[str]) -> None:
         """Draw gradients, updates and activations of all epochs, and the last histograms, as a PNG.
@@ -396,12 +396,6 @@ def _slope(module: nn.Module, array: Array) -> Array | None:
     if isinstance(module, nn.Sigmoid):
         return 4 * array * (1 - array)
     return None
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _can_draw() -> bool:

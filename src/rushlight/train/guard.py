@@ -14,7 +14,14 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import explain
 
-__all__ = ["Interrupt", "NonFiniteError", "check_finite", "explain_loss", "is_finite"]
+__all__ = [
+    "Interrupt",
+    "NonFiniteError",
+    "check_finite",
+    "explain_loss",
+    "finite_or_none",
+    "is_finite",
+]
 
 
 _PAUSE = 1.0  # seconds
@@ -66,6 +73,13 @@ def is_finite(array: Array) -> bool:
         if math.isfinite(square):
             return True
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def finite_or_none(value: Any) -> Any:
+    """Return what JSON can hold: None for NaN and infinity, in dicts, too."""
+    if isinstance(value, dict):
+        return {name: finite_or_none(item) for name, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_finite(where: str, what: str, array: Array) -> None:

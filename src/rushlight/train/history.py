@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, overload
 
 from rushlight.errors import FileFormatError, explain
-from rushlight.io import atomic_write
+from rushlight.io import write_text
+from rushlight.train.guard import finite_or_none
 
 __all__ = ["History", "Record"]
 
@@ -106,8 +107,7 @@ class History(Sequence[Record]):
         Args:
             path: the file, replaced atomically. NaN and infinity are null in JSON.
         """
-        with atomic_write(path) as file:
-            file.write((self._csv() if os.fspath(path).endswith(".csv") else self._json()).encode())
+        write_text(path, self._csv() if os.fspath(path).endswith(".csv") else self._json())
 
     def _json(self) -> str:
         state = {name: getattr(self, name) for name in (*_FACTS, *_LISTS)}
@@ -165,10 +165,7 @@ class History(Sequence[Record]):
 
 
 def _rows(records: Iterable[Record]) -> str:
-    return ",\n".join(
-        "    " + json.dumps({k: v if math.isfinite(v) else None for k, v in record.items()})
-        for record in records
-    )
+    return ",\n".join("    " + json.dumps(finite_or_none(record)) for record in records)
 
 
 def _records(rows: Any) -> list[Record]:

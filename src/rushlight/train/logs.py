@@ -6,17 +6,17 @@ import csv
 import errno
 import io
 import json
-import math
 import os
 import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import FileFormatError, explain
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 from rushlight.train.callbacks import Callback
 from rushlight.train.feed import check_count
 from rushlight.train.files import check_folder
+from rushlight.train.guard import finite_or_none
 from rushlight.train.history import History, Record
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ class _Log(Callback):
 
     def _write_all(self, rows: list[Row]) -> None:
         try:
-            with atomic_write(self.path) as file:
-                file.write(self._text(rows).encode())
+            write_text(self.path, self._text(rows))
         except OSError as error:
             raise self._unwritable(error) from error
         self._count = len(rows)
@@ -201,7 +200,10 @@ class JSONLog(_Log):
         return "".join(map(self._line, rows))
 
     def _line(self, row: Row) -> str:
-        return json.dumps({n: _plain(v) for n, v in row.items()}, allow_nan=False) + "\n"
+        return (
+            json.dumps({n: finite_or_none(_number(v)) for n, v in row.items()}, allow_nan=False)
+            + "\n"
+        )
 
     def _parse(self, text: str) -> list[Row]:
         return [json.loads(line) for line in text.splitlines()]
@@ -269,11 +271,6 @@ def _csv(cells: Iterable[Any]) -> str:
 def _number(value: Any) -> Any:
     """Return a number of NumPy as one of Python."""
     return value.item() if hasattr(value, "item") else value
-
-
-def _plain(value: Any) -> Any:
-    value = _number(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _parsed(text: str) -> int | float:

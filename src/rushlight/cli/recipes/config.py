@@ -17,7 +17,7 @@ from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes.options import Options, flag
 from rushlight.compiled import CHOICE, native
 from rushlight.errors import explain
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 from rushlight.threads import get_num_threads
 
 __all__ = [
@@ -60,8 +60,7 @@ def write_config(path: str | os.PathLike[str], recipe: str, options: Options) ->
     for title, table in tables.items():
         lines += ["", f"[{title}]"]
         lines += [f"{k} = {_literal(v)}" for k, v in table.items() if v is not None]
-    with atomic_write(path) as file:
-        file.write(("\n".join(lines) + "\n").encode("utf-8"))
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _literal(value: Any) -> str:

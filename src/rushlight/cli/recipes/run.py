@@ -14,7 +14,7 @@ from rushlight.cli.recipes.explicit import explicit
 from rushlight.cli.recipes.options import Options
 from rushlight.cli.recipes.recipe import Data, Recipe, Refit, Run
 from rushlight.errors import MissingExtra
-from rushlight.io import atomic_write, save
+from rushlight.io import save, write_text
 from rushlight.random import manual_seed
 from rushlight.train import (
     EMA,
@@ -27,6 +27,7 @@ from rushlight.train import (
     ProgressBar,
     Trainer,
 )
+from rushlight.train.drawing import save_figure
 from rushlight.train.history import Record
 from rushlight.train.parts import make_loss
 from rushlight.train.report import write_report
@@ -207,8 +208,7 @@ class Papers(Callback):
         _write(self.out / "preparation.json", {**shapes, **self.data.preparation})
         found = trainer.model.summary((None, *self.data.inputs))
         _write(self.out / "summary.json", dataclasses.asdict(found))
-        with atomic_write(self.out / "graph.svg") as file:
-            file.write(found.to_svg().encode("utf-8"))
+        write_text(self.out / "graph.svg", found.to_svg())
 
 
 # ---- the net and the Trainer
@@ -271,8 +271,7 @@ def _curves(out: pathlib.Path, title: str, wanted: bool | None, log: TextIO) -> 
 
 
 def _write(path: pathlib.Path, content: Any) -> None:
-    with atomic_write(path) as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode("utf-8"))
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _draw(recipe: Recipe[Any], finished: Run[Any]) -> None:
@@ -281,8 +280,7 @@ def _draw(recipe: Recipe[Any], finished: Run[Any]) -> None:
     for number, picture in enumerate(recipe.pictures(finished), 1):
         folder.mkdir(exist_ok=True)
         name = f"{number:02d}-{picture.name}.png"
-        with atomic_write(folder / name) as file:
-            picture.figure.savefig(file, format="png", facecolor="white")
+        save_figure(picture.figure, folder / name)
         told.append({"file": name, "title": picture.title, "caption": picture.caption})
     if told:
         _write(folder / "pictures.json", told)

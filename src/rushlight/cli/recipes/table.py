@@ -17,7 +17,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
 from rushlight.errors import explain
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 
 __all__ = ["Table", "number", "read_table", "refuse_missing", "write_table"]
 
@@ -216,6 +216,5 @@ def write_table(
         for row in rows
     )
     if path is not None:
-        with atomic_write(path) as file:
-            file.write(text.getvalue().encode("utf-8"))
+        write_text(path, text.getvalue())
     return text.getvalue()

@@ -18,7 +18,7 @@ from rushlight.cli.recipes.tecator import HIDDEN, PREPARE, TecatorOptions, Tecat
 from rushlight.data import Tecator
 from rushlight.data.transforms import Compose
 from rushlight.errors import explain
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 from rushlight.train.files import check_folder
 
 __all__ = ["least_squares", "sweep"]
@@ -84,8 +84,7 @@ def sweep(
             break
     linear = least_squares(log)
     text = _markdown(rows, linear, options)
-    with atomic_write(out / "table.md") as file:
-        file.write(text.encode("utf-8"))
+    write_text(out / "table.md", text)
     print(f"\n{text}\ntable  {out / 'table.md'}", file=log, flush=True)
     return {
         "recipe": recipe.name,

@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from rushlight.io import atomic_write
+from rushlight.io import write_text
 from rushlight.train.columns import label
 from rushlight.train.report import parts, tables
 from rushlight.train.report.chart import Board, Panel, Series
@@ -40,8 +40,7 @@ def write_report(run_folder: str | os.PathLike[str]) -> pathlib.Path:
     """
     run = load_run(run_folder)
     path = run.folder / "report.html"
-    with atomic_write(path) as file:
-        file.write(as_page(run).encode("utf-8"))
+    write_text(path, as_page(run))
     return path
 
 
