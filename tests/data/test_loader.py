@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rushlight as rl
 from rushlight import io
 from rushlight.data import (
     BatchSampler,
@@ -533,3 +534,35 @@ def test_the_batch_size_may_be_an_integer_of_numpy():
     loader = DataLoader(data, batch_size=np.int64(2))
     assert [len(x) for (x,) in loader] == [2, 1]
     assert type(loader.batch_size) is int
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 700])
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("wide", [1, 700])
+def test_batches_that_are_read_several_at_once_are_those_of_the_samples(rows, drop_last, wide):
+    x = np.arange(rows * wide, dtype="float32").reshape(rows, wide)
+    data = TensorDataset(rl.from_numpy(x), rl.arange(rows))
+    options = {"batch_size": 8, "shuffle": True, "drop_last": drop_last}
+    fast = DataLoader(data, generator=rl.Generator(5), **options)
+    slow = DataLoader(data, generator=rl.Generator(5), collate_fn=lambda b: b, **options)
+    for _ in range(2):
+        pairs = list(zip(fast, slow, strict=True))
+        assert len(pairs) == len(fast)
+        for (found, index), samples in pairs:
+            assert index.tolist() == [int(i) for _, i in samples]
+            assert (found.numpy() == x[index.numpy()]).all()
+    if rows > 64:
+        state_at = iter(fast)
+        seen = [next(state_at)[1].tolist() for _ in range(3)]
+        other = DataLoader(data, generator=rl.Generator(6), **options)
+        other.load_state_dict(fast.state_dict())
+        rest = [index.tolist() for _, index in other]
+        assert [*seen, *rest] == [*seen, *(index.tolist() for _, index in state_at)]
+
+
+def test_what_is_written_into_a_batch_does_not_reach_the_data_or_another_batch():
+    data = TensorDataset(rl.zeros(40, 2))
+    for (x,) in DataLoader(data, batch_size=4, shuffle=True):
+        assert (x.numpy() == 0).all()
+        x += 1
+    assert (data.tensors[0].numpy() == 0).all()

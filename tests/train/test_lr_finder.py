@@ -56,6 +56,21 @@ def test_everything_is_as_before(trained):
     assert trainer.history[:] == trainer.history[: 2 * trained]
 
 
+def test_generators_of_the_data_are_put_back():
+    class Noisy(TensorDataset):
+        def __init__(self):
+            super().__init__(rl.tensor(X), rl.tensor(Y))
+            self.source = np.random.default_rng(3)
+
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x + float(self.source.normal()), y
+
+    data = Noisy()
+    find_lr(regressor(optimizer="sgd"), data, batch_size=20)
+    assert data.source.normal() == np.random.default_rng(3).normal()
+
+
 def test_training_goes_on_as_if_there_had_been_no_sweep():
     x, y = blobs()
     ends = []

@@ -12,7 +12,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.data.collate import default_collate, default_convert
-from rushlight.data.dataset import IterableDataset, at_epoch, batch_reader
+from rushlight.data.dataset import IterableDataset, Rows, at_epoch, batch_reader
 from rushlight.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -28,7 +28,9 @@ __all__ = ["DataLoader"]
 class DataLoader:
     """Iterates over a data set in batches.
 
-    A TensorDataset, a Subset of one or an MNIST is read a batch at a time; other data sets by
+    A TensorDataset, a Subset of one or an MNIST is read a batch at a time (batches of few bytes in
+    a known order several at a time, so that what is written into the data set while an epoch is
+    read may be seen a little later); other data sets by
     `__getitems__(indices)` where they have it, else sample by sample, put together by
     `collate_fn`. Each `iter` is one epoch, from 0 on; the order of a shuffled epoch is a function
     of a seed and its number. `state_dict` taken between two batches holds the place after the
@@ -255,26 +257,30 @@ class DataLoader:
         if not self._batched:
             singles = itertools.islice(iter(self.sampler or ()), skip, None)
             return (self.collate_fn(dataset[index]) for index in singles)
-        batches = self._index_batches(skip, reader is not None)
-        return map(functools.partial(self._fetch, dataset) if reader is None else reader, batches)
+        if reader is None:
+            assert self.batch_sampler is not None
+            lists = itertools.islice(iter(self.batch_sampler), skip, None)
+            return map(functools.partial(self._fetch, dataset), lists)
+        return self._read(reader, skip)
 
-    def _index_batches(self, skip: int, arrays: bool) -> Iterator[Any]:
-        """Return the indices of each batch: lists, or slices and arrays where those will do."""
+    def _read(self, reader: Any, skip: int) -> Iterator[Any]:
+        """Return the batches that a reader makes of slices and arrays of indices."""
         batches = self.batch_sampler
         assert batches is not None
-        if arrays and type(batches) is BatchSampler:
-            sampler, step = batches.sampler, batches.batch_size
-            starts = range(skip * step, len(batches) * step, step)
+        if type(batches) is BatchSampler:
+            sampler, step, size = batches.sampler, batches.batch_size, len(self.dataset)
             if type(sampler) is SequentialSampler and sampler.data_source is self.dataset:
-                size = len(self.dataset)
-                return (slice(start, min(start + step, size)) for start in starts)
+                starts = range(skip * step, len(batches) * step, step)
+                return map(reader, (slice(start, min(start + step, size)) for start in starts))
             if isinstance(sampler, SeededSampler) and (
                 type(sampler).__iter__ is SeededSampler.__iter__
             ):
-                order = sampler.next_order()
-                return (order[start : start + step] for start in starts)
-        lists = itertools.islice(iter(batches), skip, None)
-        return map(_indices, lists) if arrays else lists
+                order = sampler.next_order()[: len(batches) * step]
+                if isinstance(reader, Rows):
+                    return reader.in_order(order, step, skip)
+                starts = range(skip * step, len(order), step)
+                return map(reader, (order[start : start + step] for start in starts))
+        return map(reader, map(_indices, itertools.islice(iter(batches), skip, None)))
 
     def _fetch(self, dataset: Any, indices: list[int]) -> Any:
         many = getattr(dataset, "__getitems__", None)

@@ -224,6 +224,7 @@ def batches(
     target: bool = True,
     weights: Weights | None = None,
     number: int = 0,
+    finite: bool = False,
 ) -> Iterator[Batch]:
     """Yield inputs, target and weights of each batch, the inputs checked to be finite.
 
@@ -233,12 +234,13 @@ def batches(
         target: whether a target is wanted; if not, one that is there is left out.
         weights: where the weights come from; None: there are none.
         number: batches of the epoch that came before.
+        finite: whether the inputs are known to be.
     """
     weight = None
     least = 1 + target + (weights is not None and weights.last)
     for batch in source:
         number += 1
-        parts = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
+        parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
         for part in parts:
             if not isinstance(part, Tensor):
                 _unfit(f"{where}, batch {number}", parts, target)
@@ -247,9 +249,10 @@ def batches(
         if weights is not None:
             parts, weight = weights.take(f"{where}, batch {number}", parts)
         inputs = parts if len(parts) == 1 else parts[:-1]
-        for part in inputs:
-            if not is_finite(part._array):
-                check_finite(f"{where}, batch {number}", "the input", part._array)
+        if not finite:
+            for part in inputs:
+                if not is_finite(part._array):
+                    check_finite(f"{where}, batch {number}", "the input", part._array)
         yield inputs, parts[-1] if target else None, weight
     if not number:
         _empty(where)
@@ -327,7 +330,7 @@ def check_count(name: str, value: Any, least: int = 1) -> int:
 def to_array(value: Any) -> Any:
     """Return what a model gives as NumPy: arrays for tensors, in the same tuples, lists, dicts."""
     if isinstance(value, Tensor):
-        return value.detach().numpy()
+        return value.numpy(force=True)
     if isinstance(value, dict):
         return {name: to_array(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -18,6 +18,9 @@ class Limits:
     Args:
         steps: steps of the optimizer, those before a resume counted, or None.
         seconds: seconds since `begin`, or None.
+
+    Attributes:
+        any: whether there is a limit.
     """
 
     def __init__(self, steps: int | None, seconds: float | None) -> None:
@@ -27,6 +30,7 @@ class Limits:
             raise ValueError(explain("max_seconds", got=repr(seconds), expected=expected))
         self.seconds = seconds
         self._end = math.inf
+        self.any = steps is not None or seconds is not None
 
     def begin(self) -> None:
         """Start the clock."""

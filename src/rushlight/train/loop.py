@@ -11,6 +11,7 @@ from rushlight.train import feed
 from rushlight.train.callbacks import Event
 from rushlight.train.callbacks.best import judged
 from rushlight.train.guard import Interrupt
+from rushlight.train.held import known
 from rushlight.train.history import Record
 from rushlight.train.meter import Meter
 from rushlight.train.prepare import Data
@@ -61,7 +62,7 @@ class Loop:
                     trainer._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
                 if trainer.validate_every and not trainer.step % trainer.validate_every:
                     self._validate(copy.deepcopy(trainer.metrics))
-                if place.batch != data.batches:  # else the epoch is whole
+                if trainer.limits.any and place.batch != data.batches:  # else the epoch is whole
                     reason = self._limit()
                 if trainer._keepers:
                     self.keep(now=interrupt.asked or reason is not None)
@@ -99,7 +100,8 @@ class Loop:
             trainer._seeds.epoch(epoch)
             trainer._emit(Event.EPOCH_BEGIN, epoch=epoch)
         trainer.model.train()
-        place.meter = Meter(trainer)
+        facts = known(data.source.loader, data.weights is not None and data.weights.last)
+        place.meter = Meter(trainer, classes=facts.classes)
         if place.held is not None:
             place.meter.load_state_dict(place.held)
             place.held = None
@@ -108,8 +110,9 @@ class Loop:
         loader = data.source.epoch(place.batch)
         if within:
             place.put_back(data.generators)
-        where = f"epoch {epoch}"
-        return place.meter, feed.batches(where, loader, weights=data.weights, number=place.batch)
+        return place.meter, feed.batches(
+            f"epoch {epoch}", loader, weights=data.weights, number=place.batch, finite=facts.finite
+        )
 
     def _step(self) -> None:
         """Let the optimizer take a step with the gradients there are."""

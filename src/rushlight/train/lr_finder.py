@@ -21,6 +21,7 @@ from rushlight.train.drawing import FAINT, INK, RATE, TRAIN, new_figure, save_fi
 from rushlight.train.feed import check_count
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.parts import is_number
+from rushlight.train.resuming.generators import Generators
 from rushlight.train.trainer import Trainer
 
 __all__ = ["LRFinder", "find_lr"]
@@ -257,10 +258,13 @@ def _put_back(trainer: Trainer, train: Any) -> Iterator[None]:
     weights = [(p, p._grad, p.numpy(force=True).copy()) for p in model.parameters()]
     state, stepped = copy.deepcopy(optimizer.state_dict()), optimizer._stepped
     before = [(holder, dict(vars(holder))) for holder in _with_orders(train)]
+    generators = Generators({"train": train, "model": model, "loss": trainer.loss})
+    drawn = generators.state_dict()
     with untouched(model):
         try:
             yield
         finally:
+            generators.load_state_dict(drawn)
             for p, gradient, array in weights:
                 p.data.copy_(array)
                 p._grad = gradient

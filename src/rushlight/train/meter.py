@@ -18,7 +18,7 @@ from rushlight.train.guard import check_finite, explain_loss
 from rushlight.train.metrics import metric_values
 from rushlight.train.nonfinite import in_batch
 from rushlight.train.resuming.plain import plain_state, set_plain_state
-from rushlight.train.weights import samples
+from rushlight.train.weights import counts_all, samples
 
 __all__ = ["Meter", "evaluating"]
 
@@ -28,12 +28,20 @@ class Meter:
 
     The loss is that of one large batch: of cross-entropy with weights of classes or an ignored
     index, batches count by what their mean divides by.
+
+    Args:
+        trainer: the Trainer.
+        metrics: the metrics to update (default None: the Trainer's).
+        classes: what targets the batches will have, where they are classes and that is known.
     """
 
-    def __init__(self, trainer: Any, metrics: list[Any] | None = None) -> None:
+    def __init__(
+        self, trainer: Any, metrics: list[Any] | None = None, classes: range | None = None
+    ) -> None:
         self._trainer = trainer
         self._metrics = trainer.metrics if metrics is None else metrics
         self._summed = feed.is_sum(trainer.loss)
+        self._plain = trainer.loss if counts_all(trainer.loss, classes) else None
         self._total, self._count = 0.0, 0.0
         for metric in self._metrics:
             metric.reset()
@@ -51,7 +59,8 @@ class Meter:
             outputs = [a for a in feed.leaves(feed.to_array(output)) if isinstance(a, np.ndarray)]
             first = in_batch(self._trainer)
             raise explain_loss(where, self._trainer.model, outputs, value, first)
-        size = samples(self._trainer.loss, target)
+        loss_fn = self._trainer.loss  # a callback may have put another in its place
+        size = target._array.size if loss_fn is self._plain else samples(loss_fn, target)
         self._total += value if self._summed else value * size
         self._count += size
         if self._metrics:

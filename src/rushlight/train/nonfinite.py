@@ -18,7 +18,7 @@ from rushlight.autograd import enable_grad
 from rushlight.nn import Module
 from rushlight.nn.summary.watching import tensors_in, untouched
 from rushlight.ops.contract import Op
-from rushlight.random import set_rng_state
+from rushlight.random import default_generator, set_rng_state
 from rushlight.tape import TensorBase, Traced, run_backward, state
 from rushlight.train.guard import is_finite
 from rushlight.train.reasons import Given, backward_reason, forward_reason, given
@@ -135,7 +135,11 @@ def in_batch(trainer: Trainer) -> NonFinite | None:
     """
     if trainer.current is None:
         return None
-    inputs, target, weight, random = trainer.current
+    inputs, target, weight, place = trainer.current
+    now = default_generator.mark()
+    default_generator.back_to(place)
+    random = default_generator.get_state()
+    default_generator.back_to(now)
 
     def loss(output: Any, target: Any) -> Any:
         return trainer._loss(output, target, weight)

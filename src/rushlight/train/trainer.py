@@ -357,7 +357,7 @@ class Trainer:
 
     def _run(self, inputs: Any, target: Any, weight: Any) -> tuple[Any, Any]:
         """Return output and loss of a batch, which can be run again to explain them."""
-        self.current = inputs, target, weight, default_generator.get_state()
+        self.current = inputs, target, weight, default_generator.mark()
         output = self.model(*inputs)
         return output, self._loss(output, target, weight)
 

@@ -18,7 +18,15 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.parts import kind_of
 
-__all__ = ["WeightedLoss", "Weights", "class_table", "held_targets", "sample_weights", "samples"]
+__all__ = [
+    "WeightedLoss",
+    "Weights",
+    "class_table",
+    "counts_all",
+    "held_targets",
+    "sample_weights",
+    "samples",
+]
 
 
 class Weights:
@@ -252,6 +260,19 @@ def samples(loss: Any, target: Any) -> float:
     if counted is not None:
         return counted
     return target.shape[0] if target.ndim else 1
+
+
+def counts_all(loss: Any, classes: range | None) -> bool:
+    """Tell whether the mean of a loss of classes divides by the number of targets.
+
+    Args:
+        loss: the loss.
+        classes: what targets there are; None: nobody knows.
+    """
+    own = getattr(loss, "__dict__", ())
+    if classes is None or "ignore_index" not in own or getattr(loss, "weight", None) is not None:
+        return False
+    return loss.ignore_index not in classes
 
 
 def _counted(loss: Any, target: Any) -> float | None:
