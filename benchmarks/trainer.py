@@ -17,10 +17,10 @@ where it does not drown in the noise of the memory:
 - `metric`: the Trainer with accuracy;
 - `folder`: and with checkpoints, history files and curves, as by `out=FOLDER`.
 
-Printed are the fastest and the median epoch in microseconds for a batch, and what the fastest takes
-more than that of the line above, in percent of `step`. What is written now and then is told apart:
-how long a checkpoint takes, of which one is written every two seconds, and what a run with a folder
-takes at its begin and end.
+Printed is the median over all rounds of each round's fastest epoch, in microseconds for a batch,
+and likewise what it takes more than another, in percent of `step`. What is written now and then is
+told apart: how long a checkpoint takes, of which one is written every two seconds, and what a run
+with a folder takes at its begin and end.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from rushlight.threads import set_num_threads
 from rushlight.train import Callback, Checkpoint, Trainer
 
 ROWS, BATCH = 12_800, 64
-BESIDE = {"loader": "step", "trainer": "by hand", "metric": "counting", "folder": "metric"}
+BESIDE = {"loader": "step", "trainer": "by hand", "metric": "counting", "folder": "counting"}
 Epochs = Callable[[], list[float]]
 
 
@@ -155,17 +155,17 @@ def main() -> None:
             "metric": by_trainer(tiny(), data, 10),
             "folder": by_trainer(tiny(), data, 10, out=folder),
         }
-        found: dict[str, list[float]] = {name: [] for name in kinds}
-        for _ in range(given.rounds):
-            for name, run in kinds.items():
-                found[name] += run()
-    best = {name: min(seconds) for name, seconds in found.items()}
-    for name, seconds in found.items():
-        fastest, median = (1e6 * t / (ROWS // BATCH) for t in (best[name], np.median(seconds)))
-        line = f"{name:<8} {fastest:7.1f} µs a batch, median {median:7.1f}"
+        rounds = [{name: min(run()) for name, run in kinds.items()} for _ in range(given.rounds)]
+
+    def median(name: str, less: str | None = None) -> float:
+        taken = [r[name] - (r[less] if less else 0.0) for r in rounds]
+        return 1e6 * float(np.median(taken)) / (ROWS // BATCH)
+
+    for name in kinds:
+        line = f"{name:<8} {median(name):7.1f} µs a batch"
         if name in BESIDE:
-            added = best[name] - best[BESIDE[name]]
-            line += f"  {100 * added / best['step']:+6.1f} % of the step more than {BESIDE[name]}"
+            added = 100 * median(name, BESIDE[name]) / median("step")
+            line += f"  {added:+6.1f} % of the step more than {BESIDE[name]}"
         print(line)
     with tempfile.TemporaryDirectory() as folder:
         now_and_then(folder, data)
