@@ -1,0 +1,1 @@
+"""Modules from torch and to torch, in a process that has it."""

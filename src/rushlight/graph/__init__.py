@@ -1,0 +1,1 @@
+"""Recorded graphs: the ops that a model calls, as a plain structure."""

@@ -1,0 +1,1 @@
+"""Known architectures, whose state dicts have the names of the originals."""

@@ -1,0 +1,1 @@
+"""ONNX files: models of Rushlight written as ONNX, and ONNX read as modules."""

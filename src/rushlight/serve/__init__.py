@@ -1,0 +1,1 @@
+"""Models without Rushlight: folders that need NumPy only."""
