@@ -1,0 +1,207 @@
+"""From a torch.fx graph to the calls that Rushlight runs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from rushlight.bridge.functions import from_torch, name_of
+from rushlight.bridge.recorded import InPlace, Program, Ref, Step
+from rushlight.bridge.tensors import array_of
+from rushlight.bridge.writes import plain_name, resolve, written
+from rushlight.tensor import Tensor, from_numpy
+
+__all__ = ["read"]
+
+
+def read(
+    torch: Any, graph: Any, module: Any, inputs: tuple[str, ...], fixed: Mapping[str, Any]
+) -> tuple[Program, list[str]]:
+    """Turn a graph into a program.
+
+    Args:
+        torch: the library.
+        graph: of torch.fx.
+        module: the torch module that was recorded, which has what the graph refers to.
+        inputs: the names of its inputs.
+        fixed: the arguments that were not.
+
+    Returns:
+        The program, and what of it Rushlight has not got (then the program is not whole).
+    """
+    return _Reader(torch, module).program(graph, inputs, fixed)
+
+
+class _Reader:
+    def __init__(self, torch: Any, module: Any) -> None:
+        self.torch, self.module = torch, module
+        self.problems: list[str] = []
+        self.reads: dict[Any, Any] = {}
+
+    def program(
+        self, graph: Any, inputs: tuple[str, ...], fixed: Mapping[str, Any]
+    ) -> tuple[Program, list[str]]:
+        nodes = list(graph.nodes)
+        called = {n.target: self._at(n.target) for n in nodes if n.op == "call_module"}
+        self.reads, refused = written(nodes, called)
+        self.problems += refused
+        names = {n: n.target for n in nodes if n.op == "placeholder"}
+        steps: list[Step] = []
+        output: Any = None
+        for node in nodes:
+            if node.op == "output":
+                output = self._value(node.args[0], node, names)
+            elif node.op != "placeholder":
+                names[node] = f"%{node.name}"
+                steps.append(self._step(node, names))
+        last: dict[str, int] = {}
+        for i, step in enumerate(steps):
+            for name in (step.name, *_names(step.args), *_names(step.options)):
+                last[name] = i
+        kept = set(_names(output))
+        done = [tuple(n for n, at in last.items() if at == i and n not in kept) for i in range(len(steps))]
+        steps = [s._replace(done=names) for s, names in zip(steps, done, strict=True)]
+        plain = {n: self._value(v, None, names) for n, v in fixed.items()}
+        return Program(inputs, plain, tuple(steps), output), self.problems
+
+    def _step(self, node: Any, names: dict[Any, str]) -> Step:
+        name = names[node]
+        if node.op == "get_attr":
+            return self._member(node, name)
+        args = self._value(tuple(node.args), node, names)
+        given = {n: v for n, v in node.kwargs.items() if not n.startswith("_")}  # torch's own
+        options = self._value(given, node, names)
+        if node.op == "call_module":
+            return Step(name, "module", tuple(node.target.split(".")), args, options)
+        if "out" in options:
+            self._lacks(f"{plain_name(node)}(out=...)", node)
+        if options.get("memory_format") in ("contiguous_format", "preserve_format"):
+            options.pop("memory_format")
+        if node.op == "call_method":
+            return self._method(node, name, args, options)
+        target = resolve(node)
+        if target is not None:
+            return Step(name, "function", InPlace(target), args, options)
+        found = from_torch(self.torch, node.target)
+        title = name_of(self.torch, node.target)
+        if found is None and title.endswith("_"):
+            plain = getattr(self.torch, title.rpartition(".")[2][:-1], None)
+            found = from_torch(self.torch, plain)
+            found = None if found is None else InPlace(found)
+        if found is None and node.target is self.torch._assert:
+            found = _check
+        if found is None:
+            self._lacks(f"the function {title}", node)
+        else:
+            self._fits(title, found, args, options, node)
+        if node.target is getattr and not hasattr(Tensor, str(node.args[1])):
+            self._lacks(f"the attribute Tensor.{node.args[1]}", node)
+        return Step(name, "function", found, args, options)
+
+    def _method(self, node: Any, name: str, args: Any, options: Any) -> Step:
+        method = node.target
+        if method.endswith("_") and not method.endswith("__"):
+            plain = getattr(Tensor, method[:-1], None)
+            if plain is None:
+                self._lacks(f"the method Tensor.{method} (a write without a value before)", node)
+                return Step(name, "method", method, args, options)
+            return Step(name, "function", InPlace(plain), args, options)
+        if not hasattr(Tensor, method):
+            self._lacks(f"the method Tensor.{method}", node)
+        else:
+            self._fits(f"Tensor.{method}", getattr(Tensor, method), args, options, node)
+        return Step(name, "method", method, args, options)
+
+    def _member(self, node: Any, name: str) -> Step:
+        path = tuple(node.target.split("."))
+        owner = self._at(".".join(path[:-1]))
+        if path[-1] in owner._parameters or path[-1] in owner._buffers:
+            return Step(name, "member", path)
+        value = from_numpy(array_of(getattr(owner, path[-1]), node.target, copy=True))
+        return Step(name, "function", _Constant(value))
+
+    def _at(self, path: str) -> Any:
+        found = self.module
+        for name in path.split(".") if path else ():
+            found = getattr(found, name)
+        return found
+
+    def _fits(self, title: str, function: Any, args: Any, options: Any, node: Any) -> None:
+        """Note arguments that our function does not take."""
+        if isinstance(function, InPlace):
+            function = function.function
+        try:
+            signature = inspect.signature(function)
+        except (TypeError, ValueError):  # Python's own, which are the same ones
+            return
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:
+            self._lacks(f"{title} with these arguments ({error})", node)
+
+    def _lacks(self, what: str, node: Any) -> None:
+        self.problems.append(f"{what} is not in Rushlight{_where(node)}")
+
+    def _value(self, value: Any, node: Any, names: dict[Any, str]) -> Any:
+        """Turn an argument into one of ours; values of other steps become references."""
+        torch = self.torch
+        if isinstance(value, torch.fx.Node):
+            return Ref(names[self.reads[node].get(value, value)])
+        if value is None or isinstance(value, bool | int | float | str) or value is Ellipsis:
+            return value
+        if isinstance(value, slice):
+            ends = (value.start, value.stop, value.step)
+            return slice(*(self._value(end, node, names) for end in ends))
+        if isinstance(value, dict):
+            return {key: self._value(item, node, names) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._value(item, node, names) for item in value]
+        if isinstance(value, tuple):
+            return tuple(self._value(item, node, names) for item in value)
+        if isinstance(value, torch.dtype):
+            return str(value).removeprefix("torch.")
+        if isinstance(value, torch.device):
+            return str(value)
+        if isinstance(value, torch.memory_format):
+            return str(value).removeprefix("torch.")
+        found = from_torch(torch, value) if callable(value) else None
+        if found is None and node is not None:
+            self._lacks(f"the value {value!r}", node)
+        return found
+
+
+class _Constant:
+    """A function without arguments that returns one tensor."""
+
+    def __init__(self, value: Tensor) -> None:
+        self.value = value
+
+    def __call__(self) -> Tensor:
+        return self.value
+
+
+def _check(condition: Any, message: str) -> None:
+    """Raise unless a condition holds."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def _where(node: Any) -> str:
+    """Return the line of the user's code that made a node, where it is known."""
+    trace = node.stack_trace
+    lines = [line.strip() for line in trace.splitlines() if line.strip()] if trace else []
+    return f" (at {lines[-1]})" if lines else ""
+
+
+def _names(value: Any) -> list[str]:
+    """Return the names of all references in a value."""
+    if type(value) is Ref:
+        return [value.name]
+    if isinstance(value, slice):
+        return _names((value.start, value.stop, value.step))
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [name for item in value for name in _names(item)]
+    return []
