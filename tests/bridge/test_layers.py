@@ -58,7 +58,7 @@ def test_there_and_back(number: int) -> None:
     sample, double = SAMPLES[number], bool(number % 2)
     theirs = _made(sample)
     if getattr(getattr(theirs, "distance_function", None), "__module__", "").startswith("tests"):
-        with pytest.raises(NotImplementedError, match="city_block.*has no counterpart"):
+        with pytest.raises(NotImplementedError, match=r"city_block.*has no counterpart"):
             rl.from_torch(theirs)
         return
     lazy = any(torch.nn.parameter.is_lazy(p) for p in theirs.parameters())

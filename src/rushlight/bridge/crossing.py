@@ -147,9 +147,10 @@ class Crossing(ABC):
         else:
             target.register_parameter(name, value)
 
-    def problem(self, path: str, source: Any, reason: str) -> None:
-        """Note what cannot be converted."""
+    def problem(self, path: str, source: Any, reason: str) -> Any:
+        """Note what cannot be converted; return None in its place."""
         self.problems.append(f"{place_of(path, source)}: {reason}")
+        return None
 
     # ---- values
 

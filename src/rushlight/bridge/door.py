@@ -83,7 +83,7 @@ def from_torch(
             explain("from_torch", got=type(value).__name__, expected="a torch module or tensor")
         )
     given = example if example is None or isinstance(example, tuple | dict) else (example,)
-    crossing = Inward(torch, copy is None or copy, lambda *args: _record(*args, example=given))
+    crossing = Inward(torch, copy is None or copy, partial(_record, given))
     made = crossing.module(value)
     if crossing.problems:
         lines = "\n    ".join(crossing.problems)
@@ -102,7 +102,7 @@ def from_torch(
     return made
 
 
-def _record(crossing: Inward, source: Any, path: str, example: Any) -> nn.Module | None:
+def _record(example: Any, crossing: Inward, source: Any, path: str) -> nn.Module | None:
     """Convert a module by recording what its forward calls."""
     torch = crossing.torch
     if type(source).forward is torch.nn.Module.forward:  # it holds others and is not called
@@ -111,7 +111,9 @@ def _record(crossing: Inward, source: Any, path: str, example: Any) -> nn.Module
     mode = source.training
     for training in (mode, not mode):
         try:
-            programs[training], problems = _program(torch, source, training, example if not path else None)
+            programs[training], problems = _program(
+                torch, source, training, example if not path else None
+            )
         except TraceError as error:
             if training == mode:
                 crossing.problem(path, source, str(error))

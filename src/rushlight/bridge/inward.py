@@ -88,7 +88,9 @@ class Inward(Crossing):
                 "torch.nn.utils.parametrize.remove_parametrizations(module, name) first"
             )
         hooks = [hook for kind in _HOOKS for hook in getattr(source, kind).values()]
-        if isinstance(source, self.torch.nn.modules.lazy.LazyModuleMixin):  # its own, which ours has
+        if isinstance(
+            source, self.torch.nn.modules.lazy.LazyModuleMixin
+        ):  # its own, which ours has
             hooks = [hook for hook in hooks if getattr(hook, "__self__", None) is not source]
         if not hooks:
             return ""

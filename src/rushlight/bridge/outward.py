@@ -19,8 +19,8 @@ from rushlight.tensor import Tensor
 __all__ = ["to_torch"]
 
 _DO = (
-    "define the model in torch and load the weights: to_torch(module, into=torch_model), or through "
-    "a file: rushlight.save(module.state_dict(), 'model.pt')"
+    "define the model in torch and load the weights: to_torch(module, into=torch_model), "
+    "or through a file: rushlight.save(module.state_dict(), 'model.pt')"
 )
 
 

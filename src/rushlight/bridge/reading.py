@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rushlight.bridge.functions import from_torch, name_of
@@ -60,7 +60,10 @@ class _Reader:
             for name in (step.name, *_names(step.args), *_names(step.options)):
                 last[name] = i
         kept = set(_names(output))
-        done = [tuple(n for n, at in last.items() if at == i and n not in kept) for i in range(len(steps))]
+        done = [
+            tuple(n for n, at in last.items() if at == i and n not in kept)
+            for i in range(len(steps))
+        ]
         steps = [s._replace(done=names) for s, names in zip(steps, done, strict=True)]
         plain = {n: self._value(v, None, names) for n, v in fixed.items()}
         return Program(inputs, plain, tuple(steps), output), self.problems
@@ -80,24 +83,29 @@ class _Reader:
             options.pop("memory_format")
         if node.op == "call_method":
             return self._method(node, name, args, options)
-        target = resolve(node)
-        if target is not None:
-            return Step(name, "function", InPlace(target), args, options)
-        found = from_torch(self.torch, node.target)
-        title = name_of(self.torch, node.target)
-        if found is None and title.endswith("_"):
-            plain = getattr(self.torch, title.rpartition(".")[2][:-1], None)
-            found = from_torch(self.torch, plain)
-            found = None if found is None else InPlace(found)
-        if found is None and node.target is self.torch._assert:
-            found = _check
+        if node.target is getattr and not hasattr(Tensor, str(node.args[1])):
+            self._lacks(f"the attribute Tensor.{node.args[1]}", node)
+        title, found = name_of(self.torch, node.target), self._function(node)
         if found is None:
             self._lacks(f"the function {title}", node)
         else:
             self._fits(title, found, args, options, node)
-        if node.target is getattr and not hasattr(Tensor, str(node.args[1])):
-            self._lacks(f"the attribute Tensor.{node.args[1]}", node)
         return Step(name, "function", found, args, options)
+
+    def _function(self, node: Any) -> Callable[..., Any] | None:
+        """Return what we call for a function, None if there is nothing."""
+        torch, target = self.torch, resolve(node)
+        if target is not None:
+            return InPlace(target)
+        if node.target is torch._assert:
+            return _check
+        name = plain_name(node)
+        if name.endswith("_"):
+            for place in (torch, torch.nn.functional):
+                found = from_torch(torch, getattr(place, name[:-1], None))
+                if found is not None:
+                    return InPlace(found)
+        return from_torch(torch, node.target)
 
     def _method(self, node: Any, name: str, args: Any, options: Any) -> Step:
         method = node.target

@@ -149,7 +149,6 @@ class Recorded(Module):
         return found(*args, **options) if step.kind == "module" else found
 
 
-
 def _fill(value: Any, values: Mapping[str, Any]) -> Any:
     """Put values in the places of references."""
     if type(value) is Ref:

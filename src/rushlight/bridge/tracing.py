@@ -61,15 +61,15 @@ def arguments_of(torch: Any, module: Any, example: Any) -> tuple[tuple[str, ...]
         fixed = {n: p.default for n, p in signature.parameters.items() if p.default is not p.empty}
         return tuple(names), fixed
     try:
-        bound = (
-            signature.bind(**example) if isinstance(example, dict) else signature.bind(*example)
-        )
+        bound = signature.bind(**example) if isinstance(example, dict) else signature.bind(*example)
     except TypeError as error:
         raise TraceError(f"the example does not fit forward: {error}") from error
     bound.apply_defaults()
     if any(bound.arguments.get(p.name) for p in signature.parameters.values() if p.kind in several):
         raise TraceError("forward takes any number of arguments (*args, **kwargs)")
-    given = {n: v for n, v in bound.arguments.items() if signature.parameters[n].kind not in several}
+    given = {
+        n: v for n, v in bound.arguments.items() if signature.parameters[n].kind not in several
+    }
     inputs = tuple(name for name, value in given.items() if _holds_tensor(torch, value))
     return inputs, {name: value for name, value in given.items() if name not in inputs}
 
