@@ -18,10 +18,15 @@ class Ref(NamedTuple):
     name: str
 
 
-class InPlace(NamedTuple):
-    """A function in place of one that writes to its first argument: it keeps that one's dtype."""
+class InPlace:
+    """A function in place of one that writes to its first argument: it keeps that one's dtype.
 
-    function: Callable[..., Any]
+    Args:
+        function: what makes the new value.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
 
     def __call__(self, first: Any, *args: Any, **options: Any) -> Any:
         found = self.function(first, *args, **options)
