@@ -1,4 +1,4 @@
-"""The zoo without torch: what it makes, what it loads, what it refuses, the text it goes on with."""
+"""The zoo without torch: what it makes, loads and refuses, and the text it goes on with."""
 
 from __future__ import annotations
 
@@ -206,7 +206,9 @@ def test_generate(kind: str) -> None:
     assert model.generate(begin, 6, top_k=1).tolist() == found.tolist()
     assert model.generate(begin, 0).tolist() == begin.tolist()
     one = model.generate(begin, 6, generator=rl.Generator().manual_seed(5))
-    assert one.tolist() == model.generate(begin, 6, generator=rl.Generator().manual_seed(5)).tolist()
+    assert (
+        one.tolist() == model.generate(begin, 6, generator=rl.Generator().manual_seed(5)).tolist()
+    )
     many = [model.generate(begin, 6).tolist() for _ in range(3)]
     assert any(text != found.tolist() for text in many)
     likely = scores(begin[:1])[0, -1].topk(3)[1].tolist()

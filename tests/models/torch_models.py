@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["GPT2", "CharRNN", "LeNet", "MobileNetV2", "ResNet", "VGG"]
+__all__ = ["GPT2", "VGG", "CharRNN", "LeNet", "MobileNetV2", "ResNet"]
 
 
 class LeNet(nn.Module):

@@ -146,7 +146,8 @@ def _members(crossing: Inward, target: nn.Module, source: Any, path: str) -> Non
 
 def _program(torch: Any, source: Any, training: bool, example: Any) -> tuple[Program, list[str]]:
     """Return what a module's forward calls in a mode, and what of it we have not got."""
-    inputs, fixed = arguments_of(torch, source, example)
+    names, fixed = arguments_of(torch, source, example)
+    inputs = tuple(name for name in names if name not in fixed)
     module = skeleton(torch, source)
     follow = partial(trace, torch, leaf=partial(is_leaf, torch), inputs=inputs, fixed=fixed)
     modes = {part.training for part in module.modules() if not is_leaf(torch, part)}
@@ -158,7 +159,7 @@ def _program(torch: Any, source: Any, training: bool, example: Any) -> tuple[Pro
                 "eval() of the whole first"
             )
     graph = follow(module.train(training))
-    return read(torch, graph, module, inputs, fixed)
+    return read(torch, graph, module, names, fixed)
 
 
 def is_leaf(torch: Any, module: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rushlight.bridge.functions import from_torch, name_of
 from rushlight.bridge.recorded import InPlace, Program, Ref, Step
-from rushlight.bridge.tensors import array_of
+from rushlight.bridge.tensors import DTYPES, array_of
 from rushlight.bridge.writes import plain_name, resolve, written
 from rushlight.tensor import Tensor, from_numpy
 
@@ -16,7 +16,7 @@ __all__ = ["read"]
 
 
 def read(
-    torch: Any, graph: Any, module: Any, inputs: tuple[str, ...], fixed: Mapping[str, Any]
+    torch: Any, graph: Any, module: Any, names: tuple[str, ...], fixed: Mapping[str, Any]
 ) -> tuple[Program, list[str]]:
     """Turn a graph into a program.
 
@@ -24,13 +24,13 @@ def read(
         torch: the library.
         graph: of torch.fx.
         module: the torch module that was recorded, which has what the graph refers to.
-        inputs: the names of its inputs.
-        fixed: the arguments that were not.
+        names: of its arguments.
+        fixed: those that do not vary.
 
     Returns:
         The program, and what of it Rushlight has not got (then the program is not whole).
     """
-    return _Reader(torch, module).program(graph, inputs, fixed)
+    return _Reader(torch, module).program(graph, names, fixed)
 
 
 class _Reader:
@@ -40,7 +40,7 @@ class _Reader:
         self.reads: dict[Any, Any] = {}
 
     def program(
-        self, graph: Any, inputs: tuple[str, ...], fixed: Mapping[str, Any]
+        self, graph: Any, order: tuple[str, ...], fixed: Mapping[str, Any]
     ) -> tuple[Program, list[str]]:
         nodes = list(graph.nodes)
         called = {n.target: self._at(n.target) for n in nodes if n.op == "call_module"}
@@ -66,7 +66,7 @@ class _Reader:
         ]
         steps = [s._replace(done=names) for s, names in zip(steps, done, strict=True)]
         plain = {n: self._value(v, None, names) for n, v in fixed.items()}
-        return Program(inputs, plain, tuple(steps), output), self.problems
+        return Program(order, plain, tuple(steps), output), self.problems
 
     def _step(self, node: Any, names: dict[Any, str]) -> Step:
         name = names[node]
@@ -83,14 +83,20 @@ class _Reader:
             options.pop("memory_format")
         if node.op == "call_method":
             return self._method(node, name, args, options)
-        if node.target is getattr and not hasattr(Tensor, str(node.args[1])):
-            self._lacks(f"the attribute Tensor.{node.args[1]}", node)
+        if node.target is getattr:
+            self._attribute(str(node.args[1]), node)
         title, found = name_of(self.torch, node.target), self._function(node)
         if found is None:
             self._lacks(f"the function {title}", node)
         else:
             self._fits(title, found, args, options, node)
         return Step(name, "function", found, args, options)
+
+    def _attribute(self, name: str, node: Any) -> None:
+        """Note an attribute that tensors have in torch and not here."""
+        field = name in ("values", "indices") or not hasattr(self.torch.Tensor, name)
+        if not field and not hasattr(Tensor, name):
+            self._lacks(f"the attribute Tensor.{name}", node)
 
     def _function(self, node: Any) -> Callable[..., Any] | None:
         """Return what we call for a function, None if there is nothing."""
@@ -115,7 +121,7 @@ class _Reader:
                 self._lacks(f"the method Tensor.{method} (a write without a value before)", node)
                 return Step(name, "method", method, args, options)
             return Step(name, "function", InPlace(plain), args, options)
-        if not hasattr(Tensor, method):
+        if not hasattr(Tensor, method) or method.startswith("__"):
             self._lacks(f"the method Tensor.{method}", node)
         else:
             self._fits(f"Tensor.{method}", getattr(Tensor, method), args, options, node)
@@ -168,7 +174,10 @@ class _Reader:
         if isinstance(value, tuple):
             return tuple(self._value(item, node, names) for item in value)
         if isinstance(value, torch.dtype):
-            return str(value).removeprefix("torch.")
+            name = str(value).removeprefix("torch.")
+            if name not in DTYPES and node is not None:
+                self._lacks(f"the dtype {name}", node)
+            return name
         if isinstance(value, torch.device):
             return str(value)
         if isinstance(value, torch.memory_format):

@@ -54,11 +54,11 @@ class Step(NamedTuple):
 class Program(NamedTuple):
     """The calls of a forward, in order.
 
-    inputs: the names of its arguments. fixed: the arguments that had one value while it was
-    recorded. output: what it returns.
+    names: of its arguments, in order. fixed: those that had one value while it was recorded; the
+    others vary. output: what it returns.
     """
 
-    inputs: tuple[str, ...]
+    names: tuple[str, ...]
     fixed: Mapping[str, Any]
     steps: tuple[Step, ...]
     output: Any
@@ -126,21 +126,25 @@ class Recorded(Module):
         return _fill(program.output, values)
 
     def _given(self, program: Program, args: Any, options: Any) -> dict[str, Any]:
-        names = program.inputs
-        values = dict(zip(names, args, strict=False))
-        fixed = {name for name in options if name in program.fixed}
-        if fixed or len(args) > len(names) or {*values, *options} != set(names):
+        """Return the values of the inputs; what is fixed may be given as it was recorded."""
+        given = {**dict(zip(program.names, args, strict=False)), **options}
+        inputs = {name: value for name, value in given.items() if name not in program.fixed}
+        wanted = [name for name in program.names if name not in program.fixed]
+        other = [
+            n for n, v in given.items() if n in program.fixed and not _same(v, program.fixed[n])
+        ]
+        twice = len(given) < len(args) + len(options)
+        if other or twice or len(args) > len(program.names) or set(inputs) != set(wanted):
             was = ", ".join(f"{name}={value!r}" for name, value in program.fixed.items())
             raise TypeError(
                 explain(
                     self._title,
                     got=f"{len(args)} arguments by position and {sorted(options)} by name",
-                    expected=f"{', '.join(names) or 'none'}"
-                    + (f" (recorded with {was})" if was else ""),
+                    expected=", ".join(wanted) + (f" (recorded with {was})" if was else ""),
                     fix="give from_torch an example with the arguments that will be given",
                 )
             )
-        return {**values, **options}
+        return inputs
 
     def _run(self, step: Step, values: dict[str, Any]) -> Any:
         args, options = _fill(step.args, values), _fill(step.options, values)
@@ -152,6 +156,11 @@ class Recorded(Module):
         for name in step.target:
             found = getattr(found, name)
         return found(*args, **options) if step.kind == "module" else found
+
+
+def _same(value: Any, recorded: Any) -> bool:
+    """Tell whether a value of Python is the recorded one (a tensor never is)."""
+    return value is recorded or (type(value) is type(recorded) and value == recorded)
 
 
 def _fill(value: Any, values: Mapping[str, Any]) -> Any:

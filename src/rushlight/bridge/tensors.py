@@ -10,9 +10,9 @@ from rushlight.arrays import Array
 from rushlight.errors import DeviceError, DtypeError, explain
 from rushlight.tensor import Tensor
 
-__all__ = ["array_of", "torch_tensor"]
+__all__ = ["DTYPES", "array_of", "torch_tensor"]
 
-_DTYPES = "float16 to 64, int8 to 64, uint8 or bool"
+DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 
 
 def array_of(tensor: Any, where: str, copy: bool) -> Array:
@@ -51,15 +51,17 @@ def array_of(tensor: Any, where: str, copy: bool) -> Array:
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
     if name == "bfloat16" and copy:
         plain = plain.float()  # which holds it exactly
-    elif name not in _NAMES:
+    elif name not in DTYPES:
         raise DtypeError(
-            explain(where, got=name, expected=_DTYPES, fix="convert it first, as with .float()")
+            explain(
+                where,
+                got=name,
+                expected=f"one of {', '.join(DTYPES)}",
+                fix="convert it first, as with .float()",
+            )
         )
     found: Array = plain.numpy()
     return np.array(found, order="C", copy=True) if copy else found
-
-
-_NAMES = {"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"}
 
 
 def torch_tensor(torch: Any, tensor: Tensor, where: str, copy: bool) -> Any:

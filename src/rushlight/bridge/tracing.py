@@ -42,36 +42,33 @@ def skeleton(torch: Any, module: Any) -> Any:
 
 
 def arguments_of(torch: Any, module: Any, example: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Return the names of forward's inputs and the arguments that are no inputs, with values.
+    """Return the names of forward's arguments, in order, and the values of those that do not vary.
 
     Args:
         torch: the library.
         module: the module.
-        example: its arguments: a tuple, or a dict by name; tensors in them are inputs. None: all
-            arguments without a default are.
+        example: its arguments: a tuple, or a dict by name; tensors in them vary. None: all
+            arguments without a default vary.
     """
     signature = inspect.signature(module.forward)
-    kinds = {p.kind for p in signature.parameters.values()}
-    several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} & kinds
+    several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    names = tuple(n for n, p in signature.parameters.items() if p.kind not in several)
+    open_ended = len(names) < len(signature.parameters)
     if example is None:
-        required = [p for p in signature.parameters.values() if p.default is p.empty]
-        names = [p.name for p in required if p.kind not in several]
-        if not names and several:
+        if not names and open_ended:
             raise TraceError("forward takes any arguments; give from_torch an example of them")
-        fixed = {n: p.default for n, p in signature.parameters.items() if p.default is not p.empty}
-        return tuple(names), fixed
+        defaults = {name: signature.parameters[name].default for name in names}
+        return names, {n: v for n, v in defaults.items() if v is not inspect.Parameter.empty}
+    by_name = isinstance(example, dict)
     try:
-        bound = signature.bind(**example) if isinstance(example, dict) else signature.bind(*example)
+        bound = signature.bind(**example) if by_name else signature.bind(*example)
     except TypeError as error:
         raise TraceError(f"the example does not fit forward: {error}") from error
     bound.apply_defaults()
-    if any(bound.arguments.get(p.name) for p in signature.parameters.values() if p.kind in several):
+    if any(value for name, value in bound.arguments.items() if name not in names):
         raise TraceError("forward takes any number of arguments (*args, **kwargs)")
-    given = {
-        n: v for n, v in bound.arguments.items() if signature.parameters[n].kind not in several
-    }
-    inputs = tuple(name for name, value in given.items() if _holds_tensor(torch, value))
-    return inputs, {name: value for name, value in given.items() if name not in inputs}
+    given = {name: bound.arguments[name] for name in names}
+    return names, {n: v for n, v in given.items() if not _holds_tensor(torch, v)}
 
 
 def _holds_tensor(torch: Any, value: Any) -> bool:
