@@ -218,7 +218,7 @@ def test_all_that_cannot_be_converted_is_listed() -> None:
         rl.from_torch(model)
     lines = [line.strip() for line in str(error.value).splitlines()[1:]]
     expected = [
-        "fourier.1 (Fourier): the function torch.fft",
+        "fourier.1 (Fourier): the function torch.fft.rfft is not in Rushlight (at ",
         "hooked (Linear): it has the hooks test_all_that_cannot_be_converted_is_listed",
         "old (Linear): it has weight_norm; call torch.nn.utils.remove_weight_norm(module) first",
         "new (ParametrizedLinear): its weight is parametrized; call torch.nn.utils.parametrize",

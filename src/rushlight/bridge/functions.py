@@ -26,6 +26,7 @@ def _pairs(torch: Any) -> list[tuple[str, Any, Any]]:
         ("torch", torch, rushlight),
         ("torch.special", torch.special, special),
         ("torch.linalg", torch.linalg, linalg),
+        ("torch.fft", torch.fft, None),
     ]
     found = []
     for where, theirs, ours in places:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rushlight.bridge.functions import from_torch, name_of
 from rushlight.bridge.recorded import InPlace, Program, Ref, Step
 from rushlight.bridge.tensors import DTYPES, array_of
+from rushlight.bridge.tracing import line_of
 from rushlight.bridge.writes import plain_name, resolve, written
 from rushlight.tensor import Tensor, from_numpy
 
@@ -155,7 +157,7 @@ class _Reader:
             self._lacks(f"{title} with these arguments ({error})", node)
 
     def _lacks(self, what: str, node: Any) -> None:
-        self.problems.append(f"{what} is not in Rushlight{_where(node)}")
+        self.problems.append(f"{what} is not in Rushlight{_where(self.torch, node)}")
 
     def _value(self, value: Any, node: Any, names: dict[Any, str]) -> Any:
         """Turn an argument into one of ours; values of other steps become references."""
@@ -204,11 +206,10 @@ def _check(condition: Any, message: str) -> None:
         raise AssertionError(message)
 
 
-def _where(node: Any) -> str:
+def _where(torch: Any, node: Any) -> str:
     """Return the line of the user's code that made a node, where it is known."""
-    trace = node.stack_trace
-    lines = [line.strip() for line in trace.splitlines() if line.strip()] if trace else []
-    return f" (at {lines[-1]})" if lines else ""
+    frames = re.findall(r'File "(.*?)", line (\d+)', node.stack_trace or "")
+    return line_of(torch, [(file, int(number)) for file, number in frames])
 
 
 def _names(value: Any) -> list[str]:

@@ -12,12 +12,14 @@ import copy
 import inspect
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 from unittest import mock
 
 from rushlight.errors import explain
 
-__all__ = ["TraceError", "arguments_of", "skeleton", "trace"]
+__all__ = ["TraceError", "arguments_of", "line_of", "skeleton", "trace"]
 
 _MAKERS = ("arange", "eye", "full", "linspace", "logspace", "ones", "tensor", "zeros")
 _RANDOM = ("rand", "randint", "randn", "randperm", "bernoulli", "multinomial", "normal")
@@ -104,10 +106,11 @@ def trace(
             graph = tracer.trace(module)
     except Exception as error:  # whatever forward raises of stand-ins
         text = str(error).strip().partition("\n")[0]
+        frames = [(f.filename, f.lineno or 0) for f in extract_tb(error.__traceback__)]
         raise TraceError(
             explain(
                 "recording its forward",
-                got=f"{type(error).__name__}: {text}",
+                got=f"{type(error).__name__}: {text}{line_of(torch, frames)}",
                 expected="calls that do not depend on values or shapes (no if, for or int of them)",
                 fix="write this module with rushlight.nn and load the state dict",
             )
@@ -118,6 +121,13 @@ def trace(
                 place = f"{path}.{name}" if path else name
                 raise TraceError(f"forward keeps what it computes in self.{place} for later calls")
     return graph
+
+
+def line_of(torch: Any, frames: list[tuple[str, int]]) -> str:
+    """Return the last of some places in files that is neither torch's nor ours, for a message."""
+    inside = tuple(str(Path(file).parent) for file in (torch.__file__, __file__))
+    mine = [frame for frame in frames if not frame[0].startswith((*inside, "<"))]
+    return f" (at {mine[-1][0]}, line {mine[-1][1]})" if mine else ""
 
 
 def _proxied(torch: Any, value: Any) -> bool:
@@ -147,6 +157,7 @@ def _tracer(
 
     class Tracer(torch.fx.Tracer):  # type: ignore[misc]
         proxy_buffer_attributes = True
+        record_stack_traces = True  # messages say where
 
         def is_leaf_module(self, module: Any, path: str) -> bool:
             return leaf(module)
