@@ -42,6 +42,9 @@ def test_views_are_views() -> None:
     assert ours.tolist() == theirs.T[::2].tolist()
     theirs.mul_(2)
     assert ours.tolist() == theirs.T[::2].tolist()
+    image = rl.from_numpy(np.ones((2, 4, 4, 3), "float32").transpose(0, 3, 1, 2))  # channels-last
+    rl.to_torch(image)[0, 0, 0, 0] = 5.0
+    assert image[0, 0, 0, 0].item() == 5
     flipped = rl.tensor([1.0, 2.0, 3.0]).flip(0)
     assert rl.to_torch(flipped).tolist() == [3, 2, 1]
     reverse = rl.from_numpy(np.arange(3.0)[::-1])

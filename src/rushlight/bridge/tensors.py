@@ -77,7 +77,7 @@ def torch_tensor(torch: Any, tensor: Tensor, where: str, copy: bool) -> Any:
         ValueError: its memory cannot be shared, as torch has no negative strides and no
             read-only memory.
     """
-    array = tensor.detach().numpy()
+    array = tensor.detach()._array  # numpy() would copy images that lie channels-last
     if copy:
         return torch.from_numpy(np.array(array, order="C", copy=True))
     if not array.flags.writeable or any(step < 0 for step in array.strides):
