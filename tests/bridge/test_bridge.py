@@ -323,7 +323,7 @@ def test_every_module_of_torchs_database() -> None:
         inputs = info.module_inputs_func(
             info, device="cpu", dtype=torch.float64, requires_grad=False, training=False
         )
-        for case in inputs[:4]:
+        for case in inputs[:2]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 made = case.constructor_input
@@ -339,7 +339,7 @@ def test_every_module_of_torchs_database() -> None:
             if not any(torch.nn.parameter.is_lazy(p) for p in theirs.parameters()):
                 assert _bits(back.state_dict()) == _bits(theirs.state_dict())
             count += 1
-    assert count > 150
+    assert count > 120
 
 
 # ---- without torch

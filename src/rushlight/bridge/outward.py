@@ -158,6 +158,9 @@ class _Outward(Crossing):
 
     def make(self, cls: type, options: dict[str, Any]) -> Any:
         # without memory and without a draw of random numbers: all members are replaced
+        if cls in (self.torch.nn.Embedding, self.torch.nn.EmbeddingBag):
+            shape = options["num_embeddings"], options["embedding_dim"]
+            options["_weight"] = self.torch.empty(shape, device="meta")  # a draw there is slow
         lazy = issubclass(cls, self.torch.nn.modules.lazy.LazyModuleMixin)
         with warnings.catch_warnings(), self.torch.device("cpu" if lazy else "meta"):
             warnings.simplefilter("ignore")  # torch's opinion of options that stand already
