@@ -225,6 +225,14 @@ REFUSED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "buffer in place": (lambda m, x: m.count.add_(1) + x, "writes to count.* part of the state"),
     "view before": (lambda m, x: (lambda y, v: (v.add_(1), y)[1])(*_view(x)), "view is read later"),
     "view after": (lambda m, x: (lambda y, v: (y.add_(1), v)[1])(*_view(x)), "view is read later"),
+    "layer that views": (
+        lambda m, x: (lambda y: (m.flat(y).add_(1), y)[1])(x * 2),
+        "view is read later",
+    ),
+    "dropout that views": (
+        lambda m, x: (lambda y: (F.dropout(y, 0.5, False).add_(1), y)[1])(x * 2),
+        "view is read later",
+    ),
     "fill": (lambda m, x: (x * 2).zero_(), r"Tensor\.zero_"),
     "special method": (lambda m, x: x.__setitem__(0, 1), "__setitem__"),
     "argument": (lambda m, x: torch.add(x, x, out=x), r"out=\.\.\."),
@@ -244,12 +252,25 @@ def _view(x: Any) -> Any:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_recorded(name: str) -> None:
     function, text = REFUSED[name]
-    theirs = Line(function, count=torch.zeros(1))
+    theirs = Line(function, count=torch.zeros(1), flat=torch.nn.Sequential(torch.nn.Flatten(0)))
     before = set(vars(theirs))
     with pytest.raises(NotImplementedError, match=f"(?s)from_torch: what.*{text}"):
         rl.from_torch(torch.nn.Sequential(theirs, torch.nn.ReLU()))
     assert set(vars(theirs)) == before
     assert theirs.count.item() == 0
+
+
+def test_an_object_may_have_a_forward_of_its_own() -> None:
+    theirs = torch.nn.Linear(3, 3)
+    theirs.forward = lambda x: F.linear(x, theirs.weight) * 2
+    model = torch.nn.Sequential(theirs)
+    ours = rl.from_torch(model)
+    assert type(ours[0]).__name__ == "Recorded"
+    assert rl.bridge.compare(model, ours, torch.randn(2, 3)) < 1e-6
+    back = rl.nn.Linear(3, 3)
+    back.forward = lambda x: x
+    with pytest.raises(NotImplementedError, match="Linear"):
+        rl.to_torch(back)
 
 
 def test_random_numbers_are_drawn_at_each_call() -> None:

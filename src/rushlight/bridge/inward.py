@@ -29,6 +29,8 @@ _ROWS = ("Sequential", "ModuleList", "ModuleDict")
 def class_of(torch: Any, module: Any) -> type | None:
     """Return our class of a torch module; None if its class is somebody's own."""
     cls = type(module)
+    if "forward" in vars(module):  # the object has a forward of its own
+        return None
     if cls is torch.nn.modules.linear.NonDynamicallyQuantizableLinear:
         return NonDynamicallyQuantizableLinear
     for name in _ROWS:  # a Sequential under another name is one

@@ -115,6 +115,8 @@ class _Outward(Crossing):
 
     def counterpart(self, source: Any) -> tuple[type, type] | None:
         cls = type(source)
+        if "forward" in vars(source):  # the object has a forward of its own
+            return None
         if cls is NonDynamicallyQuantizableLinear:
             inner = self.torch.nn.modules.linear.NonDynamicallyQuantizableLinear
             return cls, inner

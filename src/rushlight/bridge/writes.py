@@ -18,7 +18,7 @@ _OPERATORS = {
     for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "xor")
 } | {operator.iand: operator.and_, operator.ior: operator.or_}
 
-# What may return a view of its first argument.
+# What may return a view of its first argument, or that itself.
 _VIEWS = {
     *("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "transpose", "swapaxes"),
     *("swapdims", "permute", "t", "expand", "expand_as", "view_as", "chunk", "split", "narrow"),
@@ -26,7 +26,10 @@ _VIEWS = {
     *("type_as", "float", "double", "unfold", "tensor_split", "ravel", "reshape_as", "getitem"),
     *("data", "T", "mT", "type", "broadcast_to", "atleast_1d", "atleast_2d", "atleast_3d"),
     *("hsplit", "vsplit", "dsplit", "split_with_sizes", "expand_copy", "squeeze_", "unsqueeze_"),
+    *("cpu", "half", "int", "long", "short", "bool", "positive", "dropout", "dropout1d"),
+    *("dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "dropout_", "meshgrid"),
 }
+_VIEWING_LAYERS = ("Flatten", "Unflatten", "Identity", "Dropout", "AlphaDropout", "FeatureAlpha")
 _NUMBERS = {"size", "dim", "ndimension", "numel", "nelement", "item", "shape", "ndim", "stride"}
 
 
@@ -62,6 +65,19 @@ def _inplace_option(node: Any, modules: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return bool(bound.arguments.get("inplace", False))
+
+
+def _is_view(node: Any, modules: Any) -> bool:
+    """Tell whether a call may return a view of its first argument."""
+    if node.op != "call_module":
+        return plain_name(node) in _VIEWS
+    parts = [m for m in modules[node.target].modules() if not _is_row(m)]
+    return all(type(part).__name__.startswith(_VIEWING_LAYERS) for part in parts)
+
+
+def _is_row(module: Any) -> bool:
+    """Tell whether a module is torch's Sequential."""
+    return any(cls.__name__ == "Sequential" for cls in type(module).__mro__)
 
 
 def _is_write(node: Any, modules: Any) -> bool:
@@ -105,7 +121,7 @@ def written(nodes: list[Any], modules: Any) -> tuple[dict[Any, dict[Any, Any]], 
         first = next(iter(node.args), None)
         held = hasattr(first, "op")
         is_write = held and first not in numbers and _is_write(node, modules)
-        view = held and plain_name(node) in _VIEWS and not is_write
+        view = held and not is_write and _is_view(node, modules)
         base[node] = base[first] if view else node
         if not is_write:
             continue
