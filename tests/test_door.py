@@ -26,6 +26,10 @@ OWN = {  # names that torch has elsewhere or not at all
         "ops",
         "tape",
         "functional",
+        "bridge",
+        "from_torch",
+        "models",
+        "to_torch",
     ),
     *("memory", "threads", "compiled", "pages", "cli", "annotations"),
 }

@@ -431,16 +431,20 @@ from rushlight.autograd import set_grad_enabled as set_grad_enabled
 # isort: on
 
 if TYPE_CHECKING:
+    from rushlight import bridge as bridge
     from rushlight import check as check
     from rushlight import classic as classic
     from rushlight import data as data
     from rushlight import func as func
     from rushlight import io as io
+    from rushlight import models as models
     from rushlight import nn as nn
     from rushlight import optim as optim
     from rushlight import sklearn as sklearn
     from rushlight import train as train
     from rushlight import utils as utils
+    from rushlight.bridge import from_torch as from_torch
+    from rushlight.bridge import to_torch as to_torch
     from rushlight.io import load as load
     from rushlight.io import save as save
     from rushlight.threads import get_num_threads as get_num_threads
@@ -455,6 +459,7 @@ short, int, long = int16, int32, int64
 
 _LAZY = frozenset(
     {
+        "bridge",
         "check",
         "classic",
         "cuda",
@@ -462,6 +467,7 @@ _LAZY = frozenset(
         "func",
         "io",
         "linalg",
+        "models",
         "nn",
         "optim",
         "sklearn",
@@ -471,10 +477,12 @@ _LAZY = frozenset(
     }
 )
 _LAZY_NAMES = {
+    "from_torch": "bridge",
     "get_num_threads": "threads",
     "load": "io",
     "save": "io",
     "set_num_threads": "threads",
+    "to_torch": "bridge",
 }
 
 

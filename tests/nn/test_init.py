@@ -172,3 +172,20 @@ def test_a_generator_repeats_and_parameters_stay_leaves(fill: Any) -> None:
     fill(b, generator=rl.Generator(3))
     assert rl.equal(a, b) and a.is_leaf and a.requires_grad
     assert (rl.get_rng_state()["state"] == state["state"]).all()
+
+
+def test_nothing_is_drawn_within_skipped() -> None:
+    rl.manual_seed(4)
+    expected = rl.rand(3).tolist()
+    rl.manual_seed(4)
+    with init.skipped():
+        for layer in (rl.nn.Linear(3, 2), rl.nn.Embedding(3, 2), rl.nn.LSTM(2, 2)):
+            assert layer.state_dict()
+        weight = rl.zeros(3, 3)
+        for fill in (init.uniform_, init.normal_, init.trunc_normal_, init.orthogonal_):
+            assert fill(weight) is weight
+        init.sparse_(weight, 0.5)
+        init.kaiming_normal_(weight)
+        assert (weight == 0).all()
+    assert rl.rand(3).tolist() == expected
+    assert (init.uniform_(weight, 1, 2) >= 1).all()

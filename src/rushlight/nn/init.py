@@ -7,9 +7,13 @@ Source: https://docs.pytorch.org/docs/stable/nn.init.html
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import ceil, erf, prod, sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +33,7 @@ __all__ = [
     "normal_",
     "ones_",
     "orthogonal_",
+    "skipped",
     "sparse_",
     "trunc_normal_",
     "uniform_",
@@ -36,6 +41,9 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+_Draw = TypeVar("_Draw", bound=Callable[..., Tensor])
+_skipped: ContextVar[bool] = ContextVar("skipped", default=False)
 
 _GAINS = {
     "linear": 1.0,
@@ -93,6 +101,37 @@ def _fill(tensor: Tensor, values: Any) -> Tensor:
         return tensor.copy_(values)
 
 
+@contextmanager
+def skipped() -> Iterator[None]:
+    """Within it nothing is drawn: parameters hold whatever is in the memory, and need be loaded.
+
+    A large model is then made in no time, and the random numbers go on as if it were not.
+
+    Example:
+        >>> import rushlight as rl
+        >>> with rl.nn.init.skipped():
+        ...     layer = rl.nn.Linear(2, 2)
+        >>> layer.load_state_dict({"weight": rl.eye(2), "bias": rl.zeros(2)})
+        <All keys matched successfully>
+    """
+    before = _skipped.set(True)
+    try:
+        yield
+    finally:
+        _skipped.reset(before)
+
+
+def _drawn(function: _Draw) -> _Draw:
+    """Let a function that draws leave the tensor as it is within `skipped()`."""
+
+    @functools.wraps(function)
+    def draw(tensor: Tensor, *args: Any, **options: Any) -> Tensor:
+        return tensor if _skipped.get() else function(tensor, *args, **options)
+
+    return draw  # type: ignore[return-value]
+
+
+@_drawn
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -101,6 +140,7 @@ def uniform_(
         return tensor.uniform_(a, b, generator=generator)
 
 
+@_drawn
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -109,6 +149,7 @@ def normal_(
         return tensor.normal_(mean, std, generator=generator)
 
 
+@_drawn
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -276,6 +317,7 @@ def kaiming_normal_(
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 
 
+@_drawn
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Make the rows (or the columns, if there are fewer) orthonormal, times `gain`.
 
@@ -297,6 +339,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     return _fill(tensor, gain * (q.T if rows < cols else q).reshape(tensor.shape))
 
 
+@_drawn
 def sparse_(
     tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
 ) -> Tensor:
