@@ -1,0 +1,207 @@
+"""The calls of a graph, with the model's own functions written out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rushlight.onnx.load.attributes import text
+from rushlight.onnx.load.tensors import refuse
+
+__all__ = ["Call", "expanded", "opsets_of"]
+
+NEWEST = 28  # the operator set of ONNX that the functions of the table were tested with
+
+_CALLS_CAP = 100_000  # of calls that functions may be written out to
+_DEPTH_CAP = 100  # of functions that call functions
+
+
+@dataclass
+class Call:
+    """A node as the file has it, with names that are its own.
+
+    Attributes:
+        op, domain, name, version: as in `table.Node`.
+        inputs, outputs: names of values.
+        attributes: AttributeProtos, none of them a reference.
+    """
+
+    op: str
+    domain: str
+    name: str
+    version: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: list[Any]
+
+
+def expanded(model: Any, opsets: dict[str, int]) -> list[Call]:
+    """Return the nodes of a model's graph; a call of one of its functions becomes what it does.
+
+    Raises:
+        FileFormatError: functions that call themselves, or that become more than 100,000 calls.
+    """
+    writer = _Writer(model)
+    writer.write(model.graph.node, opsets, {}, "", {}, ())
+    return writer.calls
+
+
+def opsets_of(entries: Any, where: str) -> dict[str, int]:
+    """Return the versions of operator sets by domain; ONNX's own must be one that is known."""
+    from onnx import defs
+
+    newest = min(NEWEST, defs.onnx_opset_version())
+    found: dict[str, int] = {}
+    for entry in entries:
+        domain, version = _domain(entry.domain), entry.version
+        highest = newest if not domain else (1 << 31) - 1
+        if not 1 <= version <= highest:
+            fix = "export it for an older set, or install a newer onnx and Rushlight"
+            got = f"version {version} of the operator set {domain or 'ai.onnx'!r}"
+            refuse(where, got, f"1 to {highest}", fix if version > 0 else "")
+        if found.setdefault(domain, version) != version:
+            got = f"versions {found[domain]} and {version} of the set {domain or 'ai.onnx'!r}"
+            refuse(where, got, "one version")
+    if not found:
+        refuse(where, "no operator set", "opset_import with a version", "is it ONNX at all?")
+    return found
+
+
+class _Writer:
+    def __init__(self, model: Any) -> None:
+        self.calls: list[Call] = []
+        self.titles: dict[str, int] = {}
+        self.functions: dict[tuple[str, str], Any] = {}
+        self.written = 0
+        for function in model.functions:
+            key = _domain(function.domain), text(function.name, "name of a function")
+            if key in self.functions:
+                got = f"the function {key[1]!r} of domain {key[0]!r} twice"
+                refuse("ONNX file", got, "every function once")
+            self.functions[key] = function
+
+    def write(
+        self,
+        nodes: Any,
+        opsets: dict[str, int],
+        names: dict[str, str],
+        prefix: str,
+        given: dict[str, Any],
+        within: tuple[tuple[str, str], ...],
+    ) -> None:
+        """Append the calls of some nodes.
+
+        Args:
+            nodes: NodeProtos.
+            opsets: versions of the operator sets that hold for them.
+            names: what values of a function's body are called outside.
+            prefix: before the names of all other values and nodes.
+            given: attributes with which the function was called, by name.
+            within: the functions around, outermost first.
+        """
+        for i, node in enumerate(nodes):
+            op = text(node.op_type, "operator of a node")
+            domain = _domain(node.domain)
+            title = self.title(prefix + (text(node.name, "name of a node") or f"{op}_{i}"))
+            inputs = tuple(_name(name, names, prefix) for name in node.input)
+            outputs = tuple(_name(name, names, prefix) for name in node.output)
+            attributes = _attributes(node, given if within else None, title)
+            if (domain, op) in self.functions:
+                called = domain, op
+                if called in within or len(within) == _DEPTH_CAP:
+                    got = f"the function {op!r}, which calls itself"
+                    refuse(f"ONNX node {title!r}", got, "functions that come to an end")
+                self.call(called, title, inputs, outputs, attributes, within)
+                continue
+            if domain not in opsets:
+                got = f"{op} of the operator set {domain or 'ai.onnx'!r}"
+                refuse(f"ONNX node {title!r}", got, "a set that opset_import gives a version of")
+            if within:
+                self.written += 1
+                if self.written > _CALLS_CAP:
+                    got = f"functions that become more than {_CALLS_CAP:,} calls"
+                    refuse("ONNX file", got, "fewer", "it was made to fill the memory")
+            self.calls.append(Call(op, domain, title, opsets[domain], inputs, outputs, attributes))
+
+    def title(self, name: str) -> str:
+        """Return a node's name, with a number behind it where another node has it."""
+        while name in self.titles:
+            self.titles[name] += 1
+            name = f"{name}_{self.titles[name]}"
+        self.titles[name] = 0
+        return name
+
+    def call(
+        self,
+        key: tuple[str, str],
+        title: str,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        attributes: list[Any],
+        within: tuple[tuple[str, str], ...],
+    ) -> None:
+        function = self.functions[key]
+        where = f"ONNX node {title!r} (function {key[1]!r})"
+        formal = list(function.input), list(function.output)
+        if len(inputs) > len(formal[0]) or len(outputs) > len(formal[1]):
+            got = f"{len(inputs)} inputs and {len(outputs)} outputs"
+            refuse(where, got, f"at most {len(formal[0])} and {len(formal[1])}")
+        names = dict.fromkeys(formal[0], "")  # inputs that the call leaves out
+        names.update(zip(formal[0], inputs, strict=False))
+        given = {proto.name: proto for proto in function.attribute_proto}
+        given.update({proto.name: proto for proto in attributes})
+        same = {}
+        for inner, outer in zip(formal[1], outputs, strict=False):
+            if not outer:
+                continue
+            if inner in names or inner in same:  # an input handed through, or twice the same
+                source = names.get(inner) or same.get(inner, "")
+                self.calls.append(
+                    Call(
+                        "Identity",
+                        "",
+                        f"{title}/{inner}",
+                        _plain(function),
+                        (source,),
+                        (outer,),
+                        [],
+                    )
+                )
+                continue
+            same[inner] = outer
+        names.update(same)
+        opsets = opsets_of(function.opset_import, where)
+        self.write(function.node, opsets, names, f"{title}/", given, (*within, key))
+
+
+def _plain(function: Any) -> int:
+    return next((e.version for e in function.opset_import if not _domain(e.domain)), 1)
+
+
+def _attributes(node: Any, given: dict[str, Any] | None, title: str) -> list[Any]:
+    """Return a node's attributes; a reference to one of the function around becomes that one."""
+    found = []
+    for proto in node.attribute:
+        if not proto.ref_attr_name:
+            found.append(proto)
+        elif given is not None and proto.ref_attr_name in given:
+            same = type(proto)()
+            same.CopyFrom(given[proto.ref_attr_name])
+            same.name = proto.name
+            found.append(same)
+        elif given is None:
+            got = f"a reference to the attribute {proto.ref_attr_name!r}"
+            refuse(f"ONNX node {title!r}", got, "references in functions only")
+    return found
+
+
+def _name(name: Any, names: dict[str, str], prefix: str) -> str:
+    inner = text(name, "name of a value")
+    if not inner:
+        return ""
+    return names[inner] if inner in names else prefix + inner
+
+
+def _domain(domain: Any) -> str:
+    found = text(domain, "domain of an operator")
+    return "" if found == "ai.onnx" else found
