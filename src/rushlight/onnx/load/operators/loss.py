@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.onnx.load.table import Node, operator
+from rushlight.onnx.load.operators.narrow import neural
+from rushlight.onnx.load.table import Node
 from rushlight.tensor import Tensor
 
 __all__: list[str] = []
@@ -26,12 +27,12 @@ def _loss(
     )
 
 
-@operator("NegativeLogLikelihoodLoss", since=12)
+@neural("NegativeLogLikelihoodLoss", since=12)
 def _nll(node: Node, x: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     return _loss(node, F.nll_loss, x, target, weight)
 
 
-@operator("SoftmaxCrossEntropyLoss", since=12)
+@neural("SoftmaxCrossEntropyLoss", since=12)
 def _cross_entropy(node: Node, x: Tensor, target: Tensor, weight: Tensor | None = None) -> Any:
     if not node.wants(1):
         return _loss(node, F.cross_entropy, x, target, weight)

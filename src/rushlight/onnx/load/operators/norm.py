@@ -9,7 +9,8 @@ import numpy as np
 from rushlight.errors import ShapeError, explain
 from rushlight.functional import mean, norm, reshape, rsqrt, where
 from rushlight.functional.normalization import squares_across
-from rushlight.onnx.load.table import Node, operator
+from rushlight.onnx.load.operators.narrow import neural
+from rushlight.onnx.load.table import Node
 from rushlight.ops import norm as ops
 from rushlight.tape import apply
 from rushlight.tensor import Tensor
@@ -33,7 +34,7 @@ def _where(node: Node) -> str:
 # ---- batch normalization
 
 
-@operator("BatchNormalization")
+@neural("BatchNormalization")
 def _batch_norm_by_outputs(
     node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
 ) -> Any:
@@ -48,7 +49,7 @@ def _batch_norm_by_outputs(
     return reshape(found[0], x.shape), *(reshape(v, scale.shape) for v in found[1:])
 
 
-@operator("BatchNormalization", since=14)
+@neural("BatchNormalization", since=14)
 def _batch_norm_by_mode(
     node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
 ) -> Any:
@@ -90,13 +91,13 @@ def _by_groups(x: Tensor, groups: int, eps: float, scale: Any = None, bias: Any 
     return y
 
 
-@operator("InstanceNormalization")
+@neural("InstanceNormalization")
 def _instance_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     eps = float(node.get("epsilon", 1e-5))
     return _by_groups(x, x.shape[1], eps, scale.to(x.dtype), bias.to(x.dtype))
 
 
-@operator("GroupNormalization", since=18)
+@neural("GroupNormalization", since=18)
 def _group_norm_by_group(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """Up to version 20 scale and bias have a value for each group, not for each channel."""
     groups, c = int(node["num_groups"]), x.shape[1]
@@ -107,14 +108,14 @@ def _group_norm_by_group(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> 
     return _by_groups(x, groups, float(node.get("epsilon", 1e-5)), *each)
 
 
-@operator("GroupNormalization", since=21)
+@neural("GroupNormalization", since=21)
 def _group_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     wide, *each = _widened(node, x, scale, bias)
     y = _by_groups(wide, int(node["num_groups"]), float(node.get("epsilon", 1e-5)), *each)
     return y.to(x.dtype)
 
 
-@operator("MeanVarianceNormalization", since=9)
+@neural("MeanVarianceNormalization", since=9)
 def _mean_variance(node: Node, x: Tensor) -> Tensor:
     dims = tuple(node.get("axes", [0, 2, 3]))
     centred = x - mean(x, dims, keepdim=True)
@@ -134,7 +135,7 @@ def _normalized(node: Node, x: Tensor) -> tuple[int, ...]:
     return tuple(x.shape[axis:])
 
 
-@operator("LayerNormalization", since=17)
+@neural("LayerNormalization", since=17)
 def _layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Any:
     shape, eps = _normalized(node, x), float(node.get("epsilon", 1e-5))
     (wide,) = _widened(node, x)
@@ -152,7 +153,7 @@ def _layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None
     return y, centre, rsqrt(mean(centred * centred, dims, keepdim=True) + eps)
 
 
-@operator("RMSNormalization", since=23)
+@neural("RMSNormalization", since=23)
 def _rms_norm(node: Node, x: Tensor, scale: Tensor) -> Tensor:
     shape, eps = _normalized(node, x), float(node.get("epsilon", 1e-5))
     (wide,) = _widened(node, x)
@@ -165,14 +166,14 @@ def _rms_norm(node: Node, x: Tensor, scale: Tensor) -> Tensor:
 # ---- norms and neighbours
 
 
-@operator("LpNormalization")
+@neural("LpNormalization")
 def _lp_norm(node: Node, x: Tensor) -> Tensor:
     """x / norm, 0 where the norm is 0."""
     length = norm(x, float(node.get("p", 2)), int(node.get("axis", -1)), keepdim=True)
     return x / where(length == 0, 1.0, length)
 
 
-@operator("LRN")
+@neural("LRN")
 def _local_response(node: Node, x: Tensor) -> Tensor:
     """x / (bias + alpha / size * sum of squares)^beta: floor((size - 1) / 2) channels before."""
     size = int(node["size"])

@@ -18,7 +18,8 @@ from rushlight.onnx.load.operators.geometry import (
     sizes_of,
     windows_of,
 )
-from rushlight.onnx.load.table import Node, operator
+from rushlight.onnx.load.operators.narrow import neural
+from rushlight.onnx.load.table import Node
 from rushlight.onnx.load.values import as_array, ints
 from rushlight.ops import fold
 from rushlight.ops import pool as ops
@@ -67,7 +68,7 @@ def _taps(x: Tensor, windows: Windows) -> Tensor:
 # ---- maxima
 
 
-@operator("MaxPool")
+@neural("MaxPool")
 def _max_pool(node: Node, x: Tensor) -> Any:
     windows = _windows(node, x)
     pads, before = _inner_padding(windows), (0,) * len(windows.out)
@@ -108,7 +109,7 @@ def _everywhere(node: Node, flat: Any, shape: Ints, padded: Ints, before: Ints) 
     return plane + first * prod(size)
 
 
-@operator("MaxUnpool", since=9)
+@neural("MaxUnpool", since=9)
 def _max_unpool(node: Node, x: Tensor, indices: Any, output_shape: Any = None) -> Tensor:
     """The indices are places in what the windows make, which `output_shape` then enlarges."""
     size = _spatial(node, x)
@@ -127,7 +128,7 @@ def _max_unpool(node: Node, x: Tensor, indices: Any, output_shape: Any = None) -
 # ---- averages
 
 
-@operator("AveragePool")
+@neural("AveragePool")
 def _average_pool(node: Node, x: Tensor) -> Tensor:
     windows, include = _windows(node, x), bool(node.get("count_include_pad", 0))
     pads = _inner_padding(windows)
@@ -159,13 +160,13 @@ def _counts(size: Ints, windows: Windows, counted: Pairs) -> Any:
 # ---- norms
 
 
-@operator("LpPool")
+@neural("LpPool")
 def _lp_pool(node: Node, x: Tensor) -> Tensor:
     dims = tuple(range(x.ndim, 2 * x.ndim - 2))
     return norm(_taps(x, _windows(node, x)), float(node.get("p", 2)), dims)
 
 
-@operator("GlobalLpPool")
+@neural("GlobalLpPool")
 def _global_lp_pool(node: Node, x: Tensor) -> Tensor:
     _spatial(node, x)
     return norm(x, float(node.get("p", 2)), tuple(range(2, x.ndim)), keepdim=True)
@@ -174,12 +175,12 @@ def _global_lp_pool(node: Node, x: Tensor) -> Tensor:
 # ---- whole planes
 
 
-@operator("GlobalAveragePool")
+@neural("GlobalAveragePool")
 def _global_average_pool(node: Node, x: Tensor) -> Tensor:
     return apply(ops.adaptive_avg_pool, (x,), {"out_size": (1,) * len(_spatial(node, x))})
 
 
-@operator("GlobalMaxPool")
+@neural("GlobalMaxPool")
 def _global_max_pool(node: Node, x: Tensor) -> Tensor:
     found: Any = apply(ops.adaptive_max_pool, (x,), {"out_size": (1,) * len(_spatial(node, x))})
     return found[0]

@@ -17,7 +17,8 @@ import numpy as np
 from rushlight import functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.interpolation import keys, triangle
-from rushlight.onnx.load.table import Node, operator
+from rushlight.onnx.load.operators.narrow import neural
+from rushlight.onnx.load.table import Node
 from rushlight.onnx.load.values import as_array, ints
 from rushlight.ops.interpolate import Taps, resample
 from rushlight.tape import apply, wrap
@@ -178,18 +179,18 @@ def _scaled(node: Node, x: Tensor, scales: Any) -> Tensor:
     return _resized(node, x, Rule(mode, "asymmetric", "floor"), lines, 0.0)
 
 
-@operator("Upsample")
+@neural("Upsample")
 def _upsample_images(node: Node, x: Tensor) -> Tensor:
     return _scaled(node, x, [1.0, 1.0, node["height_scale"], node["width_scale"]])
 
 
-@operator("Upsample", since=7)
+@neural("Upsample", since=7)
 def _upsample_by_attribute(node: Node, x: Tensor) -> Tensor:
     return _scaled(node, x, node["scales"])
 
 
-@operator("Upsample", since=9)
-@operator("Resize", since=10)
+@neural("Upsample", since=9)
+@neural("Resize", since=10)
 def _upsample(node: Node, x: Tensor, scales: Any) -> Tensor:
     return _scaled(node, x, as_array(scales))
 
@@ -225,7 +226,7 @@ def _rule(node: Node) -> Rule:
     return rule
 
 
-@operator("Resize", since=11)
+@neural("Resize", since=11)
 def _resize(node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: Any = None) -> Tensor:
     rule = _rule(node)
     axes = [a % x.ndim for a in node.get("axes") or range(x.ndim)]
