@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.arrays import float32
 from rushlight.onnx.load.attributes import schema_of
 from rushlight.onnx.load.expand import written_out
 from rushlight.onnx.load.nodes import taken
@@ -18,7 +19,7 @@ from rushlight.onnx.load.order import in_order
 from rushlight.onnx.load.program import Step, run, steps_of
 from rushlight.onnx.load.table import Function, Node, find
 from rushlight.onnx.load.tensors import TensorReader, refuse
-from rushlight.onnx.load.values import as_value
+from rushlight.onnx.load.values import as_value, like
 
 __all__ = ["function_of", "is_known"]
 
@@ -38,7 +39,31 @@ def is_known(op: str, domain: str, version: int) -> bool:
 def function_of(node: Node) -> Function:
     """Return the function that serves a node."""
     found = find(node.domain, node.op, node.version)
-    return found if found is not None else Body()
+    if found is None:
+        return Body()
+    return found if hasattr(found, "takes_bfloat16") else partial(_wide, found)
+
+
+def _wide(function: Function, node: Node, *inputs: Any) -> Any:
+    """Call a function with float32 for bfloat16; what is of the same type comes out as bfloat16."""
+    narrow = [i for i, x in enumerate(inputs) if x is not None and x.dtype.name == "bfloat16"]
+    if not narrow:
+        return function(node, *inputs)
+    dtype = inputs[narrow[0]].dtype
+    wide = [like(x, float32) if i in narrow else x for i, x in enumerate(inputs)]
+    found = function(node, *wide)
+    schema = schema_of(node.op, node.domain, node.version)
+    kinds = {_formal(schema.inputs, i).type_str for i in narrow}
+    results = found if isinstance(found, tuple) else (found,)
+    back = tuple(
+        like(y, dtype) if y is not None and _formal(schema.outputs, i).type_str in kinds else y
+        for i, y in enumerate(results)
+    )
+    return back if isinstance(found, tuple) else back[0]
+
+
+def _formal(formal: Any, index: int) -> Any:
+    return formal[min(index, len(formal) - 1)]  # the last may stand for several
 
 
 class Body:

@@ -74,7 +74,9 @@ def _conv_transpose(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -
     return apply(ops.conv_transpose, (x, w, b), {"x_shape": shape, **options})
 
 
-def _cut(node: Node, size: tuple[int, ...], stride: tuple[int, ...], full: tuple[int, ...]) -> Pairs:
+def _cut(
+    node: Node, size: tuple[int, ...], stride: tuple[int, ...], full: tuple[int, ...]
+) -> Pairs:
     """Return how many cells of the full output are cut off on each side."""
     n, wanted = len(size), node.get("output_shape")
     if not wanted and node.get("auto_pad", "NOTSET") in ("NOTSET", ""):

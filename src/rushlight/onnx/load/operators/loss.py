@@ -21,9 +21,7 @@ def _loss(
 ) -> Tensor:
     ignored = int(node.get("ignore_index", _NEVER))
     reduction = node.get("reduction", "mean")
-    return function(
-        x, target.to(np.int64), weight, ignore_index=ignored, reduction=reduction
-    )
+    return function(x, target.to(np.int64), weight, ignore_index=ignored, reduction=reduction)
 
 
 @operator("NegativeLogLikelihoodLoss", since=12)

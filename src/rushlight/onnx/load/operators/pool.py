@@ -45,9 +45,7 @@ def _spatial(node: Node, x: Tensor) -> Ints:
 def _inner_padding(windows: Windows) -> Ints | None:
     """Return the padding that an op takes itself: as wide on both sides, half a kernel at most."""
     pads = windows.symmetric()
-    fits = pads is not None and all(
-        2 * p <= k for p, k in zip(pads, windows.kernel, strict=True)
-    )
+    fits = pads is not None and all(2 * p <= k for p, k in zip(pads, windows.kernel, strict=True))
     return pads if fits else None
 
 
@@ -98,9 +96,7 @@ def _lowest(x: Tensor) -> Any:
 def _everywhere(node: Node, flat: Any, shape: Ints, padded: Ints, before: Ints) -> Any:
     """Return places in a padded plane as places in the whole input (N, C, *S)."""
     size = shape[2:]
-    places = [
-        place - lo for place, lo in zip(np.unravel_index(flat, padded), before, strict=True)
-    ]
+    places = [place - lo for place, lo in zip(np.unravel_index(flat, padded), before, strict=True)]
     if node.get("storage_order", 0):  # column by column
         places, size = places[::-1], size[::-1]
     plane = np.ravel_multi_index(tuple(places), size, mode="clip")

@@ -226,7 +226,9 @@ def _rule(node: Node) -> Rule:
 
 
 @operator("Resize", since=11)
-def _resize(node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: Any = None) -> Tensor:
+def _resize(
+    node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: Any = None
+) -> Tensor:
     rule = _rule(node)
     axes = [a % x.ndim for a in node.get("axes") or range(x.ndim)]
     scales, sizes, part = _given(scales), _given(sizes), _given(roi)
@@ -234,7 +236,9 @@ def _resize(node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: A
         raise _wrong(node, "both or none of scales and sizes", "one of them")
     crop = rule.place == "tf_crop_and_resize"
     if crop and (part is None or part.size != 2 * len(axes)):
-        raise _wrong(node, "tf_crop_and_resize without its roi", f"a roi of {2 * len(axes)} numbers")
+        raise _wrong(
+            node, "tf_crop_and_resize without its roi", f"a roi of {2 * len(axes)} numbers"
+        )
     said = scales if sizes is None else sizes
     if len(said) != len(axes):
         name = "scales" if sizes is None else "sizes"

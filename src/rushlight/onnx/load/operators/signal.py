@@ -15,7 +15,7 @@ from rushlight import functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.operators.casting import dtype_of
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import as_array, as_value, scalar
+from rushlight.onnx.load.values import as_value, scalar
 from rushlight.ops import fold
 from rushlight.tape import apply, wrap
 from rushlight.tensor import Tensor
