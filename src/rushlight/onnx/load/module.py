@@ -81,13 +81,17 @@ class Operator(Module):
 class Names(Module):
     """A part of the names of initializers: 'layer.weight' is `weight` in `layer`."""
 
+    def extra_repr(self) -> str:
+        own = {**self._parameters, **self._buffers}
+        return ", ".join(f"{name} {tuple(t.shape)}" for name, t in own.items() if t is not None)
+
 
 class OnnxModule(Module):
     """The graph of an ONNX file: outputs = graph(inputs).
 
     It is made by `rushlight.onnx.load`, in evaluation mode, in which it computes what the file
     says. In training mode Dropout drops and BatchNormalization goes by the batch and moves its
-    running statistics, unless the file says by a value of its own which mode they are in.
+    running statistics, also where the file says that they do not.
 
     Floating initializers that a gradient reaches are Parameters, all others buffers; the state
     dict has the names of the file (`names` maps them to keys where they differ).
@@ -134,7 +138,7 @@ class OnnxModule(Module):
         self._steps = steps_of(graph.nodes, [port.name for port in graph.outputs])
         chosen = trainable(graph) if parameters is None else _chosen(graph, parameters)
         for name, array in graph.initializers.items():
-            self._take(name, array, name in chosen)
+            self._own(name, array, name in chosen)
         for node in graph.nodes:
             key = node.name.replace(".", "/") or "node"
             while key in self.nodes._modules or hasattr(self.nodes, key):
@@ -145,7 +149,7 @@ class OnnxModule(Module):
 
     # ---- initializers
 
-    def _take(self, name: str, array: Array, train: bool) -> None:
+    def _own(self, name: str, array: Array, train: bool) -> None:
         """Register an initializer; what tensors cannot hold is a constant."""
         if array.dtype not in SUPPORTED:
             self._constants[name] = array

@@ -88,7 +88,7 @@ def read(source: Any) -> Graph:
         path = Path(source)
         source, folder = path.read_bytes(), path.parent
     if not isinstance(source, bytes):
-        raise TypeError(f"onnx.load takes a path, bytes or a ModelProto, not {type(source)}")
+        raise TypeError(f"onnx.load takes a path, bytes or a ModelProto, not {type(source).__name__}")
     return _Reading(_parsed(source), folder).graph()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional import mean, norm, reshape, rsqrt, where
 from rushlight.functional.normalization import squares_across
@@ -60,8 +61,15 @@ def _batch_norm(
 ) -> Any:
     """Return y, in training also what the statistics have become and those of the batch.
 
-    In ONNX `momentum` is the share that stays, and all variances are biased.
+    In ONNX `momentum` is the share that stays, and all variances are biased. Where the module
+    trains and the file does not, the running statistics move in place.
     """
+    if node.training and not training:
+        y, *new = _batch_norm(node, x, scale, bias, mean, var, True)
+        with no_grad():
+            mean.copy_(new[0])
+            var.copy_(new[1])
+        return y
     eps, keep = float(node.get("epsilon", 1e-5)), float(node.get("momentum", 0.9))
     for name, value in (("mean", mean), ("var", var)):
         if value.shape != x.shape[1:2]:
