@@ -437,6 +437,7 @@ if TYPE_CHECKING:
     from rushlight import func as func
     from rushlight import io as io
     from rushlight import nn as nn
+    from rushlight import onnx as onnx
     from rushlight import optim as optim
     from rushlight import sklearn as sklearn
     from rushlight import train as train
@@ -463,6 +464,7 @@ _LAZY = frozenset(
         "io",
         "linalg",
         "nn",
+        "onnx",
         "optim",
         "sklearn",
         "special",

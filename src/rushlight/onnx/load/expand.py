@@ -8,7 +8,7 @@ from typing import Any
 from rushlight.onnx.load.attributes import text
 from rushlight.onnx.load.tensors import refuse
 
-__all__ = ["Call", "expanded", "opsets_of"]
+__all__ = ["Call", "expanded", "opsets_of", "written_out"]
 
 NEWEST = 28  # the operator set of ONNX that the functions of the table were tested with
 
@@ -41,20 +41,38 @@ def expanded(model: Any, opsets: dict[str, int]) -> list[Call]:
     Raises:
         FileFormatError: functions that call themselves, or that become more than 100,000 calls.
     """
-    writer = _Writer(model)
+    writer = _Writer(model.functions)
     writer.write(model.graph.node, opsets, {}, "", {}, ())
     return writer.calls
 
 
-def opsets_of(entries: Any, where: str) -> dict[str, int]:
-    """Return the versions of operator sets by domain; ONNX's own must be one that is known."""
+def written_out(function: Any, attributes: dict[str, Any]) -> list[Call]:
+    """Return the calls of a function's body; its values have the names that they have in it.
+
+    Args:
+        function: a FunctionProto.
+        attributes: AttributeProtos with which it is called, by name.
+    """
+    writer = _Writer(())
+    opsets = {"": newest()} | opsets_of(function.opset_import, f"ONNX function {function.name!r}")
+    given = {proto.name: proto for proto in function.attribute_proto} | attributes
+    writer.write(function.node, opsets, {}, "", given, ((function.domain, function.name),))
+    return writer.calls
+
+
+def newest() -> int:
+    """Return the newest version of ONNX's operator set that is known here."""
     from onnx import defs
 
-    newest = min(NEWEST, defs.onnx_opset_version())
+    return min(NEWEST, defs.onnx_opset_version())
+
+
+def opsets_of(entries: Any, where: str) -> dict[str, int]:
+    """Return the versions of operator sets by domain; ONNX's own must be one that is known."""
     found: dict[str, int] = {}
     for entry in entries:
         domain, version = _domain(entry.domain), entry.version
-        highest = newest if not domain else (1 << 31) - 1
+        highest = newest() if not domain else (1 << 31) - 1
         if not 1 <= version <= highest:
             fix = "export it for an older set, or install a newer onnx and Rushlight"
             got = f"version {version} of the operator set {domain or 'ai.onnx'!r}"
@@ -68,12 +86,12 @@ def opsets_of(entries: Any, where: str) -> dict[str, int]:
 
 
 class _Writer:
-    def __init__(self, model: Any) -> None:
+    def __init__(self, functions: Any) -> None:
         self.calls: list[Call] = []
         self.titles: dict[str, int] = {}
         self.functions: dict[tuple[str, str], Any] = {}
         self.written = 0
-        for function in model.functions:
+        for function in functions:
             key = _domain(function.domain), text(function.name, "name of a function")
             if key in self.functions:
                 got = f"the function {key[1]!r} of domain {key[0]!r} twice"

@@ -11,8 +11,10 @@ from rushlight.arrays import SUPPORTED, Array, is_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.nn.module import Module
 from rushlight.nn.parameter import Parameter
+from rushlight.onnx.load.bodies import function_of
+from rushlight.onnx.load.program import run, steps_of
 from rushlight.onnx.load.reader import Graph, Port, read
-from rushlight.onnx.load.table import Function, Node, find
+from rushlight.onnx.load.table import Function, Node
 from rushlight.onnx.load.trainable import trainable
 from rushlight.onnx.load.values import Value, as_value
 from rushlight.tape import TensorBase, wrap
@@ -64,8 +66,7 @@ class Operator(Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        found = resolve(self.node)
-        self.__dict__["function"] = found
+        self.__dict__["function"] = function_of(self.node)
 
     def _get_name(self) -> str:
         return self.node.title()
@@ -80,13 +81,17 @@ class Operator(Module):
 class Names(Module):
     """A part of the names of initializers: 'layer.weight' is `weight` in `layer`."""
 
+    def extra_repr(self) -> str:
+        own = {**self._parameters, **self._buffers}
+        return ", ".join(f"{name} {tuple(t.shape)}" for name, t in own.items() if t is not None)
+
 
 class OnnxModule(Module):
     """The graph of an ONNX file: outputs = graph(inputs).
 
     It is made by `rushlight.onnx.load`, in evaluation mode, in which it computes what the file
     says. In training mode Dropout drops and BatchNormalization goes by the batch and moves its
-    running statistics, unless the file says by a value of its own which mode they are in.
+    running statistics, also where the file says that they do not.
 
     Floating initializers that a gradient reaches are Parameters, all others buffers; the state
     dict has the names of the file (`names` maps them to keys where they differ).
@@ -130,21 +135,21 @@ class OnnxModule(Module):
         self.names: dict[str, str] = {}
         self.nodes = Names()
         self._constants = {name: as_value(array) for name, array in graph.constants.items()}
-        self._steps = _steps(graph.nodes, [port.name for port in graph.outputs])
+        self._steps = steps_of(graph.nodes, [port.name for port in graph.outputs])
         chosen = trainable(graph) if parameters is None else _chosen(graph, parameters)
         for name, array in graph.initializers.items():
-            self._take(name, array, name in chosen)
+            self._own(name, array, name in chosen)
         for node in graph.nodes:
             key = node.name.replace(".", "/") or "node"
             while key in self.nodes._modules or hasattr(self.nodes, key):
                 key += "_"
-            self.nodes.add_module(key, Operator(node, _function(node)))
+            self.nodes.add_module(key, Operator(node, function_of(node)))
         self._places = {name: tuple(key.split(".")) for name, key in self.names.items()}
         self.eval()
 
     # ---- initializers
 
-    def _take(self, name: str, array: Array, train: bool) -> None:
+    def _own(self, name: str, array: Array, train: bool) -> None:
         """Register an initializer; what tensors cannot hold is a constant."""
         if array.dtype not in SUPPORTED:
             self._constants[name] = array
@@ -190,18 +195,7 @@ class OnnxModule(Module):
             if name not in values:
                 values[name] = self._initializer(name)
         values.update({k: v for k, v in self._constants.items() if k not in values})
-        for operator, (inputs, outputs, done) in zip(
-            self.nodes._modules.values(), self._steps, strict=True
-        ):
-            assert operator is not None
-            found = operator(*[values[name] if name else None for name in inputs])
-            if not isinstance(found, tuple):
-                found = (found,)
-            for name, value in zip(outputs, found, strict=False):
-                if name:
-                    values[name] = value
-            for name in done:
-                del values[name]
+        run(self.nodes._modules.values(), self._steps, values)
         results = [_result(values[port.name]) for port in self.outputs]
         if len(results) == 1:
             return results[0]
@@ -259,17 +253,6 @@ def load(source: Any, *, parameters: Iterable[str] | None = None) -> OnnxModule:
     return OnnxModule(read(source), parameters)
 
 
-def resolve(node: Node) -> Function | None:
-    """Return the function that serves a node."""
-    return find(node.domain, node.op, node.version)
-
-
-def _function(node: Node) -> Function:
-    found = resolve(node)
-    assert found is not None, "the reader has asked"
-    return found
-
-
 def _chosen(graph: Graph, names: Iterable[str]) -> set[str]:
     chosen = set(names)
     for name in sorted(chosen):
@@ -287,29 +270,6 @@ def _free(holder: Module, name: str) -> str:
     while hasattr(holder, name):
         name += "_"
     return name
-
-
-def _steps(
-    nodes: Sequence[Node], kept: Sequence[str]
-) -> tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]:
-    """Return of each node its inputs, its outputs and the values that nobody needs after it."""
-    last: dict[str, int] = {}
-    for i, node in enumerate(nodes):
-        last.update(dict.fromkeys((*node.inputs, *node.outputs), i))
-    done: list[list[str]] = [[] for _ in nodes]
-    for name, i in last.items():
-        if name and name not in kept:
-            done[i].append(name)
-    return tuple(
-        (_trimmed(node.inputs), node.outputs, tuple(names))
-        for node, names in zip(nodes, done, strict=True)
-    )
-
-
-def _trimmed(names: tuple[str, ...]) -> tuple[str, ...]:
-    while names and not names[-1]:
-        names = names[:-1]
-    return names
 
 
 def _checked(value: Any, port: Port | None, sizes: dict[str, int]) -> Value:

@@ -13,10 +13,12 @@ from typing import Any
 
 from rushlight.arrays import Array
 from rushlight.errors import MissingExtra
-from rushlight.onnx.load.attributes import attributes, schema_of, text
+from rushlight.onnx.load.attributes import text
+from rushlight.onnx.load.bodies import is_known
 from rushlight.onnx.load.expand import expanded, opsets_of
+from rushlight.onnx.load.nodes import taken
 from rushlight.onnx.load.order import in_order
-from rushlight.onnx.load.table import Node, find
+from rushlight.onnx.load.table import Node
 from rushlight.onnx.load.tensors import TensorReader, refuse
 
 __all__ = ["Graph", "Port", "read"]
@@ -86,7 +88,9 @@ def read(source: Any) -> Graph:
         path = Path(source)
         source, folder = path.read_bytes(), path.parent
     if not isinstance(source, bytes):
-        raise TypeError(f"onnx.load takes a path, bytes or a ModelProto, not {type(source)}")
+        raise TypeError(
+            f"onnx.load takes a path, bytes or a ModelProto, not {type(source).__name__}"
+        )
     return _Reading(_parsed(source), folder).graph()
 
 
@@ -118,12 +122,7 @@ class _Reading:
         calls = expanded(self.model, opsets)
         _refuse_unknown(calls)
         initializers = self.initializers()
-        nodes, constants = [], {}
-        for call in calls:
-            node = self.node(call)
-            if node.op == "Constant" and node.domain == "":
-                constants[node.outputs[0]] = _constant(node)
-            nodes.append(node)
+        nodes, constants = taken(calls, self.tensors)
         inputs = [_port(value, "input") for value in self.proto.input]
         outputs = [_port(value, "output") for value in self.proto.output]
         _refuse_twice([p.name for p in inputs], "input")
@@ -151,33 +150,12 @@ class _Reading:
             found[name] = self.tensors.read(tensor, f"ONNX initializer {name!r}")
         return found
 
-    def node(self, call: Any) -> Node:
-        """Return a node with its attributes, which the operator's schema must allow."""
-        schema = schema_of(call.op, call.domain, call.version)
-        where = f"ONNX node {call.name!r} ({call.op})"
-        _check_count(where, "inputs", call.inputs, schema.min_input, schema.max_input)
-        _check_count(where, "outputs", call.outputs, schema.min_output, schema.max_output)
-        found = attributes(call.attributes, schema, self.tensors, where)
-        if not any(call.outputs):
-            refuse(where, "no output", "at least one")
-        return Node(call.op, call.domain, call.name, call.version, found, call.inputs, call.outputs)
-
-
-def _check_count(where: str, what: str, names: tuple[str, ...], least: int, most: int) -> None:
-    given = len(names)
-    if not least <= given <= most:
-        expected = f"{least}" if least == most else f"{least} to {most}"
-        if most > 1 << 16:
-            expected = f"at least {least}"
-        refuse(where, f"{given} {what}", expected)
-
 
 def _refuse_unknown(calls: Iterable[Any]) -> None:
     """Refuse a graph with operators that are not known: all of them, with the nodes' names."""
     missing: dict[str, list[str]] = {}
     for call in calls:
-        schema = schema_of(call.op, call.domain, call.version)
-        if schema is not None and find(call.domain, call.op, call.version) is not None:
+        if is_known(call.op, call.domain, call.version):
             continue
         title = f"{call.op} (domain {call.domain or 'ai.onnx'}, set {call.version})"
         missing.setdefault(title, []).append(repr(call.name))
@@ -225,21 +203,3 @@ def _size(dim: Any, where: str) -> int | str | None:
             refuse(where, f"a size of {dim.dim_value}", "sizes >= 0")
         return int(dim.dim_value)
     return text(dim.dim_param, where) or None
-
-
-def _constant(node: Node) -> Array:
-    """Return the array of a Constant node."""
-    import numpy as np
-
-    where = f"ONNX node {node.name!r} (Constant)"
-    if len(node.attributes) != 1:
-        refuse(where, f"{len(node.attributes)} attributes", "one, which has the value")
-    (name, value), *_ = node.attributes.items()
-    if name == "value":
-        found: Array = value
-        return found
-    dtypes = {"f": np.float32, "i": np.int64}
-    kind = name.removeprefix("value_")[:1]
-    if kind not in dtypes:
-        refuse(where, f"attribute {name!r}", "a tensor or numbers", "strings are not supported")
-    return np.array(value, dtypes[kind])

@@ -13,7 +13,7 @@ from rushlight.errors import DtypeError, explain
 from rushlight.tape import TensorBase, wrap
 from rushlight.tensor import Tensor
 
-__all__ = ["Value", "as_array", "as_value", "carried", "ints", "scalar"]
+__all__ = ["Value", "as_array", "as_given", "as_value", "carried", "ints", "like", "scalar"]
 
 Value: TypeAlias = Tensor | Array
 
@@ -45,12 +45,28 @@ def scalar(value: Any, default: Any = None) -> Any:
     return default if value is None else as_array(value).reshape(-1)[0].item()
 
 
+def like(x: Value, dtype: Any) -> Any:
+    """Return x in a dtype; the gradient goes through where both are floating."""
+    if x.dtype == dtype:
+        return x
+    if isinstance(x, TensorBase) and dtype in SUPPORTED:
+        return x.to(dtype)  # type: ignore[attr-defined]
+    return as_value(as_array(x).astype(dtype))
+
+
+def as_given(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that wants bfloat16 as it is; all others are given float32 for it."""
+    function.takes_bfloat16 = True  # type: ignore[attr-defined]
+    return function
+
+
 def carried(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a function that only moves elements serve the dtypes that tensors lack.
 
     Arrays go in as Tensors of integers with the same bits and come out as they were.
     """
 
+    @as_given
     @wraps(function)
     def through(node: Any, *inputs: Any) -> Any:
         foreign = next((x.dtype for x in inputs if isinstance(x, np.ndarray)), None)

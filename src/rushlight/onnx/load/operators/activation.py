@@ -7,8 +7,7 @@ from math import prod
 from typing import Any
 
 from rushlight import functional as F
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.tensor import Tensor
 
 __all__: list[str] = []
@@ -16,7 +15,7 @@ __all__: list[str] = []
 
 def _plain(*names: str, function: Any, since: int = 1) -> None:
     """Register an operator without attributes."""
-    neural(*names, since=since)(lambda node, x: function(x))
+    operator(*names, since=since)(lambda node, x: function(x))
 
 
 _plain("Relu", function=F.relu)
@@ -28,17 +27,17 @@ _plain("HardSwish", function=F.hardswish, since=14)
 _plain("Mish", function=F.mish, since=18)
 
 
-@neural("LeakyRelu")
+@operator("LeakyRelu")
 def _leaky_relu(node: Node, x: Tensor) -> Tensor:
     return F.leaky_relu(x, float(node.get("alpha", 0.01)))
 
 
-@neural("Elu")
+@operator("Elu")
 def _elu(node: Node, x: Tensor) -> Tensor:
     return F.elu(x, float(node.get("alpha", 1.0)))
 
 
-@neural("Celu", since=12)
+@operator("Celu", since=12)
 def _celu(node: Node, x: Tensor) -> Tensor:
     return F.celu(x, float(node.get("alpha", 1.0)))
 
@@ -46,7 +45,7 @@ def _celu(node: Node, x: Tensor) -> Tensor:
 _SELU = 1.6732632423543772, 1.0507009873554805
 
 
-@neural("Selu")
+@operator("Selu")
 def _selu(node: Node, x: Tensor) -> Tensor:
     alpha, gamma = float(node.get("alpha", _SELU[0])), float(node.get("gamma", _SELU[1]))
     if abs(alpha - _SELU[0]) < 1e-6 and abs(gamma - _SELU[1]) < 1e-6:  # said as floats of 32 bits
@@ -54,23 +53,23 @@ def _selu(node: Node, x: Tensor) -> Tensor:
     return F.elu(x, alpha) * gamma
 
 
-@neural("HardSigmoid")
+@operator("HardSigmoid")
 def _hard_sigmoid(node: Node, x: Tensor) -> Tensor:
     alpha, beta = float(node.get("alpha", 0.2)), float(node.get("beta", 0.5))
     return F.clamp(x * alpha + beta, 0.0, 1.0)
 
 
-@neural("ThresholdedRelu", since=10)
+@operator("ThresholdedRelu", since=10)
 def _thresholded_relu(node: Node, x: Tensor) -> Tensor:
     return F.threshold(x, float(node.get("alpha", 1.0)), 0.0)
 
 
-@neural("Gelu", since=20)
+@operator("Gelu", since=20)
 def _gelu(node: Node, x: Tensor) -> Tensor:
     return F.gelu(x, approximate=node.get("approximate", "none"))
 
 
-@neural("Swish", since=24)
+@operator("Swish", since=24)
 def _swish(node: Node, x: Tensor) -> Tensor:
     return swish(x, float(node.get("alpha", 1.0)))
 
@@ -80,19 +79,19 @@ def swish(x: Tensor, alpha: float) -> Tensor:
     return F.silu(x) if alpha == 1.0 else x * F.sigmoid(x * alpha)
 
 
-@neural("SwiGLU", since=28)
+@operator("SwiGLU", since=28)
 def _swiglu(node: Node, gate: Tensor, value: Tensor) -> Tensor:
     return swish(gate, float(node.get("alpha", 1.0))) * value
 
 
-@neural("Shrink", since=9)
+@operator("Shrink", since=9)
 def _shrink(node: Node, x: Tensor) -> Tensor:
     limit, bias = float(node.get("lambd", 0.5)), float(node.get("bias", 0.0))
     inner = F.where(x > limit, x - bias, F.zeros_like(x))
     return F.where(x < -limit, x + bias, inner).to(x.dtype)
 
 
-@neural("PRelu")
+@operator("PRelu")
 def _prelu(node: Node, x: Tensor, slope: Tensor) -> Tensor:
     channels = x.ndim > 1 and slope.shape == (x.shape[1], *[1] * (x.ndim - 2))
     if x.dtype.kind == "f" and (slope.numel() == 1 or channels):
@@ -125,5 +124,5 @@ for _name, _function in (
     ("LogSoftmax", F.log_softmax),
     ("Hardmax", _hardmax),
 ):
-    neural(_name)(partial(_flat, _function))
-    neural(_name, since=13)(partial(_along, _function))
+    operator(_name)(partial(_flat, _function))
+    operator(_name, since=13)(partial(_along, _function))

@@ -11,8 +11,7 @@ from rushlight import functional as F
 from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.operators.casting import dtype_of
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
@@ -107,7 +106,7 @@ def _guarded(bias: Any, seen: Any, shape: tuple[int, ...], dtype: Any) -> tuple[
 # ---- attention
 
 
-@neural("Attention", since=23)
+@operator("Attention", since=23)
 def _attention(
     node: Node,
     q: Tensor,
@@ -168,7 +167,7 @@ def attend(node: Node, q: Tensor, k: Tensor, v: Tensor, bias: Any, seen: Any) ->
     return y, [*stages, p][mode]
 
 
-@neural("FlexAttention", domain="ai.onnx.preview")
+@operator("FlexAttention", domain="ai.onnx.preview")
 def _flex_attention(node: Node, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Without subgraphs: those are refused where the file is read."""
     if not q.ndim == k.ndim == v.ndim == 4:
@@ -180,7 +179,7 @@ def _flex_attention(node: Node, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 # ---- positions
 
 
-@neural("RotaryEmbedding", since=23)
+@operator("RotaryEmbedding", since=23)
 def _rotary(node: Node, x: Tensor, cos: Tensor, sin: Tensor, places: Any = None) -> Tensor:
     """Turn pairs of elements by the angles of their positions."""
     apart = heads_apart(node, x, "num_heads")
@@ -207,7 +206,7 @@ def _rotary(node: Node, x: Tensor, cos: Tensor, sin: Tensor, places: Any = None)
 # ---- linear attention
 
 
-@neural("LinearAttention", since=27)
+@operator("LinearAttention", since=27)
 def _linear_attention(
     node: Node,
     q: Tensor,
@@ -260,7 +259,7 @@ def _check_rule(node: Node, rule: str, decay: Any, beta: Any) -> None:
             raise _wrong(node, f"update_rule={rule!r} without {name}", f"{name}")
 
 
-@neural("CausalConvWithState", since=27)
+@operator("CausalConvWithState", since=27)
 def _causal_conv(
     node: Node, x: Tensor, w: Tensor, b: Tensor | None = None, past: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:

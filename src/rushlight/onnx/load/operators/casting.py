@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import SUPPORTED
 from rushlight.errors import DtypeError, explain
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import Value, as_array, as_value
-from rushlight.tape import TensorBase
+from rushlight.onnx.load.values import Value, as_array, as_given, as_value, like
 
-__all__ = ["dtype_of", "like"]
+__all__ = ["dtype_of"]
 
 
 def dtype_of(number: int, node: Node) -> Any:
@@ -32,26 +30,20 @@ def dtype_of(number: int, node: Node) -> Any:
         raise DtypeError(explain(node.title(), got=got, expected=expected)) from None
 
 
-def like(x: Value, dtype: Any) -> Any:
-    """Return x in a dtype; the gradient goes through where both are floating."""
-    if x.dtype == dtype:
-        return x
-    if isinstance(x, TensorBase) and dtype in SUPPORTED:
-        return x.to(dtype)  # type: ignore[attr-defined]
-    return as_value(as_array(x).astype(dtype))
-
-
 @operator("Cast")
+@as_given
 def cast(node: Node, x: Value) -> Any:
     return like(x, dtype_of(node["to"], node))
 
 
 @operator("CastLike")
+@as_given
 def cast_like(node: Node, x: Value, target: Value) -> Any:
     return like(x, target.dtype)
 
 
 @operator("BitCast")
+@as_given
 def bit_cast(node: Node, x: Value) -> Any:
     """the same bits as a dtype of the same width"""
     dtype = dtype_of(node["to"], node)

@@ -17,8 +17,7 @@ from rushlight.onnx.load.operators.geometry import (
     split_padding,
     windows_of,
 )
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array, ints
 from rushlight.ops import conv as ops
 from rushlight.ops import fold
@@ -41,7 +40,7 @@ def _kernel(node: Node, x: Tensor, w: Tensor) -> tuple[int, ...]:
     return kernel
 
 
-@neural("Conv")
+@operator("Conv")
 def _conv(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
     windows = windows_of(node, tuple(x.shape[2:]), _kernel(node, x, w))
     options = {
@@ -56,7 +55,7 @@ def _conv(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
 # ---- transposed
 
 
-@neural("ConvTranspose")
+@operator("ConvTranspose")
 def _conv_transpose(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
     kernel = _kernel(node, x, w)
     n, groups = len(kernel), node.get("group", 1)
@@ -75,7 +74,9 @@ def _conv_transpose(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -
     return apply(ops.conv_transpose, (x, w, b), {"x_shape": shape, **options})
 
 
-def _cut(node: Node, size: tuple[int, ...], stride: tuple[int, ...], full: tuple[int, ...]) -> Pairs:
+def _cut(
+    node: Node, size: tuple[int, ...], stride: tuple[int, ...], full: tuple[int, ...]
+) -> Pairs:
     """Return how many cells of the full output are cut off on each side."""
     n, wanted = len(size), node.get("output_shape")
     if not wanted and node.get("auto_pad", "NOTSET") in ("NOTSET", ""):
@@ -94,7 +95,7 @@ def _cut(node: Node, size: tuple[int, ...], stride: tuple[int, ...], full: tuple
 # ---- integers
 
 
-@neural("ConvInteger", since=10)
+@operator("ConvInteger", since=10)
 def _conv_integer(node: Node, x: Any, w: Any, x_zero: Any = None, w_zero: Any = None) -> Tensor:
     """In float64, which holds all sums of products of bytes that an int32 can hold."""
     a, b = (as_array(v).astype(np.float64) for v in (x, w))
@@ -108,7 +109,7 @@ def _conv_integer(node: Node, x: Any, w: Any, x_zero: Any = None, w_zero: Any = 
 # ---- columns
 
 
-@neural("Col2Im", since=18)
+@operator("Col2Im", since=18)
 def _col2im(node: Node, x: Tensor, image_shape: Any, block_shape: Any) -> Tensor:
     """(N, C * prod(block), L) -> (N, C, *image): what several blocks hold is added up."""
     size, kernel = tuple(ints(image_shape)), tuple(ints(block_shape))

@@ -16,8 +16,7 @@ from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.grid import Side, blend
 from rushlight.onnx.load.operators.sampling import between
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array, scalar
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
@@ -32,12 +31,12 @@ def _wrong(node: Node, got: object, expected: object) -> ShapeError:
 # ---- means and maxima of samples
 
 
-@neural("RoiAlign", since=10)
+@operator("RoiAlign", since=10)
 def _roi_align_old(node: Node, x: Tensor, rois: Any, images: Any) -> Tensor:
     return _aligned(node, x, as_array(rois), as_array(images), 0.0)
 
 
-@neural("RoiAlign", since=16)
+@operator("RoiAlign", since=16)
 def _roi_align(node: Node, x: Tensor, rois: Any, images: Any) -> Tensor:
     mode = node.get("coordinate_transformation_mode", "half_pixel")
     if mode not in ("half_pixel", "output_half_pixel"):
@@ -115,7 +114,7 @@ def _rounded(x: Array) -> Array:
     return np.copysign(np.floor(abs(x) + 0.5), x).astype(np.int64)
 
 
-@neural("MaxRoiPool")
+@operator("MaxRoiPool")
 def _max_roi_pool(node: Node, x: Tensor, rois: Any) -> Tensor:
     """(N, C, H, W), (R, 5) of image, x1, y1, x2, y2 -> (R, C, H', W'); 0 where there is no cell"""
     boxes = as_array(rois)
@@ -140,7 +139,7 @@ def _max_roi_pool(node: Node, x: Tensor, rois: Any) -> Tensor:
 # ---- boxes
 
 
-@neural("NonMaxSuppression", since=10)
+@operator("NonMaxSuppression", since=10)
 def _non_max_suppression(
     node: Node,
     boxes: Any,

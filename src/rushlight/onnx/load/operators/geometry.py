@@ -7,7 +7,7 @@ to one form here, once for all operators that slide a window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rushlight.errors import explain
 from rushlight.functional import pad
@@ -38,9 +38,7 @@ class Windows(NamedTuple):
         """Return the padding with which every window lies inside, as `ceil_mode` needs it."""
         geometry = zip(size, *self[:5], strict=True)
         last = [(o - 1) * s + d * (k - 1) + 1 - n - lo for n, k, s, (lo, _), d, o in geometry]
-        return tuple(
-            (lo, max(hi, need)) for (lo, hi), need in zip(self.padding, last, strict=True)
-        )
+        return tuple((lo, max(hi, need)) for (lo, hi), need in zip(self.padding, last, strict=True))
 
 
 def sizes_of(node: Node, name: str, dims: int, default: int = 1) -> Ints:
@@ -98,7 +96,9 @@ def _padding(node: Node, size: Ints, span: Ints, stride: Ints) -> Pairs:
         return pairs_of(node, n)
     if mode == "VALID":
         return ((0, 0),) * n
-    needs = [max((-(-i // s) - 1) * s + k - i, 0) for i, k, s in zip(size, span, stride, strict=True)]
+    needs = [
+        max((-(-i // s) - 1) * s + k - i, 0) for i, k, s in zip(size, span, stride, strict=True)
+    ]
     return tuple(split_padding(node, need) for need in needs)
 
 

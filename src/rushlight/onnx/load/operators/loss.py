@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.tensor import Tensor
 
 __all__: list[str] = []
@@ -22,17 +21,15 @@ def _loss(
 ) -> Tensor:
     ignored = int(node.get("ignore_index", _NEVER))
     reduction = node.get("reduction", "mean")
-    return function(
-        x, target.to(np.int64), weight, ignore_index=ignored, reduction=reduction
-    )
+    return function(x, target.to(np.int64), weight, ignore_index=ignored, reduction=reduction)
 
 
-@neural("NegativeLogLikelihoodLoss", since=12)
+@operator("NegativeLogLikelihoodLoss", since=12)
 def _nll(node: Node, x: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     return _loss(node, F.nll_loss, x, target, weight)
 
 
-@neural("SoftmaxCrossEntropyLoss", since=12)
+@operator("SoftmaxCrossEntropyLoss", since=12)
 def _cross_entropy(node: Node, x: Tensor, target: Tensor, weight: Tensor | None = None) -> Any:
     if not node.wants(1):
         return _loss(node, F.cross_entropy, x, target, weight)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 import rushlight.functional as F
-from rushlight.onnx.load.operators.casting import dtype_of, like
+from rushlight.onnx.load.operators.casting import dtype_of
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import Value, as_array, as_value, ints, scalar
+from rushlight.onnx.load.values import Value, as_array, as_given, as_value, ints, like, scalar
 
 __all__: list[str] = []
 
@@ -34,6 +34,7 @@ def range_(node: Node, start: Value, limit: Value, delta: Value) -> Any:
 
 
 @operator("EyeLike")
+@as_given
 def eye_like(node: Node, x: Value) -> Any:
     dtype = x.dtype if node.get("dtype") is None else dtype_of(node["dtype"], node)
     return as_value(np.eye(*x.shape, k=node["k"], dtype=dtype))

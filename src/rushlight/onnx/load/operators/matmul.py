@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
@@ -16,12 +15,12 @@ from rushlight.tensor import Tensor
 __all__: list[str] = []
 
 
-@neural("MatMul")
+@operator("MatMul")
 def _matmul(node: Node, a: Tensor, b: Tensor) -> Tensor:
     return F.matmul(a, b)
 
 
-@neural("Gemm")
+@operator("Gemm")
 def _gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     """alpha * a' @ b' + beta * c, c spread over the product."""
     alpha, beta = float(node.get("alpha", 1.0)), float(node.get("beta", 1.0))
@@ -37,17 +36,17 @@ def _gemm(node: Node, a: Tensor, b: Tensor, c: Tensor | None = None) -> Tensor:
     return y + (c if beta == 1.0 else (c * beta).to(c.dtype))
 
 
-@neural("Einsum", since=12)
+@operator("Einsum", since=12)
 def _einsum(node: Node, *operands: Tensor) -> Tensor:
     return F.einsum(node["equation"], *operands)
 
 
-@neural("Det", since=11)
+@operator("Det", since=11)
 def _det(node: Node, x: Tensor) -> Tensor:
     return F.det(x)
 
 
-@neural("MatMulInteger", since=10)
+@operator("MatMulInteger", since=10)
 def _matmul_integer(node: Node, a: Any, b: Any, a_zero: Any = None, b_zero: Any = None) -> Tensor:
     """In int32, with a zero for all, for each row of a or for each column of b."""
     left, right = as_array(a).astype(np.int32), as_array(b).astype(np.int32)

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional import mean, norm, reshape, rsqrt, where
+from rushlight.functional import batch_norm, mean, norm, reshape, rsqrt, where
 from rushlight.functional.normalization import squares_across
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.ops import norm as ops
 from rushlight.tape import apply
 from rushlight.tensor import Tensor
@@ -34,22 +33,22 @@ def _where(node: Node) -> str:
 # ---- batch normalization
 
 
-@neural("BatchNormalization")
+@operator("BatchNormalization")
 def _batch_norm_by_outputs(
     node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
 ) -> Any:
     """Before version 14 a node that wants the batch's statistics normalizes by them."""
-    training = any(node.wants(i) for i in range(1, 5))
+    by_batch = any(node.wants(i) for i in range(1, 5))
     if node.get("spatial", 1) or x.ndim < 3:
-        return _batch_norm(node, x, scale, bias, mean, var, training)
+        return _batch_norm(node, x, scale, bias, mean, var, by_batch)
     flat = [reshape(v, (-1,)) for v in (scale, bias, mean, var)]  # a channel for each place
-    found = _batch_norm(node, reshape(x, (x.shape[0], -1)), *flat, training)
-    if not training:
+    found = _batch_norm(node, reshape(x, (x.shape[0], -1)), *flat, by_batch)
+    if not by_batch:
         return reshape(found, x.shape)
     return reshape(found[0], x.shape), *(reshape(v, scale.shape) for v in found[1:])
 
 
-@neural("BatchNormalization", since=14)
+@operator("BatchNormalization", since=14)
 def _batch_norm_by_mode(
     node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor
 ) -> Any:
@@ -57,11 +56,12 @@ def _batch_norm_by_mode(
 
 
 def _batch_norm(
-    node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor, training: bool
+    node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor, by_batch: bool
 ) -> Any:
-    """Return y, in training also what the statistics have become and those of the batch.
+    """Return y, and if `by_batch` what the statistics have become and those of the batch.
 
-    In ONNX `momentum` is the share that stays, and all variances are biased.
+    In ONNX `momentum` is the share that stays, and all variances are biased. A node that goes by
+    given statistics goes by the batch while its module trains, and moves them as a layer does.
     """
     eps, keep = float(node.get("epsilon", 1e-5)), float(node.get("momentum", 0.9))
     for name, value in (("mean", mean), ("var", var)):
@@ -70,9 +70,9 @@ def _batch_norm(
             raise ShapeError(explain(_where(node), got=got, expected=f"{name} {x.shape[1:2]}"))
     wide = x.to(np.promote_types(x.dtype, np.float32))
     scale, bias = scale.to(wide.dtype), bias.to(wide.dtype)
-    if not training:
-        old = {"mean": mean.to(wide.dtype)._array, "var": var.to(wide.dtype)._array}
-        return apply(ops.batch_norm_eval, (wide, scale, bias), {**old, "eps": eps}).to(x.dtype)
+    if not by_batch:
+        rule = (node.training, 1.0 - keep, eps)
+        return batch_norm(wide, mean, var, scale, bias, *rule).to(x.dtype)
     found: Any = apply(ops.batch_norm_train, (wide, scale, bias), {"eps": eps})
     y, *batch = found
     new = [
@@ -91,13 +91,13 @@ def _by_groups(x: Tensor, groups: int, eps: float, scale: Any = None, bias: Any 
     return y
 
 
-@neural("InstanceNormalization")
+@operator("InstanceNormalization")
 def _instance_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     eps = float(node.get("epsilon", 1e-5))
     return _by_groups(x, x.shape[1], eps, scale.to(x.dtype), bias.to(x.dtype))
 
 
-@neural("GroupNormalization", since=18)
+@operator("GroupNormalization", since=18)
 def _group_norm_by_group(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     """Up to version 20 scale and bias have a value for each group, not for each channel."""
     groups, c = int(node["num_groups"]), x.shape[1]
@@ -108,14 +108,14 @@ def _group_norm_by_group(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> 
     return _by_groups(x, groups, float(node.get("epsilon", 1e-5)), *each)
 
 
-@neural("GroupNormalization", since=21)
+@operator("GroupNormalization", since=21)
 def _group_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
     wide, *each = _widened(node, x, scale, bias)
     y = _by_groups(wide, int(node["num_groups"]), float(node.get("epsilon", 1e-5)), *each)
     return y.to(x.dtype)
 
 
-@neural("MeanVarianceNormalization", since=9)
+@operator("MeanVarianceNormalization", since=9)
 def _mean_variance(node: Node, x: Tensor) -> Tensor:
     dims = tuple(node.get("axes", [0, 2, 3]))
     centred = x - mean(x, dims, keepdim=True)
@@ -135,7 +135,7 @@ def _normalized(node: Node, x: Tensor) -> tuple[int, ...]:
     return tuple(x.shape[axis:])
 
 
-@neural("LayerNormalization", since=17)
+@operator("LayerNormalization", since=17)
 def _layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None) -> Any:
     shape, eps = _normalized(node, x), float(node.get("epsilon", 1e-5))
     (wide,) = _widened(node, x)
@@ -153,7 +153,7 @@ def _layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None
     return y, centre, rsqrt(mean(centred * centred, dims, keepdim=True) + eps)
 
 
-@neural("RMSNormalization", since=23)
+@operator("RMSNormalization", since=23)
 def _rms_norm(node: Node, x: Tensor, scale: Tensor) -> Tensor:
     shape, eps = _normalized(node, x), float(node.get("epsilon", 1e-5))
     (wide,) = _widened(node, x)
@@ -166,14 +166,14 @@ def _rms_norm(node: Node, x: Tensor, scale: Tensor) -> Tensor:
 # ---- norms and neighbours
 
 
-@neural("LpNormalization")
+@operator("LpNormalization")
 def _lp_norm(node: Node, x: Tensor) -> Tensor:
     """x / norm, 0 where the norm is 0."""
     length = norm(x, float(node.get("p", 2)), int(node.get("axis", -1)), keepdim=True)
     return x / where(length == 0, 1.0, length)
 
 
-@neural("LRN")
+@operator("LRN")
 def _local_response(node: Node, x: Tensor) -> Tensor:
     """x / (bias + alpha / size * sum of squares)^beta: floor((size - 1) / 2) channels before."""
     size = int(node["size"])

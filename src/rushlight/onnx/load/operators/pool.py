@@ -18,8 +18,7 @@ from rushlight.onnx.load.operators.geometry import (
     sizes_of,
     windows_of,
 )
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array, ints
 from rushlight.ops import fold
 from rushlight.ops import pool as ops
@@ -46,9 +45,7 @@ def _spatial(node: Node, x: Tensor) -> Ints:
 def _inner_padding(windows: Windows) -> Ints | None:
     """Return the padding that an op takes itself: as wide on both sides, half a kernel at most."""
     pads = windows.symmetric()
-    fits = pads is not None and all(
-        2 * p <= k for p, k in zip(pads, windows.kernel, strict=True)
-    )
+    fits = pads is not None and all(2 * p <= k for p, k in zip(pads, windows.kernel, strict=True))
     return pads if fits else None
 
 
@@ -68,7 +65,7 @@ def _taps(x: Tensor, windows: Windows) -> Tensor:
 # ---- maxima
 
 
-@neural("MaxPool")
+@operator("MaxPool")
 def _max_pool(node: Node, x: Tensor) -> Any:
     windows = _windows(node, x)
     pads, before = _inner_padding(windows), (0,) * len(windows.out)
@@ -99,9 +96,7 @@ def _lowest(x: Tensor) -> Any:
 def _everywhere(node: Node, flat: Any, shape: Ints, padded: Ints, before: Ints) -> Any:
     """Return places in a padded plane as places in the whole input (N, C, *S)."""
     size = shape[2:]
-    places = [
-        place - lo for place, lo in zip(np.unravel_index(flat, padded), before, strict=True)
-    ]
+    places = [place - lo for place, lo in zip(np.unravel_index(flat, padded), before, strict=True)]
     if node.get("storage_order", 0):  # column by column
         places, size = places[::-1], size[::-1]
     plane = np.ravel_multi_index(tuple(places), size, mode="clip")
@@ -109,7 +104,7 @@ def _everywhere(node: Node, flat: Any, shape: Ints, padded: Ints, before: Ints) 
     return plane + first * prod(size)
 
 
-@neural("MaxUnpool", since=9)
+@operator("MaxUnpool", since=9)
 def _max_unpool(node: Node, x: Tensor, indices: Any, output_shape: Any = None) -> Tensor:
     """The indices are places in what the windows make, which `output_shape` then enlarges."""
     size = _spatial(node, x)
@@ -128,7 +123,7 @@ def _max_unpool(node: Node, x: Tensor, indices: Any, output_shape: Any = None) -
 # ---- averages
 
 
-@neural("AveragePool")
+@operator("AveragePool")
 def _average_pool(node: Node, x: Tensor) -> Tensor:
     windows, include = _windows(node, x), bool(node.get("count_include_pad", 0))
     pads = _inner_padding(windows)
@@ -160,13 +155,13 @@ def _counts(size: Ints, windows: Windows, counted: Pairs) -> Any:
 # ---- norms
 
 
-@neural("LpPool")
+@operator("LpPool")
 def _lp_pool(node: Node, x: Tensor) -> Tensor:
     dims = tuple(range(x.ndim, 2 * x.ndim - 2))
     return norm(_taps(x, _windows(node, x)), float(node.get("p", 2)), dims)
 
 
-@neural("GlobalLpPool")
+@operator("GlobalLpPool")
 def _global_lp_pool(node: Node, x: Tensor) -> Tensor:
     _spatial(node, x)
     return norm(x, float(node.get("p", 2)), tuple(range(2, x.ndim)), keepdim=True)
@@ -175,12 +170,12 @@ def _global_lp_pool(node: Node, x: Tensor) -> Tensor:
 # ---- whole planes
 
 
-@neural("GlobalAveragePool")
+@operator("GlobalAveragePool")
 def _global_average_pool(node: Node, x: Tensor) -> Tensor:
     return apply(ops.adaptive_avg_pool, (x,), {"out_size": (1,) * len(_spatial(node, x))})
 
 
-@neural("GlobalMaxPool")
+@operator("GlobalMaxPool")
 def _global_max_pool(node: Node, x: Tensor) -> Tensor:
     found: Any = apply(ops.adaptive_max_pool, (x,), {"out_size": (1,) * len(_spatial(node, x))})
     return found[0]

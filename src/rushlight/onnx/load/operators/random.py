@@ -117,5 +117,5 @@ def _dropout_of_modules(node: Node, x: Tensor) -> Any:
 
 @operator("Dropout", since=12)
 def _dropout(node: Node, x: Tensor, ratio: Any = None, training_mode: Any = None) -> Any:
-    training = bool(scalar(training_mode, False))
+    training = node.training or bool(scalar(training_mode, False))
     return _dropped(node, x, float(scalar(ratio, 0.5)), training, np.bool_)

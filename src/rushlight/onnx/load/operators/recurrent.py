@@ -15,8 +15,7 @@ from rushlight import functional as F
 from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.operators.cells import gru_cell, lstm_cell, recurrent_activations, rnn_cell
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array
 from rushlight.ops import rnn as ops
 from rushlight.tape import apply, wrap
@@ -57,14 +56,14 @@ class Weights(NamedTuple):
 # ---- the operators
 
 
-@neural("RNN", "GRU")
+@operator("RNN", "GRU")
 def _rnn(
     node: Node, x: Tensor, w: Tensor, r: Tensor, b: Any = None, lengths: Any = None, h: Any = None
 ) -> Any:
     return _layer(node, x, w, r, b, lengths, (h,), None)
 
 
-@neural("LSTM")
+@operator("LSTM")
 def _lstm(
     node: Node,
     x: Tensor,
@@ -213,9 +212,7 @@ def _packed(
         options["sizes"] = tuple(counts)
         rows = F.index_select(rows, 0, wrap(picked))
     starts = states if order is None else [F.index_select(s, 0, wrap(order)) for s in states]
-    learnt = [
-        None if v is None else _reordered(v, kind) for v in weights[:4]
-    ]
+    learnt = [None if v is None else _reordered(v, kind) for v in weights[:4]]
     more = [None] if op == "LSTM" else []
     found: Any = apply(getattr(ops, op.lower()), (rows, *starts, *learnt, *more), options)
     y, *finals = found

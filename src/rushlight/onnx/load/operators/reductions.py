@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 import rushlight.functional as F
-from rushlight.onnx.load.operators.casting import like
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints, scalar
+from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints, like, scalar
 from rushlight.tape import TensorBase
 from rushlight.tensor import Tensor
 

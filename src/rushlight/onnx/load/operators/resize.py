@@ -17,8 +17,7 @@ import numpy as np
 from rushlight import functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.interpolation import keys, triangle
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array, ints
 from rushlight.ops.interpolate import Taps, resample
 from rushlight.tape import apply, wrap
@@ -179,18 +178,18 @@ def _scaled(node: Node, x: Tensor, scales: Any) -> Tensor:
     return _resized(node, x, Rule(mode, "asymmetric", "floor"), lines, 0.0)
 
 
-@neural("Upsample")
+@operator("Upsample")
 def _upsample_images(node: Node, x: Tensor) -> Tensor:
     return _scaled(node, x, [1.0, 1.0, node["height_scale"], node["width_scale"]])
 
 
-@neural("Upsample", since=7)
+@operator("Upsample", since=7)
 def _upsample_by_attribute(node: Node, x: Tensor) -> Tensor:
     return _scaled(node, x, node["scales"])
 
 
-@neural("Upsample", since=9)
-@neural("Resize", since=10)
+@operator("Upsample", since=9)
+@operator("Resize", since=10)
 def _upsample(node: Node, x: Tensor, scales: Any) -> Tensor:
     return _scaled(node, x, as_array(scales))
 
@@ -226,8 +225,10 @@ def _rule(node: Node) -> Rule:
     return rule
 
 
-@neural("Resize", since=11)
-def _resize(node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: Any = None) -> Tensor:
+@operator("Resize", since=11)
+def _resize(
+    node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: Any = None
+) -> Tensor:
     rule = _rule(node)
     axes = [a % x.ndim for a in node.get("axes") or range(x.ndim)]
     scales, sizes, part = _given(scales), _given(sizes), _given(roi)
@@ -235,7 +236,9 @@ def _resize(node: Node, x: Tensor, roi: Any = None, scales: Any = None, sizes: A
         raise _wrong(node, "both or none of scales and sizes", "one of them")
     crop = rule.place == "tf_crop_and_resize"
     if crop and (part is None or part.size != 2 * len(axes)):
-        raise _wrong(node, "tf_crop_and_resize without its roi", f"a roi of {2 * len(axes)} numbers")
+        raise _wrong(
+            node, "tf_crop_and_resize without its roi", f"a roi of {2 * len(axes)} numbers"
+        )
     said = scales if sizes is None else sizes
     if len(said) != len(axes):
         name = "scales" if sizes is None else "sizes"

@@ -12,8 +12,7 @@ from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.grid import Side, blend, inside
 from rushlight.onnx.load.operators.geometry import windows_of
-from rushlight.onnx.load.operators.narrow import neural
-from rushlight.onnx.load.table import Node
+from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import ints
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
@@ -29,7 +28,7 @@ _MODES = {
 }
 
 
-@neural("GridSample", since=16)
+@operator("GridSample", since=16)
 def _grid_sample(node: Node, x: Tensor, grid: Tensor) -> Tensor:
     mode = node.get("mode", "linear")
     if mode not in _MODES:
@@ -50,7 +49,7 @@ def _grid_sample(node: Node, x: Tensor, grid: Tensor) -> Tensor:
     return (F.squeeze(y, 2) if line else y).to(x.dtype)
 
 
-@neural("AffineGrid", since=20)
+@operator("AffineGrid", since=20)
 def _affine_grid(node: Node, theta: Tensor, size: Any) -> Tensor:
     return F.affine_grid(theta, ints(size), bool(node.get("align_corners", 0)))
 
@@ -65,7 +64,7 @@ def between(places: Tensor, size: int) -> Side:
 # ---- deformable convolution
 
 
-@neural("DeformConv", since=19)
+@operator("DeformConv", since=19)
 def _deform_conv(
     node: Node,
     x: Tensor,

@@ -9,13 +9,14 @@ import numpy as np
 import rushlight.functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import Value, as_value, carried, ints, scalar
+from rushlight.onnx.load.values import Value, as_given, as_value, carried, ints, scalar
 from rushlight.tensor import Tensor
 
 __all__: list[str] = []
 
 
 @operator("Identity")
+@as_given
 def identity(node: Node, x: Value) -> Any:
     return x
 

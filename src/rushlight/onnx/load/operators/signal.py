@@ -1,8 +1,6 @@
 """Signals: Fourier transforms, windows, and the weights of mel spectra.
 
-A complex number is a pair in the last dim. The transforms are products with matrices of cosines and
-sines, so that gradients flow through them and they export again; a long one is a transform of
-transforms, of its factors' lengths.
+A complex number is a pair in the last dim; a real one stands alone there.
 """
 
 from __future__ import annotations
@@ -15,8 +13,9 @@ from rushlight import functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.operators.casting import dtype_of
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import as_array, as_value, scalar
+from rushlight.onnx.load.values import as_value, scalar
 from rushlight.ops import fold
+from rushlight.ops.fourier import dft
 from rushlight.tape import apply, wrap
 from rushlight.tensor import Tensor
 
@@ -26,26 +25,10 @@ __all__: list[str] = []
 # ---- Fourier transforms, of (*, n, 1 or 2) along n
 
 
-def _waves(rows: int, columns: Any, n: int, sign: float, dtype: Any) -> tuple[Tensor, Tensor]:
-    """Return cosines and sines of 2 pi i k / n for i below `rows` and k of `columns`."""
-    turns = np.outer(np.arange(rows), columns) % n * (2 * np.pi / n)  # whole turns in integers
-    return wrap(np.cos(turns).astype(dtype)), wrap((sign * np.sin(turns)).astype(dtype))
-
-
-def _transform(x: Tensor, n: int, columns: Any, sign: float) -> Tensor:
-    """(*, n, 1 or 2) -> (*, K, 2): sum over i of x_i e^(sign 2 pi j i k / n)"""
-    cos, sin = _waves(n, columns, n, sign, x.dtype)
-    real = x[..., 0]
-    if x.shape[-1] == 1:
-        return F.stack([F.matmul(real, cos), F.matmul(real, sin)], -1)
-    imaginary = x[..., 1]
-    return F.stack(
-        [
-            F.matmul(real, cos) - F.matmul(imaginary, sin),
-            F.matmul(real, sin) + F.matmul(imaginary, cos),
-        ],
-        -1,
-    )
+def _transform(x: Tensor, inverse: bool = False) -> Tensor:
+    """(*, n, 1 or 2) -> (*, n, 2); the inverse divided by n"""
+    pairs = F.pad(x, (0, 1)) if x.shape[-1] == 1 else x
+    return apply(dft, (pairs,), {"inverse": inverse, "scaled": inverse})
 
 
 def _whole(x: Tensor, n: int) -> Tensor:
@@ -84,10 +67,10 @@ def _dft(node: Node, x: Tensor, length: Any, axis: int, onesided: bool, inverse:
             explain(f"{node.op} ({node.name})", got=f"dft_length {n}", expected="1 or more")
         )
     lines = _whole(_fitted(lines, n // 2 + 1), n) if halved else _fitted(lines, n)
-    columns = np.arange(n // 2 + 1 if onesided and not inverse else n)
-    y = _transform(lines, n, columns, 1.0 if inverse else -1.0)
-    y = y / n if inverse else y
-    return F.movedim(y[..., :1] if halved else y, -2, axis % dims)
+    y = _transform(lines, inverse)
+    if onesided:
+        y = y[..., :1] if inverse else y[..., : n // 2 + 1, :]
+    return F.movedim(y, -2, axis % dims)
 
 
 @operator("DFT", since=17)
@@ -120,7 +103,8 @@ def _stft(
     if window is not None:
         frames = frames * F.reshape(window, (-1, 1))
     onesided = bool(node.get("onesided", 1)) and x.shape[2] == 1
-    return _transform(frames, n, np.arange(n // 2 + 1 if onesided else n), -1.0)
+    y = _transform(frames)
+    return y[:, :, : n // 2 + 1] if onesided else y
 
 
 # ---- windows and weights, through which no gradient flows
