@@ -92,7 +92,14 @@ def _shrink(node: Node, x: Tensor) -> Tensor:
 
 
 @operator("PRelu")
+def _prelu_of_channels(node: Node, x: Tensor, slope: Tensor) -> Tensor:
+    """Before version 7 the slope is one number, or one for each channel."""
+    return F.prelu(x, slope.reshape(-1))
+
+
+@operator("PRelu", since=7)
 def _prelu(node: Node, x: Tensor, slope: Tensor) -> Tensor:
+    """The slope spreads over x as numbers do."""
     channels = x.ndim > 1 and slope.shape == (x.shape[1], *[1] * (x.ndim - 2))
     if x.dtype.kind == "f" and (slope.numel() == 1 or channels):
         return F.prelu(x, slope.reshape(-1))

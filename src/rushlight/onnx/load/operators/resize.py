@@ -244,8 +244,9 @@ def _resize(
         name = "scales" if sizes is None else "sizes"
         raise _wrong(node, f"{len(said)} {name} for {len(axes)} dims", "one for each")
     starts, ends = part.reshape(2, -1).tolist() if crop else ([0.0] * len(axes), [1.0] * len(axes))
+    parts = [e - s for s, e in zip(starts, ends, strict=True)]
     lines = [Line(n, n, 1.0) for n in x.shape]
-    targets = _targets(node, x, axes, scales, sizes, [e - s for s, e in zip(starts, ends)])
+    targets = _targets(node, x, axes, scales, sizes, parts)
     for axis, (out, scale), start, end in zip(axes, targets, starts, ends, strict=True):
         lines[axis] = Line(x.shape[axis], out, scale, start, end)
     return _resized(node, x, rule, lines, float(node.get("extrapolation_value", 0.0)))
