@@ -68,7 +68,7 @@ def _allowed(node: Node, q: Tensor, keys: int, past: int, lengths: Any) -> Array
     if lengths is not None:
         filled = np.arange(keys) < as_array(lengths).reshape(-1, 1, 1, 1)
         found = filled if found is None else found & filled
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _bias(mask: Tensor | None, allowed: Array | None, keys: int) -> tuple[Any, Any]:
@@ -219,12 +219,11 @@ def _linear_attention(
     """A state of key-value products for each head, updated step by step."""
     rule = node.get("update_rule", "gated_delta")
     _check_rule(node, rule, decay, beta)
-    dtype, wide = q.dtype, np.promote_types(q.dtype, np.float32)  # many steps add up
-    q, k, v, past, decay, beta = (
-        None if x is None else x.to(wide) for x in (q, k, v, past, decay, beta)
-    )
-    q = heads_apart(node, q, "q_num_heads")
-    k, v = (heads_apart(node, x, "kv_num_heads") for x in (k, v))
+    dtype = q.dtype
+    wide = np.promote_types(dtype, np.float32)  # many steps add up
+    q = heads_apart(node, q.to(wide), "q_num_heads")
+    k, v = (heads_apart(node, x.to(wide), "kv_num_heads") for x in (k, v))
+    past, decay, beta = (None if x is None else x.to(wide) for x in (past, decay, beta))
     n, heads, steps, width = k.shape
     scale = float(node.get("scale", 0.0)) or 1.0 / sqrt(width)
     state = F.zeros((n, heads, width, v.shape[3]), dtype=q.dtype) if past is None else past

@@ -41,7 +41,7 @@ def _batch_norm_by_outputs(
     by_batch = any(node.wants(i) for i in range(1, 5))
     if node.get("spatial", 1) or x.ndim < 3:
         return _batch_norm(node, x, scale, bias, mean, var, by_batch)
-    flat = [reshape(v, (-1,)) for v in (scale, bias, mean, var)]  # a channel for each place
+    flat: Any = [reshape(v, (-1,)) for v in (scale, bias, mean, var)]  # a channel for each place
     found = _batch_norm(node, reshape(x, (x.shape[0], -1)), *flat, by_batch)
     if not by_batch:
         return reshape(found, x.shape)
@@ -71,6 +71,8 @@ def _batch_norm(
     wide = x.to(np.promote_types(x.dtype, np.float32))
     scale, bias = scale.to(wide.dtype), bias.to(wide.dtype)
     if not by_batch:
+        if not node.training:
+            mean, var = mean.to(wide.dtype), var.to(wide.dtype)
         rule = (node.training, 1.0 - keep, eps)
         return batch_norm(wide, mean, var, scale, bias, *rule).to(x.dtype)
     found: Any = apply(ops.batch_norm_train, (wide, scale, bias), {"eps": eps})

@@ -147,8 +147,8 @@ def _first(first: Any, d: int, shape: tuple[int, int], batch_first: bool, like: 
 
 def _weights(node: Node, d: int, w: Tensor, r: Tensor, b: Any, p: Any) -> Weights:
     rows = w.shape[1]
-    biases = (None, None) if b is None else (b[d, :rows], b[d, rows:])
-    return Weights(w[d], r[d], *biases, None if p is None else p[d])
+    first, second = (None, None) if b is None else (b[d, :rows], b[d, rows:])
+    return Weights(w[d], r[d], first, second, None if p is None else p[d])
 
 
 # ---- one direction: (T, N, I) -> (T, N, H) and the final states
