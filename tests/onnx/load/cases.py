@@ -41,7 +41,8 @@ def case(op: str, version: int, *inputs: Any, outputs: int = 1, **attributes: An
     return Case(op, version, inputs, attributes, outputs)
 
 
-def proto(node: Case) -> Any:
+def proto(node: Case, fixed: bool = False) -> Any:
+    """Return the model of one node; its sizes are free, or `fixed` to those of the inputs."""
     from onnx import ValueInfoProto, helper
 
     names = ["" if x is None else f"x{i}" for i, x in enumerate(node.inputs)]
@@ -51,7 +52,9 @@ def proto(node: Case) -> Any:
     )
     ports = [
         helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(x.dtype), [None] * x.ndim
+            name,
+            helper.np_dtype_to_tensor_dtype(x.dtype),
+            list(x.shape) if fixed else [None] * x.ndim,
         )
         for name, x in zip(names, node.inputs, strict=True)
         if name
@@ -78,7 +81,7 @@ def judge(node: Case) -> list[Array]:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    session = ort.InferenceSession(proto(node).SerializeToString(), options)
+    session = ort.InferenceSession(proto(node, fixed=True).SerializeToString(), options)
     names = [port.name for port in session.get_inputs()]
     return list(session.run(None, dict(zip(names, given(node), strict=True))))
 

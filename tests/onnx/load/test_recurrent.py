@@ -45,7 +45,7 @@ PLAIN = [
 UNUSUAL = [
     *[layer("GRU", LENGTHS, True, direction=s, linear_before_reset=1) for s in SIDES],
     *[layer("LSTM", LENGTHS, True, True, direction=s) for s in SIDES],
-    layer("LSTM", None, True, clip=0.3),
+    layer("GRU", LENGTHS, True, clip=0.2),
     layer("LSTM", LENGTHS, True, input_forget=1),
     layer("RNN", None, True, activations=["Relu"], direction="reverse"),
     layer("RNN", LENGTHS, activations=["Relu", "Tanh"], direction="bidirectional"),
@@ -63,6 +63,24 @@ UNUSUAL = [
 @pytest.mark.parametrize("node", PLAIN + UNUSUAL, ids=str)
 def test_agrees_with_onnxruntime(node: Case) -> None:
     agree(node)
+
+
+def test_clipping_bounds_what_goes_into_every_activation() -> None:
+    """onnxruntime leaves the output gate of LSTM alone, so the formula is the judge."""
+    clip = 0.3
+    node = layer("LSTM", None, True, clip=clip)
+    x, w, r, b, _, h, c = (None if v is None else v.astype(np.float64) for v in node.inputs)
+    h, c = h[0], c[0]
+
+    def bounded(v: Any) -> Any:
+        return np.clip(v, -clip, clip)
+
+    for t in range(STEPS):
+        gates = x[t] @ w[0].T + h @ r[0].T + b[0, : 4 * H] + b[0, 4 * H :]
+        i, o, f = (1 / (1 + np.exp(-bounded(gates[:, k * H : (k + 1) * H]))) for k in range(3))
+        c = f * c + i * np.tanh(bounded(gates[:, 3 * H :]))
+        h = o * np.tanh(bounded(c))
+        np.testing.assert_allclose(run(node)[0].numpy()[t, 0], h, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("op", list(GATES))
