@@ -47,9 +47,7 @@ def proto(node: Case, fixed: bool = False) -> Any:
 
     names = ["" if x is None else f"x{i}" for i, x in enumerate(node.inputs)]
     results = [f"y{i}" for i in range(node.outputs)]
-    made = helper.make_node(
-        node.op, names, results, "node", domain=node.domain, **node.attributes
-    )
+    made = helper.make_node(node.op, names, results, "node", domain=node.domain, **node.attributes)
     ports = [
         helper.make_tensor_value_info(
             name,
@@ -98,9 +96,7 @@ def agree(node: Case, atol: float = 1e-5) -> None:
 def check_gradient(node: Case, wanted: tuple[int, ...] | None = None) -> None:
     """Compare the gradients by the floating inputs with differences."""
     module = rl.onnx.load(proto(node)).double()
-    inputs = [
-        rl.tensor(x.astype(np.float64) if x.dtype.kind == "f" else x) for x in given(node)
-    ]
+    inputs = [rl.tensor(x.astype(np.float64) if x.dtype.kind == "f" else x) for x in given(node)]
     for i, x in enumerate(inputs):
         if x.is_floating_point() and (wanted is None or i in wanted):
             x.requires_grad_()

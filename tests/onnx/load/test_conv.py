@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.onnx.load.cases import Case, agree, case, check_gradient, integers, normal, run
+from tests.onnx.load.cases import Case, agree, case, check_gradient, integers, normal, proto, run
 
 import rushlight as rl
 
@@ -119,7 +119,10 @@ def test_columns_are_summed_back_as_by_onnxruntime(node: Case) -> None:
         (case("Conv", 11, X, normal(2, 4, 9, 1)), "windows no larger than the padded planes"),
         (case("Conv", 11, X, W, auto_pad="SAME"), "auto_pad='SAME'"),
         (case("Conv", 11, X, W), "8 channels|2 channels"),
-        (case("Col2Im", 18, normal(2, 12, 7), integers(5, 6), integers(2, 2)), r"\(N, C \* 4, 20\)"),
+        (
+            case("Col2Im", 18, normal(2, 12, 7), integers(5, 6), integers(2, 2)),
+            r"\(N, C \* 4, 20\)",
+        ),
     ],
     ids=str,
 )
@@ -129,8 +132,6 @@ def test_what_does_not_fit_is_refused(node: Case, message: str) -> None:
 
 
 def test_sizes_may_change_from_call_to_call() -> None:
-    from tests.onnx.load.cases import proto
-
     module = rl.onnx.load(proto(case("Conv", 11, X, W, auto_pad="SAME_UPPER", group=2)))
     weight = rl.tensor(W)
     assert module(rl.tensor(X), weight).shape == (2, 6, 7, 6)

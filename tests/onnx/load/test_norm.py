@@ -24,7 +24,9 @@ CASES = [
     case("GroupNormalization", 18, X, SCALE[:2], BIAS[:2], num_groups=2),
     case("GroupNormalization", 21, X, SCALE, BIAS, num_groups=2, epsilon=0.1),
     *[
-        case("LayerNormalization", 17, X, normal(*X.shape[a:]), normal(*X.shape[a:], seed=1), axis=a)
+        case(
+            "LayerNormalization", 17, X, normal(*X.shape[a:]), normal(*X.shape[a:], seed=1), axis=a
+        )
         for a in (-1, 1, 2, -2)
     ],
     case("LayerNormalization", 17, X, normal(5), outputs=3, axis=-1, epsilon=0.1),
@@ -89,7 +91,9 @@ def test_a_module_that_trains_moves_its_statistics_as_a_layer_does() -> None:
     layer.load_state_dict({name: rl.tensor(a) for name, a in state}, strict=False)
     for mode in (True, False):
         got, want = module.train(mode)(rl.tensor(X)), layer.train(mode)(rl.tensor(X))
-        np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            got.detach().numpy(), want.detach().numpy(), rtol=1e-5, atol=1e-6
+        )
     state = module.state_dict()
     np.testing.assert_allclose(state["x3"].numpy(), layer.running_mean.numpy(), rtol=1e-6)
     np.testing.assert_allclose(state["x4"].numpy(), layer.running_var.numpy(), rtol=1e-6)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from tests.onnx.load.cases import Case, agree, case, check_gradient, integers, normal, run
+from tests.onnx.load.cases import Case, agree, case, check_gradient, integers, normal, proto, run
+
+import rushlight as rl
 
 pytest.importorskip("onnx")
 
@@ -38,11 +40,7 @@ POOLS = [
     ],
     case("MaxPool", 12, BYTES, kernel_shape=[2, 2], pads=[1, 0, 0, 0]),
     case("MaxPool", 12, X, outputs=2, kernel_shape=[2, 2], strides=[2, 2], storage_order=1),
-    *[
-        case(op, 1, x)
-        for op in ("GlobalAveragePool", "GlobalMaxPool")
-        for x in (LINE, X, VOLUME)
-    ],
+    *[case(op, 1, x) for op in ("GlobalAveragePool", "GlobalMaxPool") for x in (LINE, X, VOLUME)],
     *[case("GlobalLpPool", 2, X, p=p) for p in (1, 2, 3)],
 ]
 
@@ -71,13 +69,10 @@ def test_gradients(node: Case) -> None:
 
 
 def test_the_gradient_of_a_norm_of_zeros_is_zero() -> None:
-    import rushlight as rl
-    from tests.onnx.load.cases import proto
-
     x = rl.zeros(1, 1, 4, 4, requires_grad=True)
-    rl.onnx.load(proto(case("LpPool", 18, np.zeros((1, 1, 4, 4), np.float32), kernel_shape=[2, 2])))(
-        x
-    ).sum().backward()
+    rl.onnx.load(
+        proto(case("LpPool", 18, np.zeros((1, 1, 4, 4), np.float32), kernel_shape=[2, 2]))
+    )(x).sum().backward()
     assert x.grad is not None and not x.grad.any()
 
 

@@ -17,7 +17,9 @@ def scales(*values: float) -> Any:
     return np.array(values, np.float32)
 
 
-def resize(*, to: Any = None, by: Any = None, version: int = 19, roi: Any = None, **more: Any) -> Case:
+def resize(
+    *, to: Any = None, by: Any = None, version: int = 19, roi: Any = None, **more: Any
+) -> Case:
     inputs = (X, roi, by) if to is None else (X, roi, None, to)
     return case("Resize", version, *inputs, **more)
 

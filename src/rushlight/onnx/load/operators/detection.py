@@ -121,7 +121,8 @@ def _max_roi_pool(node: Node, x: Tensor, rois: Any) -> Tensor:
     if x.ndim != 4 or boxes.ndim != 2 or boxes.shape[1] != 5:
         raise _wrong(node, f"input {x.shape}, rois {boxes.shape}", "(N, C, H, W), (R, 5)")
     out, (height, width) = tuple(node["pooled_shape"]), x.shape[2:]
-    corners = _rounded(boxes[:, 1:].astype(np.float64) * float(node.get("spatial_scale", 1.0)))
+    scale = np.asarray(node.get("spatial_scale", 1.0), boxes.dtype)  # halves are of this dtype
+    corners = _rounded(boxes[:, 1:] * scale)
     found = []
     for image, (left, top, right, bottom) in zip(
         boxes[:, 0].astype(np.int64).tolist(), corners.tolist(), strict=True

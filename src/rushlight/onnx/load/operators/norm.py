@@ -41,11 +41,12 @@ def _batch_norm_by_outputs(
     by_batch = any(node.wants(i) for i in range(1, 5))
     if node.get("spatial", 1) or x.ndim < 3:
         return _batch_norm(node, x, scale, bias, mean, var, by_batch)
-    flat: Any = [reshape(v, (-1,)) for v in (scale, bias, mean, var)]  # a channel for each place
-    found = _batch_norm(node, reshape(x, (x.shape[0], -1)), *flat, by_batch)
+    a, b, m, v = (reshape(each, (-1,)) for each in (scale, bias, mean, var))
+    flat = reshape(x, (x.shape[0], -1))  # a channel for each place
+    found = _batch_norm(node, flat, a, b, m, v, by_batch)
     if not by_batch:
         return reshape(found, x.shape)
-    return reshape(found[0], x.shape), *(reshape(v, scale.shape) for v in found[1:])
+    return reshape(found[0], x.shape), *(reshape(each, scale.shape) for each in found[1:])
 
 
 @operator("BatchNormalization", since=14)
