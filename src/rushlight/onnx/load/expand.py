@@ -12,7 +12,8 @@ __all__ = ["Call", "expanded", "opsets_of", "written_out"]
 
 NEWEST = 28  # the operator set of ONNX that the functions of the table were tested with
 
-_CALLS_CAP = 100_000  # of calls that functions may be written out to
+_CALLS_CAP = 10_000  # of calls that functions may be written out to, and for each node of the
+_CALLS_PER_NODE = 100  # file as many more
 _DEPTH_CAP = 100  # of functions that call functions
 
 
@@ -39,9 +40,11 @@ def expanded(model: Any, opsets: dict[str, int]) -> list[Call]:
     """Return the nodes of a model's graph; a call of one of its functions becomes what it does.
 
     Raises:
-        FileFormatError: functions that call themselves, or that become more than 100,000 calls.
+        FileFormatError: functions that call themselves, or that would become many more calls than
+            the file has nodes.
     """
     writer = _Writer(model.functions)
+    writer.check(model.graph.node)
     writer.write(model.graph.node, opsets, {}, "", {}, ())
     return writer.calls
 
@@ -90,13 +93,43 @@ class _Writer:
         self.calls: list[Call] = []
         self.titles: dict[str, int] = {}
         self.functions: dict[tuple[str, str], Any] = {}
-        self.written = 0
         for function in functions:
             key = _domain(function.domain), text(function.name, "name of a function")
             if key in self.functions:
                 got = f"the function {key[1]!r} of domain {key[0]!r} twice"
                 refuse("ONNX file", got, "every function once")
             self.functions[key] = function
+
+    def check(self, nodes: Any) -> None:
+        """Refuse functions that call themselves or become too many calls, before any is written."""
+        given = len(nodes) + sum(len(function.node) for function in self.functions.values())
+        most = _CALLS_CAP + _CALLS_PER_NODE * given
+        count = self.count(nodes, {}, ())
+        if count > most:
+            got = f"functions that become {count if count < 1 << 60 else 'endlessly many'} calls"
+            fix = "it was made to fill the memory"
+            refuse("ONNX file", got, f"at most {most:,} of {given:,} nodes", fix)
+
+    def count(
+        self, nodes: Any, counts: dict[tuple[str, str], int], within: tuple[tuple[str, str], ...]
+    ) -> int:
+        """Return how many calls some nodes become; `counts` has those of functions seen before."""
+        total = 0
+        for node in nodes:
+            key = _domain(node.domain), text(node.op_type, "operator of a node")
+            function = self.functions.get(key)
+            if function is None:
+                total += 1
+                continue
+            if key in within or len(within) == _DEPTH_CAP:
+                got = f"the function {key[1]!r}, which calls itself"
+                if key not in within:
+                    got = f"functions that call each other {_DEPTH_CAP} deep"
+                refuse(f"ONNX node {node.name!r}", got, "functions that come to an end")
+            if key not in counts:
+                counts[key] = self.count(function.node, counts, (*within, key))
+            total += counts[key]
+        return total
 
     def write(
         self,
@@ -126,19 +159,14 @@ class _Writer:
             attributes = _attributes(node, given if within else None, title)
             if (domain, op) in self.functions:
                 called = domain, op
-                if called in within or len(within) == _DEPTH_CAP:
-                    got = f"the function {op!r}, which calls itself"
-                    refuse(f"ONNX node {title!r}", got, "functions that come to an end")
+                if len(within) == _DEPTH_CAP:
+                    got = f"functions that call each other {_DEPTH_CAP} deep"
+                    refuse(f"ONNX node {title!r}", got, "fewer")
                 self.call(called, title, inputs, outputs, attributes, within)
                 continue
             if domain not in opsets:
                 got = f"{op} of the operator set {domain or 'ai.onnx'!r}"
                 refuse(f"ONNX node {title!r}", got, "a set that opset_import gives a version of")
-            if within:
-                self.written += 1
-                if self.written > _CALLS_CAP:
-                    got = f"functions that become more than {_CALLS_CAP:,} calls"
-                    refuse("ONNX file", got, "fewer", "it was made to fill the memory")
             self.calls.append(Call(op, domain, title, opsets[domain], inputs, outputs, attributes))
 
     def title(self, name: str) -> str:
