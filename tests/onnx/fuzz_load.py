@@ -14,9 +14,9 @@ import tracemalloc
 from collections import Counter
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import rushlight as rl
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from rushlight.errors import FileFormatError
 
 _SPARE = 1 << 20  # bytes that reading may take beside what the size of the file explains
@@ -82,7 +82,10 @@ def models() -> list[ModelProto]:
     own.functions.append(function)
     own.opset_import.append(helper.make_opsetid("own", 1))
     branch = helper.make_graph(
-        [helper.make_node("Neg", ["x"], ["n"])], "branch", [], [helper.make_empty_tensor_value_info("n")]
+        [helper.make_node("Neg", ["x"], ["n"])],
+        "branch",
+        [],
+        [helper.make_empty_tensor_value_info("n")],
     )
     control = _model([helper.make_node("If", ["b"], ["y"], then_branch=branch)], {"b": np.True_})
     return [*made, lying, own, control]

@@ -2,7 +2,8 @@
 
 A test belongs to a category that is excluded by what its model contains, not by its name. Of all
 others those that fail are listed below, each with its reason; `tests/onnx/test_backend.py` fails if
-one of them passes, and if one that is not listed fails.
+one of them passes, and if one that is not listed fails. `python -m tests.onnx.suite PART ...` runs
+those of which the names have a part.
 """
 
 from __future__ import annotations
@@ -21,12 +22,21 @@ import onnx
 from onnx import TensorProto
 from rushlight.onnx.load.backend import RushlightBackend
 
+VERSION = "1.23"  # of the package onnx: each brings other tests
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
 _TITLES = {
     "node": "NodeModel",
     "simple": "SimpleModel",
     "pytorch-converted": "PyTorchConvertedModel",
     "pytorch-operator": "PyTorchOperatorModel",
+}
+
+# of each kind: all tests, those of excluded categories, and those that fail of the rest
+COUNTS = {
+    "node": (1884, 288, 28),
+    "simple": (23, 16, 0),
+    "pytorch-converted": (82, 0, 0),
+    "pytorch-operator": (35, 0, 0),
 }
 
 # ---- what is excluded, by category
@@ -72,13 +82,54 @@ _TYPES = {
         number: "quantized"
         for name, number in TensorProto.DataType.items()
         if name.startswith(("FLOAT8", "FLOAT6", "FLOAT4", "INT4", "UINT4", "INT2", "UINT2"))
-        and name not in ("INT4_", "UINT4_")
     },
 }
 
 # ---- what fails of the rest, and why
 
-KNOWN: dict[str, str] = {}
+REASONS = {
+    "random": "random numbers, which the test expects from NumPy's generator",
+    "size": "the test takes the output to have 2.4 or 3.2 places, where it has 2 or 3",
+    "graph": "graphs as attributes are not supported, as in control flow",
+    "picture": "decoding pictures is no work of a network",
+    "tree": "trees are no work of a network",
+}
+LEFT_OUT = {"random"}  # not run at all: now and then one passes by chance
+KNOWN = {
+    **dict.fromkeys(
+        (
+            "test_bernoulli",
+            "test_bernoulli_double",
+            "test_bernoulli_double_expanded",
+            "test_bernoulli_expanded",
+            "test_bernoulli_seed",
+            "test_bernoulli_seed_expanded",
+            "test_training_dropout",
+            "test_training_dropout_default",
+            "test_training_dropout_default_mask",
+            "test_training_dropout_mask",
+        ),
+        "random",
+    ),
+    "test_resize_downsample_scales_cubic_align_corners": "size",
+    "test_resize_downsample_scales_linear_align_corners": "size",
+    "test_flexattention_causal_mask": "graph",
+    "test_flexattention_prob_mod": "graph",
+    "test_flexattention_relative_positional": "graph",
+    "test_flexattention_score_mod": "graph",
+    "test_flexattention_soft_cap": "graph",
+    "test_image_decoder_decode_bmp_rgb": "picture",
+    "test_image_decoder_decode_jpeg2k_rgb": "picture",
+    "test_image_decoder_decode_jpeg_bgr": "picture",
+    "test_image_decoder_decode_jpeg_grayscale": "picture",
+    "test_image_decoder_decode_jpeg_rgb": "picture",
+    "test_image_decoder_decode_png_rgb": "picture",
+    "test_image_decoder_decode_pnm_rgb": "picture",
+    "test_image_decoder_decode_tiff_rgb": "picture",
+    "test_image_decoder_decode_webp_rgb": "picture",
+    "test_ai_onnx_ml_tree_ensemble_set_membership": "tree",
+    "test_ai_onnx_ml_tree_ensemble_single_tree": "tree",
+}
 
 
 @dataclass(frozen=True)

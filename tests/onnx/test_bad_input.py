@@ -11,10 +11,10 @@ from rushlight.errors import FileFormatError
 
 onnx = pytest.importorskip("onnx")
 
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
 from tests.onnx import fuzz_load  # noqa: E402
 from tests.onnx.test_load import FLOAT, mlp, model  # noqa: E402
+
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 X, Y = [("x", FLOAT, [2])], [("y", FLOAT, None)]
 
@@ -157,7 +157,7 @@ def test_attributes_must_be_those_of_the_operator():
     refused(model([add("x", op="Elu", alpha="high")], X, Y), "'alpha': got type STRING, expected")
     refused(model([add("x", op="Cast")], X, Y), "no attribute 'to'")
     node = add("x", op="Elu", alpha=1.0)
-    node.attribute.extend(node.attribute)
+    node.attribute.append(node.attribute[0])
     refused(model([node], X, Y), "attribute 'alpha': got it twice")
 
 
@@ -222,7 +222,10 @@ def _with(**fields):
         ({"dims": [1], "data_type": TensorProto.STRING}, "strings are not supported"),
         ({"dims": [1], "data_type": 77}, "type 77"),
         ({"dims": [1], "data_type": TensorProto.BOOL, "raw_data": b"\2"}, "the byte 2 among bools"),
-        ({"dims": [1], "data_type": TensorProto.INT8, "int32_data": [1 << 30]}, "no INT8|INT8"),
+        (
+            {"dims": [1], "data_type": TensorProto.INT8, "int32_data": [1 << 30]},
+            "1073741824 to 1073741824, expected -128 to 127",
+        ),
     ],
 )
 def test_tensors_that_lie_are_refused(fields, said):
@@ -287,7 +290,6 @@ def test_external_data_are_read(beside):
 
 def test_the_same_external_bytes_are_one_array(beside):
     net = rl.onnx.load(beside(count=3, location="data.bin", offset=0, length=8))
-    assert {id(net.state_dict()[key].numpy().base) for key in net.names.values()}
     assert len(net.state_dict()) == 1 and set(net.names) == {"w0", "w1", "w2"}
 
 

@@ -11,7 +11,6 @@ import rushlight as rl
 onnx = pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-
 from rushlight.errors import DtypeError, FileFormatError, ShapeError  # noqa: E402
 
 FLOAT = TensorProto.FLOAT
@@ -335,5 +334,5 @@ def test_missing_onnx_is_said_first(monkeypatch):
 def test_it_is_no_path():
     with pytest.raises(TypeError, match="path, bytes or a ModelProto, not int"):
         rl.onnx.load(3)
-    with pytest.raises(FileFormatError, match="at least|do not parse|no graph"):
+    with pytest.raises(FileFormatError, match="no graph"):
         rl.onnx.load(b"")

@@ -21,7 +21,7 @@ from rushlight.onnx.load.table import Function, Node, find
 from rushlight.onnx.load.tensors import TensorReader, refuse
 from rushlight.onnx.load.values import as_value, like
 
-__all__ = ["function_of", "is_known"]
+__all__ = ["by_body", "function_of", "is_known"]
 
 
 def is_known(op: str, domain: str, version: int) -> bool:
@@ -29,11 +29,26 @@ def is_known(op: str, domain: str, version: int) -> bool:
     schema = schema_of(op, domain, version)
     if schema is None:
         return False
-    if find(domain, op, version) is not None or schema.has_context_dependent_function:
+    if find(domain, op, version) is not None:
         return True
+    if schema.has_context_dependent_function:  # which nodes, is known only with the inputs' types
+        return all(kind.startswith("tensor") for formal in schema.inputs for kind in formal.types)
     if not schema.has_function:
         return False
     return all(is_known(n.op_type, n.domain, version) for n in schema.function_body.node)
+
+
+def by_body() -> list[tuple[str, str]]:
+    """Return domain and name of the operators that are run as the body that ONNX gives them."""
+    from onnx import defs
+
+    every = {(s.domain, s.name): s for s in defs.get_all_schemas() if not s.deprecated}
+    return sorted(
+        key
+        for key, schema in every.items()
+        if find(*key, schema.since_version) is None
+        and is_known(schema.name, schema.domain, schema.since_version)
+    )
 
 
 def function_of(node: Node) -> Function:
@@ -125,7 +140,7 @@ def _attributes(node: Node) -> dict[str, Any]:
 
 
 def _function(node: Node, kind: tuple[Any, ...], given: dict[str, Any]) -> Any:
-    """Return the FunctionProto of a node for inputs of some dtypes and sizes; None: there is none."""
+    """Return the FunctionProto of a node for inputs of some dtypes and sizes, None without one."""
     from onnx import FunctionProto, NodeProto, helper
 
     schema = schema_of(node.op, node.domain, node.version)

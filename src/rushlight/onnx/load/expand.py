@@ -196,7 +196,7 @@ class _Writer:
         names.update(zip(formal[0], inputs, strict=False))
         given = {proto.name: proto for proto in function.attribute_proto}
         given.update({proto.name: proto for proto in attributes})
-        same = {}
+        same: dict[str, str] = {}
         for inner, outer in zip(formal[1], outputs, strict=False):
             if not outer:
                 continue

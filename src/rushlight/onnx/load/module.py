@@ -137,8 +137,16 @@ class OnnxModule(Module):
         self._constants = {name: as_value(array) for name, array in graph.constants.items()}
         self._steps = steps_of(graph.nodes, [port.name for port in graph.outputs])
         chosen = trainable(graph) if parameters is None else _chosen(graph, parameters)
+        arrays = {id(graph.initializers[name]) for name in chosen}
+        keys: dict[int, str] = {}  # two names of the same external bytes are one parameter
         for name, array in graph.initializers.items():
-            self._own(name, array, name in chosen)
+            if id(array) not in keys:
+                self._own(name, array, id(array) in arrays)
+                keys[id(array)] = self.names.get(name, "")
+            elif keys[id(array)]:
+                self.names[name] = keys[id(array)]
+            else:
+                self._constants[name] = array
         for node in graph.nodes:
             key = node.name.replace(".", "/") or "node"
             while key in self.nodes._modules or hasattr(self.nodes, key):
@@ -279,7 +287,7 @@ def _checked(value: Any, port: Port | None, sizes: dict[str, int]) -> Value:
     if not isinstance(value, TensorBase):
         value = as_value(value)
     if port is None:
-        return value  # type: ignore[no-any-return]
+        return value
     where = f"OnnxModule, input {port.name!r}"
     dtype: Any = value.dtype
     floats = port.dtype.startswith("float") and is_float(dtype)  # the model may be .double()
@@ -293,7 +301,7 @@ def _checked(value: Any, port: Port | None, sizes: dict[str, int]) -> Value:
         if not fits:
             expected = _shown(port)
             raise ShapeError(explain(where, got=tuple(value.shape), expected=expected))
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _fits(size: int, wanted: int | str | None, sizes: dict[str, int]) -> bool:
@@ -304,11 +312,9 @@ def _fits(size: int, wanted: int | str | None, sizes: dict[str, int]) -> bool:
 
 def _result(value: Any) -> Any:
     """Return an output; parameters and buffers go out as tensors of their own."""
-    return (
-        value
-        if not isinstance(value, TensorBase) or type(value) is Tensor
-        else value.view_as(value)
-    )
+    if not isinstance(value, Tensor) or type(value) is Tensor:
+        return value
+    return value.view_as(value)
 
 
 def _shown(port: Port) -> str:

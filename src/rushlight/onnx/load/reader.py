@@ -95,7 +95,7 @@ def read(source: Any) -> Graph:
 
 
 def _parsed(content: bytes) -> Any:
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     from onnx import ModelProto
 

@@ -185,6 +185,13 @@ def _inline(tensor: Any, kind: str, shape: tuple[int, ...], where: str) -> Array
     given = len(getattr(tensor, name))
     if given != count:
         refuse(where, f"{given:,} numbers in {name}", f"{count:,} for {kind} of {shape}")
+    if name in ("int32_data", "uint64_data") and bits >= 8 and given:
+        signed = kind.startswith("INT")
+        low, high = (-1 << bits - 1, (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+        numbers = getattr(tensor, name)
+        if min(numbers) < low or max(numbers) > high:
+            got = f"numbers from {min(numbers)} to {max(numbers)}"
+            refuse(where, got, f"{low} to {high}, because its elements are {kind}")
     with np.errstate(all="ignore"):
         try:
             found: Array = np.array(numpy_helper.to_array(tensor))

@@ -50,7 +50,7 @@ def like(x: Value, dtype: Any) -> Any:
     if x.dtype == dtype:
         return x
     if isinstance(x, TensorBase) and dtype in SUPPORTED:
-        return x.to(dtype)  # type: ignore[attr-defined]
+        return x.to(dtype)
     return as_value(as_array(x).astype(dtype))
 
 

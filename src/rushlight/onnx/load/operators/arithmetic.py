@@ -176,7 +176,7 @@ def cumulative_product(node: Node, x: Value, axis: Value) -> Any:
 
 
 def _cumulative(node: Node, x: Any, dim: int, f: Formula, neutral: float) -> Any:
-    if not isinstance(x, TensorBase):  # unsigned: the bits of sums are those of signed numbers
+    if isinstance(x, np.ndarray):  # unsigned: the bits of sums are those of signed numbers
         signed = F.tensor(x.view(f"i{x.itemsize}"))
         return as_array(_cumulative(node, signed, dim, f, neutral)).view(x.dtype)
     if node["reverse"]:

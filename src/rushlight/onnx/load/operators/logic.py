@@ -41,7 +41,7 @@ for _name, _functions in _PAIRS.items():
 
 
 @operator("Not")
-def logical_not(node: Node, x: Value) -> Any:
+def logical_not(node: Node, x: Any) -> Any:
     return F.logical_not(x)
 
 
@@ -77,5 +77,5 @@ def is_infinite(node: Node, x: Value) -> Any:
 
 @operator("Where")
 @carried
-def where(node: Node, condition: Value, a: Value, b: Value) -> Any:
+def where(node: Node, condition: Any, a: Any, b: Any) -> Any:
     return F.where(condition, a, b)

@@ -37,7 +37,7 @@ def range_(node: Node, start: Value, limit: Value, delta: Value) -> Any:
 @as_given
 def eye_like(node: Node, x: Value) -> Any:
     dtype = x.dtype if node.get("dtype") is None else dtype_of(node["dtype"], node)
-    return as_value(np.eye(*x.shape, k=node["k"], dtype=dtype))
+    return as_value(np.eye(x.shape[0], x.shape[1], k=node["k"], dtype=dtype))
 
 
 @operator("OneHot")
@@ -49,6 +49,6 @@ def one_hot(node: Node, indices: Value, depth: Value, values: Value) -> Any:
     axis = node["axis"] % (places.ndim + 1)
     shape = [1] * (places.ndim + 1)
     shape[axis] = count
-    hit = as_value(np.expand_dims(places, axis) == np.arange(count).reshape(shape))
+    hit: Any = as_value(np.expand_dims(places, axis) == np.arange(count).reshape(shape))
     off, on = as_array(values)
     return like(F.where(hit, *(as_value(np.asarray(x)) for x in (on, off))), values.dtype)

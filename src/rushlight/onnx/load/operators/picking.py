@@ -15,7 +15,7 @@ from rushlight.tensor import Tensor
 __all__: list[str] = []
 
 
-def _places(indices: Value, size: int, node: Node) -> Any:
+def _places(indices: Any, size: int, node: Node) -> Any:
     """Return indices as an array of int64 from 0 on; they may count from the end."""
     found = as_array(indices).astype(np.int64)
     if found.size and (found.min() < -size or found.max() >= size):
@@ -35,7 +35,8 @@ def gather(node: Node, x: Any, indices: Value) -> Any:
 @carried
 def gather_elements(node: Node, x: Any, indices: Value) -> Any:
     dim = node["axis"] % len(x.shape)
-    return F.gather(x, dim, as_value(_places(indices, x.shape[dim], node)))
+    places: Any = as_value(_places(indices, x.shape[dim], node))
+    return F.gather(x, dim, places)
 
 
 @operator("GatherND")
@@ -112,7 +113,8 @@ def tensor_scatter(node: Node, x: Any, update: Any, start: Value | None = None) 
     shape = [1] * len(x.shape)
     shape[0], shape[dim] = places.shape
     spread: Any = np.broadcast_to(places.reshape(shape), update.shape)
-    return F.scatter(x, dim, as_value(np.ascontiguousarray(spread)), update)
+    index: Any = as_value(np.ascontiguousarray(spread))
+    return F.scatter(x, dim, index, update)
 
 
 @operator("Compress")
