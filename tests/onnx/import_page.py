@@ -19,9 +19,10 @@ HEAD = """## Import
 gives a module that computes what the file says. Initializers keep their names in the state dict.
 Those that are floating, have at least one dim and are reached by a gradient are Parameters, so
 `model.train()` and an optimizer fine-tune it; all others are buffers;
-`load(path, parameters=[...])` names the Parameters instead. The module is in evaluation mode at first; in training mode Dropout
-drops and BatchNormalization goes by the batch and moves its running statistics. The file is
-checked whole before anything of it runs: docs/security.md says what is refused.
+`load(path, parameters=[...])` names the Parameters instead. The module is in evaluation mode at
+first; in training mode Dropout drops and BatchNormalization goes by the batch and moves its running
+statistics. The file is checked whole before anything of it runs: docs/security.md says what is
+refused.
 
 Operator sets 1 to {newest} of `ai.onnx` are read. The suite of backend tests that comes with onnx
 {version} is run against `rushlight.onnx.load.backend.RushlightBackend`, a backend as
