@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.operators.casting import dtype_of
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import as_array
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
@@ -45,62 +44,45 @@ def heads_together(x: Tensor) -> Tensor:
 # ---- what a query may look at
 
 
-def _positions(node: Node, q: Tensor, past: int, lengths: Any) -> Array:
-    """Return how many keys lie before each query: (N or 1, 1, L, 1)."""
-    steps = q.shape[2]
-    offset = np.full((1, 1, 1, 1), past)
-    if lengths is not None and not past:
-        offset = as_array(lengths).reshape(-1, 1, 1, 1) - steps
-    return offset + np.arange(steps)[:, None]
-
-
-def _allowed(node: Node, q: Tensor, keys: int, past: int, lengths: Any) -> Array | None:
+def _allowed(node: Node, q: Tensor, keys: int, past: int, lengths: Any) -> Any:
     """Return which keys each query may look at, but for the mask: (N or 1, 1, L, S); None: all."""
-    causal = bool(node.get("is_causal", 0))
     left, right = int(node.get("left_window_size", -1)), int(node.get("right_window_size", -1))
-    found: Any = None
-    if causal or left >= 0 or right >= 0:
-        at, key = _positions(node, q, past, lengths), np.arange(keys)
-        found = np.ones(np.broadcast_shapes(at.shape, key.shape), np.bool_)
-        found &= (key <= at) if causal else True
-        found &= (key >= at - left) if left >= 0 else True
-        found &= (key <= at + right) if right >= 0 else True
-    if lengths is not None:
-        filled = np.arange(keys) < as_array(lengths).reshape(-1, 1, 1, 1)
-        found = filled if found is None else found & filled
-    return found
+    right = 0 if node.get("is_causal", 0) else right
+    key, steps = np.arange(keys), np.arange(q.shape[2])[:, None]
+    found = [] if lengths is None else [wrap(key) < F.reshape(lengths, (-1, 1, 1, 1))]
+    if lengths is None or past:  # how many keys lie before each query
+        at = wrap(steps + past)
+    else:
+        at = F.reshape(lengths, (-1, 1, 1, 1)) + wrap(steps - q.shape[2])
+    if left >= 0:
+        found.append(at - left <= wrap(key))
+    if right >= 0:
+        found.append(at + right >= wrap(key))
+    return reduce(F.logical_and, found) if found else None
 
 
-def _bias(mask: Tensor | None, allowed: Array | None, keys: int) -> tuple[Any, Any]:
+def _seen(mask: Tensor | None, allowed: Any, keys: int) -> tuple[Any, Any]:
     """Return what is added to the scores (a Tensor or None), and what may be seen (or None)."""
     if mask is None:
         return None, allowed
     short = keys - mask.shape[-1]
-    if mask.dtype == np.bool_:
-        seen = np.pad(mask._array, [(0, 0)] * (mask.ndim - 1) + [(0, short)])
-        return None, seen if allowed is None else seen & allowed
-    if short:
-        mask = F.pad(mask, (0, short), value=float("-inf"))
-    return mask, allowed
+    if mask.dtype != np.bool_:
+        return F.pad(mask, (0, short), value=float("-inf")) if short else mask, allowed
+    mask = F.pad(mask, (0, short), value=False) if short else mask
+    return None, mask if allowed is None else F.logical_and(mask, allowed)
 
 
-def _guarded(bias: Any, seen: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Any, Any]:
-    """Return one bias, and which queries see nothing (or None): there the bias is 0.
+def _guarded(bias: Any, seen: Any, dtype: Any) -> tuple[Any, Any]:
+    """Return one bias, and which queries see nothing (None: it is not known); there it is 0.
 
     So their probabilities are numbers, which are then set to 0, and so are their gradients.
     """
     if bias is None and seen is None:
         return None, None
-    if bias is None:
-        bias = wrap(np.where(seen, 0.0, -np.inf).astype(dtype))
-    else:
-        bias = bias.to(dtype)
-        bias = bias if seen is None else F.where(wrap(seen), bias, float("-inf"))
-    array = np.broadcast_to(bias._array, np.broadcast_shapes(bias.shape, shape))
-    blind = (array == -np.inf).all(-1, keepdims=True)
-    if not blind.any():
-        return bias, None
-    return F.where(wrap(blind), 0.0, bias), wrap(blind)
+    bias = F.zeros((1,), dtype=dtype) if bias is None else bias.to(dtype)
+    bias = bias if seen is None else F.where(seen, bias, float("-inf"))
+    blind = F.amax(bias.detach(), -1, keepdim=True) == float("-inf")
+    return F.where(blind, 0.0, bias), blind
 
 
 # ---- attention
@@ -126,7 +108,7 @@ def _attention(
     if past_key is not None and past_value is not None:
         k, v = F.cat([past_key, k], 2), F.cat([past_value, v], 2)
     allowed = _allowed(node, q, k.shape[2], past, lengths)
-    bias, seen = _bias(mask, allowed, k.shape[2])
+    bias, seen = _seen(mask, allowed, k.shape[2])
     y, scores = attend(node, q, k, v, bias, seen)
     return heads_together(y) if flat else y, k, v, scores
 
@@ -147,9 +129,11 @@ def attend(node: Node, q: Tensor, k: Tensor, v: Tensor, bias: Any, seen: Any) ->
     factor = 1.0 / sqrt(q.shape[-1] or 1) if scale is None else float(scale)
     cap, precision = float(node.get("softcap", 0.0)), node.get("softmax_precision")
     wide = q.dtype if precision is None else dtype_of(precision, node)
-    shape = (*q.shape[:3], k.shape[2])
-    whole, blind = _guarded(bias, seen, shape, q.dtype)
-    if not cap and wide == q.dtype and not node.wants(3):
+    short = not cap and wide == q.dtype and not node.wants(3)
+    if short and bias is None:  # the op itself gives zeros to a query that sees nothing
+        return F.scaled_dot_product_attention(q, k, v, seen, scale=factor), None
+    whole, blind = _guarded(bias, seen, q.dtype)
+    if short:
         y = F.scaled_dot_product_attention(q, k, v, whole, scale=factor)
         return y if blind is None else F.where(blind, 0.0, y), None
     root = sqrt(abs(factor))  # on both sides, so that products of halves do not overflow
