@@ -1,6 +1,7 @@
 """ONNX files as modules: what is a parameter, how they are called, trained, copied and shown."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -200,6 +201,14 @@ def test_inputs_are_checked():
         net()
     with pytest.raises(TypeError, match="got 0 by position and z by name"):
         net(z=rl.ones(2, 3))
+
+
+def test_the_signature_has_the_names_of_the_inputs():
+    assert str(inspect.signature(rl.onnx.load(mlp()).forward)) == "(x)"
+    node = helper.make_node("Neg", ["a b"], ["y"])
+    net = rl.onnx.load(model([node], [("a b", FLOAT, [1])], [("y", FLOAT, [1])]))
+    assert str(inspect.signature(net.forward)) == "(*args: 'Any', **kwargs: 'Any') -> 'Any'"
+    assert net(**{"a b": rl.ones(1)}).item() == -1
 
 
 def test_sizes_of_one_name_are_equal():

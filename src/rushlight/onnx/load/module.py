@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -84,6 +85,26 @@ class Names(Module):
     def extra_repr(self) -> str:
         own = {**self._parameters, **self._buffers}
         return ", ".join(f"{name} {tuple(t.shape)}" for name, t in own.items() if t is not None)
+
+
+class Forward:
+    """The forward of a graph: it has a signature, by which others learn the inputs' names."""
+
+    def __init__(self, module: OnnxModule) -> None:
+        self.module = module
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module._computed(args, kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        given, kind = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter
+        try:
+            inputs = [kind(port.name, given) for port in self.module.inputs]
+            more = [kind(n, kind.KEYWORD_ONLY, default=None) for n in self.module.defaults]
+            return inspect.Signature([*inputs, *more])
+        except ValueError as error:  # a name that Python does not take
+            raise AttributeError(str(error)) from error
 
 
 class OnnxModule(Module):
@@ -197,7 +218,12 @@ class OnnxModule(Module):
 
     # ---- the call
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    @property
+    def forward(self) -> Forward:  # type: ignore[override]
+        """The call of the graph, with its inputs as parameters, by position or by name."""
+        return Forward(self)
+
+    def _computed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         values = self._bound(args, kwargs)
         for name in self.names:
             if name not in values:
