@@ -178,4 +178,8 @@ def _steps(
     ordered = in_order(nodes, function.input, [name for name in function.output if name in made])
     ordered = [node for node in ordered if node.outputs[0] not in constants]
     kept = (*function.input, *function.output)
-    return ordered, steps_of(ordered, kept), {k: as_value(v) for k, v in constants.items()}
+    return (
+        ordered,
+        steps_of(ordered, kept, constants),
+        {k: as_value(v) for k, v in constants.items()},
+    )

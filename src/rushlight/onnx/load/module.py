@@ -156,8 +156,9 @@ class OnnxModule(Module):
         self.names: dict[str, str] = {}
         self.nodes = Names()
         self._constants = {name: as_value(array) for name, array in graph.constants.items()}
-        self._steps = steps_of(graph.nodes, [port.name for port in graph.outputs])
         chosen = trainable(graph) if parameters is None else _chosen(graph, parameters)
+        fixed = [*graph.constants, *(n for n in graph.initializers if n not in chosen)]
+        self._steps = steps_of(graph.nodes, [port.name for port in graph.outputs], fixed)
         arrays = {id(graph.initializers[name]) for name in chosen}
         keys: dict[int, str] = {}  # two names of the same external bytes are one parameter
         for name, array in graph.initializers.items():

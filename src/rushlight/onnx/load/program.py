@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from rushlight.errors import explain
 from rushlight.onnx.load.table import Node
+from rushlight.tape import state
 
 __all__ = ["Step", "run", "steps_of"]
 
@@ -19,16 +20,27 @@ class Step(NamedTuple):
         inputs: '' for one that is left out, none of these at the end.
         outputs: '' for one that nobody wants.
         done: values that no later node takes.
+        sizes: whether it computes sizes from sizes. Such steps are left out of traces, in which
+            they would be constants: what takes them takes them as numbers.
     """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     done: tuple[str, ...]
+    sizes: bool
 
 
-def steps_of(nodes: Sequence[Node], kept: Iterable[str]) -> tuple[Step, ...]:
-    """Return the steps of nodes in this order; values of the names `kept` stay to the end."""
+def steps_of(
+    nodes: Sequence[Node], kept: Iterable[str], constants: Iterable[str]
+) -> tuple[Step, ...]:
+    """Return the steps of nodes in this order.
+
+    Args:
+        nodes: in an order in which they can run.
+        kept: names of values that stay to the end.
+        constants: names of values that are not computed.
+    """
     last: dict[str, int] = {}
     for i, node in enumerate(nodes):
         last.update(dict.fromkeys(filter(None, (*node.inputs, *node.outputs)), i))
@@ -37,10 +49,23 @@ def steps_of(nodes: Sequence[Node], kept: Iterable[str]) -> tuple[Step, ...]:
     for name, i in last.items():
         if name not in staying:
             done[i].append(name)
+    sizes = _sizes(nodes, set(constants))
     return tuple(
-        Step(f"{node.name!r} ({node.title()})", _trimmed(node.inputs), node.outputs, tuple(names))
-        for node, names in zip(nodes, done, strict=True)
+        Step(f"{n.name!r} ({n.title()})", _trimmed(n.inputs), n.outputs, tuple(names), n in sizes)
+        for n, names in zip(nodes, done, strict=True)
     )
+
+
+def _sizes(nodes: Sequence[Node], constants: set[str]) -> set[Node]:
+    """Return the nodes that take nothing but sizes and constants."""
+    found: set[Node] = set()
+    known = {""}
+    for node in nodes:
+        given = set(node.inputs)
+        if node.op in ("Shape", "Size") or (given & known - {""} and given <= known | constants):
+            found.add(node)
+            known.update(node.outputs)
+    return found
 
 
 def run(calls: Iterable[Any], steps: Sequence[Step], values: dict[str, Any]) -> None:
@@ -50,11 +75,16 @@ def run(calls: Iterable[Any], steps: Sequence[Step], values: dict[str, Any]) -> 
         Exception: what an operator raised, with a note of its node.
     """
     for call, step in zip(calls, steps, strict=True):
+        outer = state.trace
         try:
+            if step.sizes:
+                state.trace = None
             found = call(*[values[name] if name else None for name in step.inputs])
         except Exception as error:
             error.add_note(f"in the ONNX node {step.name}")
             raise
+        finally:
+            state.trace = outer
         if not isinstance(found, tuple):
             found = (found,)
         for i, name in enumerate(step.outputs):
