@@ -21,8 +21,10 @@ Those that are floating, have at least one dim and are reached by a gradient are
 `model.train()` and an optimizer fine-tune it; all others are buffers;
 `load(path, parameters=[...])` names the Parameters instead. The module is in evaluation mode at
 first; in training mode Dropout drops and BatchNormalization goes by the batch and moves its running
-statistics. The file is checked whole before anything of it runs: docs/security.md says what is
-refused.
+statistics. What tensors cannot hold (bfloat16, unsigned integers beyond 8 bits) and the values of
+Constant nodes are constants outside of the state dict. What is computed of sizes alone is left out
+of traces, so that free sizes stay free when the model is exported again. The file is checked whole
+before anything of it runs: docs/security.md says what is refused.
 
 Operator sets 1 to {newest} of `ai.onnx` are read. The suite of backend tests that comes with onnx
 {version} is run against `rushlight.onnx.load.backend.RushlightBackend`, a backend as

@@ -114,8 +114,10 @@ class OnnxModule(Module):
     says. In training mode Dropout drops and BatchNormalization goes by the batch and moves its
     running statistics, also where the file says that they do not.
 
-    Floating initializers that a gradient reaches are Parameters, all others buffers; the state
-    dict has the names of the file (`names` maps them to keys where they differ).
+    Floating initializers with at least one dim that a gradient reaches are Parameters, all others
+    buffers; the state dict has the names of the file (`names` maps them to its keys, which may
+    differ). What tensors cannot hold (bfloat16, unsigned integers beyond 8 bits) and the values of
+    Constant nodes are constants, which are not in the state dict.
 
     Shape:
         inputs and outputs as the file states (`inputs`, `outputs`); sizes that the file names or

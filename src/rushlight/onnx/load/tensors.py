@@ -103,7 +103,8 @@ class TensorReader:
             refuse(where, "data in the file and external data", "one of them")
         path = self._path(stated.get("location", ""), where)
         needed = (prod(shape) * _FIELDS[kind][1] + 7) // 8
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             begin = _count(stated, "offset", 0, where)
             length = _count(stated, "length", size - begin, where)
