@@ -140,6 +140,7 @@ def test_integers(dtype: str) -> None:
         (resize(to=integers(3, 3)), "2 sizes for 4 dims"),
         (resize(by=scales(1, 1, -1, 2)), "numbers > 0"),
         (resize(to=integers(1, 2, 0, 4)), "no size 0"),
+        (case("Resize", 13, X[:0], None, None, UP), "no size 0"),
         (resize(to=UP, mode="lanczos"), "mode='lanczos'"),
         (resize(to=UP, nearest_mode="up"), "nearest_mode='up'"),
         (resize(to=UP, coordinate_transformation_mode="tf"), "coordinate_transformation_mode='tf'"),

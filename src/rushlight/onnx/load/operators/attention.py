@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.errors import ShapeError, explain
+from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.onnx.load.operators.casting import dtype_of
 from rushlight.onnx.load.table import Node, operator
 from rushlight.tape import wrap
@@ -61,11 +61,14 @@ def _allowed(node: Node, q: Tensor, keys: int, past: int, lengths: Any) -> Any:
     return reduce(F.logical_and, found) if found else None
 
 
-def _seen(mask: Tensor | None, allowed: Any, keys: int) -> tuple[Any, Any]:
+def _seen(node: Node, mask: Tensor | None, allowed: Any, keys: int) -> tuple[Any, Any]:
     """Return what is added to the scores (a Tensor or None), and what may be seen (or None)."""
     if mask is None:
         return None, allowed
     short = keys - mask.shape[-1]
+    if mask.dtype.kind not in "bf":
+        where = f"{node.op} ({node.name})"
+        raise DtypeError(explain(where, got=f"attn_mask {mask.dtype}", expected="bool or floating"))
     if mask.dtype != np.bool_:
         return F.pad(mask, (0, short), value=float("-inf")) if short else mask, allowed
     mask = F.pad(mask, (0, short), value=False) if short else mask
@@ -108,7 +111,7 @@ def _attention(
     if past_key is not None and past_value is not None:
         k, v = F.cat([past_key, k], 2), F.cat([past_value, v], 2)
     allowed = _allowed(node, q, k.shape[2], past, lengths)
-    bias, seen = _seen(mask, allowed, k.shape[2])
+    bias, seen = _seen(node, mask, allowed, k.shape[2])
     y, scores = attend(node, q, k, v, bias, seen)
     return heads_together(y) if flat else y, k, v, scores
 

@@ -11,6 +11,7 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional import reshape
 from rushlight.onnx.load.operators.geometry import (
     Pairs,
+    groups_of,
     pad_sides,
     pairs_of,
     sizes_of,
@@ -47,7 +48,7 @@ def _conv(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
         "stride": windows.stride,
         "padding": windows.padding,
         "dilation": windows.dilation,
-        "groups": node.get("group", 1),
+        "groups": groups_of(node),
     }
     return apply(ops.conv, (x, w, b), options)
 
@@ -58,7 +59,7 @@ def _conv(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
 @operator("ConvTranspose")
 def _conv_transpose(node: Node, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
     kernel = _kernel(node, x, w)
-    n, groups = len(kernel), node.get("group", 1)
+    n, groups = len(kernel), groups_of(node)
     stride, dilation = sizes_of(node, "strides", n), sizes_of(node, "dilations", n)
     more = sizes_of(node, "output_padding", n, 0)
     full = tuple(

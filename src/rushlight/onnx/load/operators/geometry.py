@@ -14,7 +14,16 @@ from rushlight.functional import pad
 from rushlight.onnx.load.table import Node
 from rushlight.tensor import Tensor
 
-__all__ = ["Pairs", "Windows", "pad_sides", "pairs_of", "sizes_of", "split_padding", "windows_of"]
+__all__ = [
+    "Pairs",
+    "Windows",
+    "groups_of",
+    "pad_sides",
+    "pairs_of",
+    "sizes_of",
+    "split_padding",
+    "windows_of",
+]
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -53,6 +62,18 @@ def sizes_of(node: Node, name: str, dims: int, default: int = 1) -> Ints:
     if len(found) != dims:
         raise _wrong(node, f"{name}={found}", f"{dims} ints")
     return tuple(found)
+
+
+def groups_of(node: Node, name: str = "group") -> int:
+    """Return into how many groups the channels are cut.
+
+    Raises:
+        ValueError: for none or fewer.
+    """
+    groups = int(node.get(name, 1))
+    if groups < 1:
+        raise _wrong(node, f"{name}={groups}", "1 or more")
+    return groups
 
 
 def _wrong(node: Node, got: str, expected: str) -> ValueError:

@@ -122,13 +122,13 @@ def _beyond(line: Line) -> Any:
 
 def _resized(node: Node, x: Tensor, rule: Rule, lines: Sequence[Line], outside: float) -> Tensor:
     """Resize a tensor whose dims are `lines`; `outside` fills what tf_crop_and_resize misses."""
-    if 0 in x.shape[2:] or min((line.out for line in lines), default=1) < 1:
-        sizes = tuple(line.out for line in lines)
-        got = f"input {x.shape} to sizes {sizes}"
-        raise ShapeError(explain(f"{node.op} ({node.name})", got=got, expected="no size 0"))
+    sizes = tuple(line.out for line in lines)
+    if any(0 in (n, out) and n != out for n, out in zip(x.shape, sizes, strict=True)):
+        got, expected = f"input {x.shape} to sizes {sizes}", "no size 0 but those that stay"
+        raise ShapeError(explain(f"{node.op} ({node.name})", got=got, expected=expected))
     dtype = np.dtype(np.float64 if x.dtype == np.float64 else np.float32)
     crop = rule.place == "tf_crop_and_resize"
-    same = [i.size == i.out and (i.scale == 1.0 and not crop) for i in lines]
+    same = [line == Line(line.size, line.size, 1.0) for line in lines]
     maps = tuple(
         None if kept else _taps(rule, line, dtype) for line, kept in zip(lines, same, strict=True)
     )

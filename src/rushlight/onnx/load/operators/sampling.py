@@ -11,7 +11,7 @@ from rushlight import functional as F
 from rushlight.arrays import Array
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.grid import Side, blend, inside
-from rushlight.onnx.load.operators.geometry import windows_of
+from rushlight.onnx.load.operators.geometry import groups_of, windows_of
 from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import ints
 from rushlight.tape import wrap
@@ -76,7 +76,7 @@ def _deform_conv(
     n, c, *size = x.shape
     kernel, d = tuple(w.shape[2:]), len(size)
     windows = windows_of(node, tuple(size), kernel)
-    groups, parts = int(node.get("group", 1)), int(node.get("offset_group", 1))
+    groups, parts = groups_of(node), groups_of(node, "offset_group")
     taps, cells = prod(kernel), prod(windows.out)
     _check(node, x, w, offset, mask, (groups, parts), windows.out)
     moved = F.reshape(offset, (n * parts, taps, d, cells))
