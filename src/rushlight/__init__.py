@@ -439,6 +439,7 @@ if TYPE_CHECKING:
     from rushlight import io as io
     from rushlight import models as models
     from rushlight import nn as nn
+    from rushlight import onnx as onnx
     from rushlight import optim as optim
     from rushlight import sklearn as sklearn
     from rushlight import train as train
@@ -469,6 +470,7 @@ _LAZY = frozenset(
         "linalg",
         "models",
         "nn",
+        "onnx",
         "optim",
         "sklearn",
         "special",

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = ["affine_grid", "grid_sample"]
+
+Side: TypeAlias = "tuple[list[Array], list[Tensor]]"  # cells and weights along one dim
 
 _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = ("zeros", "border", "reflection")
@@ -82,6 +84,18 @@ def _sampled(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align: b
         _side(places[:, :, dims - 1 - i], length, mode, padding_mode, align)
         for i, length in enumerate(size)
     ]
+    return blend(input, sides, tuple(out))
+
+
+def blend(input: Tensor, sides: Sequence[Side], out: tuple[int, ...]) -> Tensor:
+    """Return the weighted sums of cells at places: (N, C, *S) -> (N, C, *out).
+
+    Args:
+        sides: for each dim of S the K cells of each place (N, prod(out)), -1 outside, and their
+            K weights.
+        out: the sizes of the places.
+    """
+    size = input._array.shape[2:]
     flat, weights = [], []
     for picked in product(*[range(len(cells)) for cells, _ in sides]):
         flat.append(_flat([cells[k] for (cells, _), k in zip(sides, picked, strict=True)], size))
@@ -89,7 +103,7 @@ def _sampled(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align: b
         for (_, factors), k in zip(sides[1:], picked[1:], strict=True):
             weight = weight * factors[k]
         weights.append(weight)
-    cells = ops.Cells(np.stack(flat), size, tuple(out))
+    cells = ops.Cells(np.stack(flat), size, out)
     return apply(ops.sample, (input, stack(weights)), {"cells": cells})
 
 
@@ -135,9 +149,7 @@ def _aligned(where: str, align_corners: bool | None) -> bool:
 # ---- one dim: which cells a place meets, and with which weights
 
 
-def _side(
-    place: Tensor, size: int, mode: str, padding_mode: str, align: bool
-) -> tuple[list[Array], list[Tensor]]:
+def _side(place: Tensor, size: int, mode: str, padding_mode: str, align: bool) -> Side:
     """Return the K cells of each place (N, P) along one dim, -1 outside, and the K weights."""
     c = place._array.astype(np.float32) if place._array.dtype == np.float16 else place._array
     spot = (c + 1) / 2 * (size - 1) if align else ((c + 1) * size - 1) / 2
@@ -148,14 +160,14 @@ def _side(
     slope = slope * scale
     if mode == "nearest":
         one = _piece(place, np.ones_like(spot), np.zeros_like(spot))  # a gradient of zeros
-        return [_inside(np.rint(spot), size)], [one]
+        return [inside(np.rint(spot), size)], [one]
     base = np.floor(spot)
     known = np.isfinite(spot)
     t = _piece(place, np.where(known, spot - base, 0), np.where(known, slope, 0))
     if mode == "bilinear":
-        return [_inside(base, size), _inside(base + 1, size)], [1 - t, t]
+        return [inside(base, size), inside(base + 1, size)], [1 - t, t]
     taps = [_padded(base + k, size, padding_mode, align)[0] for k in (-1, 0, 1, 2)]
-    return [_inside(tap, size) for tap in taps], cubic_weights(t)
+    return [inside(tap, size) for tap in taps], cubic_weights(t)
 
 
 def _piece(place: Tensor, value: Array, slope: Array) -> Tensor:
@@ -182,7 +194,7 @@ def _padded(spot: Array, size: int, padding_mode: str, align: bool) -> tuple[Arr
     return np.clip(spot, 0, size - 1), np.where(inner, slope, 0)
 
 
-def _inside(cell: Array, size: int) -> Array:
+def inside(cell: Array, size: int) -> Array:
     """Return whole numbers as int64, -1 for those outside of the image."""
     within = (cell >= 0) & (cell < size)  # False for nan
     return np.where(within, cell, -1).astype(np.int64)

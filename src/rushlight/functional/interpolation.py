@@ -267,13 +267,14 @@ def cubic_weights(t: Any) -> list[Any]:
     return [outer[0], inner[0], inner[1], outer[1]]
 
 
-def _triangle(x: Array) -> Array:
+def triangle(x: Array) -> Array:
+    """The filter of linear interpolation."""
     return np.maximum(1 - abs(x), 0)
 
 
-def _keys(x: Array) -> Array:
-    """Pillow's cubic: a = -0.5"""
-    a, x = -0.5, abs(x)
+def keys(x: Array, a: float = -0.5) -> Array:
+    """The filter of cubic convolution of Keys (1981); Pillow's a by default."""
+    x = abs(x)
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a
     return np.where(x < 1, near, np.where(x < 2, far, 0))
@@ -284,8 +285,8 @@ def _lanczos(x: Array) -> Array:
 
 
 _FILTERS: dict[str, tuple[Callable[[Array], Array], int]] = {  # the filter and its width
-    "bilinear": (_triangle, 2),
-    "bicubic": (_keys, 4),
+    "bilinear": (triangle, 2),
+    "bicubic": (keys, 4),
     "lanczos": (_lanczos, 6),
 }
 

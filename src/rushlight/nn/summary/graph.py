@@ -127,7 +127,7 @@ class _Builder:
         if self.inside(call) is not None:
             return
         self.numbers[call] = len(self.numbers)
-        title = type(call.module).__name__
+        title = call.module._get_name()
         if self.opens(call):
             ordinal = f" · call {number}" if number else ""
             if call.within:

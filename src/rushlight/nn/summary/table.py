@@ -398,7 +398,7 @@ def _row(
     call = counts.first.get(module)
     return Row(
         path=seen.paths[module],
-        kind=type(module).__name__,
+        kind=module._get_name(),
         depth=level,
         input="" if call is None else _given(call),
         output="" if call is None else _shapes(call.result),

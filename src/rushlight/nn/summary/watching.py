@@ -148,7 +148,7 @@ class _Watcher:
         call = self.stack[-1]
         name = f"layer {call.path!r}" if call.path else "the model"
         shapes = ", ".join(_told(tensor) for tensor in tensors_in((call.args, call.kwargs)))
-        return f"{name} ({type(call.module).__name__}) was given {shapes or 'no tensors'}"
+        return f"{name} ({call.module._get_name()}) was given {shapes or 'no tensors'}"
 
 
 def _told(tensor: Any) -> str:

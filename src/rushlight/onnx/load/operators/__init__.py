@@ -1,0 +1,1 @@
+"""Families of ONNX's operators, each function registered in the table."""
