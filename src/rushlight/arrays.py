@@ -52,8 +52,6 @@ uint8, int8 = np.dtype(np.uint8), np.dtype(np.int8)
 int16, int32, int64 = np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64)
 float16, float32, float64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 
-NUMPY_KNOWS_DLPACK_1 = tuple(map(int, np.__version__.split(".")[:2])) >= (2, 1)
-
 SUPPORTED = frozenset({bool_, uint8, int8, int16, int32, int64, float16, float32, float64})
 FLOATS = frozenset({float16, float32, float64})
 

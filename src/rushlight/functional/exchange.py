@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight.arrays import NUMPY_KNOWS_DLPACK_1
 from rushlight.errors import DeviceError, explain
 from rushlight.functional.creation import check_device, from_numpy
 
@@ -77,12 +76,8 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         got, fix = f"memory of device type {place}", "move it first, or give device='cpu'"
         raise DeviceError(explain("from_dlpack", got=got, expected="the CPU's (1)", fix=fix))
     try:
-        if NUMPY_KNOWS_DLPACK_1:
-            wanted = None if device is None else "cpu"
-            array = np.from_dlpack(ext_tensor, device=wanted, copy=copy)  # type: ignore[arg-type]
-        else:
-            array = np.from_dlpack(ext_tensor)
-            array = array.copy() if copy else array
+        wanted: Any = None if device is None else "cpu"
+        array = np.from_dlpack(ext_tensor, device=wanted, copy=copy)
     except (BufferError, RuntimeError) as error:  # NumPy: RuntimeError for a dtype it has not
         raise BufferError(
             explain(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import NUMPY_KNOWS_DLPACK_1, Array, is_channels_last
+from rushlight.arrays import Array, is_channels_last
 from rushlight.errors import explain
 from rushlight.tape import TensorBase
 
@@ -104,6 +104,4 @@ def _capsule(tensor: TensorBase, stream: Any, max_version: Any, dl_device: Any, 
     if not copy and min(array.strides, default=0) < 0:  # at which some consumers end the process
         got, expected = f"strides {array.strides}", "strides >= 0, or copy=True"
         raise BufferError(explain("__dlpack__", got=got, expected=expected, fix="use contiguous()"))
-    if not NUMPY_KNOWS_DLPACK_1:
-        return (array.copy() if copy else array).__dlpack__()
     return array.__dlpack__(max_version=max_version, copy=copy)
