@@ -30,8 +30,9 @@ def widen(halves: Array) -> Array:
 def narrow(values: Array) -> Array:
     """Return the upper 16 bits of the nearest bfloat16 values, as uint16; ties go to even.
 
-    nan stays nan with its sign and the upper bits of its payload; what is beyond the largest
-    bfloat16 becomes inf. float64 is rounded to float32 first, as torch does.
+    nan stays nan with its sign and the upper bits of its payload, so that what `widen` returned
+    comes back bit by bit; what is beyond the largest bfloat16 becomes inf. float64 is rounded to
+    float32 first, as torch does.
 
     Args:
         values: floats of any shape.
@@ -47,6 +48,6 @@ def narrow(values: Array) -> Array:
     half += 0x7FFF
     half += bits
     half >>= 16
-    nan = (bits & 0x7FFFFFFF) > 0x7F800000
-    quiet = bits >> 16 | 0x40  # the highest bit of a payload, lest the lower half was all of it
-    return np.asarray(np.where(nan, quiet, half)).astype(np.uint16)
+    upper = np.asarray(bits >> 16)
+    upper |= (upper & 0x7F == 0) * np.uint32(0x40)  # a payload in the lower half only: not inf
+    return np.where((bits & 0x7FFFFFFF) > 0x7F800000, upper, half).astype(np.uint16)
