@@ -91,7 +91,7 @@ def test_which_arrays():
     [
         ({"n": "bfloat16"}, DtypeError, r"array 'n': got int64, expected a float; leave it out"),
         ({"z": "bfloat16"}, ValueError, "dtype: got the name 'z', expected names of arrays"),
-        ({"w": "float16"}, ValueError, "for 'w': got 'float16', expected 'bfloat16'.*astype"),
+        ({"w": "float16"}, ValueError, "dtype: got 'float16', expected 'bfloat16'.*astype"),
         ("float32", ValueError, "got 'float32'"),
         (np.float32, ValueError, "expected 'bfloat16'"),
     ],

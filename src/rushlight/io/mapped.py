@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import mmap as mmaps
 import os
+from threading import Lock
 from typing import BinaryIO, Self, TypeAlias
 
 import numpy as np
@@ -46,6 +47,7 @@ class Source:
         self._file, self.size, self.where = file, size, where
         self._start = file.tell()
         self._whole: Array | None = None
+        self._lock = Lock()  # a file has one place at which it is read
         if size and (mmap or (mmap is None and size > SMALL)):
             self._whole = self._map(required=bool(mmap))
 
@@ -81,19 +83,20 @@ class Source:
         """
         raw = np.empty(last - first, np.uint8)
         view, done = raw.data, 0
-        self._file.seek(self._start + first)
-        while done < raw.size:  # one read returns at most 2 GB
-            got = self._file.readinto(view[done:])  # type: ignore[attr-defined]
-            if not got:
-                raise FileFormatError(
-                    explain(
-                        self.where,
-                        got=f"{first + done:,} bytes",
-                        expected=f"{last:,} at least",
-                        fix="the file shrank while it was read",
+        with self._lock:
+            self._file.seek(self._start + first)
+            while done < raw.size:  # one read returns at most 2 GB
+                got = self._file.readinto(view[done:])  # type: ignore[attr-defined]
+                if not got:
+                    raise FileFormatError(
+                        explain(
+                            self.where,
+                            got=f"{first + done:,} bytes",
+                            expected=f"{last:,} at least",
+                            fix="the file shrank while it was read",
+                        )
                     )
-                )
-            done += got
+                done += got
         return raw
 
     def view(self, first: int, last: int) -> Array:

@@ -112,25 +112,18 @@ def pieces(arrays: Mapping[str, Any], dtype: Dtypes = None) -> list[Piece]:
 
 def _wanted(arrays: Mapping[str, Any], dtype: Dtypes) -> Mapping[str, str] | str | None:
     """Check the argument `dtype`."""
-    named = dtype if isinstance(dtype, Mapping) else {} if dtype is None else {"all": dtype}
-    for name, kind in named.items():
+    kinds = dtype.values() if isinstance(dtype, Mapping) else [] if dtype is None else [dtype]
+    for kind in kinds:
         if kind != "bfloat16":
+            fix = "convert to dtypes that NumPy has with astype"
             raise ValueError(
-                explain(
-                    f"safetensors, dtype for {name!r}",
-                    got=repr(kind),
-                    expected="'bfloat16'",
-                    fix="convert to dtypes that NumPy has with astype",
-                )
+                explain("safetensors, dtype", got=repr(kind), expected="'bfloat16'", fix=fix)
             )
-        if isinstance(dtype, Mapping) and name not in arrays:
+    for name in dtype if isinstance(dtype, Mapping) else ():
+        if name not in arrays:
+            got, fix = f"the name {name!r}", "correct or remove it"
             raise ValueError(
-                explain(
-                    "safetensors, dtype",
-                    got=f"the name {name!r}",
-                    expected="names of arrays",
-                    fix="correct or remove it",
-                )
+                explain("safetensors, dtype", got=got, expected="names of arrays", fix=fix)
             )
     return dtype
 
