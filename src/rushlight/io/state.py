@@ -20,7 +20,11 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import FileFormatError, explain
 from rushlight.functional.creation import check_device
-from rushlight.io.safetensors import load_file, save_file
+from rushlight.io.mapped import Source
+from rushlight.io.safetensors import header
+from rushlight.io.safetensors.index import ENDING, locate
+from rushlight.io.safetensors.reading import fetch_all, load_file
+from rushlight.io.safetensors.writing import save_file
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["load", "pack", "save", "unpack"]
@@ -71,13 +75,22 @@ def save(state: Mapping[Any, Any], path: Path) -> None:
     save_file(arrays, path, metadata)
 
 
-def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> Any:
+def load(
+    path: Path, map_location: Any = None, *, weights_only: bool = True, mmap: bool | None = None
+) -> Any:
     """Read a file that `save` wrote, or any safetensors file.
 
+    A file that `save` wrote is read whole, and its checksum compared. One of another tool is
+    mapped if it is larger than 16 MB: its tensors cost nothing until they are touched
+    (`rushlight.io.load_file` says what that asks of you).
+
     Args:
-        path: the file to read.
+        path: the file to read; or an index (`*.safetensors.index.json`) or a folder that holds
+            one, or one safetensors file.
         map_location: the device of the tensors; None (default) or the CPU, the one there is.
         weights_only: no effect: no file that is read here can run code, whatever is given.
+        mmap: True maps every file and leaves the checksum alone, which would touch all of it;
+            False copies all into memory. Default None: as said above.
 
     Returns:
         The state as it was saved; for a file of another tool, a dict of name -> Tensor.
@@ -99,8 +112,8 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
         >>> folder.cleanup()
     """
     check_device(map_location)
-    where = os.fspath(path)
-    with open(path, "rb") as file:
+    where = locate(path)
+    with open(where, "rb") as file:
         start = file.read(8)
     if any(start[4:]) or len(start) < 8:  # else the first 8 bytes are a credible length
         for magic, kind in _PICKLES:
@@ -113,9 +126,9 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
                         fix=f"convert it {_CONVERT}",
                     )
                 )
-    arrays, metadata = load_file(path)
+    arrays, metadata = _arrays(where, mmap)
     structure, stated = metadata.get(_STATE), metadata.get(_SUM)
-    if stated is not None:
+    if stated is not None and not mmap:
         found = _checksum(arrays, structure or "")
         if found != stated:
             raise FileFormatError(
@@ -130,6 +143,17 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
     if structure is None:
         return {name: _tensor(array, where, name) for name, array in arrays.items()}
     return unpack(structure, arrays, where)
+
+
+def _arrays(where: str, mmap: bool | None) -> tuple[dict[str, Array], dict[str, str]]:
+    """Read a file's arrays and metadata; into memory, if its checksum is to be compared."""
+    if where.endswith(ENDING):
+        return load_file(where, mmap=mmap)
+    with Source.of_path(where, mmap) as source:
+        entries, metadata = header.read(source)
+        if _SUM in metadata and not mmap:
+            source.unmap()  # what is compared must not change afterwards
+        return fetch_all(source, entries), metadata
 
 
 class _Shared(dict[str, Array]):
