@@ -15,7 +15,7 @@ import numpy as np
 
 from rushlight.arrays import DType
 from rushlight.io.torch_file import numpy_values
-from rushlight.io.torch_file.content import refuse
+from rushlight.io.torch_file.content import refuse, shown
 from rushlight.io.torch_file.machine import Name
 from rushlight.io.torch_file.storage import KINDS, UNFIT, Kind, Storage, as_parameter
 from rushlight.tensor import Tensor
@@ -81,7 +81,7 @@ def _tensor(
 
 def _grad(where: str, tensor: Tensor, requires_grad: Any) -> Tensor:
     if type(requires_grad) is not bool or (requires_grad and tensor.dtype.kind != "f"):
-        refuse(where, f"requires_grad={requires_grad!r:.20} of {tensor.dtype}", "True for floats")
+        refuse(where, f"requires_grad={shown(requires_grad)} of {tensor.dtype}", "True for floats")
     tensor._requires_grad = requires_grad
     return tensor
 
@@ -196,8 +196,12 @@ def _complex(where: str, real: Any, imaginary: Any) -> complex:
 def _encode(where: str, text: Any, encoding: Any) -> bytes:
     """Return bytes: protocol 2 has none of its own."""
     if type(text) is not str or encoding != "latin1":
-        refuse(where, f"text in {encoding!r:.40}", "latin1, in which pickles hold bytes")
+        refuse(where, f"text in {shown(encoding)}", "latin1, in which pickles hold bytes")
     return text.encode("latin1")
+
+
+def _bytes(where: str) -> bytes:
+    return b""  # all others are made by `_encode`
 
 
 def _bytearray(where: str, content: Any = b"") -> bytearray:
@@ -241,7 +245,7 @@ _FUNCTIONS: dict[str, Any] = {
     **_named("collections", OrderedDict=_ordered, Counter=_counter, defaultdict=_default),
     **_named("torch", Size=_size, device=_device),
     **_named("_codecs", encode=_encode),
-    **_named("builtins", set=_set, complex=_complex, bytearray=_bytearray),
+    **_named("builtins", set=_set, complex=_complex, bytes=_bytes, bytearray=_bytearray),
     **{name: Name(name, partial(_refused, "bare")) for name in _FACTORIES if name[9:] != "set"},
     **numpy_values.NAMES,
     "torch.Tensor": _TENSOR,
@@ -254,7 +258,10 @@ _NATIVE: dict[str, DType] = {
     name: kind.made
     for kind in KINDS.values()
     if kind.name != "bfloat16"
-    for name in (kind.name, {"float64": "double", "float32": "float", "int64": "long"}.get(kind.name, ""))
+    for name in (
+        kind.name,
+        {"float64": "double", "float32": "float", "int64": "long"}.get(kind.name, ""),
+    )
     if name
 }
 _FOREIGN = {
@@ -294,6 +301,10 @@ class Allowed:
             target._metadata = state["_metadata"]  # type: ignore[attr-defined]  # of a state dict
             return True
         return numpy_values.build(target, state)
+
+    def persistent(self, key: Any, where: str) -> Any:
+        """Return what a persistent id means; of itself, none means anything."""
+        refuse(where, "a persistent id", "plain data")
 
 
 def _storage_class(name: str) -> Any:

@@ -1,8 +1,9 @@
 """Zip archives as torch.save writes them: stored entries, found by the directory at the end.
 
 Nothing is unpacked: an entry is a stretch of the file. The directory is held against the file
-before any entry is used: every entry lies inside, has the header it claims, is neither compressed
-nor encrypted, and no two share a byte. So an archive never yields more bytes than it has.
+before any entry is used: every entry lies inside, has the header it claims and is not encrypted,
+and no two share a byte. One that is compressed cannot be read. So an archive never yields more
+bytes than it has.
 
 Source: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
@@ -14,7 +15,7 @@ import zlib
 from typing import NamedTuple
 
 from rushlight.arrays import Array
-from rushlight.io.torch_file.content import Content, refuse
+from rushlight.io.torch_file.content import Content, refuse, shown
 
 __all__ = ["Archive"]
 
@@ -34,6 +35,7 @@ class _Entry(NamedTuple):
     crc: int
     size: int
     header: int
+    method: int
 
 
 class _Record(NamedTuple):
@@ -42,6 +44,7 @@ class _Record(NamedTuple):
     start: int
     size: int
     crc: int
+    method: int
 
 
 class Archive:
@@ -64,12 +67,12 @@ class Archive:
             refuse(where, f"{len(entries)} entries in the directory", f"the {count} that it states")
         end = 0
         for entry in sorted(entries, key=lambda entry: entry.header):
-            here = f"{where}, entry {entry.name!r}"
+            here = f"{where}, entry {shown(entry.name)}"
             if entry.header < end:
                 refuse(here, f"a header at byte {entry.header:,}", f"one behind byte {end:,}")
             start = _data(content, entry, first)
             end = start + entry.size
-            self.records[entry.name] = _Record(start, entry.size, entry.crc)
+            self.records[entry.name] = _Record(start, entry.size, entry.crc, entry.method)
         self._inside(entries)
 
     def _inside(self, entries: list[_Entry]) -> None:
@@ -95,10 +98,13 @@ class Archive:
             check: whether to compare the checksum, for which all bytes are read.
         """
         record = self.records[name]
+        if record.method:
+            here = f"{self.content.where}, entry {shown(name)}"
+            refuse(here, f"compressed data (method {record.method})", "data as it is", _STORED)
         raw = self.content.raw[record.start : record.start + record.size]
         if check and record.crc and zlib.crc32(raw.data) != record.crc:
             refuse(
-                f"{self.content.where}, entry {name!r}",
+                f"{self.content.where}, entry {shown(name)}",
                 f"the checksum {zlib.crc32(raw.data):08x}",
                 f"{record.crc:08x}, stated in the directory",
             )
@@ -114,7 +120,7 @@ def _unpack(form: str, content: Content, at: int) -> tuple[int, ...]:
 
 
 def _starts(content: Content, at: int, magic: bytes) -> bool:
-    return 0 <= at and content.raw[at : at + 4].tobytes() == magic
+    return at >= 0 and content.raw[at : at + 4].tobytes() == magic
 
 
 def _directory(content: Content) -> tuple[int, int, int]:
@@ -122,8 +128,8 @@ def _directory(content: Content) -> tuple[int, int, int]:
     tail = content.raw[max(0, content.size - _COMMENT - 22) :].tobytes()
     at = tail.rfind(_END)
     while at >= 0 and not (
-        at + 22 <= len(tail) and at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little")
-        == len(tail)
+        at + 22 <= len(tail)
+        and at + 22 + int.from_bytes(tail[at + 20 : at + 22], "little") == len(tail)
     ):
         at = tail.rfind(_END, 0, at)
     if at < 0:
@@ -159,13 +165,13 @@ def _entries(content: Content, first: int, last: int) -> list[_Entry]:
             refuse(content.where, f"no entry at byte {at:,} of the directory", "one")
         fields = _unpack("6H3I5H2I", content, at + 4)
         flags, method, crc, packed, size = fields[2], fields[3], *fields[6:9]
-        name_size, extra_size, comment_size, disk = fields[9:13]
+        name_size, extra_size, _, disk = fields[9:13]
         header, stop = fields[15], at + 46 + sum(fields[9:12])
         if stop > last:
             refuse(content.where, f"an entry at byte {at:,} beyond the directory", "one inside")
         raw = content.raw[at + 46 : stop].tobytes()
         name = _name(content.where, raw[:name_size])
-        here = f"{content.where}, entry {name!r}"
+        here = f"{content.where}, entry {shown(name)}"
         if name in names:
             refuse(here, "the name twice", "every name once")
         if flags & _LOCKED:
@@ -173,12 +179,10 @@ def _entries(content: Content, first: int, last: int) -> list[_Entry]:
         wide = [value == _WIDE for value in (size, packed, header)]
         extra = raw[name_size : name_size + extra_size]
         size, packed, header = _wide(here, extra, wide, [size, packed, header])
-        if method:
-            refuse(here, f"compressed data (method {method})", "data as it is", _STORED)
-        if packed != size or disk not in (0, 0xFFFF):
+        if (packed != size and not method) or disk not in (0, 0xFFFF):
             refuse(here, f"{packed:,} bytes for {size:,}", "as many in the archive as outside")
         names.add(name)
-        found.append(_Entry(name, crc, size, header))
+        found.append(_Entry(name, crc, packed, header, method))
         at = stop
     return found
 
@@ -202,16 +206,16 @@ def _name(where: str, raw: bytes) -> str:
     try:
         name = raw.decode()
     except UnicodeDecodeError:
-        return refuse(where, f"the entry name {raw[:40]!r}", "UTF-8")
+        return refuse(where, f"the entry name {shown(raw)}", "UTF-8")
     parts = name.removesuffix("/").split("/")  # a folder may be an entry, too
     if not name.isprintable() or "\\" in name or ":" in parts[0] or {"", ".", ".."} & set(parts):
-        refuse(where, f"the entry name {name[:80]!r}", "a path inside the archive")
+        refuse(where, f"the entry name {shown(name)}", "a path inside the archive")
     return name
 
 
 def _data(content: Content, entry: _Entry, limit: int) -> int:
     """Return where an entry's data begin; its own header must say what the directory says."""
-    here = f"{content.where}, entry {entry.name!r}"
+    here = f"{content.where}, entry {shown(entry.name)}"
     if not _starts(content, entry.header, _LOCAL):
         refuse(here, f"no header at byte {entry.header:,}", "the one that is stated")
     flags, method, crc, packed, size, names, extras = _unpack(
@@ -221,11 +225,11 @@ def _data(content: Content, entry: _Entry, limit: int) -> int:
     if start + entry.size > limit:
         refuse(here, f"{entry.size:,} bytes at byte {start:,}", f"an end before byte {limit:,}")
     name = content.raw[entry.header + 30 : entry.header + 30 + names].tobytes()
-    stated = (entry.crc, min(entry.size, _WIDE), min(entry.size, _WIDE))
+    stated = (entry.crc, min(entry.size, _WIDE))
     later = flags & _STREAMED and crc in (0, entry.crc) and size == packed == 0
     wide = size == packed == _WIDE and crc in (entry.crc, 0 if flags & _STREAMED else entry.crc)
-    if name != entry.name.encode() or flags & _LOCKED or method:
-        refuse(here, f"a header of {name[:80]!r}", "what the directory says")
-    if not later and not wide and (crc, packed, size) != stated:
-        refuse(here, f"a header of {size:,} bytes", f"{entry.size:,}, as in the directory")
+    if name != entry.name.encode() or flags & _LOCKED or method != entry.method:
+        refuse(here, f"a header of {shown(name)}", "what the directory says")
+    if not later and not wide and (crc, packed) != stated:
+        refuse(here, f"a header of {packed:,} bytes", f"{entry.size:,}, as in the directory")
     return start

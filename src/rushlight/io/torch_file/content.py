@@ -1,21 +1,18 @@
-"""The bytes of a file as one array: mapped into memory where it is big, else read."""
+"""The bytes of a file as one array: views of its mapping where it is big, else a copy."""
 
 from __future__ import annotations
 
-import mmap
 import os
 from typing import NamedTuple, NoReturn, TypeAlias
 
-import numpy as np
-
 from rushlight.arrays import Array
 from rushlight.errors import FileFormatError, explain
+from rushlight.io.mapped import Source
 
-__all__ = ["Content", "Path", "open_content", "refuse"]
+__all__ = ["Content", "Path", "open_content", "refuse", "shown"]
 
 Path: TypeAlias = str | os.PathLike[str]
 
-MAPPED_FROM = 1 << 24  # bytes: below, reading a file costs less than what a mapping asks of users
 DAMAGED = "the file is truncated or altered; write or download it again"
 
 
@@ -39,12 +36,19 @@ def open_content(path: Path, mapped: bool | None) -> Content:
         path: the file.
         mapped: whether to map it copy-on-write instead of reading it; None: if it is big.
     """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size and (size >= MAPPED_FROM if mapped is None else mapped):
-            memory = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY)
-            return Content(np.frombuffer(memory, np.uint8), os.fspath(path), True)
-        return Content(np.frombuffer(bytearray(file.read()), np.uint8), os.fspath(path), False)
+    with Source.of_path(path, mapped) as source:
+        return Content(source.view(0, source.size), source.where, source.mapped)
+
+
+def shown(value: object) -> str:
+    """Return how an error shows a value from a file: shortly, and without looking inside.
+
+    Of what contains itself or one thing many times, `repr` could be beyond all memory.
+    """
+    if isinstance(value, str | bytes):
+        return repr(value[:80])
+    plain = value is None or isinstance(value, bool | int | float)
+    return repr(value)[:40] if plain else f"a {type(value).__name__.lstrip('_')}"
 
 
 def refuse(where: str, got: object, expected: object, fix: str = DAMAGED) -> NoReturn:

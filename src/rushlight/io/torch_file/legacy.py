@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight.io.torch_file.allowed import Allowed, storage_type
-from rushlight.io.torch_file.content import Content, refuse
+from rushlight.io.torch_file.content import Content, refuse, shown
 from rushlight.io.torch_file.machine import Machine
 from rushlight.io.torch_file.result import check_result
 from rushlight.io.torch_file.storage import Storage
@@ -41,19 +41,19 @@ class Stream:
         self.content, self.at = content, start
         self.stop = content.size if stop is None else stop
 
-    def pickle(self, names: Allowed) -> Any:
-        """Return the object of the next pickle."""
+    def pickle(self, names: Allowed, check: bool = True) -> Any:
+        """Return the object of the next pickle; checked, unless it stays in the reader."""
         raw = self.content.raw[: self.stop].data
         machine = Machine(raw, self.at, names, self.content.where)
-        value = check_result(machine.run(), machine.at - self.at, self.content.where)
-        self.at = machine.at
-        return value
+        value = machine.run()
+        start, self.at = self.at, machine.at
+        return check_result(value, self.at - start, self.content.where) if check else value
 
     def number(self, expected: int, what: str) -> None:
         """Read a pickle of a number that must be the one expected."""
         found = self.pickle(_Nothing())
         if found != expected:
-            refuse(self.content.where, f"{found!r:.40} as the {what}", expected)
+            refuse(self.content.where, f"{shown(found)} as the {what}", expected)
 
     def take(self, count: int, what: str) -> Any:
         """Return the next bytes."""
@@ -91,7 +91,7 @@ def load_stream(content: Content) -> Any:
     if len(set(keys)) != len(keys) or set(keys) != set(names.roots):
         refuse(content.where, f"data of {len(keys)} storages", f"of the {len(names.roots)} in use")
     for key in keys:
-        stream.elements(names.roots[key], f"storage {key[:40]!r}")
+        stream.elements(names.roots[key], f"storage {shown(key)}")
     for view, root, start in names.views.values():
         assert root.raw is not None
         view.raw = root.raw[start : start + view.size]
@@ -106,10 +106,6 @@ class _Nothing(Allowed):
     def find(self, module: str, name: str) -> Any:
         """Return None."""
         return None
-
-    def persistent(self, key: Any, where: str) -> Any:
-        """Refuse."""
-        refuse(where, "a persistent id", "plain data")
 
 
 class _Storages(Allowed):
@@ -134,7 +130,7 @@ class _Storages(Allowed):
             self.roots[name] = Storage(size, found, where, self.content.size)
         root = self.roots[name]
         if (root.kind, root.size) != (found, size):
-            refuse(where, f"storage {name[:40]!r} with another dtype or size", "one of each")
+            refuse(where, f"storage {shown(name)} with another dtype or size", "one of each")
         return root if view is None else self._view(root, view, where)
 
     def _view(self, root: Storage, view: Any, where: str) -> Storage:
@@ -154,5 +150,5 @@ class _Storages(Allowed):
             self.views[name] = part, root, offset * unit
         part, whole, start = self.views[name]
         if whole is not root or (start, part.size) != (offset * unit, count * unit):
-            refuse(where, f"the view {name[:40]!r} of another place", "one of each")
+            refuse(where, f"the view {shown(name)} of another place", "one of each")
         return part

@@ -19,6 +19,7 @@ __all__ = ["Machine", "Name", "Names"]
 _DIGITS = 1024  # bytes of the longest integer
 _TYPES = (str, int, float, bool, type(None), bytes)  # of dict keys
 _KEY_PARTS = 8  # ... of which a tuple may have so many: a tuple is hashed anew each time
+_LEVELS, _NEAR = 20, 8  # where the key of what is made is looked for: levels, and their last items
 _FIX = "save a state dict of tensors, numbers and text: torch.save(model.state_dict(), path)"
 
 
@@ -91,9 +92,13 @@ class Machine:
 
     def place(self) -> str:
         """Return where the object at hand will stand, by the keys that wait on the stack."""
-        keys = []
-        for level in [*self.marks, self.stack]:
-            keys += [value for value in level if type(value) is str][-1:]
+        keys: list[str] = []
+        for level in [*self.marks[-_LEVELS:], self.stack]:
+            near = level[-_NEAR:]
+            last = max((i for i, item in enumerate(near) if type(item) is str), default=-1)
+            for i, key in enumerate(near[: last + 1]):  # a key waits, or a container behind it
+                if type(key) is str and (i == last or isinstance(near[i + 1], dict | list)):
+                    keys.append(key[:80])
         return ".".join(keys)[:200] or "the top"
 
     def _refuse(self, got: str, expected: str, *fix: str) -> NoReturn:
@@ -200,7 +205,9 @@ class Machine:
         if found is None:
             full = f"{module}.{name}"[:120]
             self._refuse(
-                f"the name {full!r} at {self.place()}", "a name of tensors or their containers", _FIX
+                f"the name {full!r} at {self.place()}",
+                "a name of tensors or their containers",
+                _FIX,
             )
         self.stack.append(found)
 
@@ -242,10 +249,10 @@ class Machine:
 
 def _opcode_name(code: int) -> str:
     """Return how Python calls an opcode."""
-    from pickletools import code2op
+    from pickletools import opcodes
 
-    known = code2op.get(chr(code))
-    return f"the opcode {known.name}" if known else f"the unknown opcode 0x{code:02x}"
+    names = [known.name for known in opcodes if ord(known.code) == code]
+    return f"the opcode {names[0]}" if names else f"the unknown opcode 0x{code:02x}"
 
 
 Action: TypeAlias = Callable[[Machine], None]
@@ -288,6 +295,7 @@ _ACTIONS: dict[int, Action] = {
         b"B": _sized("<I", Machine._bytes),
         b"C": _sized("<B", Machine._bytes),
         b"\x8e": _sized("<Q", Machine._bytes),
+        b"\x96": lambda m: m.stack.append(bytearray(m._take(m._number("<Q")))),
         # containers
         b"]": lambda m: m.stack.append([]),
         b"}": lambda m: m.stack.append({}),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array, DType
-from rushlight.io.torch_file.content import refuse
+from rushlight.io.torch_file.content import refuse, shown
 from rushlight.io.torch_file.machine import Name
 
 __all__ = ["NAMES", "build"]
@@ -33,7 +33,7 @@ class _Dtype:
 
 def _dtype(where: str, code: Any, *flags: Any) -> _Dtype:
     if type(code) is not str or not _PLAIN.match(code) or code in ("b2", "b4", "b8", "f1"):
-        refuse(where, f"the NumPy dtype {code!r:.40}", "a plain number")
+        refuse(where, f"the NumPy dtype {shown(code)}", "a plain number")
     return _Dtype(code)
 
 
@@ -53,6 +53,17 @@ def _array(where: str, kind: Any, shape: Any, code: Any) -> Array:
     return np.empty(0, np.uint8)
 
 
+def _from_bytes(where: str, raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
+    """Return an array of protocol 5, which has its bytes beside it."""
+    plain = isinstance(raw, bytes | bytearray) and isinstance(dtype, _Dtype)
+    if not plain or type(shape) is not tuple or order not in ("C", "F"):
+        refuse(where, "a NumPy array without bytes, dtype, shape or order", "all four")
+    if any(type(n) is not int or n < 0 for n in shape):
+        refuse(where, "a NumPy array with a size that is no count", "integers >= 0")
+    # of the product of the sizes NumPy itself makes sure
+    return np.frombuffer(bytearray(raw), dtype.made()).reshape(shape, order=order)
+
+
 def _never(where: str, *args: Any) -> Any:
     refuse(where, "a call of numpy.ndarray", "none")
 
@@ -66,7 +77,7 @@ def build(target: Any, state: Any) -> bool:
         return state[2:5] == (None, None, None)  # no fields
     if type(target) is not np.ndarray or len(state) != 5 or target.size:
         return False
-    version, shape, dtype, fortran, raw = state
+    _, shape, dtype, fortran, raw = state
     if type(dtype) is not _Dtype or type(raw) is not bytes or type(shape) is not tuple:
         return False
     made = dtype.made()
@@ -74,7 +85,7 @@ def build(target: Any, state: Any) -> bool:
     if not sizes or prod(shape) * made.itemsize != len(raw) or type(fortran) is not bool:
         return False
     # NumPy's own: it copies the bytes into the array that the pickle has named already
-    target.__setstate__((1, shape, made, fortran, raw))  # type: ignore[attr-defined]
+    target.__setstate__((1, shape, made, fortran, raw))  # type: ignore[arg-type]
     return True
 
 
@@ -85,6 +96,8 @@ NAMES: dict[str, Any] = {
         "numpy.ndarray": _never,
         "numpy.core.multiarray.scalar": _scalar,
         "numpy._core.multiarray.scalar": _scalar,
+        "numpy.core.numeric._frombuffer": _from_bytes,
+        "numpy._core.numeric._frombuffer": _from_bytes,
         "numpy.core.multiarray._reconstruct": _array,
         "numpy._core.multiarray._reconstruct": _array,
     }.items()

@@ -98,7 +98,7 @@ class Pickler:
             self._put((None, module, name))
 
     def _call(self, module: str, name: str, *args: Any) -> None:
-        """Write a call; `args` are written by `_any`, functions among them write one by themselves."""
+        """Write a call; arguments that are functions write themselves."""
         self._global(module, name)
         self._row(args)
         self._out += b"R"

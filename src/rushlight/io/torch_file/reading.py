@@ -7,14 +7,14 @@ from typing import Any
 
 from rushlight.io.torch_file.allowed import Allowed, StorageType, storage_type
 from rushlight.io.torch_file.archive import Archive
-from rushlight.io.torch_file.content import Content, Path, open_content, refuse
+from rushlight.io.torch_file.content import Content, Path, open_content, refuse, shown
 from rushlight.io.torch_file.legacy import is_stream, load_stream
 from rushlight.io.torch_file.machine import Machine
 from rushlight.io.torch_file.result import check_result
 from rushlight.io.torch_file.storage import Storage
 from rushlight.io.torch_file.tar import is_tar, load_tar
 
-__all__ = ["is_torch_file", "load_torch_file"]
+__all__ = ["is_torch_file", "load_torch_file", "read_content"]
 
 _ORDERS = {b"little": True, b"big": False}
 
@@ -25,7 +25,8 @@ def is_torch_file(start: bytes) -> bool:
     Args:
         start: the first 512 bytes, or the whole of a shorter file.
     """
-    return start.startswith((b"PK\x03\x04", b"PK\x05\x06", b"\x80")) or is_tar(start)
+    magics = (b"PK\x03\x04", b"PK\x05\x06", b"\x80")
+    return start.startswith(magics) or is_stream(start) or is_tar(start)
 
 
 def load_torch_file(path: Path, mapped: bool | None = None) -> Any:
@@ -50,7 +51,11 @@ def load_torch_file(path: Path, mapped: bool | None = None) -> Any:
 
     Source: https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
-    content = open_content(path, mapped)
+    return read_content(open_content(path, mapped))
+
+
+def read_content(content: Content) -> Any:
+    """Return what `load_torch_file` does, for bytes that are at hand."""
     start = content.raw[:512].tobytes()
     if start.startswith(b"PK"):
         return _load_archive(content)
@@ -81,7 +86,7 @@ def _load_archive(content: Content) -> Any:
     if "byteorder" in archive.records:
         order = archive.bytes_of("byteorder").tobytes()
         if order not in _ORDERS:
-            refuse(content.where, f"the byte order {order[:20]!r}", "little or big")
+            refuse(content.where, f"the byte order {shown(order)}", "little or big")
         little = _ORDERS[order]
     pickled = archive.bytes_of("data.pkl")
     value = Machine(pickled.data, 0, _Records(archive, little), content.where).run()
@@ -107,17 +112,17 @@ class _Records(Allowed):
             self.storages[name] = kind, count, self._storage(kind, name, count, where)
         before, elements, storage = self.storages[name]
         if (before, elements) != (kind, count):
-            refuse(where, f"storage {name!r} with another dtype or size", "one of each")
+            refuse(where, f"storage {shown(name)} with another dtype or size", "one of each")
         return storage
 
     def _storage(self, kind: StorageType, name: str, count: int, where: str) -> Storage:
         entry = f"data/{name}"
         if entry not in self.archive.records:
-            refuse(where, f"no entry {entry[:80]!r}", "that of its storage")
+            refuse(where, f"no entry {shown(entry)}", "that of its storage")
         raw = self.archive.bytes_of(entry, check=not self.archive.content.mapped)
         size = 1 if kind.kind is None else kind.kind.stored.itemsize
         if count * size != raw.size:
-            got = f"{raw.size:,} bytes in storage {name!r}"
+            got = f"{raw.size:,} bytes in storage {shown(name)}"
             refuse(where, got, f"{count:,} elements of {size} bytes")
         storage = Storage(raw.size, kind.kind, where, self.archive.content.size, self.little)
         storage.raw = raw

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.io.torch_file.allowed import Foreign
-from rushlight.io.torch_file.content import refuse
+from rushlight.io.torch_file.content import refuse, shown
 from rushlight.io.torch_file.machine import Name
 from rushlight.io.torch_file.storage import Storage
 from rushlight.tensor import Tensor
@@ -24,7 +24,8 @@ __all__ = ["check_result"]
 
 _DEPTH = 100
 _GROWTH, _LEAST = 16, 10_000  # objects for each byte of the pickle, and in any case
-_LEAVES = (str, int, float, bool, type(None), bytes, bytearray, complex, np.dtype, set, type)
+_NUMBERS = (bool, int, float, complex, type(None))
+_LEAVES = (*_NUMBERS, str, bytes, bytearray, set, np.dtype, np.ndarray, Tensor)
 _CONTAINERS = (dict, list, tuple)
 
 
@@ -38,7 +39,7 @@ def check_result(value: Any, pickled: int, where: str) -> Any:
     """
     limit = max(_GROWTH * pickled, _LEAST)
     sizes: dict[int, tuple[int, int]] = {}  # of what was seen: objects in it, levels below it
-    open_: dict[int, str] = {}  # the containers that the walk is in, with the way to the next
+    open_: dict[int, Any] = {}  # the containers that the walk is in, with the way to the next
     todo: list[tuple[Any, Iterable[Any] | None]] = [(value, None)]
     while todo:
         item, parts = todo.pop()
@@ -53,7 +54,7 @@ def check_result(value: Any, pickled: int, where: str) -> Any:
             open_[id(item)] = ""
             parts = iter(_parts(item))
         for key, part in parts:
-            open_[id(item)] = str(key)[:40]
+            open_[id(item)] = key
             if not isinstance(part, _CONTAINERS) or id(part) not in sizes:
                 todo += [(item, parts), (part, None)]
                 break
@@ -63,7 +64,9 @@ def check_result(value: Any, pickled: int, where: str) -> Any:
             size = 1 + sum(count for count, _ in found)
             depth = 1 + max((levels for _, levels in found), default=0)
             if size > limit or depth > _DEPTH:
-                got = f"{depth} levels" if depth > _DEPTH else "more objects than the file has bytes"
+                got = (
+                    f"{depth} levels" if depth > _DEPTH else "more objects than the file has bytes"
+                )
                 refuse(_at(where, open_), got, f"at most {_DEPTH} levels and {limit:,} objects")
             sizes[id(item)] = size, depth
     return value
@@ -78,8 +81,8 @@ def _parts(item: Any) -> Iterable[tuple[Any, Any]]:
     return item.items()
 
 
-def _check_leaf(item: Any, open_: dict[int, str], where: str) -> None:
-    if isinstance(item, Tensor | np.ndarray) or (isinstance(item, _LEAVES)):
+def _check_leaf(item: Any, open_: dict[int, Any], where: str) -> None:
+    if isinstance(item, _LEAVES):
         return
     fix = "save a state dict of tensors, numbers and text"
     if isinstance(item, Foreign):
@@ -88,5 +91,9 @@ def _check_leaf(item: Any, open_: dict[int, str], where: str) -> None:
     refuse(_at(where, open_), got, "plain data", fix)
 
 
-def _at(where: str, open_: dict[int, str]) -> str:
-    return f"{where}, at {'.'.join(open_.values())[:200] or 'the top'}"
+def _at(where: str, open_: dict[int, Any]) -> str:
+    return f"{where}, at {'.'.join(map(_step, open_.values()))[:200] or 'the top'}"
+
+
+def _step(key: Any) -> str:
+    return key[:40] if isinstance(key, str) else shown(key)

@@ -11,6 +11,7 @@ import numpy as np
 
 from rushlight import arrays
 from rushlight.arrays import Array, DType
+from rushlight.io.bfloat16 import widen
 from rushlight.io.torch_file.content import refuse
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
@@ -29,18 +30,21 @@ class Kind(NamedTuple):
     made: DType
 
 
-def _same(dtype: DType) -> Kind:
-    return Kind(dtype.name, dtype, dtype)
-
-
-_FLOATS = {"Half": arrays.float16, "Float": arrays.float32, "Double": arrays.float64}
-_INTEGERS = {"Char": arrays.int8, "Short": arrays.int16, "Int": arrays.int32, "Long": arrays.int64}
-_BYTES = {"Byte": arrays.uint8, "Bool": arrays.bool_}
-
+_SAME: dict[str, DType] = {
+    "Half": arrays.float16,
+    "Float": arrays.float32,
+    "Double": arrays.float64,
+    "Char": arrays.int8,
+    "Short": arrays.int16,
+    "Int": arrays.int32,
+    "Long": arrays.int64,
+    "Byte": arrays.uint8,
+    "Bool": arrays.bool_,
+}
 #: By the beginning of the storage class's name: FloatStorage holds float32.
 KINDS: dict[str, Kind] = {
     "BFloat16": Kind("bfloat16", np.dtype(np.uint16), arrays.float32),
-    **{name: _same(dtype) for name, dtype in (_FLOATS | _INTEGERS | _BYTES).items()},
+    **{name: Kind(dtype.name, dtype, dtype) for name, dtype in _SAME.items()},
 }
 #: Storage classes whose elements no tensor of ours can hold.
 UNFIT = {
@@ -91,16 +95,14 @@ class Storage:
             return self.raw[:size].view(kind.stored)
         with self._lock:
             if kind not in self._converted:
-                order = "<" if self.little else ">"
-                stored = self.raw[:size].view(kind.stored.newbyteorder(order))
+                dtype = kind.stored.newbyteorder("<" if self.little else ">")
+                stored = self.raw[:size].view(dtype)
                 self._converted[kind] = self._convert(stored, kind)
             return self._converted[kind]
 
     def _convert(self, stored: Array, kind: Kind) -> Array:
         if kind.name == "bfloat16":
-            wide = stored.astype(np.uint32)
-            wide <<= 16  # the upper half of a float32
-            return wide.view(np.float32)
+            return widen(stored)
         if kind.made == arrays.bool_ and stored.size and stored.view(np.uint8).max() > 1:
             got = f"the byte {stored.view(np.uint8).max()} among booleans"
             refuse(self.where, got, "bytes 0 and 1")
@@ -227,8 +229,8 @@ class Unread(Tensor):
 
 def _unread(view: _View, becomes: type[Tensor]) -> Any:
     """Make a tensor that will be converted when it is used."""
-    kind = Unread if becomes is Tensor else type("Unread", (Unread, becomes), {})
-    kind._becomes = becomes
+    parts = {"_becomes": becomes}
+    kind = Unread if becomes is Tensor else type("Unread", (Unread, becomes), parts)
     out: Any = object.__new__(kind)
     out._view, out._version = view, view.storage.version
     return out

@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from rushlight.io.torch_file.allowed import Allowed, storage_type
-from rushlight.io.torch_file.content import Content, refuse
+from rushlight.io.torch_file.allowed import Allowed, Foreign, storage_type
+from rushlight.io.torch_file.content import Content, refuse, shown
 from rushlight.io.torch_file.legacy import Stream
 from rushlight.io.torch_file.storage import Storage
 from rushlight.tensor import Tensor
@@ -36,17 +36,19 @@ def load_tar(content: Content) -> Any:
     names = _Objects(content)
     storages, tensors, pickled = (Stream(content, *members[name]) for name in _MEMBERS)
     for _ in range(_count(storages, names)):
-        key, _device, kind = _three(storages.pickle(names), content.where)
+        key, _device, kind = _three(storages, names)
         made = storage_type(kind, content.where).kind
         if made is None:
             refuse(content.where, "a storage without a dtype", "one with")
         storage = names.add(key, Storage(-1, made, content.where, content.size))
-        storages.elements(storage, f"storage {key}")
+        storages.elements(storage, f"storage {shown(key)}")
     for view in storages.pickle(names):
         names.add_view(view)
     for _ in range(_count(tensors, names)):
-        key, storage, _class = _three(tensors.pickle(names), content.where)
-        names.add(key, _tensor(tensors, names.object(storage), f"{content.where}, tensor {key}"))
+        key, storage, _class = _three(tensors, names)
+        names.add(
+            key, _tensor(tensors, names.object(storage), f"{content.where}, tensor {shown(key)}")
+        )
     return pickled.pickle(names)
 
 
@@ -68,7 +70,7 @@ def _members(content: Content) -> dict[str, tuple[int, int]]:
         name = header[:100].partition(b"\0")[0].decode("latin1")
         if header[156:157] in (b"0", b"\0"):  # a plain file
             if name in found:
-                refuse(content.where, f"the member {name!r} twice", "every name once")
+                refuse(content.where, f"the member {shown(name)} twice", "every name once")
             found[name] = at + _BLOCK, at + _BLOCK + size
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
     return found
@@ -77,13 +79,19 @@ def _members(content: Content) -> dict[str, tuple[int, int]]:
 def _count(stream: Stream, names: _Objects) -> int:
     count = stream.pickle(names)
     if type(count) is not int or not 0 <= count <= stream.stop - stream.at:
-        refuse(stream.content.where, f"{count!r:.40} objects", "as many as there are bytes at most")
+        refuse(
+            stream.content.where, f"{shown(count)} objects", "as many as there are bytes at most"
+        )
     return count
 
 
-def _three(value: Any, where: str) -> tuple[Any, Any, Any]:
+def _three(stream: Stream, names: _Objects) -> tuple[Any, Any, Any]:
+    """Return a tuple about an object; it may name classes, which nothing else may."""
+    value = stream.pickle(names, check=False)
     if type(value) is not tuple or len(value) != 3:
-        refuse(where, f"a {type(value).__name__} about an object", "a tuple of three")
+        refuse(
+            stream.content.where, f"a {type(value).__name__} about an object", "a tuple of three"
+        )
     return value
 
 
@@ -105,10 +113,16 @@ class _Objects(Allowed):
         self.content = content
         self.objects: dict[int, Any] = {}
 
+    def find(self, module: str, name: str) -> Any:
+        """Return what stands for a name; tensors come with the names of their classes."""
+        if module in ("torch", "torch.cuda") and name.endswith("Tensor"):
+            return Foreign(name)
+        return super().find(module, name)
+
     def add(self, key: Any, made: Any) -> Any:
         """Keep an object under its number, and return it."""
         if type(key) is not int or key in self.objects:
-            refuse(self.content.where, f"{key!r:.40} as an object's number", "another for each")
+            refuse(self.content.where, f"{shown(key)} as an object's number", "another for each")
         self.objects[key] = made
         return made
 
@@ -122,7 +136,9 @@ class _Objects(Allowed):
             refuse(self.content.where, "a view of something else", "of a storage")
         unit = whole.kind.stored.itemsize
         if offset < 0 or count < 0 or (offset + count) * unit > whole.size:
-            refuse(self.content.where, "a view beyond its storage", f"{whole.size // unit:,} elements")
+            refuse(
+                self.content.where, "a view beyond its storage", f"{whole.size // unit:,} elements"
+            )
         part = self.add(key, Storage(count * unit, whole.kind, whole.where, whole.limit))
         part.version = whole.version
         part.raw = whole.raw[offset * unit : (offset + count) * unit]
@@ -132,7 +148,7 @@ class _Objects(Allowed):
         if type(key) is str and key.isascii() and key.isdigit() and len(key) < 25:
             key = int(key)
         if type(key) is not int or key not in self.objects:
-            refuse(self.content.where, f"{key!r:.40} as an object's number", "one that there is")
+            refuse(self.content.where, f"{shown(key)} as an object's number", "one that there is")
         return self.objects[key]
 
     def persistent(self, key: Any, where: str) -> Any:

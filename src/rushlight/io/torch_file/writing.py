@@ -69,7 +69,7 @@ class _Writer:
 
     def add(self, name: str, raw: bytes | Array) -> None:
         """Write an entry."""
-        data = memoryview(raw).cast("B") if len(raw) else memoryview(b"")
+        data = memoryview(raw if isinstance(raw, bytes) else raw.data)
         path, size, header = f"{_FOLDER}/{name}".encode(), len(data), self.at
         common = struct.pack("<4HI", _FLAGS, 0, 0, _DAY, zlib.crc32(data))
         extra = struct.pack("<HHQQ", 1, 16, size, size) if size >= _WIDE else b""
