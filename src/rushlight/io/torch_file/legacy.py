@@ -14,7 +14,7 @@ from rushlight.io.torch_file.allowed import Allowed, storage_type
 from rushlight.io.torch_file.content import Content, refuse, shown
 from rushlight.io.torch_file.machine import Machine
 from rushlight.io.torch_file.result import check_result
-from rushlight.io.torch_file.storage import Storage
+from rushlight.io.torch_file.storage import Part, Storage
 
 __all__ = ["Stream", "is_stream", "load_stream"]
 
@@ -92,9 +92,6 @@ def load_stream(content: Content) -> Any:
         refuse(content.where, f"data of {len(keys)} storages", f"of the {len(names.roots)} in use")
     for key in keys:
         stream.elements(names.roots[key], f"storage {shown(key)}")
-    for view, root, start in names.views.values():
-        assert root.raw is not None
-        view.raw = root.raw[start : start + view.size]
     if stream.at != content.size:
         refuse(content.where, f"{content.size - stream.at:,} bytes behind the last", "none")
     return value
@@ -114,7 +111,7 @@ class _Storages(Allowed):
     def __init__(self, content: Content) -> None:
         self.content = content
         self.roots: dict[str, Storage] = {}
-        self.views: dict[str, tuple[Storage, Storage, int]] = {}
+        self.views: dict[str, Part] = {}
 
     def persistent(self, key: Any, where: str) -> Storage:
         """Return a storage by torch's id: ('storage', class, name, device, elements, view)."""
@@ -139,16 +136,11 @@ class _Storages(Allowed):
             refuse(where, "a view without name, offset and size", "all three")
         name, offset, count = view
         assert root.kind is not None
-        unit = root.kind.stored.itemsize
         if any(type(n) is not int or n < 0 for n in (offset, count)):
             refuse(where, "a view with an offset or a size that is no count", "integers >= 0")
-        if (offset + count) * unit > root.size:
-            refuse(where, "a view beyond its storage", f"{root.size // unit:,} elements")
-        if name not in self.views:
-            part = Storage(count * unit, root.kind, where, self.content.size)
-            part.version = root.version
-            self.views[name] = part, root, offset * unit
-        part, whole, start = self.views[name]
-        if whole is not root or (start, part.size) != (offset * unit, count * unit):
+        if (offset + count) * root.kind.stored.itemsize > root.size:
+            refuse(where, "a view beyond its storage", f"one of {root.size:,} bytes at most")
+        part = self.views.setdefault(name, Part(root, offset, count))
+        if (part.root, part.start, part.count) != (root, offset, count):
             refuse(where, f"the view {shown(name)} of another place", "one of each")
         return part

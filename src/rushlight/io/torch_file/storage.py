@@ -16,7 +16,7 @@ from rushlight.io.torch_file.content import refuse
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
-__all__ = ["KINDS", "UNFIT", "Kind", "Storage", "Unread", "as_parameter", "is_parameter"]
+__all__ = ["KINDS", "UNFIT", "Kind", "Part", "Storage", "Unread", "as_parameter", "is_parameter"]
 
 _DIMS = 64  # NumPy's own limit
 _LEAST = 1 << 20  # bytes: as much may be shown of a smaller file by repeating its elements
@@ -151,6 +151,30 @@ class Storage:
                 f"at most {self.limit:,} bytes, the size of the file",
                 "save it before it is expanded, and expand it after loading",
             )
+
+
+class Part(Storage):
+    """A stretch of another storage, whose memory and conversion it shares.
+
+    Args:
+        root: the whole, of a dtype.
+        start, count: the part, in elements; it lies inside.
+    """
+
+    def __init__(self, root: Storage, start: int, count: int) -> None:
+        assert root.kind is not None
+        size = count * root.kind.stored.itemsize
+        super().__init__(size, root.kind, root.where, root.limit, root.little)
+        self.root, self.start, self.count = root, start, count
+        self.version = root.version
+
+    def direct(self, kind: Kind) -> bool:
+        """Tell whether the bytes are there and can be used as they are."""
+        return self.root.direct(kind)
+
+    def elements(self, kind: Kind) -> Array:
+        """Return all elements of the part."""
+        return self.root.elements(kind)[self.start : self.start + self.count]
 
 
 class _View(NamedTuple):

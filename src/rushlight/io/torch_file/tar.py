@@ -13,7 +13,7 @@ from typing import Any
 from rushlight.io.torch_file.allowed import Allowed, Foreign, storage_type
 from rushlight.io.torch_file.content import Content, refuse, shown
 from rushlight.io.torch_file.legacy import Stream
-from rushlight.io.torch_file.storage import Storage
+from rushlight.io.torch_file.storage import Part, Storage
 from rushlight.tensor import Tensor
 
 __all__ = ["is_tar", "load_tar"]
@@ -132,16 +132,11 @@ class _Objects(Allowed):
             refuse(self.content.where, "a view that is no four numbers", "four")
         key, root, offset, count = view
         whole = self.object(root)
-        if not isinstance(whole, Storage) or whole.raw is None or whole.kind is None:
+        if not isinstance(whole, Storage) or whole.kind is None:
             refuse(self.content.where, "a view of something else", "of a storage")
-        unit = whole.kind.stored.itemsize
-        if offset < 0 or count < 0 or (offset + count) * unit > whole.size:
-            refuse(
-                self.content.where, "a view beyond its storage", f"{whole.size // unit:,} elements"
-            )
-        part = self.add(key, Storage(count * unit, whole.kind, whole.where, whole.limit))
-        part.version = whole.version
-        part.raw = whole.raw[offset * unit : (offset + count) * unit]
+        if offset < 0 or count < 0 or (offset + count) * whole.kind.stored.itemsize > whole.size:
+            refuse(self.content.where, "a view beyond its storage", f"{whole.size:,} bytes")
+        self.add(key, Part(whole, offset, count))
 
     def object(self, key: Any) -> Any:
         """Return what has a number."""
