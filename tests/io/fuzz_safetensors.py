@@ -211,8 +211,13 @@ def read_index(rng: random.Random, folder: Path) -> tuple[int, int]:
 
 
 def read_state(rng: random.Random, folder: Path) -> tuple[int, int]:
-    """rushlight.load of a state whose structure was changed."""
+    """rushlight.load of a file, or of a state whose structure was changed."""
     path = folder / "x.safetensors"
+    if rng.random() < 0.3:
+        content = file(rng)
+        path.write_bytes(content)
+        state = rl.load(path, mmap=rng.random() < 0.5)
+        return len(content), sum(t.numpy().nbytes for t in state.values() if rl.is_tensor(t))
     found, text = pack(STATE)
     structure: object = json.loads(text)
     for _ in range(rng.randint(0, 2)):

@@ -156,6 +156,37 @@ def test_mapped_tensors_train_and_load(path):
     np.testing.assert_allclose(w.detach().numpy(), layer.weight.detach().numpy() * 0.8, rtol=1e-6)
 
 
+def test_bfloat16_is_converted_when_it_is_used(tmp_path):
+    values = {"w": np.arange(6, dtype="float32").reshape(2, 3), "b": np.ones((), "float32")}
+    values["none"] = np.zeros((0, 2), "float32")
+    io.save_file(values, tmp_path / "x.safetensors", dtype="bfloat16")
+    (tmp_path / "shards").mkdir()
+    io.save_sharded(values, tmp_path / "shards", max_shard_size=8, dtype="bfloat16")
+    for path in (tmp_path / "x.safetensors", tmp_path / "shards"):
+        state = rl.load(path, mmap=True)
+        w = state["w"]
+        assert type(w) is not rl.Tensor and isinstance(w, rl.Tensor)
+        assert (w.shape, w.dtype) == ((2, 3), rl.float32) and type(w) is not rl.Tensor
+        layer = rl.nn.Linear(3, 2, bias=False)
+        layer.load_state_dict({"weight": w})
+        assert type(w) is rl.Tensor and layer.weight.tolist() == values["w"].tolist()
+        assert {n: t.numpy().tolist() for n, t in state.items()} == {
+            name: array.tolist() for name, array in values.items()
+        }
+        assert type(rl.load(path)["w"]) is rl.Tensor  # small, and therefore read
+
+
+def test_bfloat16_where_a_checksum_or_a_structure_stands(tmp_path):
+    half = {"w": np.ones(2, "float32")}
+    tree = json.dumps({"dict": [["a", {"array": "w"}]]})
+    io.save_file(half, tmp_path / "x", {"rushlight.state": tree}, dtype="bfloat16")
+    assert type(rl.load(tmp_path / "x", mmap=True)["a"]) is np.ndarray
+    io.save_file(half, tmp_path / "x", {"rushlight.sha256": "0"}, dtype="bfloat16")
+    assert rl.load(tmp_path / "x", mmap=True)["w"].tolist() == [1, 1]
+    with pytest.raises(FileFormatError, match="SHA-256"):
+        rl.load(tmp_path / "x")
+
+
 # ---- sources
 
 
@@ -210,10 +241,19 @@ print(held() - before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux what is held")
-@pytest.mark.parametrize("how", ["load", "load_file", "tensor", "slice"])
-def test_one_tensor_of_500_mb(tmp_path, how):
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ("load", "F32"),
+        ("load", "BF16"),
+        ("load_file", "F32"),
+        ("tensor", "BF16"),
+        ("slice", "BF16"),
+    ],
+)
+def test_one_tensor_of_500_mb(tmp_path, how, code):
     path = tmp_path / "large.safetensors"
-    code, width = ("BF16", 2) if how in ("tensor", "slice") else ("F32", 4)
+    width = 2 if code == "BF16" else 4
     each = 1024 * 1024 * 4
     header = {
         f"layer.{i}": {

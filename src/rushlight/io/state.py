@@ -22,10 +22,12 @@ from rushlight.errors import FileFormatError, explain
 from rushlight.functional.creation import check_device
 from rushlight.io.mapped import Source
 from rushlight.io.safetensors import header
-from rushlight.io.safetensors.index import ENDING, locate
-from rushlight.io.safetensors.reading import fetch_all, load_file
+from rushlight.io.safetensors.header import Entry
+from rushlight.io.safetensors.index import ENDING, locate, read_index
+from rushlight.io.safetensors.reading import fetch_all, read_shards
 from rushlight.io.safetensors.writing import save_file
 from rushlight.io.torch_file import is_torch_file, load_torch_file, save_torch_file
+from rushlight.io.torch_file.storage import KINDS, Storage
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["load", "pack", "save", "unpack"]
@@ -113,8 +115,8 @@ def load(
 
     Of torch's files (.pt, .pth; of every version, Parameters and optimizer states included) the
     containers, numbers, text and tensors are read, without torch, by a reader that can build
-    nothing else; tensors of any device are put on the CPU. bfloat16 becomes float32, which holds
-    it exactly, when a tensor is first used.
+    nothing else; tensors of any device are put on the CPU. bfloat16 of any mapped file becomes
+    float32, which holds it exactly, when a tensor is first used.
 
     Args:
         path: the file to read; or an index (`*.safetensors.index.json`) or a folder that holds
@@ -174,15 +176,25 @@ def load(
     return unpack(structure, arrays, where)
 
 
-def _arrays(where: str, mmap: bool | None) -> tuple[dict[str, Array], dict[str, str]]:
+def _arrays(where: str, mmap: bool | None) -> tuple[dict[str, Any], dict[str, str]]:
     """Read a file's arrays and metadata; into memory, if its checksum is to be compared."""
     if where.endswith(ENDING):
-        return load_file(where, mmap=mmap)
+        return read_shards(read_index(where), mmap, _unread_half)
     with Source.of_path(where, mmap) as source:
         entries, metadata = header.read(source)
         if _SUM in metadata and not mmap:
             source.unmap()  # what is compared must not change afterwards
-        return fetch_all(source, entries), metadata
+        plain = _SUM not in metadata and _STATE not in metadata
+        return fetch_all(source, entries, _unread_half if plain else None), metadata
+
+
+def _unread_half(source: Source, entry: Entry, where: str) -> Tensor:
+    """Return a tensor over bfloat16 that becomes float32 when it is first used, as of .pt files."""
+    kind = KINDS["BFloat16"]
+    storage = Storage(entry.last - entry.first, kind, where, source.size)
+    storage.raw = source.view(entry.first, entry.last)
+    strides = [math.prod(entry.shape[i + 1 :]) for i in range(len(entry.shape))]
+    return storage.tensor(kind, 0, entry.shape, tuple(strides), where)
 
 
 class _Shared(dict[str, Array]):
@@ -291,7 +303,9 @@ def _decode(tree: Any, where: str, arrays: dict[str, Array]) -> Any:
     _broken(where, f"the unknown tag {tag[:40]!r} in its structure")
 
 
-def _tensor(array: Array, where: str, name: str) -> Tensor:
+def _tensor(array: Any, where: str, name: str) -> Tensor:
+    if isinstance(array, Tensor):
+        return array
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         raise FileFormatError(
             explain(

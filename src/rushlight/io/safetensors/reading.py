@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,9 +15,10 @@ from rushlight.io.safetensors import header
 from rushlight.io.safetensors.header import DTYPES, Entry, refuse
 from rushlight.io.safetensors.index import ENDING, Index, locate, read_index
 
-__all__ = ["fetch", "fetch_all", "load_bytes", "load_file", "read_arrays"]
+__all__ = ["fetch", "fetch_all", "load_bytes", "load_file", "read_arrays", "read_shards"]
 
 Path: TypeAlias = str | os.PathLike[str]
+Fetch: TypeAlias = Callable[[Source, Entry, str], Any]
 
 
 def load_file(path: Path, *, mmap: bool | None = None) -> tuple[dict[str, Array], dict[str, str]]:
@@ -27,8 +29,8 @@ def load_file(path: Path, *, mmap: bool | None = None) -> tuple[dict[str, Array]
     written to (what is written stays in memory), and keep the file mapped while they live. Do not
     change such a file in place meanwhile; to replace it, as `save_file` does, is safe.
     Copies in any case: bool (its bytes are checked), bfloat16 (read as float32, which holds it
-    exactly; `safe_open` converts what is asked for only) and arrays at positions that their
-    dtype does not divide.
+    exactly; `rushlight.load` and `safe_open` convert only what is used) and arrays at positions
+    that their dtype does not divide.
 
     Args:
         path: a file; or an index (`*.safetensors.index.json`) or a folder that holds one, or
@@ -52,18 +54,21 @@ def load_file(path: Path, *, mmap: bool | None = None) -> tuple[dict[str, Array]
     """
     where = locate(path)
     if where.endswith(ENDING):
-        return _load_index(read_index(where), mmap)
+        return read_shards(read_index(where), mmap)
     with Source.of_path(where, mmap) as source:
         return read_arrays(source)
 
 
-def _load_index(index: Index, mmap: bool | None) -> tuple[dict[str, Array], dict[str, str]]:
-    found: dict[str, Array] = {}
+def read_shards(
+    index: Index, mmap: bool | None, half: Fetch | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return all arrays of the files of an index, and its metadata."""
+    found: dict[str, Any] = {}
     for file in index.files:
         with index.open(file, mmap) as source:
             entries, _ = header.read(source)
             index.check(file, entries)
-            found.update(fetch_all(source, entries))
+            found.update(fetch_all(source, entries, half))
     return {name: found[name] for name in index.weight_map}, index.metadata
 
 
@@ -90,12 +95,15 @@ def read_arrays(source: Source) -> tuple[dict[str, Array], dict[str, str]]:
     return fetch_all(source, entries), metadata
 
 
-def fetch_all(source: Source, entries: dict[str, Entry]) -> dict[str, Array]:
-    """Return all arrays that a header states."""
-    return {
-        name: fetch(source, entry, f"{source.where}, array {name!r}")
-        for name, entry in entries.items()
-    }
+def fetch_all(
+    source: Source, entries: dict[str, Entry], half: Fetch | None = None
+) -> dict[str, Any]:
+    """Return all arrays that a header states; what is bfloat16 in a mapping, `half` may make."""
+    found = {}
+    for name, entry in entries.items():
+        make = half if half and source.mapped and entry.code == "BF16" else fetch
+        found[name] = make(source, entry, f"{source.where}, array {name!r}")
+    return found
 
 
 def fetch(source: Source, entry: Entry, where: str, index: Any = ...) -> Array:
