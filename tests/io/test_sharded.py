@@ -124,6 +124,28 @@ def test_a_write_that_fails_leaves_what_was_there(folder, monkeypatch):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_an_end_between_two_files_is_no_mixture(folder, monkeypatch):
+    from rushlight.io import atomic
+
+    replace, calls = atomic.os.replace, []
+
+    def once(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "replace", once)
+        with pytest.raises(KeyboardInterrupt):
+            io.save_sharded({n: a + 1 for n, a in ARRAYS.items()}, folder, max_shard_size=64)
+    with pytest.raises(FileFormatError, match="a folder with 3 files of safetensors"):
+        io.load_file(folder)
+    assert not [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
+    io.save_sharded(ARRAYS, folder, max_shard_size=64)
+    assert_all(io.load_file(folder)[0])
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [

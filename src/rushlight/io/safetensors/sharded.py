@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rushlight.errors import explain
 from rushlight.io.atomic import atomic_write, write_text
 from rushlight.io.safetensors.index import ENDING
-from rushlight.io.safetensors.writing import Dtypes, Piece, layout, pieces, size, write
+from rushlight.io.safetensors.writing import Dtypes, Layout, Piece, layout, pieces, size, write
 
 __all__ = ["save_sharded"]
 
@@ -76,32 +76,38 @@ def save_sharded(
     files = [f"{name}-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
     if len(shards) == 1:
         files = [f"{name}.safetensors"]
-    headers = [layout(shard, metadata) for shard in shards]
     where = os.fspath(folder)
     index = os.path.join(where, name + ENDING)
-    with ExitStack() as stack:
-        for file, (start, ordered) in zip(files, headers, strict=True):
-            out = stack.enter_context(atomic_write(os.path.join(where, file)))
-            write(out, start, ordered)
-            out.flush()
-            os.fsync(out.fileno())
-        with suppress(FileNotFoundError):
-            os.unlink(index)
+    _put(where, files, [layout(shard, metadata) for shard in shards], index)
     ours = re.compile(re.escape(name) + r"(-\d{5,}-of-\d{5,})?\.safetensors")
     for file in os.listdir(where):
         if ours.fullmatch(file) and file not in files:
             os.unlink(os.path.join(where, file))
     if len(shards) == 1:
         return files
-    total = sum(size(code, array) for shard in shards for _, code, array in shard)
     content = {
-        "metadata": {**dict(sorted((metadata or {}).items())), "total_size": total},
+        "metadata": {
+            **dict(sorted((metadata or {}).items())),
+            "total_size": sum(size(code, array) for shard in shards for _, code, array in shard),
+        },
         "weight_map": {
             key: file for file, shard in zip(files, shards, strict=True) for key, _, _ in shard
         },
     }
     write_text(index, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return [*files, os.path.basename(index)]
+
+
+def _put(folder: str, files: list[str], contents: list[Layout], index: str) -> None:
+    """Write the files; when all are on the disk, remove the old index and put them in place."""
+    with ExitStack() as stack:
+        for file, (header, ordered) in zip(files, contents, strict=True):
+            out = stack.enter_context(atomic_write(os.path.join(folder, file)))
+            write(out, header, ordered)
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileNotFoundError):
+            os.unlink(index)
 
 
 def _split(parts: list[Piece], limit: int) -> list[list[Piece]]:

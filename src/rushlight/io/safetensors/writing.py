@@ -16,11 +16,13 @@ from rushlight.io.bfloat16 import narrow
 from rushlight.io.safetensors.header import CODES, DTYPES, META, RANK, Entry, text
 from rushlight.tape import TensorBase
 
-__all__ = ["Dtypes", "Piece", "layout", "pieces", "save_bytes", "save_file", "write"]
+__all__ = ["Dtypes", "Layout", "Piece", "layout", "pieces", "save_bytes", "save_file", "write"]
 
 Path: TypeAlias = str | os.PathLike[str]
 Dtypes: TypeAlias = str | Mapping[str, str] | None
 Piece: TypeAlias = tuple[str, str, Array]  # name, code of the dtype it is written in, values
+
+Layout: TypeAlias = tuple[bytes, list[tuple[str, Array]]]  # what comes first, then (code, array)
 
 
 def save_file(
@@ -146,9 +148,7 @@ def _coded(name: str, array: Array, wanted: Mapping[str, str] | str | None) -> t
     return "BF16" if named or (wanted == "bfloat16" and code[0] == "F") else code, array
 
 
-def layout(
-    parts: Iterable[Piece], metadata: Mapping[str, str] | None
-) -> tuple[bytes, list[tuple[str, Array]]]:
+def layout(parts: Iterable[Piece], metadata: Mapping[str, str] | None) -> Layout:
     """Return what stands before the buffer, and the arrays in the buffer's order."""
     entries, ordered, end = {}, [], 0
     for name, code, array in sorted(parts, key=lambda part: (RANK[part[1]], part[0])):
