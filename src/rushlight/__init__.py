@@ -204,6 +204,7 @@ from rushlight.functional.elementwise import tanh as tanh
 from rushlight.functional.elementwise import trunc as trunc
 from rushlight.functional.elementwise import where as where
 from rushlight.functional.elementwise import xlogy as xlogy
+from rushlight.functional.exchange import from_dlpack as from_dlpack
 from rushlight.functional.embedding import embedding as embedding
 from rushlight.functional.embedding import embedding_bag as embedding_bag
 from rushlight.functional.likelihood_loss import ctc_loss as ctc_loss

@@ -226,15 +226,6 @@ def test_state_that_contains_itself(path):
         io.save(state, path)
 
 
-@pytest.mark.parametrize("legacy", [False, True])
-def test_torch_pickles_are_explained(path, legacy):
-    torch = pytest.importorskip("torch")
-    torch.save({"w": torch.ones(2)}, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(FileFormatError, match=r"safetensors\.torch\.save_file") as caught:
-        io.load(path)
-    assert ("pickle" if legacy else "zip") in str(caught.value)
-
-
 def test_other_files(path):
     path.write_bytes(pickle.dumps({}))
     with pytest.raises(FileFormatError, match="a Python pickle"):

@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from rushlight.errors import FileFormatError, explain
-from rushlight.io import safetensors, state
+from rushlight.io import state
 from rushlight.io.atomic import atomic_write
+from rushlight.io.mapped import Source
+from rushlight.io.safetensors.reading import read_arrays
+from rushlight.io.safetensors.writing import layout, pieces, write
 
 __all__ = ["load_sealed", "save_sealed"]
 
@@ -58,11 +61,11 @@ def save_sealed(content: Mapping[Any, Any], path: Path) -> None:
         >>> folder.cleanup()
     """
     arrays, structure = state.pack(content, share=True)
-    header, ordered = safetensors._layout(arrays, {_STATE: structure})
+    header, ordered = layout(pieces(arrays), {_STATE: structure})
     with atomic_write(path) as file:
         hashing = _Hashing(file)
         hashing.write(_MAGIC)
-        safetensors._write(cast(BinaryIO, hashing), header, ordered)
+        write(cast(BinaryIO, hashing), header, ordered)
         file.write(hashing.digest.digest())
 
 
@@ -92,7 +95,7 @@ def load_sealed(path: Path) -> Any:
             raise _damaged(where, f"{size:,} bytes of another checksum", "that stated at its end")
         file.seek(len(_MAGIC))
         length = size - len(_MAGIC) - _SIZE
-        arrays, metadata = safetensors._read(file, length, where)
+        arrays, metadata = read_arrays(Source(file, length, where))
     if _STATE not in metadata:
         raise _damaged(where, "no structure", "one")
     return state.unpack(metadata[_STATE], arrays, where, share=True)

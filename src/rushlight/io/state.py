@@ -20,7 +20,14 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import FileFormatError, explain
 from rushlight.functional.creation import check_device
-from rushlight.io.safetensors import load_file, save_file
+from rushlight.io.mapped import Source
+from rushlight.io.safetensors import header
+from rushlight.io.safetensors.header import Entry
+from rushlight.io.safetensors.index import ENDING, locate, read_index
+from rushlight.io.safetensors.reading import fetch_all, read_shards
+from rushlight.io.safetensors.writing import save_file
+from rushlight.io.torch_file import is_torch_file, load_torch_file, save_torch_file
+from rushlight.io.torch_file.storage import KINDS, Storage
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["load", "pack", "save", "unpack"]
@@ -30,27 +37,34 @@ Path: TypeAlias = str | os.PathLike[str]
 _STATE = "rushlight.state"
 _SUM = "rushlight.sha256"
 _DEPTH = 100
-_CONVERT = (
-    "in torch: safetensors.torch.save_file(model.state_dict(), 'model.safetensors'), "
-    "then rushlight.load('model.safetensors')"
-)
-_PICKLES = ((b"PK\x03\x04", "a zip archive, as torch.save writes"), (b"\x80", "a Python pickle"))
+_TORCH = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")  # what torch users call their files
 
 
-def save(state: Mapping[Any, Any], path: Path) -> None:
+def save(state: Any, path: Path, *, format: str | None = None) -> None:
     """Write a state dict to a file, atomically.
 
-    Dicts and OrderedDicts (keys: text, int, float, bool, None), lists, tuples, Tensors, NumPy
-    arrays, ints, floats, bools, text and None come back as the types they are, in their order;
-    NumPy scalars come back as Python scalars. Of a tensor the values are kept, not the graph, not
-    `requires_grad` and not that another tensor shares its memory.
+    A path that ends in .pt, .pth, .ckpt, .bin or .pth.tar gets torch's format, which
+    `torch.load(path, weights_only=True)` reads; every other a safetensors file. Both come back
+    from `load`.
+
+    In a safetensors file dicts and OrderedDicts (keys: text, int, float, bool, None), lists,
+    tuples, Tensors, NumPy arrays, ints, floats, bools, text and None come back as the types they
+    are, in their order; NumPy scalars come back as Python scalars. Of a tensor the values are
+    kept, not the graph, not `requires_grad` and not that another tensor shares its memory.
+
+    In torch's format Parameters come back as Parameters, `requires_grad` is kept and tensors that
+    share memory share it again; Counters, sets, bytes, complex numbers and dtypes may be there,
+    too, and the whole need not be a dict. NumPy arrays come back as Tensors, and must be of a
+    dtype that tensors have.
 
     Args:
         state: the (nested) dict, such as `model.state_dict()` or `optimizer.state_dict()`.
-        path: the file to write; by custom it ends in `.safetensors`.
+        path: the file to write.
+        format: 'torch' or 'safetensors'; default None, as the path ends.
 
     Raises:
         TypeError: a value of another type; the message names its place.
+        ValueError: another format.
         OSError: the file cannot be written.
 
     Example:
@@ -60,8 +74,26 @@ def save(state: Mapping[Any, Any], path: Path) -> None:
         >>> save({"state": {0: {"step": 3}}, "betas": (0.9, 0.999)}, path)
         >>> load(path)
         {'state': {0: {'step': 3}}, 'betas': (0.9, 0.999)}
+        >>> path = os.path.join(folder.name, "optimizer.pt")
+        >>> save({"state": {0: {"step": 3}}, "betas": (0.9, 0.999)}, path)
+        >>> load(path)
+        {'state': {0: {'step': 3}}, 'betas': (0.9, 0.999)}
         >>> folder.cleanup()
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.save.html
     """
+    if format is None:
+        format = "torch" if os.fspath(path).lower().endswith(_TORCH) else "safetensors"
+    if format == "torch":
+        save_torch_file(state, path)
+    elif format == "safetensors":
+        _save_safetensors(state, path)
+    else:
+        expected = "'torch', 'safetensors' or None"
+        raise ValueError(explain("save", got=f"format={format!r}", expected=expected))
+
+
+def _save_safetensors(state: Any, path: Path) -> None:
     if type(state) not in (dict, OrderedDict):
         _unfit("the state", state, "a dict or an OrderedDict")
     arrays, structure = pack(state)
@@ -71,20 +103,37 @@ def save(state: Mapping[Any, Any], path: Path) -> None:
     save_file(arrays, path, metadata)
 
 
-def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """Read a file that `save` wrote, or any safetensors file.
+def load(
+    path: Path, map_location: Any = None, *, weights_only: bool = True, mmap: bool | None = None
+) -> Any:
+    """Read a file that `save` or torch.save wrote, or any safetensors file.
+
+    What a file is, its first bytes say, not its name. A safetensors file that `save` wrote is read
+    whole, and its checksum compared. Every other file is mapped if it is larger than 16 MB: its
+    tensors cost nothing until they are touched (`rushlight.io.load_file` says what that asks of
+    you).
+
+    Of torch's files (.pt, .pth; of every version, Parameters and optimizer states included) the
+    containers, numbers, text and tensors are read, without torch, by a reader that can build
+    nothing else; tensors of any device are put on the CPU. bfloat16 of any mapped file becomes
+    float32, which holds it exactly, when a tensor is first used.
 
     Args:
-        path: the file to read.
-        map_location: the device of the tensors; None (default) or the CPU, the one there is.
-        weights_only: no effect: no file that is read here can run code, whatever is given.
+        path: the file to read; or an index (`*.safetensors.index.json`) or a folder that holds
+            one, or one safetensors file.
+        map_location: the device of the tensors; None (default) or the CPU, the one there is. A
+            dict of devices, as torch takes, may name no other; a function is not called.
+        weights_only: no effect: no file that is read here can run code, whatever is given, and
+            what torch would need `weights_only=False` for (whole modules) is not read.
+        mmap: True maps every file and leaves the checksum alone, which would touch all of it;
+            False copies all into memory. Default None: as said above.
 
     Returns:
-        The state as it was saved; for a file of another tool, a dict of name -> Tensor.
+        The state as it was saved; for a safetensors file of another tool, a dict of name -> Tensor.
 
     Raises:
-        FileFormatError: the file is truncated, altered, or of another format (torch's `.pt`
-            files are pickles, which are not read).
+        FileFormatError: the file is truncated, altered, or of another format; a torch file with
+            anything but plain data in it; a tensor of a dtype that there is not here.
         OSError: the file cannot be opened.
         DeviceError: map_location is another device.
 
@@ -97,25 +146,20 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
         >>> load(path)["weight"].shape
         (2, 3)
         >>> folder.cleanup()
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
-    check_device(map_location)
-    where = os.fspath(path)
-    with open(path, "rb") as file:
-        start = file.read(8)
-    if any(start[4:]) or len(start) < 8:  # else the first 8 bytes are a credible length
-        for magic, kind in _PICKLES:
-            if start.startswith(magic):
-                raise FileFormatError(
-                    explain(
-                        where,
-                        got=kind,
-                        expected="a safetensors file (pickles are not read: they can run code)",
-                        fix=f"convert it {_CONVERT}",
-                    )
-                )
-    arrays, metadata = load_file(path)
+    if not callable(map_location):
+        for place in map_location.values() if isinstance(map_location, dict) else [map_location]:
+            check_device(place)
+    where = locate(path)
+    with open(where, "rb") as file:
+        start = file.read(512)
+    if is_torch_file(start) and start[8:9] != b"{":  # where the header of a safetensors file begins
+        return load_torch_file(where, mmap)
+    arrays, metadata = _arrays(where, mmap)
     structure, stated = metadata.get(_STATE), metadata.get(_SUM)
-    if stated is not None:
+    if stated is not None and not mmap:
         found = _checksum(arrays, structure or "")
         if found != stated:
             raise FileFormatError(
@@ -130,6 +174,27 @@ def load(path: Path, map_location: Any = None, *, weights_only: bool = True) -> 
     if structure is None:
         return {name: _tensor(array, where, name) for name, array in arrays.items()}
     return unpack(structure, arrays, where)
+
+
+def _arrays(where: str, mmap: bool | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read a file's arrays and metadata; into memory, if its checksum is to be compared."""
+    if where.endswith(ENDING):
+        return read_shards(read_index(where), mmap, _unread_half)
+    with Source.of_path(where, mmap) as source:
+        entries, metadata = header.read(source)
+        if _SUM in metadata and not mmap:
+            source.unmap()  # what is compared must not change afterwards
+        plain = _SUM not in metadata and _STATE not in metadata
+        return fetch_all(source, entries, _unread_half if plain else None), metadata
+
+
+def _unread_half(source: Source, entry: Entry, where: str) -> Tensor:
+    """Return a tensor over bfloat16 that becomes float32 when it is first used, as of .pt files."""
+    kind = KINDS["BFloat16"]
+    storage = Storage(entry.last - entry.first, kind, where, source.size)
+    storage.raw = source.view(entry.first, entry.last)
+    strides = [math.prod(entry.shape[i + 1 :]) for i in range(len(entry.shape))]
+    return storage.tensor(kind, 0, entry.shape, tuple(strides), where)
 
 
 class _Shared(dict[str, Array]):
@@ -238,7 +303,9 @@ def _decode(tree: Any, where: str, arrays: dict[str, Array]) -> Any:
     _broken(where, f"the unknown tag {tag[:40]!r} in its structure")
 
 
-def _tensor(array: Array, where: str, name: str) -> Tensor:
+def _tensor(array: Any, where: str, name: str) -> Tensor:
+    if isinstance(array, Tensor):
+        return array
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         raise FileFormatError(
             explain(

@@ -33,8 +33,8 @@ def _misfit(where: str, array: Any, *values: Any) -> Exception:
     """Return the error of a write that NumPy refused."""
     if not array.flags.writeable:
         return RuntimeError(
-            explain(where, got="a tensor made by expand()", expected="one cell for each element",
-                    fix="clone() it before writing")
+            explain(where, got="memory that is read-only (made by expand(), or another's)",
+                    expected="one cell for each element", fix="clone() it before writing")
         )  # fmt: skip
     shapes = " and ".join(str(np.shape(value)) for value in values)
     return ShapeError(

@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 
 from rushlight import functional as F
-from rushlight.arrays import Array, is_channels_last, is_float
+from rushlight.arrays import Array, is_float
 from rushlight.autograd import backward
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.creation import check_device
@@ -20,6 +20,7 @@ from rushlight.ops.reduce import sum_to
 from rushlight.tape import TensorBase, apply, nodes, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
+from rushlight.tensor.exchange import Exchange
 from rushlight.tensor.inplace import InPlace
 from rushlight.tensor.methods import Methods
 
@@ -66,7 +67,7 @@ class Handle:
         self._hooks.pop(self._key, None)
 
 
-class Tensor(Methods, Convert, InPlace):
+class Tensor(Methods, Convert, Exchange, InPlace):
     """An N-dimensional array that records what is done to it, so that gradients can be computed.
 
     Args:
@@ -212,23 +213,6 @@ class Tensor(Methods, Convert, InPlace):
     def tolist(self) -> Any:
         """Return nested lists of Python numbers."""
         return self._array.tolist()
-
-    def numpy(self, *, force: bool = False) -> Array:
-        """Return the array, sharing memory; images that lie channels-last are copied to C order.
-
-        Raises:
-            RuntimeError: if gradients are recorded (unless `force`): use `.detach()` first.
-        """
-        if self._requires_grad and not force:
-            raise RuntimeError("numpy() on a tensor that requires grad; use detach().numpy()")
-        array = self._array
-        return np.ascontiguousarray(array) if is_channels_last(array) else array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self.numpy()
-        if copy is False and dtype is not None and np.dtype(dtype) != array.dtype:
-            raise ValueError("a copy is needed to convert the dtype")
-        return np.array(array, dtype=dtype, copy=True if copy else None)
 
     def __float__(self) -> float:
         return float(self.item())
