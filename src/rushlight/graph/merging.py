@@ -154,6 +154,8 @@ class _Merger:
             return {key: self.join([item[key] for item in items], place) for key in mine}
         if type(mine) is int:
             return self.integer(items, place)
+        if isinstance(getattr(mine, "rule", None), tuple) and any(i is not mine for i in items):
+            return self.join([item.rule for item in items], place)  # what it was made of
         for i, other in enumerate(items):
             if not (other is mine or other == mine or (other != other and mine != mine)):
                 raise self.refuse(place, f"{other!r} for {self.why(i)}, {mine!r} for the example")
