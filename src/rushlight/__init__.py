@@ -460,7 +460,6 @@ _LAZY = frozenset(
         "cuda",
         "data",
         "func",
-        "graph",
         "io",
         "linalg",
         "nn",
