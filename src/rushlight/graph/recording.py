@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from rushlight.errors import explain
 from rushlight.graph.calls import call, input_names, mapped
 from rushlight.graph.merging import merge
-from rushlight.graph.structure import Graph, RecordError
+from rushlight.graph.structure import Graph, RecordError, Size
 from rushlight.graph.varying import other_elements, resized
 from rushlight.nn.module import Module
 from rushlight.random import get_rng_state, manual_seed, set_rng_state
 from rushlight.tape import wrap
 
-__all__ = ["Axes", "record"]
+__all__ = ["Axes", "examples", "record"]
 
 Axes = Mapping[str, Mapping[int, str] | Sequence[int]]
 
@@ -71,6 +71,34 @@ def record(
         for axis, symbol in axes.items():
             graph.sizes.setdefault(symbol, (by_name[name], axis))
     return graph
+
+
+def examples(
+    graph: Graph, args: Any, kwargs: Mapping[str, Any] | None = None
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], dict[str, int]]]:
+    """Yield arguments to try a graph on: the example, other elements, and those in other sizes.
+
+    Args:
+        graph: as `record` made it of the same arguments.
+        args, kwargs: the example.
+
+    Yields:
+        args, kwargs and the dynamic sizes.
+    """
+    example = _tensors((args if isinstance(args, tuple) else (args,), dict(kwargs or {})))
+    seen = {symbol: value.shape[axis] for symbol, (value, axis) in graph.sizes.items()}
+    rounds = [(0, False), (0, True)] + [(-1, True)] * bool(seen)
+    for which, other in rounds:
+        places = iter(graph.inputs)
+
+        def change(tensor: Any, key: str) -> Any:
+            value = next(places)  # noqa: B023 (called within the round)
+            array = other_elements(tensor._array) if other else tensor._array.copy()  # noqa: B023
+            sized = {i: s.seen[which] for i, s in enumerate(value.shape) if isinstance(s, Size)}  # noqa: B023
+            return resized(wrap(array), sized)
+
+        changed, named = mapped(example, change)
+        yield changed, named, {s: n.seen[which] for s, n in seen.items() if isinstance(n, Size)}
 
 
 def _tensors(given: Any) -> Any:
