@@ -1,7 +1,43 @@
 """All rows: the families, imported so that they enter the table."""
 
-from rushlight.onnx.export import elementwise, norms, products, shaping, windows
+from rushlight.onnx.export import (
+    attention,
+    cumulative,
+    distances,
+    elementwise,
+    indexing,
+    losses,
+    matrices,
+    norms,
+    pooling,
+    products,
+    recurrent,
+    refused,
+    resampling,
+    shaping,
+    special,
+    unfolding,
+    windows,
+)
 
 __all__ = ["FAMILIES"]
 
-FAMILIES = (elementwise, norms, products, shaping, windows)
+FAMILIES = (
+    attention,
+    cumulative,
+    distances,
+    elementwise,
+    indexing,
+    losses,
+    matrices,
+    norms,
+    pooling,
+    products,
+    recurrent,
+    refused,
+    resampling,
+    shaping,
+    special,
+    unfolding,
+    windows,
+)
