@@ -85,7 +85,7 @@ def exp2(to: Writer, node: Node) -> str:
 @row("trunc")
 def trunc(to: Writer, node: Node) -> str:
     f = _Formula(to, node)
-    return f.args[0] if f.dtype.kind != "f" else f.truncated(*f.args)
+    return f.truncated(*f.args) if f.dtype.kind == "f" else f("Identity", *f.args)
 
 
 @row("hypot")
