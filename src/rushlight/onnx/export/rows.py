@@ -16,6 +16,7 @@ from rushlight.onnx.export import (
     resampling,
     shaping,
     special,
+    transposed,
     unfolding,
     windows,
 )
@@ -38,6 +39,7 @@ FAMILIES = (
     resampling,
     shaping,
     special,
+    transposed,
     unfolding,
     windows,
 )

@@ -12,11 +12,17 @@ from rushlight.graph import Node, Value
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
-__all__: list[str] = []
+__all__ = ["Formula"]
 
 
-class _Formula:
-    """Writes arithmetic on names, all of the dtype of a node's output."""
+class Formula:
+    """Writes arithmetic on names, all of the dtype of a node's output.
+
+    Args:
+        to, node: what is written; the node's arguments stand in `args`.
+
+    Called with an operator and its operands, names or numbers, it returns the result's name.
+    """
 
     def __init__(self, to: Writer, node: Node) -> None:
         self.to, self.dtype = to, node.outputs[0].dtype
@@ -59,39 +65,39 @@ class _Formula:
 
 @row("expm1")
 def expm1(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     return f.expm1(*f.args)
 
 
 @row("log1p")
 def log1p(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     return f.log1p(*f.args)
 
 
 @row("erfc")
 def erfc(to: Writer, node: Node) -> str:
     """1 - erf(x): exact to the dtype's epsilon, not relative to a small value"""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     return f("Sub", 1.0, f("Erf", *f.args))
 
 
 @row("exp2")
 def exp2(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     return f("Pow", 2.0, *f.args)
 
 
 @row("trunc")
 def trunc(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     return f.truncated(*f.args) if f.dtype.kind == "f" else f("Identity", *f.args)
 
 
 @row("hypot")
 def hypot(to: Writer, node: Node) -> str:
     """The larger times sqrt(1 + (smaller / larger)^2), which does not overflow"""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     a, b = (f("Abs", x) for x in f.args)
     large, small = f("Max", a, b), f("Min", a, b)
     flat = f("Equal", large, 0.0)
@@ -102,7 +108,7 @@ def hypot(to: Writer, node: Node) -> str:
 
 @row("logaddexp")
 def logaddexp(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     top, low = f("Max", *f.args), f("Min", *f.args)
     same = f("Equal", *f.args)  # inf - inf would be nan
     gap = f("Where", same, 0.0, f("Sub", low, top))
@@ -112,7 +118,7 @@ def logaddexp(to: Writer, node: Node) -> str:
 @row("atan2")
 def atan2(to: Writer, node: Node) -> str:
     """atan(y / x), half a turn further where x < 0; the sign of a zero is not looked at"""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     y, x = f.args
     flat = f("Equal", x, 0.0)
     angle = f("Atan", f("Div", y, f("Where", flat, 1.0, x)))
@@ -124,7 +130,7 @@ def atan2(to: Writer, node: Node) -> str:
 @row("xlogy", "xlog1py")
 def xlogy(to: Writer, node: Node) -> str:
     """a ln b, or a ln(1 + b); 0 where a is, but nan where b is"""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     a, b = f.args
     zero = f("And", f("Equal", a, 0.0), f("Not", f("IsNaN", b)))
     log = f("Log", b) if node.op == "xlogy" else f.log1p(b)
@@ -134,7 +140,7 @@ def xlogy(to: Writer, node: Node) -> str:
 @row("entr")
 def entr(to: Writer, node: Node) -> str:
     """-x ln x, 0 at 0 and -inf below"""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     (x,) = f.args
     inside = f("Greater", x, 0.0)
     value = f("Neg", f("Mul", x, f("Log", f("Where", inside, x, 1.0))))
@@ -144,7 +150,7 @@ def entr(to: Writer, node: Node) -> str:
 
 @row("sinc")
 def sinc(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     flat = f("Equal", f.args[0], 0.0)
     t = f("Mul", f("Where", flat, 1.0, f.args[0]), math.pi)
     return f("Where", flat, 1.0, f("Div", f("Sin", t), t))
@@ -155,27 +161,27 @@ def sinc(to: Writer, node: Node) -> str:
 
 @row("trunc_divide")
 def trunc_divide(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     quotient = f("Div", *f.args)  # of integers truncated
     return f.truncated(quotient) if f.dtype.kind == "f" else quotient
 
 
 @row("fmod")
 def fmod(to: Writer, node: Node) -> str:
-    f = _Formula(to, node)
+    f = Formula(to, node)
     return f("Mod", *f.args, fmod=1)
 
 
 @row("remainder")
 def remainder(to: Writer, node: Node) -> str:
     """fmod, with the divisor added where the signs differ"""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     if f.dtype.kind != "f":
         return f("Mod", *f.args)
     return _remainder(f)
 
 
-def _remainder(f: _Formula) -> str:
+def _remainder(f: Formula) -> str:
     a, b = f.args
     rest = f("Mod", a, b, fmod=1)
     apart = f("Less", f("Mul", f("Sign", rest), f("Sign", b)), 0.0)
@@ -185,7 +191,7 @@ def _remainder(f: _Formula) -> str:
 @row("floor_divide")
 def floor_divide(to: Writer, node: Node) -> str:
     """The quotient rounded down, of floats by what fmod leaves, so that it is the exact one's."""
-    f = _Formula(to, node)
+    f = Formula(to, node)
     a, b = f.args
     if f.dtype.kind != "f":
         return f("Div", f("Sub", a, f("Mod", a, b)), b)
