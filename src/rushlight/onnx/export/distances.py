@@ -80,3 +80,27 @@ def cdist_product(to: Writer, node: Node) -> str:
     total = to.add("Add", [product, left])
     total = to.add("Add", [total, to.add("Transpose", [right], perm=order)])
     return to.add("Sqrt", [to.add("Max", [total, to.constant(0.0, dtype)])])
+
+
+@row("cosine_similarity")
+def cosine_similarity(to: Writer, node: Node) -> str:
+    """The product of both, each by its length or, where that is shorter, by eps"""
+    dtype, eps = node.outputs[0].dtype, node.options["eps"]
+    ndim = max(len(value.shape) for value in node.inputs)
+    axes = to.ints(node.options["dim"] % max(ndim, 1))
+    units = []
+    for value, other in (node.inputs, node.inputs[::-1]):
+        x = to.read(value, dtype)
+        if value.shape != other.shape:
+            shape = _spread(value.shape, other.shape)  # before lengths are taken
+            x = to.add("Expand", [x, to.sizes(shape)])
+        size = to.add("ReduceL2", [x, axes], keepdims=1)
+        units.append(to.add("Div", [x, to.add("Max", [size, to.constant(eps, dtype)])]))
+    return to.add("ReduceSum", [to.add("Mul", units), axes], keepdims=0)
+
+
+def _spread(a: Any, b: Any) -> list[Any]:
+    """Return the shape that two shapes spread to."""
+    longer, shorter = sorted((list(a), list(b)), key=len, reverse=True)
+    shorter = [1] * (len(longer) - len(shorter)) + shorter
+    return [n if m == 1 else m for n, m in zip(longer, shorter, strict=True)]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.graph import Node
-from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
+from rushlight.onnx.export.pieces import fixed, known, squeezed, unsqueezed
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
@@ -222,3 +222,29 @@ def multilabel_margin_loss(to: Writer, node: Node) -> str:
     if node.options["reduction"] != "none":
         return _reduced(to, node, loss)
     return to.add("Reshape", [loss, to.sizes(x.shape[:-1])])
+
+
+@row("multi_margin_loss")
+def multi_margin_loss(to: Writer, node: Node) -> str:
+    """w_t sum(max(0, margin - x_t + x_d)^p) / C over all classes d but t"""
+    x, target = node.inputs
+    o, dtype = node.options, node.outputs[0].dtype
+    classes = fixed(x.shape[-1], "classes") if x.shape else 1
+    rows = to.add("Reshape", [to.read(x), to.ints(-1, classes)])
+    labels = to.add("Reshape", [to.read(target), to.ints(-1, 1)])
+    own = to.add("GatherElements", [rows, labels], axis=1)
+    gaps = to.add("Add", [to.add("Sub", [_number(to, node, o["margin"]), own]), rows])
+    nought = _number(to, node, 0.0)
+    terms = to.add("Max", [gaps, nought])
+    terms = to.add("Mul", [terms, terms]) if o["p"] == 2 else terms
+    same = to.add("Equal", [known(to, np.arange(classes)), labels])
+    terms = to.add("Where", [same, nought, terms])
+    loss = to.add("ReduceSum", [terms, to.ints(1)], keepdims=0)
+    loss = to.add("Div", [loss, _number(to, node, classes)])
+    if o["weight"] is not None:
+        flat = squeezed(to, labels, 1)
+        per_row = to.add("Gather", [to.read(o["weight"], dtype), flat], axis=0)
+        loss = to.add("Mul", [loss, per_row])
+    if o["reduction"] == "none":
+        return to.reshape(loss, target.shape)
+    return _reduced(to, node, loss)

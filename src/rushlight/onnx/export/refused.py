@@ -30,9 +30,25 @@ REFUSED: dict[str, str] = {
         ],
         _GRADIENT,
     ),
+    **dict.fromkeys(
+        [
+            "bernoulli", "binomial", "multinomial", "normal", "poisson", "rand", "randint",
+            "randn", "randperm",
+        ],
+        "ONNX knows other random numbers; give them to the model as an input",
+    ),
+    **dict.fromkeys(
+        ["bincount", "histc", "histogram", "unique", "unique_consecutive"],
+        "the size of its result depends on the elements",
+    ),
+    **dict.fromkeys(["frexp", "nextafter"], "ONNX has no operators for the bits of a float"),
+    **dict.fromkeys(["gcd", "lcm"], "ONNX has no operator for Euclid's steps"),
+    "mode": "ONNX has no operator that counts equal elements",
+    "nanmedian": "ONNX does not say where nan stands in an order",
+    "nanquantile": "ONNX does not say where nan stands in an order",
     "ctc_loss": "its recursion over an alphabet and time is for training",
-    "piece": "it stands for grid_sample, which is exported as one",
-    "sample": "it stands for grid_sample, which is exported as one",
+    "piece": "it is a part of grid_sample, which is exported as one",
+    "sample": "it is a part of grid_sample, which is exported as one",
 }  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 import onnx
 from onnx import helper, numpy_helper
-
 from rushlight.graph import Graph, Node, Size, Value
 from rushlight.onnx.export.table import ROWS, Inexpressible
 
