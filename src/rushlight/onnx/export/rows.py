@@ -1,7 +1,29 @@
 """All rows: the families, imported so that they enter the table."""
 
-from rushlight.onnx.export import elementwise, norms, products, shaping, windows
+from rushlight.onnx.export import (
+    activations,
+    comparing,
+    elementwise,
+    making,
+    norms,
+    picking,
+    products,
+    reducing,
+    shaping,
+    windows,
+)
 
 __all__ = ["FAMILIES"]
 
-FAMILIES = (elementwise, norms, products, shaping, windows)
+FAMILIES = (
+    activations,
+    comparing,
+    elementwise,
+    making,
+    norms,
+    picking,
+    products,
+    reducing,
+    shaping,
+    windows,
+)
