@@ -127,6 +127,7 @@ class Graph:
         parameters: the parameters and buffers that are read.
         result: what the model returned, with values in place of tensors.
         sizes: for each name of a dynamic size, an input and the axis that has it.
+        way: in which way `examples` exchanges integers of the example for others.
     """
 
     inputs: tuple[Value, ...]
@@ -135,6 +136,7 @@ class Graph:
     parameters: tuple[Value, ...]
     result: Any = None
     sizes: dict[str, tuple[Value, int]] = field(default_factory=dict)
+    way: int = 0
 
     def users(self) -> dict[Value, list[Node]]:
         """Return the nodes that read each value."""

@@ -1,10 +1,12 @@
-"""Rows of products: linear layers, matrices, sums of products over letters."""
+"""Rows of products: linear layers and matrices."""
 
 from __future__ import annotations
 
 from rushlight.graph import Node
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
+
+__all__: list[str] = []
 
 
 @row("linear")
@@ -21,9 +23,3 @@ def linear(to: Writer, node: Node) -> str:
 @row("matmul")
 def matmul(to: Writer, node: Node) -> str:
     return to.add("MatMul", [to.read(x) for x in node.inputs])
-
-
-@row("einsum")
-def einsum(to: Writer, node: Node) -> str:
-    equation = f"{','.join(node.options['inputs'])}->{node.options['output']}"
-    return to.add("Einsum", [to.read(x) for x in node.inputs], equation=equation)
