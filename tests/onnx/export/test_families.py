@@ -15,7 +15,7 @@ EXACT = [
     "adaptive_avg_pool", "adaptive_max_pool", "atan2", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "cdist", "cdist_product", "cross_entropy",
     "conv_transpose", "cross_entropy_probabilities", "cumprod", "cumsum", "det", "diagonal",
-    "entr", "erfc", "exp2",
+    "einsum", "entr", "erfc", "exp2",
     "expm1", "floor_divide", "fmod", "fractional_max_pool", "gather", "gru", "huber_loss", "hypot",
     "l1_loss", "linear_cross_entropy", "log1p", "logaddexp", "logcumsumexp", "lstm",
     "max_pool_with_indices", "max_unpool", "median", "mse_loss", "multilabel_margin_loss",
