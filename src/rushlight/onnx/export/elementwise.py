@@ -90,4 +90,8 @@ def two(to: Writer, node: Node) -> str:
 @row("where")
 def where(to: Writer, node: Node) -> str:
     condition = to.read(node.options["condition"], np.bool_)
-    return to.add("Where", [condition, operand(to, node), operand(to, node, 1)])
+    a, b = operand(to, node), operand(to, node, 1)
+    if node.outputs[0].dtype != np.bool_:
+        return to.add("Where", [condition, a, b])
+    other = to.add("And", [to.add("Not", [condition]), b])  # onnxruntime chooses no bools
+    return to.add("Or", [to.add("And", [condition, a]), other])
