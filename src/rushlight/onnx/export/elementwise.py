@@ -59,8 +59,11 @@ def other_logarithms(to: Writer, node: Node) -> str:
 
 @row("clamp")
 def clamp(to: Writer, node: Node) -> str:
-    bounds = (node.options.get("low"), node.options.get("high"))
-    return to.add("Clip", [operand(to, node), *(to.read(bound) for bound in bounds)])
+    x, low, high = operand(to, node), node.options.get("low"), node.options.get("high")
+    if low is None or high is None:  # Clip would cut infinity on the open side
+        bound = to.read(high if low is None else low)
+        return to.add("Min" if low is None else "Max", [x, bound])
+    return to.add("Clip", [x, to.read(low), to.read(high)])
 
 
 @row("cast")

@@ -31,7 +31,7 @@ def batch_norm(to: Writer, node: Node) -> str:
     x, w, b = node.inputs
     shape, options = (_channels(x),), node.options
     given = [_or(to, w, 1, x, shape), _or(to, b, 0, x, shape)]
-    given += [to.read(options["mean"]), to.read(options["var"])]
+    given += [to.read(options["mean"], x.dtype), to.read(options["var"], x.dtype)]
     y = to.add("BatchNormalization", [to.read(x), *given], epsilon=float(options["eps"]))
     return to.add("Relu", [y]) if options.get("relu") else y
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import onnx
 from onnx import helper
-
 from rushlight import _version
 from rushlight.errors import explain
 from rushlight.graph import Graph, Size, Value
@@ -28,10 +27,11 @@ def build(
     if to.refused:
         return None, to.refused
     renamed: dict[str, str] = {}
+    given = {value.name for value in graph.inputs}
     infos = []
     for value, wanted in zip(graph.outputs, outputs, strict=True):
         made = to.read(value)
-        if made in renamed or made in to.initializers or value.kind == "input":
+        if made in renamed or made in to.initializers or made in given:
             made = to.add("Identity", [made])
         renamed[made] = wanted
         infos.append(_info(value, wanted))
