@@ -267,6 +267,15 @@ def test_pools_images_of_any_size(tmp_path: Path) -> None:
     exported(tmp_path, layers, uniform(2, 3, 8, 12), axes=[PLANES])
 
 
+@pytest.mark.parametrize("opset", [18, 20])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_grids_in_older_versions(mode: str, opset: int, tmp_path: Path) -> None:
+    def sampled(x: Any, grid: Any) -> Any:
+        return F.grid_sample(x, grid, mode, align_corners=False)
+
+    exported(tmp_path, sampled, IMAGE, uniform(2, 4, 3, 2, low=-0.9, high=0.9), opset=opset)
+
+
 # ---- what is refused, in words
 
 
