@@ -147,6 +147,8 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
                          (normal(2, 4, 3), normal(2, 4, 3)), [{1: "l"}, {1: "l"}]),
     "masked attention": (lambda q, m: F.scaled_dot_product_attention(q, q, q, attn_mask=m),
                          (normal(2, 4, 3), np.tri(4, dtype=bool)), [{0: "batch"}, {}]),
+    "linspace": (lambda x: x * rl.linspace(-1.0, 1.0, x.shape[0])[:, None], (X,), [N]),
+    "logspace": (lambda x: x * rl.logspace(0.0, 1.0, x.shape[0])[:, None], (X,), [N]),
     "slogdet": (lambda x: rl.linalg.slogdet(x), (normal(3, 4, 4),), [N]),
     "einsum": (lambda a, b: rl.einsum("bij,bkj->bik", a, b), (normal(3, 4, 2), normal(3, 5, 2)),
                [N, N]),
@@ -262,9 +264,31 @@ def test_convolutions_back_take_any_size(tmp_path: Path) -> None:
     assert report.nodes == {"ConvTranspose": 1}
 
 
-def test_pools_images_of_any_size(tmp_path: Path) -> None:
-    layers = nn.Sequential(nn.LPPool2d(2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    exported(tmp_path, layers, uniform(2, 3, 8, 12), axes=[PLANES])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LPPool2d(2, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.AdaptiveAvgPool2d((None, 1)),
+        nn.AdaptiveMaxPool2d(1, return_indices=True),
+        nn.MaxPool2d((2, 3), (3, 2), (1, 0), ceil_mode=True, return_indices=True),
+        nn.MaxPool2d(3, 2, 1, return_indices=True),
+    ],
+)
+def test_pools_images_of_any_size(layer: Any, tmp_path: Path) -> None:
+    exported(tmp_path, layer, uniform(2, 3, 8, 12), axes=[{0: "batch", **PLANES}])
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_pools_one_side_of_any_size(size: int, tmp_path: Path) -> None:
+    layer = nn.AdaptiveAvgPool2d((size, None))
+    exported(tmp_path, layer, normal(2, 3, 4, 5), axes=[{3: "width"}])
+
+
+@pytest.mark.parametrize("places", [False, True])
+def test_pools_windows_with_gaps_that_stand_out(places: bool, tmp_path: Path) -> None:
+    layer = nn.MaxPool1d(2, 4, dilation=4, ceil_mode=True, return_indices=places)
+    exported(tmp_path, layer, normal(2, 3, 7), axes=[N])
 
 
 @pytest.mark.parametrize("opset", [18, 20])

@@ -58,3 +58,23 @@ def eye(to: Writer, node: Node) -> str:
     output = node.outputs[0]
     i, j = _grid(to, *output.shape)
     return to.cast(to.add("Equal", [i, j]), output.dtype)
+
+
+@row("linspace", "logspace")
+def spaced(to: Writer, node: Node) -> str:
+    """Numbers at equal distances, or the powers with these exponents"""
+    options, dtype = node.options, node.outputs[0].dtype
+    start, end = options["start"], options["end"]
+    if not all(isinstance(number, (int, float)) for number in (start, end)):
+        raise Inexpressible("between bounds that depend on the inputs")
+    size = node.outputs[0].shape[0]
+    gaps = to.add("Max", [to.add("Sub", [to.size(size), to.ints(1)]), to.ints(1)])
+    step = to.add("Div", [to.constant(end - start, dtype), to.cast(gaps, dtype)])
+    line = to.add("Mul", [to.cast(numbers(to, size), dtype), step])
+    line = to.add("Add", [line, to.constant(start, dtype)])
+    return line if node.op == "linspace" else to.add("Pow", [to.read(options["base"]), line])
+
+
+@row("isreal")
+def isreal(to: Writer, node: Node) -> str:
+    return to.add("Expand", [to.constant(True, np.bool_), to.sizes(node.outputs[0].shape)])

@@ -15,16 +15,10 @@ from rushlight.graph import Node
 from rushlight.onnx.export.pieces import fixed, known, squeezed
 from rushlight.onnx.export.separable import mixed
 from rushlight.onnx.export.table import Inexpressible, row
+from rushlight.onnx.export.windows import around_planes, pads
 from rushlight.onnx.export.writer import Writer
 
-__all__ = [
-    "adaptive_avg_pool",
-    "adaptive_max_pool",
-    "averaged",
-    "fractional_max_pool",
-    "max_pool_with_indices",
-    "max_unpool",
-]
+__all__: list[str] = []
 
 Ints = tuple[int, ...]
 
@@ -43,27 +37,22 @@ def _starts(size: int, out: int) -> list[range]:
 
 @row("adaptive_avg_pool")
 def adaptive_avg_pool(to: Writer, node: Node) -> str:
-    return averaged(to, node, node.options["out_size"])
-
-
-def averaged(to: Writer, node: Node, out: Any) -> str:
-    """Return the averages of windows that part the planes of the node's input, (*O) of them."""
-    x = node.inputs[0]
+    """Windows that part the planes: a mean over whole dims, then equal ones, or any by products."""
+    x, out = node.inputs[0], node.options["out_size"]
     size = x.shape[2:]
     if all(o == 1 for o in out):
         return to.add("GlobalAveragePool", [to.read(x)])
-    if tuple(out) == tuple(size):
-        return to.add("Identity", [to.read(x)])
-    size = _fixed(size)
-    if all(s % o == 0 for s, o in zip(size, out, strict=True)):
-        kernel = [s // o for s, o in zip(size, out, strict=True)]
-        return to.add("AveragePool", [to.read(x)], kernel_shape=kernel, strides=kernel)
-    matrices = [
-        (axis, _averages(s, o, x.dtype))
-        for axis, (s, o) in enumerate(zip(size, out, strict=True), 2)
-        if s != o
-    ]
-    return mixed(to, to.read(x), matrices, len(size) + 2)
+    work = {i: (s, o) for i, (s, o) in enumerate(zip(size, out, strict=True)) if s != o}
+    whole = [i + 2 for i, (_, o) in work.items() if o == 1]
+    parted = {i: _fixed(pair) for i, pair in work.items() if pair[1] != 1}
+    y = to.add("ReduceMean", [to.read(x), to.ints(*whole)], keepdims=1) if whole else to.read(x)
+    if not parted:
+        return y if whole else to.add("Identity", [y])
+    if all(s % o == 0 for s, o in parted.values()):
+        each = [parted[i][0] // parted[i][1] if i in parted else 1 for i in range(len(size))]
+        return to.add("AveragePool", [y], kernel_shape=each, strides=each)
+    matrices = [(i + 2, _averages(s, o, x.dtype)) for i, (s, o) in parted.items()]
+    return mixed(to, y, matrices, len(size) + 2)
 
 
 def _averages(size: int, out: int, dtype: Any) -> Any:
@@ -92,45 +81,37 @@ def max_pool_with_indices(to: Writer, node: Node) -> tuple[str, str]:
     o = node.options
     x = node.inputs[0]
     kernel, stride, padding, dilation = o["kernel"], o["stride"], o["padding"], o["dilation"]
-    behind = _behind(x.shape[2:], o)
-    if behind is not None and x.dtype.kind == "f":
+    around, ceil = around_planes(x, o, dilation)
+    near = all(behind < k for (_, behind), k in zip(around, kernel, strict=True))
+    if near and x.dtype.kind == "f":
         y, places = to.several(
             "MaxPool",
             [to.read(x)],
             2,
-            kernel_shape=list(kernel),
-            strides=list(stride),
-            pads=[*padding, *behind],
-            dilations=list(dilation),
+            kernel_shape=kernel,
+            strides=stride,
+            pads=pads(around),
+            dilations=dilation,
+            ceil_mode=ceil or None,
         )
         return y, _in_plane(to, places, node)
     size = _fixed(x.shape[2:])
+    sides = zip(size, kernel, stride, padding, dilation, o["out_size"], strict=True)
     windows = []
-    for s, k, step, p, d, out in zip(
-        size, kernel, stride, padding, dilation, o["out_size"], strict=True
-    ):
+    for s, k, step, p, d, out in sides:
         cells = [range(i * step - p, i * step - p + d * k, d) for i in range(out)]
         windows.append([[c for c in line if 0 <= c < s] for line in cells])
     return _gathered(to, node, size, windows)
 
 
-def _behind(size: Any, o: dict[str, Any]) -> list[int] | None:
-    """Return the padding behind the planes, with what ceil_mode adds; None if ONNX refuses it."""
-    found = []
-    for s, k, step, p, d, out in zip(
-        size, o["kernel"], o["stride"], o["padding"], o["dilation"], o["out_size"], strict=True
-    ):
-        if not (isinstance(s, int) and isinstance(out, int)):
-            found.append(p)  # a size that may change is rounded down, or the graph was refused
-            continue
-        last = (out - 1) * step + d * (k - 1) + 1 - s - p
-        found.append(max(last, p if (s + 2 * p - d * (k - 1) - 1) // step + 1 == out else last, 0))
-    return found if all(b < k for b, k in zip(found, o["kernel"], strict=True)) else None
-
-
 @row("adaptive_max_pool")
 def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str]:
     x, out = node.inputs[0], node.options["out_size"]
+    if all(o == 1 for o in out):
+        flat = to.add("Reshape", [to.read(x), to.ints(0, 0, -1)])
+        place = to.add("ArgMax", [flat], axis=2, keepdims=1)
+        y = to.add("GlobalMaxPool", [to.read(x)])
+        return y, to.add("Reshape", [place, to.ints(0, 0, *out)])
     size = _fixed(x.shape[2:])
     if all(s % o == 0 for s, o in zip(size, out, strict=True)):
         kernel = [s // o for s, o in zip(size, out, strict=True)]

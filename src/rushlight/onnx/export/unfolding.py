@@ -12,7 +12,7 @@ from rushlight.onnx.export.pieces import known
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
-__all__ = ["overlap_add", "windows"]
+__all__: list[str] = []
 
 
 def _cells(count: int, size: int, step: int, dilation: int) -> Any:
