@@ -24,7 +24,7 @@ _ONE = {
     "neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal",
     "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan",
     "sinh": "Sinh", "cosh": "Cosh", "tanh": "Tanh", "asinh": "Asinh", "acosh": "Acosh",
-    "atanh": "Atanh", "erf": "Erf", "abs": "Abs", "clone": "Identity",
+    "atanh": "Atanh", "erf": "Erf", "abs": "Abs", "sign": "Sign", "clone": "Identity",
     "contiguous": "Identity",
 }  # fmt: skip
 
@@ -38,16 +38,6 @@ def one(to: Writer, node: Node) -> str:
 def whole(to: Writer, node: Node) -> str:
     x = operand(to, node)
     return to.add(node.op.title(), [x]) if node.outputs[0].dtype.kind == "f" else x
-
-
-@row("sign")
-def sign(to: Writer, node: Node) -> str:
-    x, dtype = operand(to, node), node.outputs[0].dtype
-    if dtype.kind != "f":
-        return to.add("Sign", [x])
-    zero = to.constant(0, dtype)
-    above, below = (to.cast(to.add(op, [x, zero]), dtype) for op in ("Greater", "Less"))
-    return to.add("Sub", [above, below])  # 0 for nan
 
 
 @row("rsqrt")
@@ -69,11 +59,11 @@ def other_logarithms(to: Writer, node: Node) -> str:
 
 @row("clamp")
 def clamp(to: Writer, node: Node) -> str:
-    x = operand(to, node)
-    for op, name in (("Max", "low"), ("Min", "high")):  # Clip makes infinities finite
-        if node.options.get(name) is not None:
-            x = to.add(op, [x, to.read(node.options[name])])
-    return x
+    x, low, high = operand(to, node), node.options.get("low"), node.options.get("high")
+    if low is None or high is None:  # Clip would cut infinity on the open side
+        bound = to.read(high if low is None else low)
+        return to.add("Min" if low is None else "Max", [x, bound])
+    return to.add("Clip", [x, to.read(low), to.read(high)])
 
 
 @row("cast")

@@ -147,16 +147,40 @@ def diagonal(to: Writer, node: Node) -> str:
 
 @row("put")
 def put(to: Writer, node: Node) -> str:
-    """Zeros with g added at an index that is known"""
+    """Zeros with g added at an index"""
     g, o = node.inputs[0], node.options
     index = _known(o["index"])
     if index is _UNKNOWN or any(isinstance(n, Size) for n in o["shape"]):
-        raise Inexpressible("values put at indices, or into sizes, that depend on the inputs")
-    cells = np.arange(int(np.prod(o["shape"]))).reshape(o["shape"])[index].reshape(-1)
+        return _put_at(to, node)
+    size = int(np.prod(o["shape"]))
+    cells = np.arange(size).reshape(o["shape"])[index].reshape(-1)
     flat = to.add("Reshape", [to.read(g), to.ints(-1)])
-    zeros = known(to, np.zeros(int(np.prod(o["shape"])), g.dtype))
+    zeros = known(to, np.zeros(size, g.dtype))
     y = to.add("ScatterElements", [zeros, known(to, cells), flat], axis=0, reduction="add")
     return to.add("Reshape", [y, to.sizes(o["shape"])])
+
+
+def _put_at(to: Writer, node: Node) -> str:
+    """The dims that arrays index are brought to the front, where ScatterND wants them."""
+    g, o = node.inputs[0], node.options
+    index = o["index"] if isinstance(o["index"], tuple) else (o["index"],)
+    at = [i for i, part in enumerate(index) if isinstance(part, Value)]
+    whole = all(isinstance(p, Value) or p == slice(None) for p in index)
+    if not (at and whole and at == list(range(at[0], at[-1] + 1))):
+        raise Inexpressible("values put at slices, or between them, that depend on the inputs")
+    parts = [index[i] for i in at]
+    if any(part.dtype.kind not in "iu" or part.shape != parts[0].shape for part in parts):
+        raise Inexpressible("values put at indices of unlike shapes, or where a mask holds")
+    ndim, many = len(o["shape"]), len(parts[0].shape)
+    first = [*at, *(d for d in range(ndim) if d not in at)]
+    named = [unsqueezed(to, _index(to, part), many) for part in parts]
+    places = named[0] if len(named) == 1 else to.add("Concat", named, axis=many)
+    zeros = _zeros(to, [o["shape"][d] for d in first], g.dtype)
+    order = list(range(at[0], at[0] + many))
+    order += [d for d in range(len(g.shape)) if d not in order]
+    moved = to.permute(to.read(g), order)
+    y = to.add("ScatterND", [zeros, places, moved], reduction="add")
+    return to.permute(y, [first.index(d) for d in range(ndim)])
 
 
 _UNKNOWN = object()

@@ -1,4 +1,4 @@
-"""Determinants: what ONNX knows of matrices beside products."""
+"""Sums of products over letters, and determinants: what ONNX knows of matrices beside products."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
 __all__: list[str] = []
+
+
+@row("einsum")
+def einsum(to: Writer, node: Node) -> str:
+    equation = f"{','.join(node.options['inputs'])}->{node.options['output']}"
+    return to.add("Einsum", [to.read(x) for x in node.inputs], equation=equation)
 
 
 @row("det")

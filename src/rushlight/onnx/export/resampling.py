@@ -142,10 +142,13 @@ _MODES = {"bilinear": "linear", "nearest": "nearest", "bicubic": "cubic"}
 @row("grid_sample")
 def grid_sample(to: Writer, node: Node) -> str:
     x, grid = node.inputs
+    mode = node.options["mode"]
+    if to.opset < 20 and len(x.shape) == 5:
+        raise Inexpressible("of volumes before version 20 of ONNX's operators")
     return to.add(
         "GridSample",
         [to.read(x), to.read(grid)],
-        mode=_MODES[node.options["mode"]],
+        mode=mode if to.opset < 20 else _MODES[mode],
         padding_mode=node.options["padding_mode"],
         align_corners=int(bool(node.options["align_corners"])),
     )
