@@ -15,23 +15,16 @@ from rushlight.onnx.export.writer import Writer
 __all__: list[str] = []
 
 _PLAIN = {
-    "sigmoid": "Sigmoid", "softsign": "Softsign", "mish": "Mish",
+    "relu": "Relu", "sigmoid": "Sigmoid", "softsign": "Softsign", "mish": "Mish",
     "hardswish": "HardSwish",
 }  # fmt: skip
 
 
 @row(*_PLAIN)
 def plain(to: Writer, node: Node) -> str:
+    if node.outputs[0].dtype.kind != "f":  # relu of integers
+        return to.add("Max", [operand(to, node), to.read(0)])
     return to.add(_PLAIN[node.op], [operand(to, node)])
-
-
-@row("relu")
-def relu(to: Writer, node: Node) -> str:
-    """Of integers a maximum, which runtimes have for all of them"""
-    x = operand(to, node)
-    if node.outputs[0].dtype.kind == "f":
-        return to.add("Relu", [x])
-    return to.add("Max", [x, to.read(0)])
 
 
 @row("silu")
@@ -49,8 +42,8 @@ def tanhshrink(to: Writer, node: Node) -> str:
 @row("gelu", "gelu_tanh")
 def gelu(to: Writer, node: Node) -> str:
     x = operand(to, node)
-    exact = node.op == "gelu" or node.outputs[0].dtype != np.float64  # its factors are float32
-    if to.opset >= 20 and exact:
+    exact = node.outputs[0].dtype == np.float64  # onnxruntime's factors are single
+    if to.opset >= 20 and not (exact and node.op == "gelu_tanh"):
         return to.add("Gelu", [x], approximate="none" if node.op == "gelu" else "tanh")
     if node.op == "gelu":
         inner = to.add("Erf", [to.add("Mul", [x, to.read(sqrt(0.5))])])
@@ -104,13 +97,8 @@ def leaky_relu(to: Writer, node: Node) -> str:
 @row("prelu")
 def prelu(to: Writer, node: Node) -> str:
     x, weight = node.inputs
-    slope = to.read(weight)
-    if not x.shape:
-        slope = to.reshape(slope, ())
-    elif len(x.shape) > 2 and weight.shape not in (
-        (),
-        (1,),
-    ):  # one slope for each channel, in dim 1
+    slope = to.read(weight) if x.shape else to.reshape(to.read(weight), ())
+    if len(x.shape) > 2 and weight.shape not in ((), (1,)):  # one slope for each channel, in dim 1
         slope = to.reshape(slope, (weight.shape[0], *[1] * (len(x.shape) - 2)))
     return to.add("PRelu", [to.read(x), slope])
 
@@ -130,12 +118,11 @@ def threshold(to: Writer, node: Node) -> str:
 
 @row("hardshrink", "softshrink")
 def shrink(to: Writer, node: Node) -> str:
-    """Not Shrink, whose limit is a float32"""
-    x, width = operand(to, node), float(node.options["lambd"])
+    x, width = operand(to, node), node.options["lambd"]  # Shrink makes 0 of nan
     if node.op == "softshrink":
         return to.add("Sub", [x, to.add("Clip", [x, to.read(-width), to.read(width)])])
-    small = to.add("LessOrEqual", [to.add("Abs", [x]), to.read(width)])
-    return to.add("Where", [small, to.read(0.0), x])
+    inside = to.add("LessOrEqual", [to.add("Abs", [x]), to.read(width)])
+    return to.add("Where", [inside, to.read(0.0), x])
 
 
 @row("hardsigmoid")

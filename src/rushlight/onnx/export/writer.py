@@ -105,7 +105,7 @@ class Writer:
     def initial(self, value: Value) -> str:
         """Add a parameter, buffer or constant as an initializer of its name."""
         if value.array is None:
-            raise AssertionError(f"{value} was read before it was computed")
+            raise Inexpressible(f"it reads {value.name}, which has no form")
         own = value.kind in ("parameter", "buffer")
         name = value.name if own else self.unique(value.name)
         self.initializers[name] = _tensor(value.array, name)
