@@ -320,3 +320,16 @@ def test_refuses_all_at_once(function: Any, arrays: Any, words: str, tmp_path: P
 def test_refuses_adaptive_pooling_of_any_size(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"adaptive_avg_pool in the model: windows that depend"):
         exported(tmp_path, nn.AdaptiveAvgPool2d(3), normal(2, 3, 6, 9), axes=[PLANES])
+
+
+@pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
+def test_refuses_a_table_whose_rows_would_be_cut(kind: Any, tmp_path: Path) -> None:
+    """The example names short rows only; other inputs would name long ones."""
+    layer = kind(3, 2, max_norm=1.0)
+    with rl.no_grad():
+        layer.weight.copy_(rl.tensor([[0.1, 0.2], [0.2, 0.1], [3.0, 4.0]]))
+    named = np.array([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"max_norm=1.0 and rows.*call the layer once"):
+        exported(tmp_path, layer, named)
+    layer(rl.tensor([[0, 1, 2]]))
+    exported(tmp_path, layer, named, axes=[N])
