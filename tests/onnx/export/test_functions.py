@@ -279,10 +279,26 @@ def test_pools_images_of_any_size(layer: Any, tmp_path: Path) -> None:
     exported(tmp_path, layer, uniform(2, 3, 8, 12), axes=[{0: "batch", **PLANES}])
 
 
-@pytest.mark.parametrize("size", [2, 3])
-def test_pools_one_side_of_any_size(size: int, tmp_path: Path) -> None:
-    layer = nn.AdaptiveAvgPool2d((size, None))
-    exported(tmp_path, layer, normal(2, 3, 4, 5), axes=[{3: "width"}])
+@pytest.mark.parametrize(
+    ("function", "axes"),
+    [
+        (nn.AdaptiveAvgPool2d((2, None)), {3: "width"}),
+        (nn.AdaptiveAvgPool2d(3), PLANES),
+        (nn.AdaptiveMaxPool2d((3, 2)), PLANES),
+        (lambda x: F.interpolate(x, size=(3, 4), mode="area"), PLANES),
+        (lambda x: F.unfold(x, 3, padding=1, stride=2), PLANES),
+        (lambda x: F.fold(F.unfold(x, 3, padding=1), x.shape[2:], 3, padding=1), PLANES),
+        (lambda x: (x.cummax(2), x.cumprod(3), x.logcumsumexp(2)), PLANES),
+        (lambda x: x[:, :, :5, :5].diagonal(0, 2, 3), N),
+        (lambda x: x.unfold(2, 3, 2), PLANES),
+    ],
+)
+def test_windows_over_any_size(function: Any, axes: Any, tmp_path: Path) -> None:
+    exported(tmp_path, function, normal(2, 3, 7, 5), axes=[axes])
+
+
+def test_diagonals_of_any_size(tmp_path: Path) -> None:
+    exported(tmp_path, lambda x: x.diagonal(), normal(4, 4), axes=[{0: "n", 1: "n"}])
 
 
 @pytest.mark.parametrize("places", [False, True])
@@ -317,9 +333,10 @@ def test_refuses_all_at_once(function: Any, arrays: Any, words: str, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def test_refuses_adaptive_pooling_of_any_size(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"adaptive_avg_pool in the model: windows that depend"):
-        exported(tmp_path, nn.AdaptiveAvgPool2d(3), normal(2, 3, 6, 9), axes=[PLANES])
+def test_refuses_places_of_adaptive_pooling_of_any_size(tmp_path: Path) -> None:
+    layer = nn.AdaptiveMaxPool2d(3, return_indices=True)
+    with pytest.raises(ExportError, match=r"adaptive_max_pool in the model: the places of maxima"):
+        exported(tmp_path, layer, normal(2, 3, 6, 9), axes=[PLANES])
 
 
 @pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])

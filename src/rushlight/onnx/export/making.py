@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.graph import Node
+from rushlight.graph import Node, Size
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
@@ -16,6 +16,8 @@ __all__ = ["numbers"]
 
 def numbers(to: Writer, size: Any) -> str:
     """Return the name of the vector 0, 1, ... size - 1 of int64."""
+    if not isinstance(size, Size):
+        return to.constant(np.arange(size), np.int64)
     stop = to.add("Squeeze", [to.size(size)])
     return to.add("Range", [to.constant(0, np.int64), stop, to.constant(1, np.int64)])
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.graph import Node
-from rushlight.onnx.export.pieces import fixed, known, squeezed
-from rushlight.onnx.export.separable import mixed
+from rushlight.graph import Node, Size
+from rushlight.onnx.export.making import numbers
+from rushlight.onnx.export.pieces import fixed, known, squeezed, unsqueezed
+from rushlight.onnx.export.separable import mapped
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.windows import around_planes, pads
 from rushlight.onnx.export.writer import Writer
@@ -44,22 +45,39 @@ def adaptive_avg_pool(to: Writer, node: Node) -> str:
         return to.add("GlobalAveragePool", [to.read(x)])
     work = {i: (s, o) for i, (s, o) in enumerate(zip(size, out, strict=True)) if s != o}
     whole = [i + 2 for i, (_, o) in work.items() if o == 1]
-    parted = {i: _fixed(pair) for i, pair in work.items() if pair[1] != 1}
+    parted = {i: pair for i, pair in work.items() if pair[1] != 1}
     y = to.add("ReduceMean", [to.read(x), to.ints(*whole)], keepdims=1) if whole else to.read(x)
     if not parted:
         return y if whole else to.add("Identity", [y])
-    if all(s % o == 0 for s, o in parted.values()):
+    if all(isinstance(s, int) and s % o == 0 for s, o in parted.values()):
         each = [parted[i][0] // parted[i][1] if i in parted else 1 for i in range(len(size))]
         return to.add("AveragePool", [y], kernel_shape=each, strides=each)
-    matrices = [(i + 2, _averages(s, o, x.dtype)) for i, (s, o) in parted.items()]
-    return mixed(to, y, matrices, len(size) + 2)
+    for i, (s, o) in parted.items():
+        y = mapped(to, y, i + 2, _averages(to, s, o, x.dtype), len(size) + 2)
+    return y
 
 
-def _averages(size: int, out: int, dtype: Any) -> Any:
-    found = np.zeros((out, size), dtype)
-    for line, cells in zip(found, _starts(size, out), strict=True):
-        line[cells.start : cells.stop] = 1.0 / len(cells)
-    return found
+def _averages(to: Writer, size: Any, out: int, dtype: Any) -> str:
+    """Return the matrix (size, out) that takes a dim to the means of its windows."""
+    if not isinstance(size, Size):
+        found = np.zeros((size, out), dtype)
+        for o, cells in enumerate(_starts(size, out)):
+            found[cells.start : cells.stop, o] = 1.0 / len(cells)
+        return known(to, found)
+    inside = to.cast(_inside(to, size, out), dtype)
+    count = to.add("ReduceSum", [inside, to.ints(0)], keepdims=1)
+    return to.add("Div", [inside, count])
+
+
+def _inside(to: Writer, size: Any, out: int) -> str:
+    """(size, out): which cells of a dim each of the windows holds; the size may change."""
+    count = to.size(size)
+    begin = to.add("Div", [to.add("Mul", [numbers(to, out), count]), to.ints(out)])
+    ends = to.add("Mul", [known(to, np.arange(1, out + 1)), count])
+    end = to.add("Div", [to.add("Add", [ends, to.ints(out - 1)]), to.ints(out)])
+    cells = unsqueezed(to, numbers(to, size), 1)
+    begun = to.add("GreaterOrEqual", [cells, begin])
+    return to.add("And", [begun, to.add("Less", [cells, end])])
 
 
 # ---- maxima with their places
@@ -105,13 +123,15 @@ def max_pool_with_indices(to: Writer, node: Node) -> tuple[str, str]:
 
 
 @row("adaptive_max_pool")
-def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str]:
+def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str | None]:
     x, out = node.inputs[0], node.options["out_size"]
     if all(o == 1 for o in out):
         flat = to.add("Reshape", [to.read(x), to.ints(0, 0, -1)])
         place = to.add("ArgMax", [flat], axis=2, keepdims=1)
         y = to.add("GlobalMaxPool", [to.read(x)])
         return y, to.add("Reshape", [place, to.ints(0, 0, *out)])
+    if not all(isinstance(s, int) for s in x.shape[2:]):
+        return _maxima(to, node), None
     size = _fixed(x.shape[2:])
     if all(s % o == 0 for s, o in zip(size, out, strict=True)):
         kernel = [s // o for s, o in zip(size, out, strict=True)]
@@ -119,6 +139,24 @@ def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str]:
         return y, _in_plane(to, places, node)
     windows = [[list(c) for c in _starts(s, o)] for s, o in zip(size, out, strict=True)]
     return _gathered(to, node, size, windows)
+
+
+def _maxima(to: Writer, node: Node) -> str:
+    """Maxima of planes whose sizes may change, dim by dim; their places would need both at once."""
+    x, out = node.inputs[0], node.options["out_size"]
+    places = node.outputs[1]
+    if places in to.graph.users() or places in to.graph.outputs:
+        raise Inexpressible("the places of maxima in planes whose size may change")
+    y, ndim = to.read(x), len(x.shape)
+    lowest = to.constant(-np.inf, x.dtype)
+    for axis, (s, o) in enumerate(zip(x.shape[2:], out, strict=True), 2):
+        if s == o:
+            continue
+        inside = _inside(to, s, fixed(o, "windows"))  # (S, O), O goes to the dim behind S
+        inside = unsqueezed(to, inside, *range(2, ndim - axis + 1)) if axis < ndim - 1 else inside
+        wide = to.add("Where", [inside, unsqueezed(to, y, axis + 1), lowest])
+        y = to.add("ReduceMax", [wide, to.ints(axis)], keepdims=0)
+    return y
 
 
 def _gathered(
