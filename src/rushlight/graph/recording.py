@@ -24,8 +24,8 @@ _SIZES = 4  # other sizes of each symbol: a line and rounding need as many besid
 
 
 def _others(size: int) -> list[int]:
-    """Return sizes to try: near ones, which show rounding, and far ones, which it cannot hide."""
-    steps = (1, min(size, 64), 2, 37, 32, 64, 128, 3, 4, 8, 16)
+    """Return sizes to try: near ones, which show rounding, and a far one, which it cannot hide."""
+    steps = (1, min(size, 64), 2, 5, 4, 8, 16, 32, 64, 128, 3)
     return list(dict.fromkeys(size + step for step in steps))
 
 
@@ -174,14 +174,15 @@ class _Recorder:
                 if found == _SIZES:
                     break
             if not found:
-                got = f"no other size that the model takes (tried {tried})"
+                said = str(error).partition("\n")[0]
+                got = f"no other size that the model takes (tried {tried}; it says: {said})"
                 expected = "a size that may change"
                 text = explain(f"dynamic axis {symbol!r}", got=got, expected=expected)
                 raise RecordError(text) from error
         if len(self.base) > 1:
-            for k in (1, 2):
-                last = {s: [x[s] for x in samples if x[s] != self.base[s]] for s in self.base}
-                self.add(graphs, samples, {s: sizes[-k:][0] for s, sizes in last.items()})
+            others = {s: [x[s] for x in samples if x[s] != self.base[s]] for s in self.base}
+            for k in (0, 1):
+                self.add(graphs, samples, {s: sizes[k % len(sizes)] for s, sizes in others.items()})
         return graphs, samples
 
     def add(
