@@ -6,7 +6,7 @@ from math import log
 
 import numpy as np
 
-from rushlight.graph import Node
+from rushlight.graph import Node, Value
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
@@ -84,10 +84,28 @@ _OF_BOOLS = {"add": "Or", "mul": "And", "maximum": "Or", "minimum": "And"}
 def two(to: Writer, node: Node) -> str:
     both = [operand(to, node), operand(to, node, 1)]
     if node.outputs[0].dtype != np.bool_:
+        if (
+            node.op == "pow"
+            and node.outputs[0].dtype.kind == "i"
+            and isinstance(node.inputs[1], Value)
+        ):
+            return _whole_power(to, *both)
         return to.add(_TWO[node.op], both)
     if node.op not in _OF_BOOLS:
         raise Inexpressible("of bools")
     return to.add(_OF_BOOLS[node.op], both)
+
+
+def _whole_power(to: Writer, a: str, b: str) -> str:
+    """a ** b of integers, truncated where b < 0: there 1 and -1 alone are not 0."""
+    zero, one, twice = (to.read(number) for number in (0, 1, 2))
+    odd = to.add("Mod", [b, twice])
+    of_minus = to.add("Sub", [one, to.add("Mul", [odd, twice])])
+    minus = to.add("Equal", [a, to.read(-1)])
+    rest = to.add("Where", [minus, of_minus, zero])
+    ones = to.add("Where", [to.add("Equal", [a, one]), one, rest])
+    whole = to.add("Pow", [a, to.add("Max", [b, zero])])
+    return to.add("Where", [to.add("Less", [b, zero]), ones, whole])
 
 
 @row("where")

@@ -214,9 +214,9 @@ def max_unpool(to: Writer, node: Node) -> str:
     values = to.add("Reshape", [to.read(x), rows])
     places = to.add("Reshape", [to.read(node.options["indices"]), rows])
     lead = to.add("Shape", [to.read(x)], start=0, end=2)
-    cells = to.add("ReduceProd", [to.sizes(size)], keepdims=1)
-    plane = to.add(
-        "Expand", [known(to, np.zeros((), x.dtype)), to.add("Concat", [lead, cells], axis=0)]
-    )
+    known_size = all(isinstance(n, int) for n in size)
+    sizes = to.ints(prod(size)) if known_size else to.add("ReduceProd", [to.sizes(size)])
+    shape = to.add("Concat", [lead, sizes], axis=0)
+    plane = to.add("Expand", [to.constant(0.0, x.dtype), shape])
     y = to.add("ScatterElements", [plane, places, values], axis=2)
     return to.add("Reshape", [y, to.add("Concat", [lead, to.sizes(size)], axis=0)])

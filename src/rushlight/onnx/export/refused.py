@@ -38,10 +38,11 @@ REFUSED: dict[str, str] = {
         "ONNX knows other random numbers; give them to the model as an input",
     ),
     **dict.fromkeys(
-        ["bincount", "histc", "histogram", "unique", "unique_consecutive"],
+        ["bincount", "unique", "unique_consecutive"],
         "the size of its result depends on the elements",
     ),
     **dict.fromkeys(["frexp", "nextafter"], "ONNX has no operators for the bits of a float"),
+    **dict.fromkeys(["histc", "histogram"], "ONNX has no operator that counts into bins"),
     **dict.fromkeys(["gcd", "lcm"], "ONNX has no operator for Euclid's steps"),
     "mode": "ONNX has no operator that counts equal elements",
     "nanmedian": "ONNX does not say where nan stands in an order",
