@@ -18,6 +18,7 @@ from rushlight.graph.structure import Graph, Node, RecordError, Value, operands
 from rushlight.nn.module import Module
 from rushlight.nn.summary.watching import Call, watch
 from rushlight.ops.contract import OPS
+from rushlight.ops.reduce import norm_p
 from rushlight.tape import TensorBase, Traced
 
 __all__ = ["call", "input_names", "mapped"]
@@ -64,6 +65,16 @@ def _place(where: str, op: str) -> str:
     return f"{op} in {where or 'the model'}"
 
 
+def _has_longer_rows(module: Module) -> bool:
+    """Tell of an embedding with rows that it would cut when they are named."""
+    limit, weight = getattr(module, "max_norm", None), module._parameters.get("weight")
+    if limit is None or weight is None:
+        return False
+    p = float(getattr(module, "norm_type", 2.0))
+    norms = norm_p(weight._array, dims=(1,), keepdim=False, p=p)
+    return bool((norms > limit * (1 + 1e-6)).any())
+
+
 class _Stale:
     """Stands for the value of an array whose memory was written through another tensor."""
 
@@ -99,6 +110,17 @@ class _Builder:
                     fix="return the new value in place of writing it",
                 )
             )
+        for what, called, _ in seen.events:
+            if what == "enter" and _has_longer_rows(called.module):
+                limit = f"max_norm={called.module.max_norm}"
+                raise RecordError(
+                    explain(
+                        called.path or "record",
+                        got=f"{limit} and rows in the table that a call would cut to it",
+                        expected="a table whose rows are cut, as a recording cannot write to it",
+                        fix="call the layer once with the numbers of all rows",
+                    )
+                )
         for owned, kind in (
             (seen.model.named_parameters(), "parameter"),
             (seen.model.named_buffers(), "buffer"),

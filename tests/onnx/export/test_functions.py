@@ -147,6 +147,8 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
                          (normal(2, 4, 3), normal(2, 4, 3)), [{1: "l"}, {1: "l"}]),
     "masked attention": (lambda q, m: F.scaled_dot_product_attention(q, q, q, attn_mask=m),
                          (normal(2, 4, 3), np.tri(4, dtype=bool)), [{0: "batch"}, {}]),
+    "linspace": (lambda x: x * rl.linspace(-1.0, 1.0, x.shape[0])[:, None], (X,), [N]),
+    "logspace": (lambda x: x * rl.logspace(0.0, 1.0, x.shape[0])[:, None], (X,), [N]),
     "slogdet": (lambda x: rl.linalg.slogdet(x), (normal(3, 4, 4),), [N]),
     "einsum": (lambda a, b: rl.einsum("bij,bkj->bik", a, b), (normal(3, 4, 2), normal(3, 5, 2)),
                [N, N]),
@@ -262,9 +264,47 @@ def test_convolutions_back_take_any_size(tmp_path: Path) -> None:
     assert report.nodes == {"ConvTranspose": 1}
 
 
-def test_pools_images_of_any_size(tmp_path: Path) -> None:
-    layers = nn.Sequential(nn.LPPool2d(2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    exported(tmp_path, layers, uniform(2, 3, 8, 12), axes=[PLANES])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.LPPool2d(2, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.AdaptiveAvgPool2d((None, 1)),
+        nn.AdaptiveMaxPool2d(1, return_indices=True),
+        nn.MaxPool2d((2, 3), (3, 2), (1, 0), ceil_mode=True, return_indices=True),
+        nn.MaxPool2d(3, 2, 1, return_indices=True),
+    ],
+)
+def test_pools_images_of_any_size(layer: Any, tmp_path: Path) -> None:
+    exported(tmp_path, layer, uniform(2, 3, 8, 12), axes=[{0: "batch", **PLANES}])
+
+
+@pytest.mark.parametrize(
+    ("function", "axes"),
+    [
+        (nn.AdaptiveAvgPool2d((2, None)), {3: "width"}),
+        (nn.AdaptiveAvgPool2d(3), PLANES),
+        (nn.AdaptiveMaxPool2d((3, 2)), PLANES),
+        (lambda x: F.interpolate(x, size=(3, 4), mode="area"), PLANES),
+        (lambda x: F.unfold(x, 3, padding=1, stride=2), PLANES),
+        (lambda x: F.fold(F.unfold(x, 3, padding=1), x.shape[2:], 3, padding=1), PLANES),
+        (lambda x: (x.cummax(2), x.cumprod(3), x.logcumsumexp(2)), PLANES),
+        (lambda x: x[:, :, :5, :5].diagonal(0, 2, 3), N),
+        (lambda x: x.unfold(2, 3, 2), PLANES),
+    ],
+)
+def test_windows_over_any_size(function: Any, axes: Any, tmp_path: Path) -> None:
+    exported(tmp_path, function, normal(2, 3, 7, 5), axes=[axes])
+
+
+def test_diagonals_of_any_size(tmp_path: Path) -> None:
+    exported(tmp_path, lambda x: x.diagonal(), normal(4, 4), axes=[{0: "n", 1: "n"}])
+
+
+@pytest.mark.parametrize("places", [False, True])
+def test_pools_windows_with_gaps_that_stand_out(places: bool, tmp_path: Path) -> None:
+    layer = nn.MaxPool1d(2, 4, dilation=4, ceil_mode=True, return_indices=places)
+    exported(tmp_path, layer, normal(2, 3, 7), axes=[N])
 
 
 @pytest.mark.parametrize("opset", [18, 20])
@@ -293,6 +333,20 @@ def test_refuses_all_at_once(function: Any, arrays: Any, words: str, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
-def test_refuses_adaptive_pooling_of_any_size(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"adaptive_avg_pool in the model: windows that depend"):
-        exported(tmp_path, nn.AdaptiveAvgPool2d(3), normal(2, 3, 6, 9), axes=[PLANES])
+def test_refuses_places_of_adaptive_pooling_of_any_size(tmp_path: Path) -> None:
+    layer = nn.AdaptiveMaxPool2d(3, return_indices=True)
+    with pytest.raises(ExportError, match=r"adaptive_max_pool in the model: the places of maxima"):
+        exported(tmp_path, layer, normal(2, 3, 6, 9), axes=[PLANES])
+
+
+@pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
+def test_refuses_a_table_whose_rows_would_be_cut(kind: Any, tmp_path: Path) -> None:
+    """The example names short rows only; other inputs would name long ones."""
+    layer = kind(3, 2, max_norm=1.0)
+    with rl.no_grad():
+        layer.weight.copy_(rl.tensor([[0.1, 0.2], [0.2, 0.1], [3.0, 4.0]]))
+    named = np.array([[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match=r"max_norm=1.0 and rows.*call the layer once"):
+        exported(tmp_path, layer, named)
+    layer(rl.tensor([[0, 1, 2]]))
+    exported(tmp_path, layer, named, axes=[N])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +11,10 @@ from tests.ops.sample import Sample
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from tests.onnx.export.calls import SAMPLES, check, graph_of, run
+from tests.onnx.export.calls import SAMPLES, check, run
 
-from rushlight.graph import Size
 from rushlight.onnx.export.refused import REFUSED
 from rushlight.onnx.export.table import ROWS, Inexpressible
-from rushlight.onnx.export.writer import Writer
 from rushlight.ops.contract import OPS
 
 
@@ -73,31 +70,3 @@ def test_refused(name: str) -> None:
         wanted, _ = OPS[name].forward(*sample.args, **sample.options)
     with pytest.raises(Inexpressible, match=f"{name} in the model: {REFUSED[name][:20]}"):
         run(name, sample.args, sample.options, wanted)
-
-
-# ---- sizes that may change, where a form holds for one size only
-
-
-@pytest.mark.parametrize(
-    ("name", "shape", "axis", "options"),
-    [
-        ("adaptive_avg_pool", (1, 2, 6), 2, {"out_size": (3,)}),
-        ("adaptive_max_pool", (1, 2, 6), 2, {"out_size": (3,)}),
-        ("windows", (1, 6), 1, {"dims": (1,), "size": (2,), "step": (1,), "dilation": (1,)}),
-        ("cumprod", (1, 6), 1, {"dim": 1}),
-        ("logcumsumexp", (1, 6), 1, {"dim": 1}),
-        ("diagonal", (6, 6), 1, {}),
-    ],
-)
-def test_refuses_sizes_that_may_change(name: str, shape: Any, axis: int, options: Any) -> None:
-    x = np.zeros(shape)
-    outputs, _ = OPS[name].forward(x, **options)
-    graph = graph_of(name, (x,), options, outputs)
-    for value in (*graph.inputs, *graph.outputs):
-        if axis < len(value.shape):
-            sizes: list[Any] = list(value.shape)
-            sizes[axis] = Size((6, 9, 12))
-            value.shape = tuple(sizes)
-    to = Writer(graph, 20)
-    to.write()
-    assert len(to.refused) == 1 and "may change" in to.refused[0]

@@ -15,7 +15,7 @@ from rushlight.onnx.export.pieces import fixed, turned
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
-__all__ = ["attention", "head_attention"]
+__all__: list[str] = []
 
 
 def _bias(to: Writer, node: Node, rows: Any, columns: Any, dtype: Any) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.graph import Node
+from rushlight.graph import Node, Size
+from rushlight.onnx.export.making import numbers
 from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
-from rushlight.onnx.export.table import Inexpressible, row
+from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
 __all__: list[str] = []
@@ -24,13 +25,15 @@ def cumsum(to: Writer, node: Node) -> str:
 def _triangle(to: Writer, node: Node, neutral: Any) -> str:
     """Return x with one more dim behind `dim`: [i, j] is x[j] for j <= i, else `neutral`."""
     x, dim = node.inputs[0], node.options["dim"]
-    n, dtype = x.shape[dim], node.outputs[0].dtype
-    if not isinstance(n, int):
-        raise Inexpressible(f"along dim {dim}, whose size may change")
-    rest = (1,) * (len(x.shape) - dim - 1)
-    seen = known(to, np.tri(n, dtype=bool).reshape(n, n, *rest))
-    given = to.read(x) if x.dtype == dtype else to.cast(to.read(x), dtype)
-    return to.add("Where", [seen, unsqueezed(to, given, dim), to.constant(neutral, dtype)])
+    dtype, behind = node.outputs[0].dtype, len(x.shape) - dim - 1
+    if isinstance(x.shape[dim], Size):
+        i = numbers(to, x.shape[dim])
+        seen = to.add("GreaterOrEqual", [unsqueezed(to, i, 1), i])
+    else:
+        seen = known(to, np.tri(x.shape[dim], dtype=bool))
+    seen = unsqueezed(to, seen, *range(2, 2 + behind)) if behind else seen
+    given = unsqueezed(to, to.read(x, dtype), dim)
+    return to.add("Where", [seen, given, to.constant(neutral, dtype)])
 
 
 def _axes(to: Writer, node: Node) -> str:

@@ -11,10 +11,10 @@ from rushlight.onnx.export.pieces import turned, unsqueezed
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
-__all__ = ["normed"]
+__all__: list[str] = []
 
 
-def normed(to: Writer, x: str, p: float, dims: Any, keepdim: bool, dtype: Any) -> str:
+def _normed(to: Writer, x: str, p: float, dims: Any, keepdim: bool, dtype: Any) -> str:
     """Return the p-norm over dims."""
 
     def number(value: float) -> str:
@@ -44,13 +44,13 @@ def normed(to: Writer, x: str, p: float, dims: Any, keepdim: bool, dtype: Any) -
 @row("norm")
 def norm(to: Writer, node: Node) -> str:
     x, o = node.inputs[0], node.options
-    return normed(to, to.read(x), 2, o["dims"], o["keepdim"], x.dtype)
+    return _normed(to, to.read(x), 2, o["dims"], o["keepdim"], x.dtype)
 
 
 @row("norm_p")
 def norm_p(to: Writer, node: Node) -> str:
     x, o = node.inputs[0], node.options
-    return normed(to, to.read(x), o["p"], o["dims"], o["keepdim"], x.dtype)
+    return _normed(to, to.read(x), o["p"], o["dims"], o["keepdim"], x.dtype)
 
 
 @row("cdist")
@@ -65,7 +65,7 @@ def cdist(to: Writer, node: Node) -> str:
             unsqueezed(to, to.read(b), ndim - 2),
         ],
     )
-    return normed(to, apart, node.options["p"], (ndim,), False, a.dtype)
+    return _normed(to, apart, node.options["p"], (ndim,), False, a.dtype)
 
 
 @row("cdist_product")

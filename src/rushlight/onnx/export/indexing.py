@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.graph import Node, Size, Value
+from rushlight.onnx.export.making import numbers
 from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
@@ -139,10 +140,10 @@ def diagonal(to: Writer, node: Node) -> str:
     """(*, n, n) -> (*, n)"""
     x = node.inputs[0]
     n, ndim = x.shape[-1], len(x.shape)
-    if not isinstance(n, int):
-        raise Inexpressible("the diagonal of matrices whose size may change")
+    step = to.add("Add", [to.size(n), to.ints(1)]) if isinstance(n, Size) else to.ints(n + 1)
     flat = to.add("Reshape", [to.read(x), to.ints(*[0] * (ndim - 2), -1)])
-    return to.add("Gather", [flat, known(to, np.arange(n) * (n + 1))], axis=ndim - 2)
+    places = to.add("Mul", [numbers(to, n), step])
+    return to.add("Gather", [flat, places], axis=ndim - 2)
 
 
 @row("put")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.graph import Node
+from rushlight.graph import Node, Size
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
@@ -16,6 +16,8 @@ __all__ = ["numbers"]
 
 def numbers(to: Writer, size: Any) -> str:
     """Return the name of the vector 0, 1, ... size - 1 of int64."""
+    if not isinstance(size, Size):
+        return to.constant(np.arange(size), np.int64)
     stop = to.add("Squeeze", [to.size(size)])
     return to.add("Range", [to.constant(0, np.int64), stop, to.constant(1, np.int64)])
 
@@ -58,3 +60,23 @@ def eye(to: Writer, node: Node) -> str:
     output = node.outputs[0]
     i, j = _grid(to, *output.shape)
     return to.cast(to.add("Equal", [i, j]), output.dtype)
+
+
+@row("linspace", "logspace")
+def spaced(to: Writer, node: Node) -> str:
+    """Numbers at equal distances, or the powers with these exponents"""
+    options, dtype = node.options, node.outputs[0].dtype
+    start, end = options["start"], options["end"]
+    if not all(isinstance(number, (int, float)) for number in (start, end)):
+        raise Inexpressible("between bounds that depend on the inputs")
+    size = node.outputs[0].shape[0]
+    gaps = to.add("Max", [to.add("Sub", [to.size(size), to.ints(1)]), to.ints(1)])
+    step = to.add("Div", [to.constant(end - start, dtype), to.cast(gaps, dtype)])
+    line = to.add("Mul", [to.cast(numbers(to, size), dtype), step])
+    line = to.add("Add", [line, to.constant(start, dtype)])
+    return line if node.op == "linspace" else to.add("Pow", [to.read(options["base"]), line])
+
+
+@row("isreal")
+def isreal(to: Writer, node: Node) -> str:
+    return to.add("Expand", [to.constant(True, np.bool_), to.sizes(node.outputs[0].shape)])

@@ -11,20 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.graph import Node
-from rushlight.onnx.export.pieces import fixed, known, squeezed
-from rushlight.onnx.export.separable import mixed
+from rushlight.graph import Node, Size
+from rushlight.onnx.export.making import numbers
+from rushlight.onnx.export.pieces import fixed, known, squeezed, unsqueezed
+from rushlight.onnx.export.separable import mapped
 from rushlight.onnx.export.table import Inexpressible, row
+from rushlight.onnx.export.windows import around_planes, pads
 from rushlight.onnx.export.writer import Writer
 
-__all__ = [
-    "adaptive_avg_pool",
-    "adaptive_max_pool",
-    "averaged",
-    "fractional_max_pool",
-    "max_pool_with_indices",
-    "max_unpool",
-]
+__all__: list[str] = []
 
 Ints = tuple[int, ...]
 
@@ -43,34 +38,46 @@ def _starts(size: int, out: int) -> list[range]:
 
 @row("adaptive_avg_pool")
 def adaptive_avg_pool(to: Writer, node: Node) -> str:
-    return averaged(to, node, node.options["out_size"])
-
-
-def averaged(to: Writer, node: Node, out: Any) -> str:
-    """Return the averages of windows that part the planes of the node's input, (*O) of them."""
-    x = node.inputs[0]
+    """Windows that part the planes: a mean over whole dims, then equal ones, or any by products."""
+    x, out = node.inputs[0], node.options["out_size"]
     size = x.shape[2:]
     if all(o == 1 for o in out):
         return to.add("GlobalAveragePool", [to.read(x)])
-    if tuple(out) == tuple(size):
-        return to.add("Identity", [to.read(x)])
-    size = _fixed(size)
-    if all(s % o == 0 for s, o in zip(size, out, strict=True)):
-        kernel = [s // o for s, o in zip(size, out, strict=True)]
-        return to.add("AveragePool", [to.read(x)], kernel_shape=kernel, strides=kernel)
-    matrices = [
-        (axis, _averages(s, o, x.dtype))
-        for axis, (s, o) in enumerate(zip(size, out, strict=True), 2)
-        if s != o
-    ]
-    return mixed(to, to.read(x), matrices, len(size) + 2)
+    work = {i: (s, o) for i, (s, o) in enumerate(zip(size, out, strict=True)) if s != o}
+    whole = [i + 2 for i, (_, o) in work.items() if o == 1]
+    parted = {i: pair for i, pair in work.items() if pair[1] != 1}
+    y = to.add("ReduceMean", [to.read(x), to.ints(*whole)], keepdims=1) if whole else to.read(x)
+    if not parted:
+        return y if whole else to.add("Identity", [y])
+    if all(isinstance(s, int) and s % o == 0 for s, o in parted.values()):
+        each = [parted[i][0] // parted[i][1] if i in parted else 1 for i in range(len(size))]
+        return to.add("AveragePool", [y], kernel_shape=each, strides=each)
+    for i, (s, o) in parted.items():
+        y = mapped(to, y, i + 2, _averages(to, s, o, x.dtype), len(size) + 2)
+    return y
 
 
-def _averages(size: int, out: int, dtype: Any) -> Any:
-    found = np.zeros((out, size), dtype)
-    for line, cells in zip(found, _starts(size, out), strict=True):
-        line[cells.start : cells.stop] = 1.0 / len(cells)
-    return found
+def _averages(to: Writer, size: Any, out: int, dtype: Any) -> str:
+    """Return the matrix (size, out) that takes a dim to the means of its windows."""
+    if not isinstance(size, Size):
+        found = np.zeros((size, out), dtype)
+        for o, cells in enumerate(_starts(size, out)):
+            found[cells.start : cells.stop, o] = 1.0 / len(cells)
+        return known(to, found)
+    inside = to.cast(_inside(to, size, out), dtype)
+    count = to.add("ReduceSum", [inside, to.ints(0)], keepdims=1)
+    return to.add("Div", [inside, count])
+
+
+def _inside(to: Writer, size: Any, out: int) -> str:
+    """(size, out): which cells of a dim each of the windows holds; the size may change."""
+    count = to.size(size)
+    begin = to.add("Div", [to.add("Mul", [numbers(to, out), count]), to.ints(out)])
+    ends = to.add("Mul", [known(to, np.arange(1, out + 1)), count])
+    end = to.add("Div", [to.add("Add", [ends, to.ints(out - 1)]), to.ints(out)])
+    cells = unsqueezed(to, numbers(to, size), 1)
+    begun = to.add("GreaterOrEqual", [cells, begin])
+    return to.add("And", [begun, to.add("Less", [cells, end])])
 
 
 # ---- maxima with their places
@@ -92,45 +99,39 @@ def max_pool_with_indices(to: Writer, node: Node) -> tuple[str, str]:
     o = node.options
     x = node.inputs[0]
     kernel, stride, padding, dilation = o["kernel"], o["stride"], o["padding"], o["dilation"]
-    behind = _behind(x.shape[2:], o)
-    if behind is not None and x.dtype.kind == "f":
+    around, ceil = around_planes(x, o, dilation)
+    near = all(behind < k for (_, behind), k in zip(around, kernel, strict=True))
+    if near and x.dtype.kind == "f":
         y, places = to.several(
             "MaxPool",
             [to.read(x)],
             2,
-            kernel_shape=list(kernel),
-            strides=list(stride),
-            pads=[*padding, *behind],
-            dilations=list(dilation),
+            kernel_shape=kernel,
+            strides=stride,
+            pads=pads(around),
+            dilations=dilation,
+            ceil_mode=ceil or None,
         )
         return y, _in_plane(to, places, node)
     size = _fixed(x.shape[2:])
+    sides = zip(size, kernel, stride, padding, dilation, o["out_size"], strict=True)
     windows = []
-    for s, k, step, p, d, out in zip(
-        size, kernel, stride, padding, dilation, o["out_size"], strict=True
-    ):
+    for s, k, step, p, d, out in sides:
         cells = [range(i * step - p, i * step - p + d * k, d) for i in range(out)]
         windows.append([[c for c in line if 0 <= c < s] for line in cells])
     return _gathered(to, node, size, windows)
 
 
-def _behind(size: Any, o: dict[str, Any]) -> list[int] | None:
-    """Return the padding behind the planes, with what ceil_mode adds; None if ONNX refuses it."""
-    found = []
-    for s, k, step, p, d, out in zip(
-        size, o["kernel"], o["stride"], o["padding"], o["dilation"], o["out_size"], strict=True
-    ):
-        if not (isinstance(s, int) and isinstance(out, int)):
-            found.append(p)  # a size that may change is rounded down, or the graph was refused
-            continue
-        last = (out - 1) * step + d * (k - 1) + 1 - s - p
-        found.append(max(last, p if (s + 2 * p - d * (k - 1) - 1) // step + 1 == out else last, 0))
-    return found if all(b < k for b, k in zip(found, o["kernel"], strict=True)) else None
-
-
 @row("adaptive_max_pool")
-def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str]:
+def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str | None]:
     x, out = node.inputs[0], node.options["out_size"]
+    if all(o == 1 for o in out):
+        flat = to.add("Reshape", [to.read(x), to.ints(0, 0, -1)])
+        place = to.add("ArgMax", [flat], axis=2, keepdims=1)
+        y = to.add("GlobalMaxPool", [to.read(x)])
+        return y, to.add("Reshape", [place, to.ints(0, 0, *out)])
+    if not all(isinstance(s, int) for s in x.shape[2:]):
+        return _maxima(to, node), None
     size = _fixed(x.shape[2:])
     if all(s % o == 0 for s, o in zip(size, out, strict=True)):
         kernel = [s // o for s, o in zip(size, out, strict=True)]
@@ -138,6 +139,24 @@ def adaptive_max_pool(to: Writer, node: Node) -> tuple[str, str]:
         return y, _in_plane(to, places, node)
     windows = [[list(c) for c in _starts(s, o)] for s, o in zip(size, out, strict=True)]
     return _gathered(to, node, size, windows)
+
+
+def _maxima(to: Writer, node: Node) -> str:
+    """Maxima of planes whose sizes may change, dim by dim; their places would need both at once."""
+    x, out = node.inputs[0], node.options["out_size"]
+    places = node.outputs[1]
+    if places in to.graph.users() or places in to.graph.outputs:
+        raise Inexpressible("the places of maxima in planes whose size may change")
+    y, ndim = to.read(x), len(x.shape)
+    lowest = to.constant(-np.inf, x.dtype)
+    for axis, (s, o) in enumerate(zip(x.shape[2:], out, strict=True), 2):
+        if s == o:
+            continue
+        inside = _inside(to, s, fixed(o, "windows"))  # (S, O), O goes to the dim behind S
+        inside = unsqueezed(to, inside, *range(2, ndim - axis + 1)) if axis < ndim - 1 else inside
+        wide = to.add("Where", [inside, unsqueezed(to, y, axis + 1), lowest])
+        y = to.add("ReduceMax", [wide, to.ints(axis)], keepdims=0)
+    return y
 
 
 def _gathered(

@@ -16,7 +16,7 @@ from rushlight.onnx.export.pieces import fixed, known, squeezed, turned, unsquee
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
-__all__ = ["gru", "lstm", "rnn"]
+__all__: list[str] = []
 
 # where the gates of ONNX lie among torch's
 _LSTM = (0, 3, 1, 2)  # input, output, forget, cell <- input, forget, cell, output
@@ -81,6 +81,13 @@ def _bias(to: Writer, given: tuple[Any, Any], size: int, order: tuple[int, ...],
     return unsqueezed(to, to.add("Concat", names, axis=0), 0)
 
 
+def _state(to: Writer, value: Value) -> str:
+    """(N, H) -> (1, N, H); "" for zeros, which is what a runtime takes then."""
+    if value.array is not None and not value.array.any():
+        return ""
+    return unsqueezed(to, to.read(value), 0)
+
+
 def _initial(to: Writer, value: Value, array: Any) -> str:
     """Add an initializer whose name tells of what it was made."""
     name = f"{value.name}.rearranged"
@@ -102,7 +109,7 @@ def _run(
             _weight(to, w_hh, order),
             _bias(to, (b_ih, b_hh), hidden, order, x.dtype),
             steps.lengths,
-            *[unsqueezed(to, to.read(state), 0) for state in first],
+            *[_state(to, state) for state in first],
         ],
         1 + states,
         hidden_size=hidden,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rushlight.graph import Node, Size, Value
+from rushlight.graph import Node, Value
+from rushlight.onnx.export.making import numbers
 from rushlight.onnx.export.pieces import filled, known, squeezed, unsqueezed
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
@@ -18,14 +19,6 @@ def _axis(node: Node) -> int:
     return int(dim) % ndim
 
 
-def counted(to: Writer, size: int | Size) -> str:
-    """Return the name of 0, 1, ..., size - 1."""
-    if not isinstance(size, Size):
-        return known(to, np.arange(size))
-    zero, one = to.constant(0, np.int64), to.constant(1, np.int64)
-    return to.add("Range", [zero, squeezed(to, to.size(size), 0), one])
-
-
 # ---- places
 
 
@@ -35,7 +28,7 @@ def one_hot(to: Writer, node: Node) -> str:
     if node.options["num_classes"] == -1:
         raise Inexpressible("as many classes as the input holds; give num_classes")
     x = unsqueezed(to, to.read(node.inputs[0], np.int64), len(node.inputs[0].shape))
-    hot = to.add("Equal", [x, counted(to, node.outputs[0].shape[-1])])
+    hot = to.add("Equal", [x, numbers(to, node.outputs[0].shape[-1])])
     return to.cast(hot, np.int64)
 
 
@@ -118,7 +111,7 @@ def index_fill(to: Writer, node: Node) -> str:
     places = to.read(index, np.int64)
     places = to.reshape(places, [1]) if not index.shape else places
     wrapped = to.add("Mod", [places, to.size(size)])  # negative ones count from the end
-    same = to.add("Equal", [unsqueezed(to, counted(to, size), 1), wrapped])
+    same = to.add("Equal", [unsqueezed(to, numbers(to, size), 1), wrapped])
     hit = to.add("ReduceMax", [to.cast(same, np.int32), to.ints(1)], keepdims=0)
     hit = to.cast(hit, np.bool_)
     after = len(x.shape) - axis - 1
@@ -197,7 +190,7 @@ def _counted_rows(to: Writer, node: Node, places: str) -> str:
     if len(index.shape) == 2:
         inside = filled(to, True, index.shape, np.bool_)
     else:
-        starts, position = to.read(o["offsets"], np.int64), counted(to, index.shape[0])
+        starts, position = to.read(o["offsets"], np.int64), numbers(to, index.shape[0])
         if o["include_last_offset"]:
             ends, starts = to.slice(starts, 0, 1, _FAR), to.slice(starts, 0, 0, -1)
         else:

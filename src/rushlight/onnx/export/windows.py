@@ -12,7 +12,7 @@ from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 from rushlight.ops import pool
 
-__all__ = ["pads"]
+__all__ = ["around_planes", "pads"]
 
 
 def pads(pairs: Any) -> list[int]:
@@ -37,10 +37,17 @@ def conv(to: Writer, node: Node) -> str:
 @row("max_pool")
 def max_pool(to: Writer, node: Node) -> str:
     (value,), options = node.inputs, node.options
-    around, ceil = _around(value, options, options["dilation"])
+    around, ceil = around_planes(value, options, options["dilation"])
+    x = to.read(value)
+    if any(behind >= k for (_, behind), k in zip(around, options["kernel"], strict=True)):
+        # runtimes refuse to pad by a whole kernel, though windows with gaps may reach so far
+        wide = [0, 0, *(low for low, _ in around), 0, 0, *(high for _, high in around)]
+        lowest = -np.inf if value.dtype.kind == "f" else np.iinfo(value.dtype).min
+        x = to.add("Pad", [x, to.ints(*wide), to.constant(lowest, value.dtype)])
+        around = [(0, 0)] * len(around)
     y = to.add(
         "MaxPool",
-        [to.read(value)],
+        [x],
         kernel_shape=options["kernel"],
         strides=options["stride"],
         dilations=options["dilation"],
@@ -50,7 +57,7 @@ def max_pool(to: Writer, node: Node) -> str:
     return to.add("Relu", [y]) if options.get("relu") else y
 
 
-def _around(value: Value, options: Any, dilation: Any) -> tuple[list[tuple[int, int]], int]:
+def around_planes(value: Value, options: Any, dilation: Any) -> tuple[list[tuple[int, int]], int]:
     """Return the cells to add around each dim so that as many windows fit as there were.
 
     ceil_mode is what adds cells behind; where sizes change, ONNX's own rounding up is asked for.
@@ -79,7 +86,7 @@ def _seen(size: int | Size) -> tuple[int, ...]:
 def avg_pool(to: Writer, node: Node) -> str:
     (value,), options = node.inputs, node.options
     kernel, dims = options["kernel"], len(options["kernel"])
-    around, ceil = _around(value, options, (1,) * dims)
+    around, ceil = around_planes(value, options, (1,) * dims)
     further = ceil or any(before != behind for before, behind in around)
     include, divisor = options["count_include_pad"], options["divisor_override"]
     own = divisor is not None or (further and include)
