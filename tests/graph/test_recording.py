@@ -202,6 +202,37 @@ def test_reading_a_view_of_what_was_written_is_refused() -> None:
         of(forward, X)
 
 
+def test_parts_may_be_augmented() -> None:
+    def forward(x: Any) -> Any:
+        y = x * 2
+        y[0] += 1
+        y[:, 1] *= x[:, 0]
+        return y
+
+    graph = of(forward, X)
+    assert ops(graph) == [
+        "mul",
+        "getitem",
+        "add",
+        "setitem",
+        "getitem",
+        "getitem",
+        "mul",
+        "setitem",
+    ]
+    assert graph.nodes[3].inputs == (graph.nodes[0].outputs[0], graph.nodes[2].outputs[0])
+
+    def elsewhere(x: Any) -> Any:
+        y = x * 2
+        row = y[0]
+        row += 1
+        y[1] = row  # and y[0] has changed, too
+        return y
+
+    with pytest.raises(RecordError, match="setitem_ in the model: got a tensor whose memory"):
+        of(elsewhere, X)
+
+
 def test_buffers_must_not_be_written() -> None:
     class Counts(nn.Module):
         def __init__(self) -> None:

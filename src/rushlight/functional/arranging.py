@@ -22,7 +22,7 @@ from rushlight.functional.shaping import (
     transpose,
     vstack,
 )
-from rushlight.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -198,6 +198,7 @@ def adjoint(input: Tensor) -> Tensor:
     return transpose(input, -2, -1)
 
 
+@traced()
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Return where elements of a tensor of that shape stand, from their flat numbers."""
     sizes = varargs((shape,))

@@ -208,6 +208,8 @@ def empty(
     requires_grad: bool = False,
 ) -> Tensor:
     """Make an uninitialized tensor."""
+    if state.trace is not None:  # a trace shall not show what was in the memory
+        return zeros(*shape, size=size, dtype=dtype, device=device, requires_grad=requires_grad)
     return _finish(np.empty(_shape(shape, size), _dtype(dtype)), device, requires_grad)
 
 
@@ -275,6 +277,8 @@ def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Make an uninitialized tensor of the shape, dtype and layout of another."""
+    if state.trace is not None:
+        return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
     return _finish(_like(input, dtype), device, requires_grad)
 
 

@@ -78,8 +78,8 @@ def _has_longer_rows(module: Module) -> bool:
 class _Stale:
     """Stands for the value of an array whose memory was written through another tensor."""
 
-    def __init__(self, place: str) -> None:
-        self.place = place
+    def __init__(self, place: str, before: Value | None, by: Any) -> None:
+        self.place, self.before, self.by = place, before, by  # its value until then; who wrote
 
 
 class _Builder:
@@ -245,7 +245,7 @@ class _Builder:
         how, target, place = options["write"], args[0]._array, _place(where, f"{name}_")
         if how == "view":  # the tensor has another array, which an op has made
             return
-        before = self.read(target, place)
+        before = self.augmented(args, options) or self.read(target, place)
         others = tuple(self.plain(arg, place) for arg in args[1:])
         if how == "fill":
             made = self.fill(before, others[0], target, where)
@@ -259,7 +259,25 @@ class _Builder:
         self.values[id(target)] = made
         for key, array in self.kept.items():
             if array is not target and np.may_share_memory(array, target):
-                self.values[key] = _Stale(place)
+                known = self.values[key]
+                if isinstance(known, Value):
+                    self.values[key] = _Stale(place, known, target)
+                elif known.by is not target:
+                    self.values[key] = _Stale(place, None, target)
+
+    def augmented(self, args: Any, options: dict[str, Any]) -> Value | None:
+        """Return what x was before `x[i] += y`: a write into the view x[i], which is then put where
+        it stands already."""
+        target, basic = args[0]._array, options.get("basic")
+        found = self.values.get(id(target))
+        if options["write"] != "setitem" or options["advanced"] is not None:
+            return None
+        view = args[1]._array if isinstance(args[1], TensorBase) else None
+        if not isinstance(found, _Stale) or found.by is not view:
+            return None
+        cells = target[basic if isinstance(basic, tuple) else (basic, ...)]
+        same = cells.__array_interface__ == view.__array_interface__
+        return found.before if same else None
 
     def cast(self, value: Any, dtype: Any, where: str) -> Any:
         """Return a value in another dtype, by a node if that is another."""
