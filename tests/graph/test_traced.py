@@ -80,7 +80,7 @@ ARGUMENTS = _arguments()
 
 def _traced(function: Any, args: Any) -> Any:
     """Return the result and the trace, or None if the function does not take the arguments."""
-    outer, state.trace = state.trace, []
+    outer, state.trace, state.general = state.trace, [], True
     try:
         with rl.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -88,7 +88,7 @@ def _traced(function: Any, args: Any) -> Any:
     except Exception:
         return None
     finally:
-        state.trace = outer
+        state.trace, state.general = outer, False
 
 
 def _arrays(values: Any) -> Iterator[Any]:

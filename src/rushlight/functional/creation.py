@@ -208,7 +208,7 @@ def empty(
     requires_grad: bool = False,
 ) -> Tensor:
     """Make an uninitialized tensor."""
-    if state.trace is not None:  # a trace shall not show what was in the memory
+    if state.general:  # what was in the memory would be another thing each time
         return zeros(*shape, size=size, dtype=dtype, device=device, requires_grad=requires_grad)
     return _finish(np.empty(_shape(shape, size), _dtype(dtype)), device, requires_grad)
 
@@ -277,7 +277,7 @@ def empty_like(
     input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """Make an uninitialized tensor of the shape, dtype and layout of another."""
-    if state.trace is not None:
+    if state.general:
         return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
     return _finish(_like(input, dtype), device, requires_grad)
 

@@ -149,7 +149,7 @@ def cdist(
         ) from None
     wide = expand(x1, (*lead, *a[-2:])), expand(x2, (*lead, *b[-2:]))
     always, never = compute_mode == _MODES[1], compute_mode == _MODES[2]
-    exact = never or state.trace is not None  # a trace shall hold for other sizes, too
+    exact = never or state.general  # a trace shall hold for other sizes, too
     if p == 2 and (always or (not exact and max(a[-2], b[-2]) > 25)):
         return apply(ops.cdist_product, wide, {})
     return apply(ops.cdist, wide, {"p": float(p)})

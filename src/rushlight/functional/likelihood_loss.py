@@ -131,7 +131,7 @@ def gaussian_nll_loss(
     check_tensors("gaussian_nll_loss", input=input)
     v = _variance(var, input)
     values = v.detach()
-    if state.trace is not None or bool((values._array < eps).any()):
+    if state.general or bool((values._array < eps).any()):
         v = v + where(values < eps, eps - values, 0.0)
     terms = (log(v) + (input - target) ** 2 / v) * 0.5
     if full:

@@ -407,7 +407,7 @@ def quantile(
         low, high, weight = neighbours(place, interpolation, "quantile")
         a, b = ordered.narrow(at, int(low), 1), ordered.narrow(at, int(high), 1)
         part = a + (b - a) * float(weight)
-        if state.trace is not None or np.isnan(last._array).any():
+        if state.general or np.isnan(last._array).any():
             part = where(last != last, last, part)
         if dim is None:
             part = part.reshape((1,) * input._array.ndim if keepdim else ())

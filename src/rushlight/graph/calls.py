@@ -19,7 +19,7 @@ from rushlight.nn.module import Module
 from rushlight.nn.summary.watching import Call, watch
 from rushlight.ops.contract import OPS
 from rushlight.ops.reduce import norm_p
-from rushlight.tape import TensorBase, Traced
+from rushlight.tape import TensorBase, Traced, state
 
 __all__ = ["call", "input_names", "mapped"]
 
@@ -100,7 +100,11 @@ class _Builder:
             inputs.append(self.value(tensor._array, "input", self.names[len(inputs)]))
 
         mapped((args, kwargs), own)
-        seen = watch(model, args, kwargs, "recording a graph")
+        outer, state.general = state.general, True
+        try:
+            seen = watch(model, args, kwargs, "recording a graph")
+        finally:
+            state.general = outer
         for name in seen.written:
             raise RecordError(
                 explain(
@@ -136,8 +140,8 @@ class _Builder:
         for what, traced, around in seen.events:
             if what == "op":
                 self.op(traced, around)
-        outer = next(what for kind, what, _ in reversed(seen.events) if kind == "leave")
-        return self.finished(inputs, outer)
+        whole = next(what for kind, what, _ in reversed(seen.events) if kind == "leave")
+        return self.finished(inputs, whole)
 
     def finished(self, inputs: list[Value], outer: Call) -> Graph:
         outputs: list[Value] = []

@@ -34,7 +34,7 @@ def _copies(module: Module, n: int) -> ModuleList:
 
 def _causal(mask: Tensor | None, hint: bool | None, x: Tensor, batch_first: bool) -> bool:
     """Tell whether a mask is the causal one: by the hint, or by a look at the mask for None."""
-    if hint is not None or mask is None or state.trace is not None:
+    if hint is not None or mask is None or state.general:
         return hint is True  # a trace shall hold for other masks, too
     size = x.shape[0 if x.ndim == 2 or not batch_first else 1]
     if mask.shape != (size, size):
@@ -132,7 +132,7 @@ class TransformerEncoder(Module):
         owned = [p for m in (*parts, first.linear1, first.linear2) for p in m._parameters.values()]
         if is_grad_enabled() and any(t is not None and t.requires_grad for t in (src, *owned)):
             return None
-        if state.trace is not None and self.mask_check and mask.dtype == np.bool_:
+        if state.general and self.mask_check and mask.dtype == np.bool_:
             return mask & (mask[:, 1:] >= mask[:, :-1]).all()  # holds for other masks, too
         hidden = mask._array != 0  # floats: whatever is added hides, as in torch
         if self.mask_check and (hidden[:, 1:] < hidden[:, :-1]).any():

@@ -55,6 +55,7 @@ class _State(threading.local):
     recording = True
     quiet = False  # NumPy's warnings are off already: np.errstate costs as much as a small op
     trace: list[Traced] | None = None  # the calls made, while somebody wants to see them
+    general = False  # the calls shall hold for other inputs, too: no short cut by a look at these
 
 
 state = _State()
