@@ -22,7 +22,7 @@ from rushlight.functional.shaping import (
     transpose,
     vstack,
 )
-from rushlight.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -64,7 +64,7 @@ def tensor_split(
     size = input._array.shape[at]
     cuts: Any = indices_or_sections
     if isinstance(cuts, TensorBase):
-        cuts = cuts._array.tolist()
+        cuts = cuts.tolist()  # type: ignore[attr-defined]
     if not all(isinstance(cut, SupportsIndex) for cut in np.atleast_1d(np.array(cuts, object))):
         expected = "an int, or a sequence of ints"
         raise TypeError(explain("tensor_split", got=repr(cuts), expected=expected))
@@ -198,6 +198,7 @@ def adjoint(input: Tensor) -> Tensor:
     return transpose(input, -2, -1)
 
 
+@traced()
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Return where elements of a tensor of that shape stand, from their flat numbers."""
     sizes = varargs((shape,))

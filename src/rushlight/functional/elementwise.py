@@ -13,7 +13,7 @@ import numpy as np
 from rushlight.arrays import promote
 from rushlight.errors import DtypeError, explain
 from rushlight.ops import elementwise as ew
-from rushlight.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -379,7 +379,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         tensor([0., 2.])
     """
     if input is None and other is None:
-        return tuple(wrap(i) for i in np.atleast_1d(condition._array).nonzero())
+        return _places(condition)
     mask = condition._array if isinstance(condition, TensorBase) else np.asarray(condition)
     if mask.dtype != np.bool_:
         raise DtypeError(explain("where", got=f"a condition of {mask.dtype.name}", expected="bool"))
@@ -388,6 +388,11 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         dtype = promote(input, other)
         input = wrap(np.asarray(input, dtype))
     return apply(ew.where, (input, other), {"condition": mask}, watch)
+
+
+@traced(name="nonzero")
+def _places(condition: Tensor, as_tuple: bool = True) -> tuple[Tensor, ...]:
+    return tuple(wrap(i) for i in np.atleast_1d(condition._array).nonzero())
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.creation import ones, zeros
 from rushlight.functional.dims import one_dim
 from rushlight.functional.elementwise import where
 from rushlight.functional.picking import (
@@ -20,7 +21,7 @@ from rushlight.functional.picking import (
 )
 from rushlight.functional.shaping import broadcast_to, reshape
 from rushlight.ops import scatter as sc
-from rushlight.tape import apply, wrap
+from rushlight.tape import apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -64,8 +65,8 @@ def scatter_reduce(
     check_along(input._array.shape, index._array, at, name)
     check_source(src, index, input, name)
     part = getitem(src, tuple(slice(0, n) for n in index._array.shape))
-    hit = wrap(np.zeros(input._array.shape, np.int64))
-    hit = scatter_add(hit, at, index, wrap(np.ones(index._array.shape, np.int64)))
+    hit = zeros(input._array.shape, dtype=np.int64)
+    hit = scatter_add(hit, at, index, ones(index._array.shape, dtype=np.int64))
     neutral = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}
     if reduce not in neutral:
         raise RuntimeError(explain(name, got=f"reduce={reduce!r}", expected=list(neutral)))
@@ -149,6 +150,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return reshape(f(flat, 0, places, values), input._array.shape)
 
 
+@traced(3)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """Return `input` with its elements where `mask` holds taken from `source`, in order."""
     if mask._array.dtype != np.bool_:

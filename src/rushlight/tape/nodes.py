@@ -55,6 +55,7 @@ class _State(threading.local):
     recording = True
     quiet = False  # NumPy's warnings are off already: np.errstate costs as much as a small op
     trace: list[Traced] | None = None  # the calls made, while somebody wants to see them
+    general = False  # the calls shall hold for other inputs, too: no short cut by a look at these
 
 
 state = _State()
@@ -119,11 +120,19 @@ def cell(tensor: TensorBase) -> list[int]:
     return found
 
 
-def wrote(name: str, target: TensorBase, *others: Any) -> None:
-    """Count a write into a tensor, for what backward checks, and trace it as a call."""
+def wrote(name: str, target: TensorBase, *others: Any, how: str, **options: Any) -> None:
+    """Count a write into a tensor, for what backward checks, and trace it as a call.
+
+    Args:
+        name: of the function whose result was written.
+        others: what else it took; with `how="fill"`, what was written.
+        how: "update" (the function's result), "fill", "setitem" (at `options`), "view" (another
+            shape) or "forget" (what was written is not among the others).
+    """
     cell(target)[0] += 1
     if state.trace is not None:
-        state.trace.append((untaped(name), (target, *others), {}, (target,), ()))
+        options["write"] = how
+        state.trace.append((untaped(name), (target, *others), options, (target,), ()))
 
 
 def untaped(name: str) -> Op:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import Array, is_channels_last
 from rushlight.errors import explain
-from rushlight.tape import TensorBase
+from rushlight.tape import TensorBase, traced
 
 __all__ = ["Exchange"]
 
@@ -19,6 +19,7 @@ class Exchange(TensorBase):
     There is no `__array_namespace__`: docs/differences.md says why.
     """
 
+    @traced()
     def numpy(self, *, force: bool = False) -> Array:
         """Return the array, sharing memory; images that lie channels-last are copied to C order.
 

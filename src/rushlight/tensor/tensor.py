@@ -200,6 +200,7 @@ class Tensor(Methods, Convert, Exchange, InPlace):
 
     # ---- out of the library
 
+    @traced()
     def item(self) -> Any:
         """Return the only element as a Python number."""
         if self._array.size != 1:
@@ -210,6 +211,7 @@ class Tensor(Methods, Convert, Exchange, InPlace):
             )
         return self._array.item()
 
+    @traced()
     def tolist(self) -> Any:
         """Return nested lists of Python numbers."""
         return self._array.tolist()
@@ -226,6 +228,7 @@ class Tensor(Methods, Convert, Exchange, InPlace):
             raise TypeError("only an integer tensor can be used as an index")
         return int(value)
 
+    @traced(name="bool")
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(

@@ -49,6 +49,7 @@ class Watched:
     paths: dict[Module, str]
     events: list[Event] = field(default_factory=list)
     finished: int = 0  # how many calls came to their end
+    written: list[str] = field(default_factory=list)  # parameters and buffers, by name
 
 
 def tensors_in(value: Any) -> Iterator[Any]:
@@ -66,10 +67,13 @@ def tensors_in(value: Any) -> Iterator[Any]:
             yield from tensors_in(getattr(value, entry.name))
 
 
-def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watched:
+def watch(
+    model: Module, args: tuple[Any, ...], kwargs: dict[str, Any], purpose: str = "summary"
+) -> Watched:
     """Call the model once, in evaluation mode and without gradients, and return what was seen.
 
-    A model with lazy layers is copied: its own remain as they are.
+    A model with lazy layers is copied: its own remain as they are. `purpose` names the caller in
+    the note of an error.
 
     Raises:
         Exception: that of the forward, with a note of the layer that raised it and its input.
@@ -81,17 +85,22 @@ def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watch
     with untouched(model), no_grad():
         model.eval()
         watcher.install()
+        owned = [*model.named_parameters(), *model.named_buffers()]
+        before = [cell(tensor)[0] for _, tensor in owned]
         state.trace = watcher.trace
         try:
             model(*args, **kwargs)
         except Exception as error:
             with suppress(Exception):  # the model's error comes first
                 found = watcher.explain()
-                error.add_note(f"in summary: {found}")
+                error.add_note(f"in {purpose}: {found}")
                 error._rushlight_watched = watcher.seen.finished, found  # type: ignore[attr-defined]
             raise
         finally:
             state.trace = outer
+        after = [cell(tensor)[0] for _, tensor in owned]
+    pairs = zip(owned, before, after, strict=True)
+    watcher.seen.written = [name for (name, _), old, new in pairs if old != new]
     return watcher.seen
 
 
