@@ -16,6 +16,7 @@ from rushlight.tape.nodes import (
     wrap,
     wrote,
 )
+from rushlight.tape.tracing import traced
 
 __all__ = [
     "Chain",
@@ -32,6 +33,7 @@ __all__ = [
     "record",
     "run_backward",
     "state",
+    "traced",
     "untaped",
     "wrap",
     "wrote",

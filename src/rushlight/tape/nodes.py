@@ -119,11 +119,19 @@ def cell(tensor: TensorBase) -> list[int]:
     return found
 
 
-def wrote(name: str, target: TensorBase, *others: Any) -> None:
-    """Count a write into a tensor, for what backward checks, and trace it as a call."""
+def wrote(name: str, target: TensorBase, *others: Any, how: str, **options: Any) -> None:
+    """Count a write into a tensor, for what backward checks, and trace it as a call.
+
+    Args:
+        name: of the function whose result was written.
+        others: what else it took; with `how="fill"`, what was written.
+        how: "update" (the function's result), "fill", "setitem" (at `options`), "view" (another
+            shape) or "forget" (what was written is not among the others).
+    """
     cell(target)[0] += 1
     if state.trace is not None:
-        state.trace.append((untaped(name), (target, *others), {}, (target,), ()))
+        options["write"] = how
+        state.trace.append((untaped(name), (target, *others), options, (target,), ()))
 
 
 def untaped(name: str) -> Op:

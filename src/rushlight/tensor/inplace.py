@@ -95,7 +95,7 @@ class InPlace(TensorBase):
             return self._replace(name, others, {})
         except ValueError:
             raise _misfit(f"{name}_", array, *values) from None
-        wrote(name, self, *others)
+        wrote(name, self, *others, how="update")
         return self
 
     # ---- arithmetic
@@ -301,7 +301,7 @@ class InPlace(TensorBase):
             raise _too_large(f"{name}_", self._array, values) from None
         except ValueError:
             raise _misfit(f"{name}_", self._array, _value(values)) from None
-        wrote(name, self, values)
+        wrote(name, self, values, how="fill")
         return self
 
     def _replace(
@@ -444,7 +444,7 @@ class InPlace(TensorBase):
         if self._tracked():
             self._refuse(f"{name}_", f"the version without underscore, x = x.{name}(...)")
         self._array = getattr(self, name)(*args)._array
-        wrote(name, self)
+        wrote(name, self, how="view")
         return self
 
     def squeeze_(self, dim: int | tuple[int, ...] | None = None) -> Self:
@@ -482,4 +482,4 @@ class InPlace(TensorBase):
             raise _too_large("x[index] = value", target, value) from None
         except ValueError:
             raise _misfit("x[index] = value", target[place], _value(value)) from None
-        wrote("setitem", self, value)
+        wrote("setitem", self, value, how="setitem", basic=basic, advanced=advanced)

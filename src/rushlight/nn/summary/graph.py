@@ -172,6 +172,8 @@ class _Builder:
     def op(self, traced: Traced, around: Call | None) -> None:
         op, args, _, outs, watched = traced
         read = [x for x in map(self.tensor, [*args, *watched]) if x is not None]
+        if not read:  # zeros, arange: constants where they are read
+            return
         written = bool(outs and args) and outs[0] is args[0]
         at = self.inside(around)
         if at is None:

@@ -66,10 +66,13 @@ def tensors_in(value: Any) -> Iterator[Any]:
             yield from tensors_in(getattr(value, entry.name))
 
 
-def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watched:
+def watch(
+    model: Module, args: tuple[Any, ...], kwargs: dict[str, Any], purpose: str = "summary"
+) -> Watched:
     """Call the model once, in evaluation mode and without gradients, and return what was seen.
 
-    A model with lazy layers is copied: its own remain as they are.
+    A model with lazy layers is copied: its own remain as they are. `purpose` names the caller in
+    the note of an error.
 
     Raises:
         Exception: that of the forward, with a note of the layer that raised it and its input.
@@ -87,7 +90,7 @@ def watch(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watch
         except Exception as error:
             with suppress(Exception):  # the model's error comes first
                 found = watcher.explain()
-                error.add_note(f"in summary: {found}")
+                error.add_note(f"in {purpose}: {found}")
                 error._rushlight_watched = watcher.seen.finished, found  # type: ignore[attr-defined]
             raise
         finally:

@@ -1,0 +1,187 @@
+"""Recording: a model is called with the example, with other elements, and with other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.errors import explain
+from rushlight.graph.calls import call, input_names, mapped
+from rushlight.graph.merging import merge
+from rushlight.graph.structure import Graph, RecordError
+from rushlight.graph.varying import other_elements, resized
+from rushlight.nn.module import Module
+from rushlight.random import get_rng_state, manual_seed, set_rng_state
+from rushlight.tape import wrap
+
+__all__ = ["Axes", "record"]
+
+Axes = Mapping[str, Mapping[int, str] | Sequence[int]]
+
+_SIZES = 3  # other sizes of each symbol: a line and rounding need as many beside the example's
+
+
+def record(
+    model: Module,
+    args: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    dynamic_axes: Axes | None = None,
+    *,
+    names: Sequence[str] | None = None,
+) -> Graph:
+    """Return the graph of what a model computes in evaluation mode.
+
+    The model is called with the example, once more with other elements (and other random numbers),
+    and with other sizes of the dynamic axes. Whatever differs between these calls but is no tensor
+    and no size would be wrong for other inputs than the example, and is refused.
+
+    Args:
+        model: a module; nothing of it is changed.
+        args: a tensor, or a tuple of what forward takes: tensors, and tuples and dicts of them.
+        kwargs: the same by name.
+        dynamic_axes: by input name, the names of the sizes that may change by axis, or the axes
+            (the names are then made of both); axes of one name have one size; default: none.
+        names: of the inputs, in order; default: those of forward's parameters.
+
+    Raises:
+        RecordError: for a model whose calls or constants depend on the elements of its inputs or,
+            other than by a size, on dynamic axes; for writes into buffers and through views. The
+            message names the op and the path of the module.
+
+    Example:
+        >>> import rushlight as rl
+        >>> graph = record(rl.nn.Linear(3, 2), rl.zeros(4, 3), dynamic_axes={"input": {0: "batch"}})
+        >>> graph.nodes[0].op, [value.name for value in graph.parameters]
+        ('linear', ['weight', 'bias'])
+        >>> print(*graph.outputs[0].shape)
+        batch 2
+    """
+    example = _tensors((args if isinstance(args, tuple) else (args,), dict(kwargs or {})))
+    known = input_names(model, *example)
+    found = list(known if names is None else names)
+    if len(found) != len(known) or len(set(found)) != len(found):
+        expected = f"{len(known)} different names, for {', '.join(known)}"
+        raise ValueError(explain("record", got=f"names {found}", expected=expected))
+    recorder = _Recorder(model, example, found, _axes(dynamic_axes, example, found))
+    graph = merge(*recorder.recordings())
+    by_name = {value.name: value for value in graph.inputs}
+    for name, axes in recorder.axes.items():
+        for axis, symbol in axes.items():
+            graph.sizes.setdefault(symbol, (by_name[name], axis))
+    return graph
+
+
+def _tensors(given: Any) -> Any:
+    """Return nested arguments with tensors for arrays."""
+    if isinstance(given, np.ndarray):
+        return wrap(given)
+    if isinstance(given, dict):
+        return {key: _tensors(item) for key, item in given.items()}
+    if type(given) in (tuple, list):
+        return type(given)(_tensors(item) for item in given)
+    return given
+
+
+def _axes(dynamic: Axes | None, example: Any, names: list[str]) -> dict[str, dict[int, str]]:
+    """Return the dynamic axes, counted from the front, with a name for each."""
+    shapes: list[tuple[int, ...]] = []
+    mapped(example, lambda tensor, key: shapes.append(tensor.shape))
+    known = dict(zip(names, shapes, strict=True))
+    found: dict[str, dict[int, str]] = {}
+    for name, axes in (dynamic or {}).items():
+        if name not in known:
+            expected = f"inputs: {', '.join(names)}"
+            raise ValueError(explain("dynamic_axes", got=repr(name), expected=expected))
+        named = axes if isinstance(axes, Mapping) else {a: f"{name}_{a}" for a in axes}
+        ndim = len(known[name])
+        for axis, symbol in named.items():
+            if not -ndim <= axis < ndim or not known[name][axis]:
+                got, expected = f"axis {axis} of {name}", f"an axis of {known[name]} that has cells"
+                raise ValueError(explain("dynamic_axes", got=got, expected=expected))
+            found.setdefault(name, {})[axis % ndim] = symbol
+    return found
+
+
+class _Recorder:
+    def __init__(
+        self, model: Module, example: Any, names: list[str], axes: dict[str, dict[int, str]]
+    ) -> None:
+        self.model, self.example, self.names, self.axes = model, example, names, axes
+        self.base: dict[str, int] = {}
+        places = iter(names)
+
+        def note(tensor: Any, key: str) -> None:
+            name = next(places)
+            for axis, symbol in axes.get(name, {}).items():
+                size = self.base.setdefault(symbol, tensor.shape[axis])
+                if size != tensor.shape[axis]:
+                    got = f"{size} and {tensor.shape[axis]} in the example"
+                    raise ValueError(
+                        explain(f"dynamic axis {symbol!r}", got=got, expected="one size")
+                    )
+
+        mapped(example, note)
+
+    def recordings(self) -> tuple[list[Graph], list[dict[str, int]]]:
+        """Return the graphs of all calls, and the dynamic sizes of each."""
+        graphs = [self.call(lambda tensor, name: wrap(tensor._array.copy())), self.other()]
+        samples = [self.base, self.base]
+        for symbol, size in self.base.items():
+            tried = [size + d for d in (1, 2, 3)] + [size * 2, size * 3]
+            tried += [size + d for d in (4, 8, 16, 32, 64)]
+            found = 0
+            for other in dict.fromkeys(tried):
+                error = self.add(graphs, samples, {**self.base, symbol: other})
+                found += error is None
+                if found == _SIZES:
+                    break
+            if not found:
+                got = f"no other size that the model takes (tried {tried})"
+                expected = "a size that may change"
+                text = explain(f"dynamic axis {symbol!r}", got=got, expected=expected)
+                raise RecordError(text) from error
+        if len(self.base) > 1:
+            for k in (1, 2):
+                last = {s: [x[s] for x in samples if x[s] != self.base[s]] for s in self.base}
+                self.add(graphs, samples, {s: sizes[-k:][0] for s, sizes in last.items()})
+        return graphs, samples
+
+    def add(
+        self, graphs: list[Graph], samples: list[dict[str, int]], sizes: dict[str, int]
+    ) -> Exception | None:
+        """Record with other sizes; return the model's error if it does not take them."""
+
+        def change(tensor: Any, name: str) -> Any:
+            axes = self.axes.get(name, {})
+            return resized(tensor, {axis: sizes[symbol] for axis, symbol in axes.items()})
+
+        try:
+            graphs.append(self.call(change))
+        except RecordError:
+            raise
+        except Exception as error:
+            return error
+        samples.append(sizes)
+        return None
+
+    def other(self) -> Graph:
+        """Record with other elements and other random numbers."""
+        state = get_rng_state()
+        manual_seed(1)
+        try:
+            return self.call(lambda tensor, name: wrap(other_elements(tensor._array)))
+        except RecordError:
+            raise
+        except Exception as error:
+            got = "an example whose elements cannot be exchanged for others (above: the error)"
+            expected = "one that the model takes with its elements in another order, too"
+            raise RecordError(explain("record", got=got, expected=expected)) from error
+        finally:
+            set_rng_state(state)
+
+    def call(self, change: Any) -> Graph:
+        places = iter(self.names)
+        args, kwargs = mapped(self.example, lambda tensor, key: change(tensor, next(places)))
+        return call(self.model, args, kwargs, self.names)

@@ -1,0 +1,35 @@
+"""Other inputs for a model, made of the example: other elements, other sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rushlight.tape import wrap
+
+__all__ = ["other_elements", "resized"]
+
+
+def other_elements(array: Any) -> Any:
+    """Return an array of the same kind of elements, each different where that can be.
+
+    Integers stay within what the example holds (they may count the rows of a table), or one below
+    its least, or for a lone 0 one above.
+    """
+    if array.dtype.kind == "b":
+        return ~array
+    if array.dtype.kind == "f":
+        return (array[..., ::-1] if array.ndim else array) * 0.75 + np.asarray(0.125, array.dtype)
+    turned = np.roll(array.reshape(-1), 1).reshape(array.shape)
+    if not np.array_equal(turned, array):
+        return turned
+    return array - 1 if array.size and array.min() > 0 else array + 1
+
+
+def resized(tensor: Any, axes: dict[int, int]) -> Any:
+    """Return a tensor with other sizes of some axes, its elements repeated or cut."""
+    array = tensor._array
+    for axis, size in axes.items():
+        array = np.take(array, np.arange(size) % array.shape[axis], axis)
+    return wrap(np.ascontiguousarray(array))
