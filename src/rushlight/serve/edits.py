@@ -162,7 +162,7 @@ def tidied(text: str) -> str:
     """Return a function without assignments whose names nobody reads any more."""
     while True:
         function = ast.parse(text).body[0]
-        read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and _is_read(n)}
+        read = {name for node in ast.walk(function) for name in _read(node)}
         idle = [
             s
             for s in ast.walk(function)
@@ -177,5 +177,8 @@ def tidied(text: str) -> str:
         text = edits.applied(text, function)
 
 
-def _is_read(node: ast.Name) -> bool:
-    return isinstance(node.ctx, ast.Load)
+def _read(node: ast.AST) -> set[str]:
+    """Return the name that a node reads; `x += 1` may write to what others see."""
+    if isinstance(node, ast.AugAssign):
+        return {node.target.id} if isinstance(node.target, ast.Name) else set()
+    return {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) else set()
