@@ -19,6 +19,7 @@ from rushlight.errors import explain
 from rushlight.graph import (
     Graph,
     Node,
+    Value,
     drop_dead,
     fold_batch_norm,
     fold_constants,
@@ -181,6 +182,7 @@ class _Job:
         fold_constants(graph)
         fold_batch_norm(graph)
         drop_dead(graph)
+        _named(graph)
         lines = unsupported(graph)
         if lines:
             expected = "calls that NumPy alone can do"
@@ -323,6 +325,17 @@ def _batch_axes(given: Any, names: list[str], arrays: list[Array]) -> list[int |
             raise ValueError(explain("batch_axis", got=got, expected=expected))
         found.append(None if axis is None else axis % array.ndim)
     return found
+
+
+def _named(graph: Graph) -> None:
+    """Give weights that a batch norm was folded into the names of the layer's own."""
+    taken = {value.name for value in (*graph.parameters, *graph.constants())}
+    for node in graph.nodes:
+        for value, part in zip(node.inputs[1:3], ("weight", "bias"), strict=False):
+            name = f"{node.where}.{part}"
+            if isinstance(value, Value) and ".folded." in value.name and name not in taken:
+                taken.add(name)
+                value.name = name
 
 
 def _labels(model: Module) -> dict[str, str]:

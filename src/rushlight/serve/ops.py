@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from rushlight.graph import Node
 
-__all__ = ["OUTSIDE", "WITH_CHECK", "call_text"]
+__all__ = ["OUTSIDE", "WITH_CHECK", "Call", "written_call"]
 
 _HERE = "rushlight.serve.pieces"
 
@@ -18,10 +18,17 @@ OUTSIDE: dict[str, tuple[str, str]] = {}
 WITH_CHECK = {"rows_of": ("rushlight.ops.embedding", "_rows_check")}
 
 
-def call_text(
+class Call(NamedTuple):
+    """A call as it is written: the function, and each argument with its name."""
+
+    function: str
+    arguments: list[str]
+
+
+def written_call(
     node: Node, function: str, arguments: Sequence[str], options: Mapping[str, str]
-) -> str:
-    """Return the expression of a call.
+) -> Call:
+    """Return the text of a call.
 
     Args:
         node: the call.
@@ -29,5 +36,4 @@ def call_text(
         arguments: the expressions of its arguments.
         options: those of its options.
     """
-    named = [f"{key}={text}" for key, text in options.items()]
-    return f"{function}({', '.join([*arguments, *named])})"
+    return Call(function, [*arguments, *(f"{key}={text}" for key, text in options.items())])

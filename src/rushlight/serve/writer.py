@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import keyword
 import math
 import re
@@ -14,7 +15,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.graph import Graph, Node, Size, Value
 from rushlight.ops.interpolate import Taps
-from rushlight.serve.ops import OUTSIDE, WITH_CHECK, call_text
+from rushlight.serve.ops import OUTSIDE, WITH_CHECK, Call, written_call
 from rushlight.serve.pieces import PIECES
 from rushlight.serve.source import Library, NotPortable
 
@@ -101,7 +102,7 @@ class Writer:
         head = "\n".join(_imports(self.library.imports))
         code = (
             f'"""{title}"""\n\nfrom __future__ import annotations\n\n{head}\n\n'
-            f"FINGERPRINT = {fingerprint!r}  # weights.safetensors has the same\n"
+            f'FINGERPRINT = "{fingerprint}"  # weights.safetensors has the same\n'
             f"{self._tables()}\n\n"
             f"# ---- functions: the reader, then the arithmetic\n\n\n{self.library.text()}\n\n\n"
             f"# ---- the model\n\n{self._load()}\n\n\n{self._predict(body)}\n\n\n{self._end()}"
@@ -114,12 +115,12 @@ class Writer:
         rows = []
         for value in self.graph.inputs:
             shape = tuple(_axis_name(size) for size in value.shape)
-            rows.append(f"    {value.name!r}: ({value.dtype.name!r}, {_literal(shape)}),")
+            rows.append(f'    "{value.name}": ("{value.dtype.name}", {_literal(shape)}),')
         text = "INPUTS = {  # name: dtype and shape; a named axis may have any size\n"
         text += "\n".join(rows) + "\n}"
         if self.turned:
             text += "\nTURNED = {  # how the axes of weights go from the file's order to the layer's\n"
-            text += "".join(f"    {name!r}: {axes},\n" for name, axes in self.turned.items()) + "}"
+            text += "".join(f'    "{name}": {axes},\n' for name, axes in self.turned.items()) + "}"
         return text
 
     def _load(self) -> str:
@@ -175,7 +176,7 @@ class Writer:
 
     def _body(self) -> list[str]:
         for value in self.graph.inputs:
-            self.names[value] = self._local(value.name)
+            self.names[value] = self._local("x" if value.name == "input" else value.name)
         self.next_users = self._last_uses()
         where: str | None = None
         for i, node in enumerate(self.graph.nodes):
@@ -218,11 +219,11 @@ class Writer:
             check = self.library.function(*WITH_CHECK[node.op])
             both = [*arguments, *(f"{k}={v}" for k, v in options.items())]
             self.lines.append(f"{check}({', '.join(both)})")
-        text = call_text(node, function, arguments, options)
+        call = written_call(node, function, arguments, options)
         targets = [self._target(i, value, node) for value in node.outputs]
         several = len(targets) > 1 or node.op == "split"
         left = ", ".join(targets) + ("," if several and len(targets) == 1 else "")
-        self.lines += _wrapped(left, text)
+        self.lines += _wrapped(left, call)
         gone = [self.names[v] for v in self.next_users.get(i, []) if v in self.names]
         gone = [n for n in gone if n not in targets and n != "h"]
         if gone and i < len(self.graph.nodes) - 1:
@@ -367,22 +368,30 @@ def _literal(plain: Any, name: Any = repr, other: Any = repr) -> str:
     if plain is Ellipsis:
         return "..."
     if isinstance(plain, dict):
-        return "{" + ", ".join(f"{k!r}: {_literal(v, name, other)}" for k, v in plain.items()) + "}"
+        return "{" + ", ".join(f"{json.dumps(k)}: {_literal(v, name, other)}" for k, v in plain.items()) + "}"
     if isinstance(plain, (tuple, list)):
         parts = [_literal(part, name, other) for part in plain]
         if len(parts) > 4 and len(set(parts)) == 1:
             return f"({parts[0]},) * {len(parts)}"
         inner = ", ".join(parts) + ("," if len(parts) == 1 and isinstance(plain, tuple) else "")
         return f"[{inner}]" if type(plain) is list else f"({inner})"
-    if plain is None or isinstance(plain, (bool, int, float, str)):
+    if isinstance(plain, str):
+        return json.dumps(plain)
+    if plain is None or isinstance(plain, (bool, int, float)):
         return repr(plain)
     return str(other(plain))
 
 
-def _wrapped(left: str, text: str) -> list[str]:
-    """Return `left = text` in lines that are not too long; a call is cut after its opening."""
-    line = f"{left} = {text}"
-    if len(line) <= _WIDTH - 8 or not text.endswith(")") or "(" not in text:
+def _wrapped(left: str, call: Call) -> list[str]:
+    """Return `left = call` in lines that are not too long, the arguments on lines of their own."""
+    line = f"{left} = {call.function}({', '.join(call.arguments)})"
+    if len(line) <= _WIDTH - 8:
         return [line]
-    head, _, rest = line.partition("(")
-    return [f"{head}(", f"    {rest[:-1]}", ")"]
+    lines = [f"{left} = {call.function}("]
+    row = "   "
+    for argument in call.arguments:
+        if len(row) + len(argument) + 2 > _WIDTH - 8 and row.strip():
+            lines.append(row)
+            row = "   "
+        row += f" {argument},"
+    return [*lines, row, ")"]
