@@ -64,7 +64,7 @@ def tensor_split(
     size = input._array.shape[at]
     cuts: Any = indices_or_sections
     if isinstance(cuts, TensorBase):
-        cuts = cuts._array.tolist()
+        cuts = cuts.tolist()  # type: ignore[attr-defined]
     if not all(isinstance(cut, SupportsIndex) for cut in np.atleast_1d(np.array(cuts, object))):
         expected = "an int, or a sequence of ints"
         raise TypeError(explain("tensor_split", got=repr(cuts), expected=expected))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rushlight.arrays import is_float
 from rushlight.errors import ShapeError, explain
-from rushlight.tape import cell, wrap
+from rushlight.tape import cell, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -29,6 +29,7 @@ def is_signed(input: Tensor) -> bool:
     return input._array.dtype.kind in "fi"
 
 
+@traced()
 def is_nonzero(input: Tensor) -> bool:
     """Tell whether the only element is not 0.
 

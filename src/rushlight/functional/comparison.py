@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import promote
 from rushlight.errors import DtypeError, ShapeError, explain
-from rushlight.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -65,6 +65,7 @@ def _pair(f: Any, a: Any, b: Any, same_dtype: bool) -> Tensor:
         ) from None
 
 
+@traced(2)
 def eq(input: Tensor, other: Any) -> Tensor:
     """Return a == b, elementwise, as a bool tensor.
 
@@ -76,46 +77,55 @@ def eq(input: Tensor, other: Any) -> Tensor:
     return _pair(np.equal, input, other, True)
 
 
+@traced(2)
 def ne(input: Tensor, other: Any) -> Tensor:
     """Return a != b, elementwise, as a bool tensor."""
     return _pair(np.not_equal, input, other, True)
 
 
+@traced(2)
 def lt(input: Tensor, other: Any) -> Tensor:
     """Return a < b, elementwise, as a bool tensor."""
     return _pair(np.less, input, other, True)
 
 
+@traced(2)
 def le(input: Tensor, other: Any) -> Tensor:
     """Return a <= b, elementwise, as a bool tensor."""
     return _pair(np.less_equal, input, other, True)
 
 
+@traced(2)
 def gt(input: Tensor, other: Any) -> Tensor:
     """Return a > b, elementwise, as a bool tensor."""
     return _pair(np.greater, input, other, True)
 
 
+@traced(2)
 def ge(input: Tensor, other: Any) -> Tensor:
     """Return a >= b, elementwise, as a bool tensor."""
     return _pair(np.greater_equal, input, other, True)
 
 
+@traced(2)
 def logical_and(input: Tensor, other: Any) -> Tensor:
     """Return a and b, elementwise, as a bool tensor."""
     return _pair(np.logical_and, input, other, False)
 
 
+@traced(2)
 def logical_or(input: Tensor, other: Any) -> Tensor:
     """Return a or b, elementwise, as a bool tensor."""
     return _pair(np.logical_or, input, other, False)
 
 
+@traced(2)
 def logical_xor(input: Tensor, other: Any) -> Tensor:
     """Return a xor b, elementwise, as a bool tensor."""
     return _pair(np.logical_xor, input, other, False)
 
 
+@traced()
 def logical_not(input: Tensor) -> Tensor:
     """Return not x, elementwise, as a bool tensor."""
     return wrap(np.logical_not(input._array))
@@ -129,21 +139,25 @@ def _bits(f: Any, a: Any, b: Any) -> Tensor:
     return wrap(f(np.asarray(a).astype(target, copy=False), np.asarray(b).astype(target)))
 
 
+@traced(2)
 def bitwise_and(input: Tensor, other: Any) -> Tensor:
     """Return a & b of integers or bools, elementwise."""
     return _bits(np.bitwise_and, input, other)
 
 
+@traced(2)
 def bitwise_or(input: Tensor, other: Any) -> Tensor:
     """Return a | b of integers or bools, elementwise."""
     return _bits(np.bitwise_or, input, other)
 
 
+@traced(2)
 def bitwise_xor(input: Tensor, other: Any) -> Tensor:
     """Return a ^ b of integers or bools, elementwise."""
     return _bits(np.bitwise_xor, input, other)
 
 
+@traced()
 def bitwise_not(input: Tensor) -> Tensor:
     """Return ~x of integers or bools, elementwise."""
     if input._array.dtype.kind == "f":
@@ -153,26 +167,31 @@ def bitwise_not(input: Tensor) -> Tensor:
     return wrap(np.invert(input._array))
 
 
+@traced()
 def isnan(input: Tensor) -> Tensor:
     """Return whether x is NaN, elementwise, as a bool tensor."""
     return wrap(np.isnan(input._array))
 
 
+@traced()
 def isinf(input: Tensor) -> Tensor:
     """Return whether x is infinite, elementwise, as a bool tensor."""
     return wrap(np.isinf(input._array))
 
 
+@traced()
 def isfinite(input: Tensor) -> Tensor:
     """Return whether x is neither NaN nor infinite, elementwise, as a bool tensor."""
     return wrap(np.isfinite(input._array))
 
 
+@traced(2)
 def isin(elements: Any, test_elements: Any, *, invert: bool = False) -> Tensor:
     """Return whether each element is among `test_elements`, as a bool tensor."""
     return wrap(np.isin(_bare(elements), _bare(test_elements), invert=invert))
 
 
+@traced(2)
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
@@ -181,6 +200,7 @@ def isclose(
         return wrap(np.isclose(input._array, other._array, rtol, atol, equal_nan))
 
 
+@traced(2)
 def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
@@ -188,6 +208,7 @@ def allclose(
     return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
 
 
+@traced(2)
 def equal(input: Tensor, other: Tensor) -> bool:
     """Tell whether shapes and all elements are equal."""
     return bool(np.array_equal(input._array, other._array))

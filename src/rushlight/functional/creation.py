@@ -11,7 +11,7 @@ from rushlight.arrays import Array, as_dtype, get_default_dtype, is_array, is_fl
 from rushlight.errors import DeviceError, DtypeError, ShapeError, explain
 from rushlight.functional.dims import varargs
 from rushlight.random import Generator, source_of
-from rushlight.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -111,7 +111,7 @@ def _first(data: Any) -> Any:
 def _unwrapped(data: Any) -> Any:
     """Return nested sequences with plain numbers where tensors stood."""
     if isinstance(data, TensorBase):
-        return data._array.tolist()
+        return data.tolist()  # type: ignore[attr-defined]
     if isinstance(data, (list, tuple)) and any(
         isinstance(x, (TensorBase, list, tuple)) for x in data
     ):
@@ -135,6 +135,14 @@ def tensor(
         >>> rl.tensor([[1, 2], [3, 4]]).sum()
         tensor(10)
     """
+    if isinstance(data, TensorBase):
+        return _copy(data, dtype, device, requires_grad)
+    return _finish(_array(data, dtype), device, requires_grad)
+
+
+@traced(name="copy")
+def _copy(data: TensorBase, dtype: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Copy the elements of a tensor, outside the graph."""
     return _finish(_array(data, dtype), device, requires_grad)
 
 
@@ -150,6 +158,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     check_device(device)
     if isinstance(data, TensorBase) and (dtype is None or as_dtype(dtype) == data._array.dtype):
         return data  # type: ignore[return-value]
+    if isinstance(data, TensorBase):
+        return _copy(data, dtype)
     if is_array(data) and (dtype is None or as_dtype(dtype) == data.dtype):
         return from_numpy(data)
     return _finish(_array(data, dtype), None, False)
@@ -208,7 +218,7 @@ def zeros(
         tensor([[0., 0.],
                 [0., 0.]])
     """
-    return _finish(np.zeros(_shape(shape, size), _dtype(dtype)), device, requires_grad)
+    return _filled(_shape(shape, size), 0, _dtype(dtype), device, requires_grad)
 
 
 def ones(
@@ -219,7 +229,7 @@ def ones(
     requires_grad: bool = False,
 ) -> Tensor:
     """Make a tensor of ones."""
-    return _finish(np.ones(_shape(shape, size), _dtype(dtype)), device, requires_grad)
+    return _filled(_shape(shape, size), 1, _dtype(dtype), device, requires_grad)
 
 
 def full(
@@ -234,7 +244,16 @@ def full(
     value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value  # type: ignore[union-attr]
     if dtype is None and not isinstance(value, float):
         dtype = np.bool_ if isinstance(value, bool) else np.int64
-    return _finish(np.full(_shape((size,)), value, _dtype(dtype)), device, requires_grad)
+    return _filled(_shape((size,)), value, _dtype(dtype), device, requires_grad)
+
+
+@traced(0, "full")
+def _filled(
+    size: tuple[int, ...], fill_value: float, dtype: Any, device: Any, requires_grad: bool
+) -> Tensor:
+    zero = type(fill_value) is int and fill_value == 0  # memory that comes as zeros is not written
+    array = np.zeros(size, dtype) if zero else np.full(size, fill_value, dtype)
+    return _finish(array, device, requires_grad)
 
 
 def _like(input: Tensor, dtype: Any) -> Array:
@@ -251,6 +270,7 @@ def empty_like(
     return _finish(_like(input, dtype), device, requires_grad)
 
 
+@traced()
 def full_like(
     input: Tensor,
     fill_value: float,
@@ -279,6 +299,7 @@ def ones_like(
     return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@traced(0)
 def eye(
     n: int,
     m: int | None = None,
@@ -316,11 +337,19 @@ def arange(
         )
     if dtype is None and all(isinstance(v, int) for v in (first, last, step)):
         dtype = np.int64
-    count = int(np.ceil((last - first) / step))
-    values = first + np.arange(count) * step
-    return _finish(values.astype(_dtype(dtype)), device, requires_grad)
+    return _counted(first, last, step, _dtype(dtype), device, requires_grad)
 
 
+@traced(0, "arange")
+def _counted(
+    start: float, end: float, step: float, dtype: Any, device: Any, requires_grad: bool
+) -> Tensor:
+    count = int(np.ceil((end - start) / step))
+    values = start + np.arange(count) * step
+    return _finish(values.astype(dtype), device, requires_grad)
+
+
+@traced(0)
 def linspace(
     start: float,
     end: float,
@@ -334,6 +363,7 @@ def linspace(
     return _finish(np.linspace(start, end, steps).astype(_dtype(dtype)), device, requires_grad)
 
 
+@traced(0)
 def logspace(
     start: float,
     end: float,
@@ -360,6 +390,7 @@ def _random(draw: Any, dtype: Any, generator: Generator | None) -> Array:
     return np.asarray(values).astype(found, copy=False)
 
 
+@traced(0)
 def rand(
     *shape: Any,
     size: Any = None,
@@ -375,6 +406,7 @@ def rand(
     )
 
 
+@traced(0)
 def randn(
     *shape: Any,
     size: Any = None,
@@ -424,6 +456,7 @@ def randn_like(
     )
 
 
+@traced(0)
 def randint(
     low: int,
     high: Any = None,
@@ -444,6 +477,7 @@ def randint(
     )
 
 
+@traced(0)
 def randperm(
     n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
 ) -> Tensor:
@@ -453,6 +487,7 @@ def randperm(
     return wrap(source.permutation(n).astype(np.int64 if dtype is None else as_dtype(dtype)))
 
 
+@traced(0)
 def normal(
     mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
 ) -> Tensor:
@@ -467,6 +502,7 @@ def normal(
     return noise * std + mean
 
 
+@traced()
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Draw 0 or 1 with the probabilities in `input`."""
     source = source_of(generator)
@@ -478,6 +514,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     return wrap((source.random(p.shape, np.dtype(np.float64)) < p).astype(p.dtype))
 
 
+@traced()
 def multinomial(
     input: Tensor,
     num_samples: int,

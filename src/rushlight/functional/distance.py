@@ -15,7 +15,7 @@ from rushlight.functional.reduction import sum as sum_
 from rushlight.functional.shaping import broadcast_tensors, expand
 from rushlight.ops import distance as ops
 from rushlight.ops import embedding, reduce
-from rushlight.tape import apply, wrap
+from rushlight.tape import apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -57,6 +57,7 @@ def normalize(
     return input / clamp_min(norm(input, p, dim, keepdim=True), eps)
 
 
+@traced(2)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Return x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`, the inputs broadcast.
 

@@ -13,7 +13,7 @@ from rushlight.functional.picking import gather, getitem
 from rushlight.functional.shaping import reshape
 from rushlight.ops import embedding as ops
 from rushlight.ops import reduce
-from rushlight.tape import apply, cell, quietly, wrap
+from rushlight.tape import apply, quietly, traced, wrap, wrote
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -63,7 +63,7 @@ def _limit_norms(weight: Tensor, index: Any, max_norm: float, norm_type: float) 
     above = norms[:, 0] > max_norm
     if above.any():
         table[named[above]] *= max_norm / (norms[above] + 1e-7)
-        cell(weight)[0] += 1
+        wrote("renorm", weight, how="forget")
 
 
 def embedding(
@@ -109,6 +109,7 @@ def embedding(
     return apply(ops.rows_of, (weight,), options, (input,))
 
 
+@traced(2)
 def embedding_bag(
     input: Tensor,
     weight: Tensor,

@@ -18,7 +18,7 @@ from rushlight.functional.interpolation import cubic_weights
 from rushlight.functional.products import matmul
 from rushlight.functional.shaping import reshape, stack, transpose
 from rushlight.ops import grid as ops
-from rushlight.tape import apply, quietly, wrap
+from rushlight.tape import apply, quietly, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -29,6 +29,7 @@ _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = ("zeros", "border", "reflection")
 
 
+@traced(2)
 def grid_sample(
     input: Tensor,
     grid: Tensor,

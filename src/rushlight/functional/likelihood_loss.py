@@ -18,7 +18,7 @@ from rushlight.functional.creation import full as filled
 from rushlight.functional.elementwise import exp, log, masked_fill, where, xlogy
 from rushlight.functional.loss import check_tensors, reduced
 from rushlight.ops import ctc, losses
-from rushlight.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -171,6 +171,7 @@ def _variance(var: Any, input: Tensor) -> Tensor:
 # ---- connectionist temporal classification
 
 
+@traced(2)
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -17,7 +17,7 @@ from rushlight.functional.elementwise import clamp, masked_fill, minimum, relu, 
 from rushlight.functional.loss import check_tensors, constant, reduced
 from rushlight.functional.picking import gather
 from rushlight.ops import margin_losses
-from rushlight.tape import apply, wrap
+from rushlight.tape import apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -297,6 +297,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     return apply(margin_losses.multilabel_margin_loss, (input,), options)
 
 
+@traced(2)
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,

@@ -13,7 +13,7 @@ from rushlight.functional.dims import one_dim
 from rushlight.functional.elementwise import where
 from rushlight.functional.shaping import broadcast_tensors, expand, movedim, reshape
 from rushlight.ops import index as ix
-from rushlight.tape import TensorBase, apply, wrap
+from rushlight.tape import TensorBase, apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -113,7 +113,7 @@ def _plain(index: Any) -> Any:
                     fix="use .long() or .bool()",
                 )
             )
-        return int(array) if array.ndim == 0 and array.dtype.kind in "iu" else array
+        return index.item() if array.ndim == 0 and array.dtype.kind in "iu" else array  # type: ignore[attr-defined]
     if isinstance(index, (list, range)):
         return np.asarray([_plain(part) for part in index]) if index else np.empty(0, np.int64)
     return int(index) if isinstance(index, np.integer) else index
@@ -141,6 +141,7 @@ def index_add(
     return input + (added if alpha == 1 else added * alpha)
 
 
+@traced()
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """Return `input` with the rows (of any dim) that `index` names filled with a value."""
     at = one_dim(dim, input._array.ndim, "index_fill")
@@ -149,6 +150,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return where(wrap(hit), value, input).to(input.dtype)
 
 
+@traced()
 def repeat_interleave(input: Tensor, repeats: int | Tensor, dim: int | None = None) -> Tensor:
     """Repeat each element (of the flattened tensor if `dim` is None) in place."""
     if dim is None:
@@ -195,6 +197,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     return input + apply(ix.scatter_add, (part,), options, (index,))
 
 
+@traced()
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None
 ) -> Tensor:
@@ -266,6 +269,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return getitem(a, m)
 
 
+@traced()
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Return the places of the non-zero elements: rows of a matrix, or a vector for each dim."""
     if as_tuple:
@@ -273,6 +277,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return wrap(np.argwhere(input._array))
 
 
+@traced()
 def argwhere(input: Tensor) -> Tensor:
     """Return the places of the non-zero elements as rows of a matrix."""
     return wrap(np.argwhere(input._array))
@@ -331,8 +336,14 @@ def _triangle(input: Tensor, where_: str, diagonal: int, upper: bool) -> Tensor:
     if input._array.ndim < 2:
         raise ShapeError(explain(where_, got=f"a tensor {input.shape}", expected="2 dims or more"))
     rows, cols = input._array.shape[-2:]
+    inside = _triangle_mask(rows, cols, diagonal, upper)
+    return where(inside, input, False)  # a product: inf * 0 is nan
+
+
+@traced(0, "triangle")
+def _triangle_mask(rows: int, cols: int, diagonal: int, upper: bool) -> Tensor:
     lower = np.tri(rows, cols, diagonal - 1 if upper else diagonal, dtype=np.bool_)
-    return where(wrap(~lower if upper else lower), input, False)  # a product: inf * 0 is nan
+    return wrap(~lower if upper else lower)
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -362,6 +373,7 @@ def triu_indices(row: int, col: int, offset: int = 0) -> Tensor:
     return wrap(np.stack(np.triu_indices(row, offset, col)))
 
 
+@traced()
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Return int64 rows that are 1 at the class and 0 elsewhere.
 

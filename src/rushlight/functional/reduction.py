@@ -17,7 +17,7 @@ from rushlight.functional.shaping import cat, stack
 from rushlight.ops import elementwise as ew
 from rushlight.ops import index as ix
 from rushlight.ops import reduce
-from rushlight.tape import TensorBase, apply, state, wrap
+from rushlight.tape import TensorBase, apply, state, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -258,12 +258,14 @@ def _arg(find: Any, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
 
 
 @numpy_names
+@traced()
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the place of the first maximum, in the flattened tensor if `dim` is None."""
     return _arg(np.argmax, input, dim, keepdim)
 
 
 @numpy_names
+@traced()
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the place of the first minimum, in the flattened tensor if `dim` is None."""
     return _arg(np.argmin, input, dim, keepdim)
@@ -348,6 +350,11 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the median; of an even count the lower of the two, and nan if there is one."""
     if dim is None:
         return _reduce(reduce.median, input, None, False)
+    return _median_along(input, dim, keepdim)
+
+
+@traced(name="median_dim")
+def _median_along(input: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
     found = one_dim(dim, input._array.ndim, "median")
     values, indices = sort(input, found)
     if not input._array.ndim:
@@ -400,7 +407,7 @@ def quantile(
         low, high, weight = neighbours(place, interpolation, "quantile")
         a, b = ordered.narrow(at, int(low), 1), ordered.narrow(at, int(high), 1)
         part = a + (b - a) * float(weight)
-        if np.isnan(last._array).any():
+        if state.trace is not None or np.isnan(last._array).any():
             part = where(last != last, last, part)
         if dim is None:
             part = part.reshape((1,) * input._array.ndim if keepdim else ())
@@ -462,6 +469,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
 # ---- bools and counts
 
 
+@traced()
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -488,6 +496,7 @@ def unique(
     return found[0] if len(found) == 1 else tuple(found)
 
 
+@traced(2)
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """Return how often (or with what total weight) each of 0, 1, ... occurs in a vector."""
     if input._array.ndim != 1 or input._array.dtype.kind not in "iu" or (input._array < 0).any():
@@ -506,18 +515,21 @@ def _logic(f: Any, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
 
 
 @numpy_names
+@traced()
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Tell whether all elements are true (non-zero)."""
     return _logic(np.all, input, dim, keepdim)
 
 
 @numpy_names
+@traced()
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Tell whether any element is true (non-zero)."""
     return _logic(np.any, input, dim, keepdim)
 
 
 @numpy_names
+@traced()
 def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     """Return how many elements are not zero."""
     dims = some_dims(dim, input._array.ndim, "count_nonzero")

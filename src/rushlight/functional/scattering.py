@@ -20,7 +20,7 @@ from rushlight.functional.picking import (
 )
 from rushlight.functional.shaping import broadcast_to, reshape
 from rushlight.ops import scatter as sc
-from rushlight.tape import apply, wrap
+from rushlight.tape import apply, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -149,6 +149,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return reshape(f(flat, 0, places, values), input._array.shape)
 
 
+@traced(3)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """Return `input` with its elements where `mask` holds taken from `source`, in order."""
     if mask._array.dtype != np.bool_:

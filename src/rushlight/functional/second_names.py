@@ -27,7 +27,7 @@ from rushlight.functional.elementwise import (
     where,
 )
 from rushlight.functional.products import outer
-from rushlight.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -132,7 +132,7 @@ def fmin(input: Tensor, other: Tensor) -> Tensor:
 def copysign(input: Tensor, other: Any) -> Tensor:
     """Return |a| with the sign of b, -0 included, elementwise."""
     _tensors("copysign", input)
-    negative = wrap(np.asarray(np.signbit(_array(other))))
+    negative = signbit(other if isinstance(other, TensorBase) else wrap(np.asarray(other)))  # type: ignore[arg-type]
     size = abs(input if input._array.dtype.kind == "f" else input.float())
     return where(negative, -size, size)
 
@@ -145,6 +145,7 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     return pow(base.to(np.float64), power.to(np.float64))  # type: ignore[attr-defined]
 
 
+@traced(2)
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """Return 0 below 0, `values` at 0 and 1 above, elementwise; no gradient."""
     _tensors("heaviside", input, values)
@@ -160,6 +161,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
     return mul(input, exp2(other))
 
 
+@traced()
 def frexp(input: Tensor) -> Frexp:
     """Return mantissas m and exponents e with x = m * 2**e; the gradient of m is 2**-e."""
     require_float("frexp", input._array.dtype)
@@ -170,6 +172,7 @@ def frexp(input: Tensor) -> Frexp:
     return Frexp(input * first * second, wrap(exponent))
 
 
+@traced(2)
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """Return the next float from a towards b, elementwise; no gradient."""
     _tensors("nextafter", input, other)
@@ -185,26 +188,31 @@ def _whole(where_: str, f: Any, a: Any, b: Any, floats: bool = False) -> Tensor:
     return wrap(np.asarray(f(*both)).astype(dtype, copy=False))
 
 
+@traced(2)
 def gcd(input: Tensor, other: Tensor) -> Tensor:
     """Return the greatest common divisor, elementwise."""
     return _whole("gcd", np.gcd, input, other)
 
 
+@traced(2)
 def lcm(input: Tensor, other: Tensor) -> Tensor:
     """Return the least common multiple, elementwise."""
     return _whole("lcm", np.lcm, input, other)
 
 
+@traced(2)
 def bitwise_left_shift(input: Any, other: Any) -> Tensor:
     """Return a * 2**b of integers, elementwise."""
     return _whole("bitwise_left_shift", np.left_shift, input, other)
 
 
+@traced(2)
 def bitwise_right_shift(input: Any, other: Any) -> Tensor:
     """Return a / 2**b, rounded down, of integers, elementwise."""
     return _whole("bitwise_right_shift", np.right_shift, input, other)
 
 
+@traced()
 def signbit(input: Tensor) -> Tensor:
     """Tell which elements are negative, -0 included."""
     array = input._array
@@ -221,6 +229,7 @@ def isneginf(input: Tensor) -> Tensor:
     return eq(input, -math.inf)
 
 
+@traced()
 def isreal(input: Tensor) -> Tensor:
     """Tell which elements are real numbers: all are, here."""
     return wrap(np.ones(input._array.shape, np.bool_))

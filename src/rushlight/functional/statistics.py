@@ -21,7 +21,7 @@ from rushlight.functional.reduction import (
 )
 from rushlight.functional.shaping import reshape, stack
 from rushlight.random import Generator, source_of
-from rushlight.tape import TensorBase, wrap
+from rushlight.tape import TensorBase, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -121,6 +121,7 @@ def corrcoef(input: Tensor) -> Tensor:
 # ---- histograms
 
 
+@traced()
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """Return how many elements lie in each of equal bins from min to max, both counted in.
 
@@ -138,6 +139,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     return wrap(counts.astype(array.dtype))
 
 
+@traced()
 def histogram(
     input: Tensor,
     bins: Any,
@@ -167,6 +169,7 @@ def histogram(
 # ---- order statistics
 
 
+@traced()
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """Return the most frequent element along `dim` (the smallest of several) and a place of it."""
     at = one_dim(dim, input._array.ndim, "mode")
@@ -188,6 +191,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndice
 range_ = range  # an argument of histogram has this name in torch
 
 
+@traced()
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the median of what is not nan (the lower of two); with `dim` its place, too."""
     if dim is None:
@@ -202,6 +206,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     return ValuesAndIndices(*(x if keepdim else x.squeeze(at) for x in (values, index)))
 
 
+@traced()
 def nanquantile(
     input: Tensor,
     q: float | Tensor,
@@ -233,6 +238,7 @@ def nanquantile(
 # ---- searches
 
 
+@traced(2)
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -293,6 +299,7 @@ def bucketize(
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
+@traced()
 def unique_consecutive(
     input: Tensor,
     return_inverse: bool = False,
@@ -328,6 +335,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 # ---- random numbers from given distributions
 
 
+@traced()
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Draw from Poisson distributions of the given rates; no gradient."""
     rates = input._array
@@ -336,6 +344,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     return wrap(source_of(generator).poisson(rates).astype(rates.dtype))
 
 
+@traced(2)
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Draw how many of `count` trials succeed at probability `prob`; no gradient."""
     n, p = np.broadcast_arrays(count._array, prob._array)

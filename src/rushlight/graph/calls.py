@@ -56,6 +56,10 @@ def input_names(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return found
 
 
+# options that say nothing of what is computed
+_LEFT_OUT = {"device", "requires_grad", "generator"}
+
+
 def _place(where: str, op: str) -> str:
     return f"{op} in {where or 'the model'}"
 
@@ -166,7 +170,7 @@ class _Builder:
         if OPS.get(op.name) is not op and outs and all(id(o._array) in self.values for o in outs):
             return  # a user's Function whose forward was traced op by op, or gave back its input
         inputs = tuple(self.plain(arg, place) for arg in args)
-        plain = self.plain(options, place)
+        plain = {k: self.plain(v, place) for k, v in options.items() if k not in _LEFT_OUT}
         if not outs:
             self.left(op.name, inputs, plain, place)
             return

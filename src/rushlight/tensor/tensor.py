@@ -17,7 +17,7 @@ from rushlight.functional.creation import check_device
 from rushlight.functional.dims import varargs
 from rushlight.ops import shape as sh
 from rushlight.ops.reduce import sum_to
-from rushlight.tape import TensorBase, apply, nodes, wrap
+from rushlight.tape import TensorBase, apply, nodes, traced, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.inplace import InPlace
@@ -199,6 +199,7 @@ class Tensor(Methods, Convert, InPlace):
 
     # ---- out of the library
 
+    @traced()
     def item(self) -> Any:
         """Return the only element as a Python number."""
         if self._array.size != 1:
@@ -209,10 +210,12 @@ class Tensor(Methods, Convert, InPlace):
             )
         return self._array.item()
 
+    @traced()
     def tolist(self) -> Any:
         """Return nested lists of Python numbers."""
         return self._array.tolist()
 
+    @traced()
     def numpy(self, *, force: bool = False) -> Array:
         """Return the array, sharing memory; images that lie channels-last are copied to C order.
 
@@ -242,6 +245,7 @@ class Tensor(Methods, Convert, InPlace):
             raise TypeError("only an integer tensor can be used as an index")
         return int(value)
 
+    @traced()
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(
