@@ -18,7 +18,7 @@ from rushlight.nn.summary.watching import untouched
 from rushlight.serve.faults import ExportError
 from rushlight.tape import TensorBase, wrap
 
-__all__ = ["ask", "differences", "flat_arrays", "imported", "inputs_like", "worst_error"]
+__all__ = ["ask", "differences", "flat_arrays", "imported", "inputs_like", "tensors_in", "worst_error"]
 
 
 def imported(folder: pathlib.Path) -> Any:
@@ -40,7 +40,16 @@ def flat_arrays(value: Any) -> list[Array]:
         value = list(value.values())
     if isinstance(value, (tuple, list)):
         return [leaf for part in value for leaf in flat_arrays(part)]
+    if value is None:
+        return []
     return [np.asarray(value._array if isinstance(value, TensorBase) else value)]
+
+
+def tensors_in(nested: Any) -> list[Array]:
+    """Return the arrays of the tensors in nested arguments, in order."""
+    found: list[Array] = []
+    mapped(nested, lambda tensor, key: found.append(tensor._array))
+    return found
 
 
 def ask(model: Any, nested: Any, arrays: Sequence[Array]) -> list[Array]:

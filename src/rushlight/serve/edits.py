@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 __all__ = ["Edits", "forward_edits", "tidied"]
@@ -158,6 +159,7 @@ def _untried(edits: Edits, statement: ast.Try) -> None:
     edits.put((handlers[0].lineno, 0), ((handlers[-1].end_lineno or 0) + 1, 0))
 
 
+@lru_cache(maxsize=4096)
 def tidied(text: str) -> str:
     """Return a function without assignments whose names nobody reads any more."""
     while True:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import os
 import pathlib
 import tempfile
@@ -29,13 +28,20 @@ from rushlight.graph.calls import input_names
 from rushlight.io import save_file, write_text
 from rushlight.nn.module import Module
 from rushlight.serve import quantize
-from rushlight.serve.checking import ask, flat_arrays, imported, inputs_like, worst_error
+from rushlight.serve.checking import (
+    ask,
+    flat_arrays,
+    imported,
+    inputs_like,
+    tensors_in,
+    worst_error,
+)
 from rushlight.serve.faults import ExportError
 from rushlight.serve.folder import new_folder, refuse_existing
 from rushlight.serve.quantize import Int8Report
 from rushlight.serve.readme import readme
-from rushlight.serve.writer import Written, unsupported, write
-from rushlight.tape import TensorBase, wrap
+from rushlight.serve.writer import unsupported, write
+from rushlight.tape import wrap
 
 __all__ = ["Report", "export"]
 
@@ -154,7 +160,8 @@ def export(
         job.calibrate(int8, int8_activations, percentile)
     with new_folder(target, overwrite) as made:
         report = job.fill(made, notes)
-        gc.collect()  # a folder whose weights are mapped cannot be renamed everywhere
+        if os.name == "nt":
+            gc.collect()  # there a folder whose weights are mapped cannot be renamed
     report.folder = os.fspath(folder)
     return report
 
@@ -167,7 +174,7 @@ class _Job:
     ) -> None:
         self.model, self.tolerance = model, tolerance
         self.nested = _nested(example)
-        self.arrays = [array for array in flat_arrays(self.nested[0])]
+        self.arrays = tensors_in(self.nested)
         self.names = list(names) if names is not None else input_names(model, *self.nested)
         self.axes = _batch_axes(batch_axis, self.names, self.arrays)
         self.graph = self._recorded()
@@ -192,19 +199,11 @@ class _Job:
 
     # ---- writing
 
-    def written(self, **how: Any) -> tuple[Written, str]:
-        """Return code and weights, tied together by a fingerprint."""
-        draft = write(self.graph, self.title, "", self.labels, **how)
-        digest = hashlib.sha256(draft.code.encode())
-        for name, array in sorted(draft.weights.items()):
-            digest.update(name.encode() + array.tobytes())
-        fingerprint = digest.hexdigest()[:16]
-        return write(self.graph, self.title, fingerprint, self.labels, **how), fingerprint
-
     def put(self, folder: pathlib.Path, **how: Any) -> Any:
         """Write code and weights into a folder and return the module."""
-        found, fingerprint = self.written(**how)
-        save_file(found.weights, folder / "weights.safetensors", {"fingerprint": fingerprint})
+        found = write(self.graph, self.title, self.labels, **how)
+        metadata = {"fingerprint": found.fingerprint}
+        save_file(found.weights, folder / "weights.safetensors", metadata)
         write_text(folder / "model.py", found.code)
         return imported(folder)
 
@@ -241,6 +240,8 @@ class _Job:
                 got = f"an error of {error:.3g} on {what}"
                 expected = f"at most {self.tolerance:g} (tolerance)"
                 fix = "the sums of large layers are rounded: allow more, or export in float64"
+                if error > 1e-3:
+                    fix = "the model changes from call to call, or computes outside of tensors"
                 raise ExportError(explain("export", got=got, expected=expected, fix=fix))
             worst = max(worst, error)
             checked.append(what)
@@ -299,15 +300,11 @@ def _nested(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return value
 
     args = example if isinstance(example, tuple) else (example,)
-    args = tuple(tensors(item) for item in args)
-    if not args or not all(isinstance(leaf, TensorBase) for leaf in _leaves(args)):
+    nested = tuple(tensors(item) for item in args), {}
+    if not tensors_in(nested):
         got = f"an example of type {type(example).__name__}"
         raise TypeError(explain("export", got=got, expected="a tensor or array, or a tuple of them"))
-    return args, {}
-
-
-def _leaves(value: Any) -> list[Any]:
-    return [x for v in value for x in _leaves(v)] if isinstance(value, (tuple, list)) else [value]
+    return nested
 
 
 def _batch_axes(given: Any, names: list[str], arrays: list[Array]) -> list[int | None]:

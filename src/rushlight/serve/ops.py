@@ -6,16 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rushlight.graph import Node
+from rushlight.ops.contract import OPS
+from rushlight.serve.pieces.outside import OUTSIDE
+from rushlight.serve.source import Library, NotPortable
 
-__all__ = ["OUTSIDE", "WITH_CHECK", "Call", "written_call"]
-
-_HERE = "rushlight.serve.pieces"
-
-# Functions that compute outside of ops, by the name that the tape gives them.
-OUTSIDE: dict[str, tuple[str, str]] = {}
+__all__ = ["WITH_CHECK", "Call", "function_of", "written_call"]
 
 # Ops whose arguments a user may get wrong by their elements, and what asks.
 WITH_CHECK = {"rows_of": ("rushlight.ops.embedding", "_rows_check")}
+
+
+def function_of(library: Library, op: str) -> str:
+    """Return what the file calls the function of a node, which it takes over.
+
+    Raises:
+        NotPortable: it needs more than NumPy.
+    """
+    if op in OPS:
+        return library.op(op)
+    if op not in OUTSIDE:
+        raise NotPortable("there is no form of it for NumPy alone")
+    module, name = OUTSIDE[op]
+    return f"np.{name}" if module == "numpy" else library.function(module, name)
 
 
 class Call(NamedTuple):

@@ -48,6 +48,17 @@ def _module(name: str) -> tuple[str, dict[str, ast.stmt]]:
     return text, found
 
 
+@cache
+def _functions(module: str) -> list[ast.FunctionDef]:
+    tree = ast.parse(_module(module)[0])
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+@cache
+def _lambdas(module: str) -> list[ast.Lambda]:
+    return [node for node in ast.walk(ast.parse(_module(module)[0])) if isinstance(node, ast.Lambda)]
+
+
 def _defined(node: ast.stmt) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         yield node.name
@@ -188,10 +199,7 @@ class Library:
         if function.__name__ == "<lambda>":
             return self._lambda(function, hint)
         module, line = function.__module__, function.__code__.co_firstlineno
-        tree = ast.parse(_module(module)[0])
-        node = next(
-            n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.lineno == line
-        )
+        node = next(n for n in _functions(module) if n.lineno == line)
         name = self._fresh(hint, module)
         self._emit(name, module, node, self._free(function), forward=True)
         return name
@@ -201,8 +209,7 @@ class Library:
         module, code = function.__module__, function.__code__
         text = _module(module)[0]
         column = min(p[2] for p in code.co_positions() if p[0] == p[1] and p[2] is not None and p[2])
-        lambdas = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Lambda)]
-        near = [n for n in lambdas if n.lineno <= code.co_firstlineno <= (n.end_lineno or 0)]
+        near = [n for n in _lambdas(module) if n.lineno <= code.co_firstlineno <= (n.end_lineno or 0)]
         node = next(n for n in near if n.col_offset <= column <= n.body.end_col_offset)  # type: ignore[operator]
         name = self._fresh(hint, module)
         edits = self._references(module, node, self._free(function))
@@ -264,30 +271,47 @@ class Library:
         self, module: str, node: ast.AST, known: dict[str, str], within: Edits | None = None
     ) -> Edits:
         """Return the edits that put the file's names in the place of the module's."""
-        edits, local = Edits(), _bound(node)
-        for part in ast.walk(node):
+        edits = Edits()
+        for part, owner, name in _uses(module, node):
             if within is not None and within.covers(part):
                 continue
             if isinstance(part, ast.Import | ast.ImportFrom):
-                origin = getattr(part, "module", None) or part.names[0].name
-                if origin.partition(".")[0] not in sys.stdlib_module_names | {"numpy"}:
-                    raise NotPortable(f"it needs {origin.partition('.')[0]}")
-            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
-                owner = self._submodule(module, part.value.id)
-                if owner is not None and part.value.id not in local:
-                    edits.replace(part, self.function(owner, part.attr))
-            elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
-                if part.id in known:
-                    edits.replace(part, known[part.id])
-                elif part.id not in local and self._submodule(module, part.id) is None:
-                    edits.replace(part, self.function(module, part.id))
+                raise NotPortable(f"it needs {name}")
+            plain = isinstance(part, ast.Name) and part.id in known
+            edits.replace(part, known[name] if plain else self.function(owner, name))
         return edits
 
-    def _submodule(self, module: str, name: str) -> str | None:
-        """Return which of Rushlight's modules a name stands for, if it stands for one."""
-        value = getattr(importlib.import_module(module), name, None)
-        own = isinstance(value, types.ModuleType) and value.__name__.startswith("rushlight.")
-        return value.__name__ if own else None  # type: ignore[union-attr]
+
+@cache
+def _uses(module: str, node: ast.AST) -> list[tuple[ast.AST, str, str]]:
+    """Return each part that names what a definition takes from its module: part, module, name.
+
+    An import of what is neither Python's nor NumPy's stands among them.
+    """
+    found: list[tuple[ast.AST, str, str]] = []
+    local, inner = _bound(node), set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import | ast.ImportFrom):
+            origin = (getattr(part, "module", None) or part.names[0].name).partition(".")[0]
+            if origin not in sys.stdlib_module_names | {"numpy"}:
+                found.append((part, module, origin))
+        elif isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name):
+            owner = _submodule(module, part.value.id)
+            if owner is not None and part.value.id not in local:
+                found.append((part, owner, part.attr))
+                inner.add(part.value)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+            if part.id not in local and part not in inner:
+                found.append((part, module, part.id))
+    return found
+
+
+@cache
+def _submodule(module: str, name: str) -> str | None:
+    """Return which of Rushlight's modules a name stands for, if it stands for one."""
+    value = getattr(importlib.import_module(module), name, None)
+    own = isinstance(value, types.ModuleType) and value.__name__.startswith("rushlight.")
+    return value.__name__ if own else None  # type: ignore[union-attr]
 
 
 def _bound(node: ast.AST) -> set[str]:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import builtins
+import hashlib
 import json
 import keyword
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.graph import Graph, Node, Size, Value
+from rushlight.ops.contract import OPS
 from rushlight.ops.interpolate import Taps
-from rushlight.serve.ops import OUTSIDE, WITH_CHECK, Call, written_call
+from rushlight.serve.ops import WITH_CHECK, Call, function_of, written_call
 from rushlight.serve.pieces import PIECES
+from rushlight.serve.pieces.outside import OUTSIDE
 from rushlight.serve.source import Library, NotPortable
 
 __all__ = ["Written", "unsupported", "write"]
 
 _WIDTH = 96
+_UNKNOWN = "0123456789abcdef"  # the fingerprint before it is known
 _HERE = "rushlight.serve.pieces"
 
 
@@ -32,25 +37,24 @@ class Written:
     Attributes:
         code: the text of model.py.
         weights: the arrays of weights.safetensors, as they lie in the file.
+        fingerprint: of both; each file has it, so that they are not mixed up with others.
     """
 
     code: str
-    weights: dict[str, Array] = field(default_factory=dict)
+    weights: dict[str, Array]
+    fingerprint: str
 
 
 def unsupported(graph: Graph) -> list[str]:
     """Return a line for each call that cannot be written for NumPy alone: op, place, reason."""
     found: dict[str, None] = {}
+    library = Library(PIECES)
     for node in graph.nodes:
         try:
-            _function(Library(PIECES), node.op)
+            function_of(library, node.op)
         except NotPortable as error:
             found[f"{node.op} in {node.where or 'the model'}: {error}"] = None
     return list(found)
-
-
-def _function(library: Library, op: str) -> str:
-    return library.function(*OUTSIDE[op]) if op in OUTSIDE else library.op(op)
 
 
 class Writer:
@@ -82,12 +86,11 @@ class Writer:
         self.maps: dict[str, str] = {}
         self.lines: list[str] = []
 
-    def write(self, title: str, fingerprint: str) -> Written:
+    def write(self, title: str) -> Written:
         """Return the folder's code and weights.
 
         Args:
             title: the first line of the file's docstring.
-            fingerprint: what ties code and weights together.
         """
         body = self._body()
         runtime = [
@@ -102,12 +105,16 @@ class Writer:
         head = "\n".join(_imports(self.library.imports))
         code = (
             f'"""{title}"""\n\nfrom __future__ import annotations\n\n{head}\n\n'
-            f'FINGERPRINT = "{fingerprint}"  # weights.safetensors has the same\n'
+            f'FINGERPRINT = "{_UNKNOWN}"  # weights.safetensors has the same\n'
             f"{self._tables()}\n\n"
             f"# ---- functions: the reader, then the arithmetic\n\n\n{self.library.text()}\n\n\n"
             f"# ---- the model\n\n{self._load()}\n\n\n{self._predict(body)}\n\n\n{self._end()}"
         )
-        return Written(code, self.weights)
+        digest = hashlib.sha256(code.encode())
+        for name, array in sorted(self.weights.items()):
+            digest.update(name.encode() + array.tobytes())
+        fingerprint = digest.hexdigest()[: len(_UNKNOWN)]
+        return Written(code.replace(_UNKNOWN, fingerprint, 1), self.weights, fingerprint)
 
     # ---- constants at the head and the end
 
@@ -205,7 +212,7 @@ class Writer:
         return found
 
     def _call(self, i: int, node: Node) -> None:
-        function = _function(self.library, node.op)
+        function = function_of(self.library, node.op)
         arguments = [self._text(v, node, k) for k, v in enumerate(node.inputs)]
         if node in self.grids:
             scale, low, high = self.grids[node]
@@ -246,10 +253,9 @@ class Writer:
         stem = re.sub(r"\W+", "_", wanted).strip("_") or "x"
         stem = f"layer_{stem}" if stem[0].isdigit() or keyword.iskeyword(stem) else stem
         used = {*self.names.values(), *self.library.taken, *self.graph.sizes, "W", "h", "_", "sizes"}
-        used |= set(dir(__builtins__)) if not isinstance(__builtins__, dict) else set(__builtins__)
-        used |= set(OUTSIDE) | {"INPUTS", "FOLDER", "TURNED", "predict"}
+        used |= {*dir(builtins), *OPS, *OUTSIDE, "INPUTS", "FOLDER", "TURNED", "predict"}
         name, number = stem, 1
-        while name in used or name in _ops_names():
+        while name in used:
             number += 1
             name = f"{stem}_{number}"
         return name
@@ -315,15 +321,9 @@ class Writer:
         return known
 
 
-def write(graph: Graph, title: str, fingerprint: str, labels: Mapping[str, str], **how: Any) -> Written:
+def write(graph: Graph, title: str, labels: Mapping[str, str], **how: Any) -> Written:
     """Return model.py and its weights; see `Writer`."""
-    return Writer(graph, labels, **how).write(title, fingerprint)
-
-
-def _ops_names() -> set[str]:
-    from rushlight.ops.contract import OPS
-
-    return set(OPS)
+    return Writer(graph, labels, **how).write(title)
 
 
 def _imports(lines: set[str]) -> Iterator[str]:

@@ -37,7 +37,9 @@ def flat(value: Any) -> list[Any]:
     """Return the arrays in nested tuples, lists and dicts."""
     if isinstance(value, dict):
         value = list(value.values())
-    return [leaf for part in value for leaf in flat(part)] if isinstance(value, (tuple, list)) else [value]
+    if isinstance(value, (tuple, list)):
+        return [leaf for part in value for leaf in flat(part)]
+    return [] if value is None else [value]
 
 
 def _check(predict: Any, inputs: int, outputs: int, folder: str) -> int:
