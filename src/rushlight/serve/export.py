@@ -18,7 +18,6 @@ from rushlight.errors import explain
 from rushlight.graph import (
     Graph,
     Node,
-    Value,
     drop_dead,
     fold_batch_norm,
     fold_constants,
@@ -38,6 +37,7 @@ from rushlight.serve.checking import (
 )
 from rushlight.serve.faults import ExportError
 from rushlight.serve.folder import new_folder, refuse_existing
+from rushlight.serve.passes import fuse_relu, name_folded
 from rushlight.serve.quantize import Int8Report
 from rushlight.serve.readme import readme
 from rushlight.serve.writer import unsupported, write
@@ -189,7 +189,8 @@ class _Job:
         fold_constants(graph)
         fold_batch_norm(graph)
         drop_dead(graph)
-        _named(graph)
+        fuse_relu(graph)
+        name_folded(graph)
         lines = unsupported(graph)
         if lines:
             expected = "calls that NumPy alone can do"
@@ -322,17 +323,6 @@ def _batch_axes(given: Any, names: list[str], arrays: list[Array]) -> list[int |
             raise ValueError(explain("batch_axis", got=got, expected=expected))
         found.append(None if axis is None else axis % array.ndim)
     return found
-
-
-def _named(graph: Graph) -> None:
-    """Give weights that a batch norm was folded into the names of the layer's own."""
-    taken = {value.name for value in (*graph.parameters, *graph.constants())}
-    for node in graph.nodes:
-        for value, part in zip(node.inputs[1:3], ("weight", "bias"), strict=False):
-            name = f"{node.where}.{part}"
-            if isinstance(value, Value) and ".folded." in value.name and name not in taken:
-                taken.add(name)
-                value.name = name
 
 
 def _labels(model: Module) -> dict[str, str]:
