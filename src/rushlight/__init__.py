@@ -463,6 +463,7 @@ _LAZY = frozenset(
         "io",
         "linalg",
         "nn",
+        "onnx",
         "optim",
         "sklearn",
         "special",

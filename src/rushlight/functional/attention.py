@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.functional.comparison import logical_not, logical_or
 from rushlight.functional.creation import zeros
 from rushlight.functional.dropout import check_probability, draw_factor
 from rushlight.functional.elementwise import where
@@ -409,8 +410,9 @@ def _joined(
     laid = _laid(masks, sizes, how)
     found = [m for m in laid if m is not None]
     if all(m._array.dtype == np.bool_ for m in found):
-        hidden = np.logical_or(*[m._array for m in found]) if len(found) > 1 else found[0]._array
-        return None, ~np.pad(hidden, [(0, 0)] * 3 + [(0, extra)])
+        hidden = logical_or(*found) if len(found) > 1 else found[0]
+        keep = logical_not(pad(hidden, (0, extra)) if extra else hidden)
+        return None, keep._array
     dtype = q.dtype
     for name, m in zip(_MASKS, laid, strict=True):
         allowed = (dtype,) if how.need_weights else (dtype, np.float32)

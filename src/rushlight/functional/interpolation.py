@@ -15,7 +15,7 @@ from rushlight.arrays import Array
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional import pooling
 from rushlight.functional.dims import expect_tensors
-from rushlight.ops.interpolate import Taps, resample
+from rushlight.ops.interpolate import Rule, Taps, resample
 from rushlight.tape import apply
 
 if TYPE_CHECKING:
@@ -228,15 +228,16 @@ def _taps(
 ) -> Taps:
     """Return the map of one dim from n cells to `out`."""
     scale = _scale(n, out, factor, align, dtype)
+    rule = Rule(mode, out, n, factor, align, antialias)
     if antialias:
-        return _widened(mode, n, out, scale, dtype)
+        return _widened(rule, scale, dtype)
     cells = np.arange(out, dtype=dtype)
     rows = np.arange(out)
     half = dtype.type(0.5)
     if mode in _NEAREST:
         spot = cells * scale if mode == "nearest" else (cells + half) * scale
         cols = np.floor(spot.astype(np.float32)).astype(np.int64)  # rounds up what is nearly whole
-        return Taps(rows, np.minimum(cols, n - 1), None, out, n)
+        return Taps(rows, np.minimum(cols, n - 1), None, out, n, rule)
     spot = cells * scale if align else (cells + half) * scale - half
     if mode != "bicubic":
         spot = np.maximum(spot, 0)
@@ -245,7 +246,8 @@ def _taps(
     weights = cubic_weights(t) if mode == "bicubic" else [1 - t, t]
     first = -1 if mode == "bicubic" else 0
     cols = np.clip([base + first + k for k in range(len(weights))], 0, n - 1)
-    return Taps(np.tile(rows, len(weights)), cols.ravel(), np.concatenate(weights), out, n)
+    rows = np.tile(rows, len(weights))
+    return Taps(rows, cols.ravel(), np.concatenate(weights), out, n, rule)
 
 
 def _scale(n: int, out: int, factor: float | None, align: bool, dtype: Any) -> Any:
@@ -290,9 +292,10 @@ _FILTERS: dict[str, tuple[Callable[[Array], Array], int]] = {  # the filter and 
 }
 
 
-def _widened(mode: str, n: int, out: int, scale: Any, dtype: Any) -> Taps:
+def _widened(rule: Rule, scale: Any, dtype: Any) -> Taps:
     """Return the map whose filter is as wide as an output cell where that is the larger."""
-    weigh, width = _FILTERS[mode]
+    weigh, width = _FILTERS[rule.mode]
+    out, n = rule.size_out, rule.size_in
     half, one = dtype.type(0.5), dtype.type(1)
     wide = max(scale, one)
     support = dtype.type(width) * half * wide
@@ -306,7 +309,7 @@ def _widened(mode: str, n: int, out: int, scale: Any, dtype: Any) -> Taps:
     weights = np.where(inside, weights, 0)
     weights = weights / weights.sum(0)
     rows = np.broadcast_to(np.arange(out), cols.shape)
-    return Taps(rows[inside], cols[inside], weights[inside].astype(dtype), out, n)
+    return Taps(rows[inside], cols[inside], weights[inside].astype(dtype), out, n, rule)
 
 
 # ---- torch's deprecated names

@@ -18,7 +18,7 @@ from rushlight.functional.creation import full as filled
 from rushlight.functional.elementwise import exp, log, masked_fill, where, xlogy
 from rushlight.functional.loss import check_tensors, reduced
 from rushlight.ops import ctc, losses
-from rushlight.tape import TensorBase, apply, traced, wrap
+from rushlight.tape import TensorBase, apply, state, traced, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -131,7 +131,7 @@ def gaussian_nll_loss(
     check_tensors("gaussian_nll_loss", input=input)
     v = _variance(var, input)
     values = v.detach()
-    if bool((values < eps).any()):
+    if state.trace is not None or bool((values._array < eps).any()):
         v = v + where(values < eps, eps - values, 0.0)
     terms = (log(v) + (input - target) ** 2 / v) * 0.5
     if full:
@@ -146,7 +146,7 @@ def _variance(var: Any, input: Tensor) -> Tensor:
         raise TypeError(explain("gaussian_nll_loss", got=got, expected="a Tensor or float"))
     alone = isinstance(var, float)
     v: Any = var
-    if v < 0 if alone else bool((v < 0).any()):
+    if v < 0 if alone else bool((v._array < 0).any()):
         got = f"var from {v if alone else v.min().item()}"
         raise ValueError(explain("gaussian_nll_loss", got=got, expected="no negative variance"))
     if alone:

@@ -89,6 +89,15 @@ class _Builder:
 
         mapped((args, kwargs), own)
         seen = watch(model, args, kwargs, "recording a graph")
+        for name in seen.written:
+            raise RecordError(
+                explain(
+                    "record",
+                    got=f"a forward that writes into {name!r}",
+                    expected="a model that keeps no state from call to call",
+                    fix="return the new value in place of writing it",
+                )
+            )
         for owned, kind in (
             (seen.model.named_parameters(), "parameter"),
             (seen.model.named_buffers(), "buffer"),
@@ -195,15 +204,6 @@ class _Builder:
         if how == "view":  # the tensor has another array, which an op has made
             return
         before = self.read(target, place)
-        if before.kind in ("parameter", "buffer") or how == "forget":
-            raise RecordError(
-                explain(
-                    place,
-                    got=f"a write into {before.kind} {before.name!r}",
-                    expected="a model that keeps no state from call to call",
-                    fix="return the new value in place of writing it",
-                )
-            )
         others = tuple(self.plain(arg, place) for arg in args[1:])
         if how == "fill":
             made = self.fill(before, others[0], target, where)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.errors import explain
 from rushlight.graph.sizes import formula
-from rushlight.graph.structure import Graph, Node, RecordError, Size, Value
+from rushlight.graph.structure import Graph, Node, RecordError, Repeated, Size, Value
 
 __all__ = ["merge"]
 
@@ -146,6 +146,9 @@ class _Merger:
             return slice(*parts)
         if isinstance(mine, (tuple, list)):
             if len({len(item) for item in items}) > 1:
+                if all(map(_repeats, items)):
+                    count = self.integer([len(item) for item in items], place)
+                    return Repeated(self.join([item[0] for item in items], place), count)
                 i = next(i for i, item in enumerate(items) if len(item) != len(mine))
                 raise self.refuse(place, f"{items[i]} for {self.why(i)}, {mine} for the example")
             parts = [self.join(part, place) for part in zip(*items, strict=True)]
@@ -154,6 +157,8 @@ class _Merger:
             return {key: self.join([item[key] for item in items], place) for key in mine}
         if type(mine) is int:
             return self.integer(items, place)
+        if isinstance(getattr(mine, "rule", None), tuple) and any(i is not mine for i in items):
+            return self.join([item.rule for item in items], place)  # what it was made of
         for i, other in enumerate(items):
             if not (other is mine or other == mine or (other != other and mine != mine)):
                 raise self.refuse(place, f"{other!r} for {self.why(i)}, {mine!r} for the example")
@@ -165,6 +170,11 @@ class _Merger:
         if seen[0] != seen[1]:
             raise self.refuse(place, f"{seen[1]} for {self.why(1)}, {seen[0]} for the example")
         return formula(tuple(seen), self.samples)
+
+
+def _repeats(items: Sequence[Any]) -> bool:
+    """Tell whether items are one integer, several times."""
+    return len(items) > 0 and all(type(i) is int and i == items[0] for i in items)
 
 
 _SLICE = ("start", "stop", "step")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,13 @@ import numpy as np
 from rushlight.errors import explain
 from rushlight.graph.calls import call, input_names, mapped
 from rushlight.graph.merging import merge
-from rushlight.graph.structure import Graph, RecordError
-from rushlight.graph.varying import other_elements, resized
+from rushlight.graph.structure import Graph, RecordError, Size
+from rushlight.graph.varying import WAYS, other_elements, resized
 from rushlight.nn.module import Module
 from rushlight.random import get_rng_state, manual_seed, set_rng_state
 from rushlight.tape import wrap
 
-__all__ = ["Axes", "record"]
+__all__ = ["Axes", "examples", "record"]
 
 Axes = Mapping[str, Mapping[int, str] | Sequence[int]]
 
@@ -67,10 +67,39 @@ def record(
     recorder = _Recorder(model, example, found, _axes(dynamic_axes, example, found))
     graph = merge(*recorder.recordings())
     by_name = {value.name: value for value in graph.inputs}
+    graph.way = recorder.way
     for name, axes in recorder.axes.items():
         for axis, symbol in axes.items():
             graph.sizes.setdefault(symbol, (by_name[name], axis))
     return graph
+
+
+def examples(
+    graph: Graph, args: Any, kwargs: Mapping[str, Any] | None = None
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any], dict[str, int]]]:
+    """Yield arguments to try a graph on: the example, other elements, and those in other sizes.
+
+    Args:
+        graph: as `record` made it of the same arguments.
+        args, kwargs: the example.
+
+    Yields:
+        args, kwargs and the dynamic sizes.
+    """
+    example = _tensors((args if isinstance(args, tuple) else (args,), dict(kwargs or {})))
+    seen = {symbol: value.shape[axis] for symbol, (value, axis) in graph.sizes.items()}
+    rounds = [(0, False), (0, True)] + [(-1, True)] * bool(seen)
+    for which, other in rounds:
+        places = iter(graph.inputs)
+
+        def change(tensor: Any, key: str) -> Any:
+            value = next(places)  # noqa: B023 (called within the round)
+            array = other_elements(tensor._array, graph.way) if other else tensor._array.copy()  # noqa: B023
+            sized = {i: s.seen[which] for i, s in enumerate(value.shape) if isinstance(s, Size)}  # noqa: B023
+            return resized(wrap(array), sized)
+
+        changed, named = mapped(example, change)
+        yield changed, named, {s: n.seen[which] for s, n in seen.items() if isinstance(n, Size)}
 
 
 def _tensors(given: Any) -> Any:
@@ -110,6 +139,7 @@ class _Recorder:
     ) -> None:
         self.model, self.example, self.names, self.axes = model, example, names, axes
         self.base: dict[str, int] = {}
+        self.way = 0  # of exchanging integers that the model takes
         places = iter(names)
 
         def note(tensor: Any, key: str) -> None:
@@ -170,16 +200,24 @@ class _Recorder:
         """Record with other elements and other random numbers."""
         state = get_rng_state()
         manual_seed(1)
+        failed: Exception | None = None
         try:
-            return self.call(lambda tensor, name: wrap(other_elements(tensor._array)))
-        except RecordError:
-            raise
-        except Exception as error:
+            for way in range(WAYS):
+                self.way = way
+                try:
+                    return self.call(lambda tensor, name: wrap(self.exchanged(tensor)))
+                except RecordError:
+                    raise
+                except Exception as error:
+                    failed = failed or error
             got = "an example whose elements cannot be exchanged for others (above: the error)"
             expected = "one that the model takes with its elements in another order, too"
-            raise RecordError(explain("record", got=got, expected=expected)) from error
+            raise RecordError(explain("record", got=got, expected=expected)) from failed
         finally:
             set_rng_state(state)
+
+    def exchanged(self, tensor: Any) -> Any:
+        return other_elements(tensor._array, self.way)
 
     def call(self, change: Any) -> Graph:
         places = iter(self.names)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["Graph", "Node", "RecordError", "Size", "Value", "operands", "replaced"]
+__all__ = ["Graph", "Node", "RecordError", "Repeated", "Size", "Value", "operands", "replaced"]
 
 Kind = Literal["input", "parameter", "buffer", "constant", "node"]
 
@@ -56,6 +56,13 @@ class Size:
         return text if self.over == 1 else f"({text})//{self.over}"
 
 
+class Repeated(NamedTuple):
+    """A tuple of equal items whose length may change."""
+
+    item: Any
+    count: int | Size
+
+
 @dataclass(eq=False)
 class Value:
     """One array of the graph.
@@ -87,8 +94,8 @@ class Node:
         op: the name: of an op in `rushlight.ops`, of a function that computes outside of ops, or
             "setitem".
         inputs: the arguments: values, numbers, None.
-        options: by name: numbers, strings, dtypes, slices, `Size`, tuples of these, and a Value
-            where an array is an option (an index, a mask).
+        options: by name: numbers, strings, dtypes, slices, `Size`, tuples of these, `Repeated`,
+            and a Value where an array is an option (an index, a mask).
         outputs: what it computes.
         where: the path of the module that made the call; "" is the model itself.
     """
@@ -120,6 +127,7 @@ class Graph:
         parameters: the parameters and buffers that are read.
         result: what the model returned, with values in place of tensors.
         sizes: for each name of a dynamic size, an input and the axis that has it.
+        way: in which way `examples` exchanges integers of the example for others.
     """
 
     inputs: tuple[Value, ...]
@@ -128,6 +136,7 @@ class Graph:
     parameters: tuple[Value, ...]
     result: Any = None
     sizes: dict[str, tuple[Value, int]] = field(default_factory=dict)
+    way: int = 0
 
     def users(self) -> dict[Value, list[Node]]:
         """Return the nodes that read each value."""

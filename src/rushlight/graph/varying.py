@@ -8,19 +8,28 @@ import numpy as np
 
 from rushlight.tape import wrap
 
-__all__ = ["other_elements", "resized"]
+__all__ = ["WAYS", "other_elements", "resized"]
 
 
-def other_elements(array: Any) -> Any:
+WAYS = 3  # of other integers
+
+
+def other_elements(array: Any, way: int = 0) -> Any:
     """Return an array of the same kind of elements, each different where that can be.
 
     Integers stay within what the example holds (they may count the rows of a table), or one below
-    its least, or for a lone 0 one above.
+    its least, or for a lone 0 one above. Some ways keep their order, as those of offsets and
+    lengths may have to be.
     """
     if array.dtype.kind == "b":
         return ~array
     if array.dtype.kind == "f":
         return (array[..., ::-1] if array.ndim else array) * 0.75 + np.asarray(0.125, array.dtype)
+    if way and array.size:
+        low, high = array.min(), array.max()
+        if way == 1:
+            return np.where(array == low, array, np.minimum(array + 1, high))
+        return np.maximum(array - 1, low)
     turned = np.roll(array.reshape(-1), 1).reshape(array.shape)
     if not np.array_equal(turned, array):
         return turned

@@ -22,6 +22,7 @@ from rushlight.nn.transformer_layers import (
     TransformerDecoderLayer,
     TransformerEncoderLayer,
 )
+from rushlight.tape import state
 from rushlight.tensor import Tensor
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
@@ -33,8 +34,8 @@ def _copies(module: Module, n: int) -> ModuleList:
 
 def _causal(mask: Tensor | None, hint: bool | None, x: Tensor, batch_first: bool) -> bool:
     """Tell whether a mask is the causal one: by the hint, or by a look at the mask for None."""
-    if hint is not None or mask is None:
-        return hint is True
+    if hint is not None or mask is None or state.trace is not None:
+        return hint is True  # a trace shall hold for other masks, too
     size = x.shape[0 if x.ndim == 2 or not batch_first else 1]
     if mask.shape != (size, size):
         return False
@@ -114,7 +115,7 @@ class TransformerEncoder(Module):
         padding, padded = src_key_padding_mask, None
         if padding is not None and mask is None and src.ndim == 3:
             padded = self._padded(src, padding)
-            padding = padding if padded is None else padded
+            padding = padding if padded is None or padding.dtype == np.bool_ else padded
         x = src
         for layer in self.layers:
             x = layer(x, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
@@ -131,6 +132,8 @@ class TransformerEncoder(Module):
         owned = [p for m in (*parts, first.linear1, first.linear2) for p in m._parameters.values()]
         if is_grad_enabled() and any(t is not None and t.requires_grad for t in (src, *owned)):
             return None
+        if state.trace is not None and self.mask_check and mask.dtype == np.bool_:
+            return mask & (mask[:, 1:] >= mask[:, :-1]).all()  # holds for other masks, too
         hidden = mask._array != 0  # floats: whatever is added hides, as in torch
         if self.mask_check and (hidden[:, 1:] < hidden[:, :-1]).any():
             return None

@@ -17,7 +17,7 @@ from rushlight.arrays import channels_to_last, is_channels_last, like_layout, re
 from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Saved, define
 
-__all__ = ["Taps", "resample"]
+__all__ = ["Rule", "Taps", "resample"]
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
@@ -35,6 +35,17 @@ class Term(NamedTuple):
     first: bool  # these rows were not written to before
 
 
+class Rule(NamedTuple):
+    """What the map of a dim was made of: how `interpolate` was asked to resize it."""
+
+    mode: str
+    size_out: int
+    size_in: int
+    factor: float | None  # that the map goes by; None: the ratio of the sizes
+    align_corners: bool
+    antialias: bool
+
+
 class Taps:
     """A sparse matrix (size_out, size_in) as terms that run over many cells at a time.
 
@@ -42,10 +53,19 @@ class Taps:
         rows, cols: int64 (E,), output and input cell of each entry; a pair may come twice.
         weights: (E,), or None for ones.
         size_out, size_in: the shape of the matrix.
+        rule: what the map was made of, for those who write it down in other words; or None.
     """
 
-    def __init__(self, rows: Any, cols: Any, weights: Any, size_out: int, size_in: int) -> None:
-        self.size_out, self.size_in = size_out, size_in
+    def __init__(
+        self,
+        rows: Any,
+        cols: Any,
+        weights: Any,
+        size_out: int,
+        size_in: int,
+        rule: Rule | None = None,
+    ) -> None:
+        self.size_out, self.size_in, self.rule = size_out, size_in, rule
         if weights is not None:
             rows, cols, weights = _merged(rows, cols, weights, size_in)
         self.entries = rows, cols, weights

@@ -245,7 +245,7 @@ class Tensor(Methods, Convert, InPlace):
             raise TypeError("only an integer tensor can be used as an index")
         return int(value)
 
-    @traced()
+    @traced(name="bool")
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise RuntimeError(

@@ -49,6 +49,7 @@ class Watched:
     paths: dict[Module, str]
     events: list[Event] = field(default_factory=list)
     finished: int = 0  # how many calls came to their end
+    written: list[str] = field(default_factory=list)  # parameters and buffers, by name
 
 
 def tensors_in(value: Any) -> Iterator[Any]:
@@ -84,6 +85,8 @@ def watch(
     with untouched(model), no_grad():
         model.eval()
         watcher.install()
+        owned = [*model.named_parameters(), *model.named_buffers()]
+        before = [cell(tensor)[0] for _, tensor in owned]
         state.trace = watcher.trace
         try:
             model(*args, **kwargs)
@@ -95,6 +98,9 @@ def watch(
             raise
         finally:
             state.trace = outer
+        after = [cell(tensor)[0] for _, tensor in owned]
+    pairs = zip(owned, before, after, strict=True)
+    watcher.seen.written = [name for (name, _), old, new in pairs if old != new]
     return watcher.seen
 
 

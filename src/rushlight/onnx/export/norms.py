@@ -1,0 +1,106 @@
+"""Rows of norms."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from rushlight.graph import Node, Value
+from rushlight.onnx.export.table import Inexpressible, row
+from rushlight.onnx.export.writer import Writer
+
+__all__: list[str] = []
+
+
+def _or(to: Writer, value: Value | None, fill: float, like: Value, shape: tuple[int, ...]) -> str:
+    """Return the name of a weight, of ones or zeros where there is none."""
+    return to.constant(np.full(shape, fill), like.dtype) if value is None else to.read(value)
+
+
+def _channels(value: Value) -> int:
+    size = value.shape[1]
+    if not isinstance(size, int):
+        raise Inexpressible("over a number of channels that changes")
+    return size
+
+
+@row("batch_norm_eval")
+def batch_norm(to: Writer, node: Node) -> str:
+    x, w, b = node.inputs
+    shape, options = (_channels(x),), node.options
+    given = [_or(to, w, 1, x, shape), _or(to, b, 0, x, shape)]
+    given += [to.read(options["mean"]), to.read(options["var"])]
+    y = to.add("BatchNormalization", [to.read(x), *given], epsilon=float(options["eps"]))
+    return to.add("Relu", [y]) if options.get("relu") else y
+
+
+@row("batch_norm_train")
+def batch_norm_train(to: Writer, node: Node) -> tuple[str | None, ...]:
+    """The batch's own statistics: what a layer that keeps none uses in evaluation, too."""
+    (x, w, b), name = node.inputs, to.read(node.inputs[0])
+    dims = to.ints(0, *range(2, len(x.shape)))
+    centred = to.add("Sub", [name, to.add("ReduceMean", [name, dims])])
+    variance = to.add("ReduceMean", [to.add("Mul", [centred, centred]), dims])
+    std = to.add("Sqrt", [to.add("Add", [variance, to.constant(node.options["eps"], x.dtype)])])
+    y = _affine(to, to.add("Div", [centred, std]), w, b, len(x.shape) - 2)
+    return (to.add("Relu", [y]) if node.options.get("relu") else y), None, None
+
+
+def _affine(to: Writer, y: str, w: Value | None, b: Value | None, behind: int) -> str:
+    """Scale and shift each channel, `behind` dims standing behind them."""
+    for op, value in (("Mul", w), ("Add", b)):
+        if value is not None:
+            shape = (value.shape[0], *[1] * behind)
+            y = to.add(op, [y, to.reshape(to.read(value), shape)])
+    return y
+
+
+@row("group_norm")
+def group_norm(to: Writer, node: Node) -> tuple[str | None, ...]:
+    x, w, b = node.inputs
+    groups, eps = node.options["groups"], float(node.options["eps"])
+    channels = _channels(x)
+    scale, shift = _or(to, w, 1, x, (channels,)), _or(to, b, 0, x, (channels,))
+    if groups == channels and len(x.shape) > 2:
+        y = to.add("InstanceNormalization", [to.read(x), scale, shift], epsilon=eps)
+        return y, None, None
+    if to.opset >= 21:
+        given = [to.read(x), scale, shift]
+        y = to.add("GroupNormalization", given, num_groups=groups, epsilon=eps)
+        return y, None, None
+    flat = to.add("Reshape", [to.read(x), to.ints(0, groups, -1)])
+    one = to.constant([1.0], x.dtype)
+    normal = to.add("LayerNormalization", [flat, one], axis=-1, epsilon=eps)
+    y = to.add("Reshape", [normal, to.add("Shape", [to.read(x)])])
+    return _affine(to, y, w, b, len(x.shape) - 2), None, None
+
+
+@row("layer_norm")
+def layer_norm(to: Writer, node: Node) -> str:
+    x, w, b = node.inputs
+    shape, eps = node.options["normalized_shape"], float(node.options["eps"])
+    _fixed(shape)
+    given = [to.read(x), _or(to, w, 1, x, shape), to.read(b)]
+    return to.add("LayerNormalization", given, axis=-len(shape), epsilon=eps)
+
+
+@row("rms_norm")
+def rms_norm(to: Writer, node: Node) -> str:
+    x, w = node.inputs
+    shape, eps = node.options["normalized_shape"], node.options["eps"]
+    _fixed(shape)
+    if to.opset >= 23:
+        given = [to.read(x), _or(to, w, 1, x, shape)]
+        return to.add("RMSNormalization", given, axis=-len(shape), epsilon=float(eps))
+    name = to.read(x)
+    dims = to.ints(*range(-len(shape), 0))
+    size = to.add("ReduceMean", [to.add("Mul", [name, name]), dims])
+    y = to.add("Div", [name, to.add("Sqrt", [to.add("Add", [size, to.constant(eps, x.dtype)])])])
+    return y if w is None else to.add("Mul", [y, to.read(w)])
+
+
+def _fixed(shape: tuple[Any, ...]) -> None:
+    if not all(isinstance(size, int) for size in shape) or not prod(shape):
+        raise Inexpressible(f"over dims {shape}")
