@@ -438,6 +438,7 @@ if TYPE_CHECKING:
     from rushlight import io as io
     from rushlight import nn as nn
     from rushlight import optim as optim
+    from rushlight import serve as serve
     from rushlight import sklearn as sklearn
     from rushlight import train as train
     from rushlight import utils as utils
@@ -465,6 +466,7 @@ _LAZY = frozenset(
         "nn",
         "onnx",
         "optim",
+        "serve",
         "sklearn",
         "special",
         "train",

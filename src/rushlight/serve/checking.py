@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import pathlib
 import sys
@@ -18,7 +19,7 @@ from rushlight.nn.summary.watching import untouched
 from rushlight.serve.faults import ExportError
 from rushlight.tape import TensorBase, wrap
 
-__all__ = ["ask", "differences", "flat_arrays", "imported", "inputs_like", "tensors_in", "worst_error"]
+__all__ = ["ask", "differences", "flat_arrays", "imported", "inputs_like", "rounding", "tensors_in", "worst_error"]
 
 
 def imported(folder: pathlib.Path) -> Any:
@@ -58,6 +59,16 @@ def ask(model: Any, nested: Any, arrays: Sequence[Array]) -> list[Array]:
     args, kwargs = mapped(nested, lambda tensor, key: wrap(np.array(next(left))))
     with untouched(model), no_grad():
         return flat_arrays(model.eval()(*args, **kwargs))
+
+
+def rounding(model: Any, nested: Any, arrays: Sequence[Array], wanted: Sequence[Array]) -> float:
+    """Return how far what a model says is from what it says in float64; 0 where it cannot."""
+    wide = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays]
+    try:
+        exact = ask(copy.deepcopy(model).double(), nested, wide)
+        return worst_error([y.astype(t.dtype) for y, t in zip(exact, wanted, strict=True)], wanted)
+    except (ValueError, TypeError, RuntimeError):
+        return 0.0
 
 
 def inputs_like(

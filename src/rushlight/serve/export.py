@@ -32,6 +32,7 @@ from rushlight.serve.checking import (
     flat_arrays,
     imported,
     inputs_like,
+    rounding,
     tensors_in,
     worst_error,
 )
@@ -102,7 +103,7 @@ def export(
     names: Sequence[str] | None = None,
     notes: str = "",
     overwrite: bool = False,
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
 ) -> Report:
     """Write a folder whose `model.py` computes the model with NumPy alone.
 
@@ -128,7 +129,8 @@ def export(
         names: of the inputs; default: those of forward's parameters.
         notes: text for README.md, such as how inputs are to be prepared.
         overwrite: take the place of an earlier export. Default False.
-        tolerance: the largest error allowed, as a part of outputs above 1. Default 1e-6.
+        tolerance: the largest error allowed, as a part of outputs above 1. Default: 1e-6, or, where
+            that is more, twice the model's own error beside float64: what rounding has left open.
 
     Returns:
         The report: sizes, errors, what int8 has changed.
@@ -170,7 +172,7 @@ class _Job:
     """One export: the graph, what it is compared with, and what int8 makes of it."""
 
     def __init__(
-        self, model: Module, example: Any, batch_axis: Any, names: Any, tolerance: float
+        self, model: Module, example: Any, batch_axis: Any, names: Any, tolerance: float | None
     ) -> None:
         self.model, self.tolerance = model, tolerance
         self.nested = _nested(example)
@@ -237,16 +239,24 @@ class _Job:
                 continue
             wanted = ask(self.model, self.nested, arrays)
             error = worst_error(flat_arrays(module.predict(*arrays)), wanted)
-            if not error <= self.tolerance:
-                got = f"an error of {error:.3g} on {what}"
-                expected = f"at most {self.tolerance:g} (tolerance)"
-                fix = "the sums of large layers are rounded: allow more, or export in float64"
-                if error > 1e-3:
-                    fix = "the model changes from call to call, or computes outside of tensors"
-                raise ExportError(explain("export", got=got, expected=expected, fix=fix))
+            self.refuse(error, what, arrays, wanted)
             worst = max(worst, error)
             checked.append(what)
         return worst, checked
+
+    def refuse(self, error: float, what: str, arrays: list[Array], wanted: list[Array]) -> None:
+        """Refuse an error that is too large."""
+        allowed = 1e-6 if self.tolerance is None else self.tolerance
+        if error <= allowed:
+            return
+        if self.tolerance is None:
+            allowed = max(allowed, 2 * rounding(self.model, self.nested, arrays, wanted))
+        if not error <= allowed:
+            fix = "the model changes from call to call, or computes outside of tensors"
+            if error < 1e-3:
+                fix = "sums of many numbers are rounded: allow more, or export in float64"
+            got, expected = f"an error of {error:.3g} on {what}", f"at most {allowed:.3g}"
+            raise ExportError(explain("export", got=got, expected=expected, fix=fix))
 
     # ---- int8
 
