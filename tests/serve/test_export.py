@@ -14,7 +14,7 @@ import rushlight as rl
 from rushlight import nn
 from rushlight.graph import RecordError
 from rushlight.serve import ExportError, export
-from rushlight.serve.checking import imported
+from rushlight.serve.checking import ask, imported
 
 _PROGRAM = """
 import sys
@@ -185,7 +185,7 @@ def test_a_branch_on_the_elements_is_refused(tmp_path):
         def forward(self, x):
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(RecordError, match="__bool__"):
+    with pytest.raises(RecordError, match=r"bool(__)?\(\)"):
         export(Branch(), rl.ones(4, 3), tmp_path / "served")
     assert list(tmp_path.iterdir()) == []
 
@@ -206,11 +206,7 @@ def test_an_existing_folder_is_refused_unless_it_is_an_export(tmp_path):
 
 
 def test_a_wrong_result_is_not_written(tmp_path, monkeypatch):
-    from rushlight.serve import export as _  # noqa: F401
-    import rushlight.serve.checking as checking
-
-    model = nn.Linear(3, 2)
-    right = checking.ask
+    model, right = nn.Linear(3, 2), ask
     monkeypatch.setattr(
         sys.modules["rushlight.serve.export"], "ask", lambda *a: [y + 1e-3 for y in right(*a)]
     )

@@ -17,7 +17,7 @@ from rushlight.serve.source import Library, NotPortable
 _SCIPY = {
     "digamma", "entr", "erfcx", "erfinv", "gammainc", "gammaincc", "i0", "i0e", "i1", "i1e",
     "lgamma", "log_ndtr", "matrix_exp", "ndtri", "polygamma", "sample", "spread", "spread_rows",
-    "xlog1py", "zeta",
+    "weigh", "xlog1py", "zeta",
 }  # fmt: skip
 
 

@@ -46,6 +46,8 @@ from rushlight.tape import wrap
 
 __all__ = ["Report", "export"]
 
+_ROUNDED = 1e-5  # beyond this an error is no rounding
+
 
 @dataclass
 class Report:
@@ -130,7 +132,8 @@ def export(
         notes: text for README.md, such as how inputs are to be prepared.
         overwrite: take the place of an earlier export. Default False.
         tolerance: the largest error allowed, as a part of outputs above 1. Default: 1e-6, or, where
-            that is more, twice the model's own error beside float64: what rounding has left open.
+            that is more, twice the model's own error beside float64, which rounding has left
+            open, but at most 1e-5.
 
     Returns:
         The report: sizes, errors, what int8 has changed.
@@ -250,7 +253,8 @@ class _Job:
         if error <= allowed:
             return
         if self.tolerance is None:
-            allowed = max(allowed, 2 * rounding(self.model, self.nested, arrays, wanted))
+            own = rounding(self.model, self.nested, arrays, wanted)
+            allowed = max(allowed, min(2 * own, _ROUNDED))
         if not error <= allowed:
             fix = "the model changes from call to call, or computes outside of tensors"
             if error < 1e-3:
