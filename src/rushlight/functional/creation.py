@@ -11,7 +11,7 @@ from rushlight.arrays import Array, as_dtype, get_default_dtype, is_array, is_fl
 from rushlight.errors import DeviceError, DtypeError, ShapeError, explain
 from rushlight.functional.dims import varargs
 from rushlight.random import Generator, source_of
-from rushlight.tape import TensorBase, traced, wrap
+from rushlight.tape import TensorBase, state, traced, untaped, wrap
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -137,7 +137,15 @@ def tensor(
     """
     if isinstance(data, TensorBase):
         return _copy(data, dtype, device, requires_grad)
-    return _finish(_array(data, dtype), device, requires_grad)
+    return _constant(_finish(_array(data, dtype), device, requires_grad))
+
+
+def _constant(made: Tensor) -> Tensor:
+    """Let a trace know what a tensor holds when it is made: it may be written to."""
+    if state.trace is not None:
+        held = {"value": made._array.copy()}
+        state.trace.append((untaped("constant"), (), held, (made,), ()))
+    return made
 
 
 @traced(name="copy")
@@ -162,7 +170,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         return _copy(data, dtype)
     if is_array(data) and (dtype is None or as_dtype(dtype) == data.dtype):
         return from_numpy(data)
-    return _finish(_array(data, dtype), None, False)
+    return _constant(_finish(_array(data, dtype), None, False))
 
 
 def from_numpy(ndarray: Array) -> Tensor:

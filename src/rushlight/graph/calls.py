@@ -79,6 +79,7 @@ class _Builder:
         self.taken: set[str] = set()
         self.nodes: list[Node] = []
         self.parameters: list[Value] = []
+        self.written: list[Any] = []  # arrays: what they held before is gone when this is built
 
     def build(self, model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
         inputs: list[Value] = []
@@ -108,6 +109,8 @@ class _Builder:
                     value = self.value(tensor._array, kind, name)
                     value.array = tensor._array
                     self.parameters.append(value)
+        calls = [traced for what, traced, _ in seen.events if what == "op"]
+        self.written = [args[0]._array for _, args, options, *_ in calls if "write" in options]
         for what, traced, around in seen.events:
             if what == "op":
                 self.op(traced, around)
@@ -132,6 +135,9 @@ class _Builder:
         self.kept[id(array)] = array
         return found
 
+    def is_written(self, array: Any) -> bool:
+        return any(np.may_share_memory(array, written) for written in self.written)
+
     def unique(self, name: str) -> str:
         number = 1
         while f"{name}_{number}" in self.taken:
@@ -143,6 +149,15 @@ class _Builder:
         """Return the value of an array; one that no call has made is a constant."""
         found = self.values.get(id(array))
         if found is None:
+            if self.is_written(array):
+                raise RecordError(
+                    explain(
+                        place,
+                        got="a tensor that the forward writes into and did not make",
+                        expected="a model that keeps no state from call to call",
+                        fix="write to a clone() of it",
+                    )
+                )
             found = self.value(array, "constant", self.unique("constant"))
             found.array = array.copy()
         if isinstance(found, _Stale):
@@ -174,11 +189,16 @@ class _Builder:
         op, args, options, outs, _ = traced
         where = "" if around is None else around.path
         place = _place(where, op.name)
+        if op.name == "constant":
+            self.value(outs[0]._array, "constant", self.unique("constant")).array = options["value"]
+            return
         if "write" in options:
             return self.write(op.name, args, options, where)
         if OPS.get(op.name) is not op and outs and all(id(o._array) in self.values for o in outs):
             return  # a user's Function whose forward was traced op by op, or gave back its input
         inputs = tuple(self.plain(arg, place) for arg in args)
+        if op.name == "getitem":
+            self.refuse_mask(self.plain(options["index"], place), place)
         plain = {k: self.plain(v, place) for k, v in options.items() if k not in _LEFT_OUT}
         if not outs:
             self.left(op.name, inputs, plain, place)
@@ -193,7 +213,7 @@ class _Builder:
         made = []
         for array in arrays:
             value = self.value(array, "node", self.unique(name))
-            value.array = None if depends else array.copy()
+            value.array = None if depends or self.is_written(array) else array.copy()
             made.append(value)
         self.nodes.append(Node(name, inputs, options, tuple(made), where))
         return made
@@ -236,6 +256,19 @@ class _Builder:
         if given.shape == before.shape:
             return given
         return self.node("expand", (given,), {"shape": before.shape}, [target], where)[0]
+
+    def refuse_mask(self, index: Any, place: str) -> None:
+        """Refuse to pick where a mask of the inputs holds: how many cells, they decide."""
+        masks = [v for v in operands(index) if v.dtype == np.bool_ and v.array is None]
+        if masks:
+            raise RecordError(
+                explain(
+                    place,
+                    got=f"an index by the mask {masks[0].name}, which depends on the inputs",
+                    expected="sizes that do not depend on the elements",
+                    fix="use where(mask, x, 0)",
+                )
+            )
 
     def left(self, name: str, inputs: Any, options: Any, place: str) -> None:
         """Refuse a number or array that left the graph, if it depends on the inputs."""

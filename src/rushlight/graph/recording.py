@@ -20,7 +20,13 @@ __all__ = ["Axes", "examples", "record"]
 
 Axes = Mapping[str, Mapping[int, str] | Sequence[int]]
 
-_SIZES = 3  # other sizes of each symbol: a line and rounding need as many beside the example's
+_SIZES = 4  # other sizes of each symbol: a line and rounding need as many beside the example's
+
+
+def _others(size: int) -> list[int]:
+    """Return sizes to try: near ones, which show rounding, and far ones, which it cannot hide."""
+    steps = (1, min(size, 64), 2, 37, 32, 64, 128, 3, 4, 8, 16)
+    return list(dict.fromkeys(size + step for step in steps))
 
 
 def record(
@@ -123,9 +129,10 @@ def _axes(dynamic: Axes | None, example: Any, names: list[str]) -> dict[str, dic
         if name not in known:
             expected = f"inputs: {', '.join(names)}"
             raise ValueError(explain("dynamic_axes", got=repr(name), expected=expected))
-        named = axes if isinstance(axes, Mapping) else {a: f"{name}_{a}" for a in axes}
         ndim = len(known[name])
-        for axis, symbol in named.items():
+        if not isinstance(axes, Mapping):
+            axes = {a: f"{name}_{a % max(ndim, 1)}" for a in axes}
+        for axis, symbol in axes.items():
             if not -ndim <= axis < ndim or not known[name][axis]:
                 got, expected = f"axis {axis} of {name}", f"an axis of {known[name]} that has cells"
                 raise ValueError(explain("dynamic_axes", got=got, expected=expected))
@@ -159,10 +166,9 @@ class _Recorder:
         graphs = [self.call(lambda tensor, name: wrap(tensor._array.copy())), self.other()]
         samples = [self.base, self.base]
         for symbol, size in self.base.items():
-            tried = [size + d for d in (1, 2, 3)] + [size * 2, size * 3]
-            tried += [size + d for d in (4, 8, 16, 32, 64)]
+            tried = _others(size)
             found = 0
-            for other in dict.fromkeys(tried):
+            for other in tried:
                 error = self.add(graphs, samples, {**self.base, symbol: other})
                 found += error is None
                 if found == _SIZES:

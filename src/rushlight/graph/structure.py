@@ -60,7 +60,7 @@ class Repeated(NamedTuple):
     """A tuple of equal items whose length may change."""
 
     item: Any
-    count: int | Size
+    times: int | Size
 
 
 @dataclass(eq=False)

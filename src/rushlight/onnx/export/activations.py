@@ -22,6 +22,8 @@ _PLAIN = {
 
 @row(*_PLAIN)
 def plain(to: Writer, node: Node) -> str:
+    if node.outputs[0].dtype.kind != "f":  # relu of integers
+        return to.add("Max", [operand(to, node), to.read(0)])
     return to.add(_PLAIN[node.op], [operand(to, node)])
 
 
@@ -40,7 +42,8 @@ def tanhshrink(to: Writer, node: Node) -> str:
 @row("gelu", "gelu_tanh")
 def gelu(to: Writer, node: Node) -> str:
     x = operand(to, node)
-    if to.opset >= 20:
+    exact = node.outputs[0].dtype == np.float64  # onnxruntime's factors are single
+    if to.opset >= 20 and not (exact and node.op == "gelu_tanh"):
         return to.add("Gelu", [x], approximate="none" if node.op == "gelu" else "tanh")
     if node.op == "gelu":
         inner = to.add("Erf", [to.add("Mul", [x, to.read(sqrt(0.5))])])
@@ -94,8 +97,8 @@ def leaky_relu(to: Writer, node: Node) -> str:
 @row("prelu")
 def prelu(to: Writer, node: Node) -> str:
     x, weight = node.inputs
-    slope = to.read(weight)
-    if len(x.shape) > 2 and weight.shape[0] != 1:  # one slope for each channel, in dim 1
+    slope = to.read(weight) if x.shape else to.reshape(to.read(weight), ())
+    if len(x.shape) > 2 and weight.shape not in ((), (1,)):  # one slope for each channel, in dim 1
         slope = to.reshape(slope, (weight.shape[0], *[1] * (len(x.shape) - 2)))
     return to.add("PRelu", [to.read(x), slope])
 
@@ -115,9 +118,11 @@ def threshold(to: Writer, node: Node) -> str:
 
 @row("hardshrink", "softshrink")
 def shrink(to: Writer, node: Node) -> str:
-    width = float(node.options["lambd"])
-    bias = width if node.op == "softshrink" else 0.0
-    return to.add("Shrink", [operand(to, node)], lambd=width, bias=bias)
+    x, width = operand(to, node), node.options["lambd"]  # Shrink makes 0 of nan
+    if node.op == "softshrink":
+        return to.add("Sub", [x, to.add("Clip", [x, to.read(-width), to.read(width)])])
+    inside = to.add("LessOrEqual", [to.add("Abs", [x]), to.read(width)])
+    return to.add("Where", [inside, to.read(0.0), x])
 
 
 @row("hardsigmoid")

@@ -24,7 +24,7 @@ _ONE = {
     "neg": "Neg", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "reciprocal": "Reciprocal",
     "sin": "Sin", "cos": "Cos", "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan",
     "sinh": "Sinh", "cosh": "Cosh", "tanh": "Tanh", "asinh": "Asinh", "acosh": "Acosh",
-    "atanh": "Atanh", "erf": "Erf", "abs": "Abs", "sign": "Sign", "clone": "Identity",
+    "atanh": "Atanh", "erf": "Erf", "abs": "Abs", "clone": "Identity",
     "contiguous": "Identity",
 }  # fmt: skip
 
@@ -38,6 +38,16 @@ def one(to: Writer, node: Node) -> str:
 def whole(to: Writer, node: Node) -> str:
     x = operand(to, node)
     return to.add(node.op.title(), [x]) if node.outputs[0].dtype.kind == "f" else x
+
+
+@row("sign")
+def sign(to: Writer, node: Node) -> str:
+    x, dtype = operand(to, node), node.outputs[0].dtype
+    if dtype.kind != "f":
+        return to.add("Sign", [x])
+    zero = to.constant(0, dtype)
+    above, below = (to.cast(to.add(op, [x, zero]), dtype) for op in ("Greater", "Less"))
+    return to.add("Sub", [above, below])  # 0 for nan
 
 
 @row("rsqrt")
@@ -59,8 +69,11 @@ def other_logarithms(to: Writer, node: Node) -> str:
 
 @row("clamp")
 def clamp(to: Writer, node: Node) -> str:
-    bounds = (node.options.get("low"), node.options.get("high"))
-    return to.add("Clip", [operand(to, node), *(to.read(bound) for bound in bounds)])
+    x = operand(to, node)
+    for op, name in (("Max", "low"), ("Min", "high")):  # Clip makes infinities finite
+        if node.options.get(name) is not None:
+            x = to.add(op, [x, to.read(node.options[name])])
+    return x
 
 
 @row("cast")
@@ -90,4 +103,8 @@ def two(to: Writer, node: Node) -> str:
 @row("where")
 def where(to: Writer, node: Node) -> str:
     condition = to.read(node.options["condition"], np.bool_)
-    return to.add("Where", [condition, operand(to, node), operand(to, node, 1)])
+    a, b = operand(to, node), operand(to, node, 1)
+    if node.outputs[0].dtype != np.bool_:
+        return to.add("Where", [condition, a, b])
+    other = to.add("And", [to.add("Not", [condition]), b])  # onnxruntime chooses no bools
+    return to.add("Or", [to.add("And", [condition, a]), other])

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rushlight.graph import fold_constants, record
+from rushlight.errors import explain
+from rushlight.graph import Graph, fold_constants, record
 from rushlight.nn.module import Module
 from rushlight.onnx.export.report import ExportError, Report
 from rushlight.onnx.export.versions import checked_opset, packages
@@ -86,6 +87,7 @@ def export(
     axes = {name: found for name, found in (dynamic_axes or {}).items() if name not in results}
     graph = record(model, *given, axes, names=input_names)
     fold_constants(graph)
+    _refuse_empty(graph)
     outputs = named(graph, output_names)
     proto, refused = build(graph, version, outputs, metadata or {}, type(model).__name__)
     if refused:
@@ -103,3 +105,11 @@ def export(
     if verbose:
         print(report)
     return report
+
+
+def _refuse_empty(graph: Graph) -> None:
+    """Refuse an example without elements: it shows nothing, and onnxruntime may end the process."""
+    for value in graph.inputs:
+        if 0 in value.shape:
+            got, expected = f"an example of {value}", "at least one element"
+            raise ExportError(explain("onnx.export", got=got, expected=expected))

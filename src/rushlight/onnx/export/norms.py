@@ -31,21 +31,39 @@ def batch_norm(to: Writer, node: Node) -> str:
     x, w, b = node.inputs
     shape, options = (_channels(x),), node.options
     given = [_or(to, w, 1, x, shape), _or(to, b, 0, x, shape)]
-    given += [to.read(options["mean"]), to.read(options["var"])]
-    y = to.add("BatchNormalization", [to.read(x), *given], epsilon=float(options["eps"]))
+    given += [to.read(options["mean"], x.dtype), to.read(options["var"], x.dtype)]
+    if x.dtype == np.float64:  # the operator's epsilon is single
+        behind = (*shape, *[1] * (len(x.shape) - 2))
+        mean, variance = (to.reshape(name, behind) for name in given[2:])
+        std = to.add("Sqrt", [to.add("Add", [variance, to.constant(options["eps"], x.dtype)])])
+        normal = to.add("Div", [to.add("Sub", [to.read(x), mean]), std])
+        y = _affine(to, normal, w, b, len(x.shape) - 2)
+    else:
+        y = to.add("BatchNormalization", [to.read(x), *given], epsilon=float(options["eps"]))
     return to.add("Relu", [y]) if options.get("relu") else y
 
 
 @row("batch_norm_train")
 def batch_norm_train(to: Writer, node: Node) -> tuple[str | None, ...]:
     """The batch's own statistics: what a layer that keeps none uses in evaluation, too."""
-    (x, w, b), name = node.inputs, to.read(node.inputs[0])
-    dims = to.ints(0, *range(2, len(x.shape)))
-    centred = to.add("Sub", [name, to.add("ReduceMean", [name, dims])])
-    variance = to.add("ReduceMean", [to.add("Mul", [centred, centred]), dims])
-    std = to.add("Sqrt", [to.add("Add", [variance, to.constant(node.options["eps"], x.dtype)])])
-    y = _affine(to, to.add("Div", [centred, std]), w, b, len(x.shape) - 2)
+    x, w, b = node.inputs
+    dims = (0, *range(2, len(x.shape)))
+    normal = _normal(to, x, to.read(x), dims, node.options["eps"])
+    y = _affine(to, normal, w, b, len(x.shape) - 2)
     return (to.add("Relu", [y]) if node.options.get("relu") else y), None, None
+
+
+def _normal(
+    to: Writer, x: Value, name: str, dims: tuple[int, ...], eps: float, centre: bool = True
+) -> str:
+    """Divide by the root of the mean square over dims, after taking the mean off."""
+    axes = to.ints(*dims)
+    if centre:
+        name = to.add("Sub", [name, to.add("ReduceMean", [name, axes])])
+    square = to.add("ReduceMean", [to.add("Mul", [name, name]), axes])
+    return to.add(
+        "Div", [name, to.add("Sqrt", [to.add("Add", [square, to.constant(eps, x.dtype)])])]
+    )
 
 
 def _affine(to: Writer, y: str, w: Value | None, b: Value | None, behind: int) -> str:
@@ -82,6 +100,10 @@ def layer_norm(to: Writer, node: Node) -> str:
     x, w, b = node.inputs
     shape, eps = node.options["normalized_shape"], float(node.options["eps"])
     _fixed(shape)
+    if x.dtype == np.float64:  # onnxruntime's statistics are single
+        y = _normal(to, x, to.read(x), tuple(range(-len(shape), 0)), eps)
+        y = y if w is None else to.add("Mul", [y, to.read(w)])
+        return y if b is None else to.add("Add", [y, to.read(b)])
     given = [to.read(x), _or(to, w, 1, x, shape), to.read(b)]
     return to.add("LayerNormalization", given, axis=-len(shape), epsilon=eps)
 
@@ -91,13 +113,10 @@ def rms_norm(to: Writer, node: Node) -> str:
     x, w = node.inputs
     shape, eps = node.options["normalized_shape"], node.options["eps"]
     _fixed(shape)
-    if to.opset >= 23:
+    if to.opset >= 23 and x.dtype != np.float64:
         given = [to.read(x), _or(to, w, 1, x, shape)]
         return to.add("RMSNormalization", given, axis=-len(shape), epsilon=float(eps))
-    name = to.read(x)
-    dims = to.ints(*range(-len(shape), 0))
-    size = to.add("ReduceMean", [to.add("Mul", [name, name]), dims])
-    y = to.add("Div", [name, to.add("Sqrt", [to.add("Add", [size, to.constant(eps, x.dtype)])])])
+    y = _normal(to, x, to.read(x), tuple(range(-len(shape), 0)), eps, centre=False)
     return y if w is None else to.add("Mul", [y, to.read(w)])
 
 

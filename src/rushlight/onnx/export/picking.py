@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from rushlight.graph import Node, Size, Value
-from rushlight.onnx.export.making import numbers
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
@@ -137,130 +136,7 @@ def rows_of(to: Writer, node: Node) -> str:
     return to.add("Gather", [to.read(node.inputs[0]), to.read(node.options["index"])], axis=0)
 
 
-@row("embedding_bag")
-def embedding_bag(to: Writer, node: Node) -> str:
-    index, weight = node.inputs
-    options, dtype = node.options, weight.dtype
-    if options["max_norm"] is not None:
-        raise Inexpressible("with max_norm, which writes into the table")
-    places = to.add("Reshape", [to.read(index, np.int64), to.ints(-1)])
-    rows = to.add("Gather", [to.read(weight), places], axis=0)  # (K, D)
-    member = _member(to, node, index)  # (B, K)
-    padding = options["padding_idx"]
-    if padding is not None:
-        rows_of_table = weight.shape[0]
-        skip = to.add("Equal", [places, to.constant(padding % rows_of_table, np.int64)])
-        member = to.add("And", [member, to.add("Not", [skip])])
-    if options["mode"] == "max":
-        return _largest(to, rows, member, dtype)
-    part = to.cast(member, dtype)
-    if options["per_sample_weights"] is not None:
-        given = to.add("Reshape", [to.read(options["per_sample_weights"]), to.ints(-1)])
-        part = to.add("Mul", [part, given])
-    total = to.add("MatMul", [part, rows])
-    if options["mode"] == "sum":
-        return total
-    size = to.add("ReduceSum", [part, to.ints(1)], keepdims=1)
-    return to.add("Div", [total, to.add("Max", [size, to.constant(1, dtype)])])
-
-
-def _member(to: Writer, node: Node, index: Value) -> str:
-    """Return which bag (B, 1) each place (K) belongs to, as a mask (B, K)."""
-    numbered = numbers(to, _count(index))
-    if len(index.shape) == 2:
-        width = to.size(index.shape[1])
-        bag = to.add("Div", [numbered, width])
-        each = to.add("Unsqueeze", [numbers(to, index.shape[0]), to.ints(1)])
-        return to.add("Equal", [bag, each])
-    starts = to.read(node.options["offsets"], np.int64)
-    if node.options["include_last_offset"]:
-        ends = to.slice(starts, 0, 1, _END)
-        starts = to.slice(starts, 0, 0, -1)
-    else:
-        ends = to.add("Concat", [to.slice(starts, 0, 1, _END), to.size(_count(index))], axis=0)
-    low, high = (to.add("Unsqueeze", [name, to.ints(1)]) for name in (starts, ends))
-    begun = to.add("GreaterOrEqual", [numbered, low])
-    return to.add("And", [begun, to.add("Less", [numbered, high])])
-
-
-def _count(index: Value) -> Any:
-    """Return how many row numbers there are."""
-    if len(index.shape) == 1:
-        return index.shape[0]
-    rows, width = index.shape
-    if isinstance(rows, int) and isinstance(width, int):
-        return rows * width
-    if isinstance(rows, Size) and isinstance(width, int) and rows.over == 1:
-        seen = tuple(n * width for n in rows.seen)
-        return Size(seen, rows.symbols, rows.times * width, rows.plus * width)
-    raise Inexpressible("of bags whose number of elements changes")
-
-
-def _largest(to: Writer, rows: str, member: str, dtype: Any) -> str:
-    held = to.add("Unsqueeze", [member, to.ints(2)])  # (B, K, 1)
-    masked = to.add("Where", [held, rows, to.constant(-np.inf, dtype)])
-    top = to.add("ReduceMax", [masked, to.ints(1)], keepdims=0)
-    some = to.add("ReduceMax", [to.cast(member, np.int32), to.ints(1)], keepdims=1)
-    return to.add("Where", [to.cast(some, np.bool_), top, to.constant(0, dtype)])
-
-
-@row("one_hot")
-def one_hot(to: Writer, node: Node) -> str:
-    classes = node.options["num_classes"]
-    if classes == -1:
-        raise Inexpressible("without num_classes: the largest class decides on the shape")
-    pair = to.constant([0, 1], np.int64)
-    return to.add("OneHot", [to.read(node.inputs[0], np.int64), to.size(classes), pair], axis=-1)
-
-
 # ---- writing to places
-
-
-@row("scatter")
-def scatter(to: Writer, node: Node) -> str:
-    (value,), options = node.inputs, node.options
-    x, index = to.read(value), options["index"]
-    given = options["value"] if options["src"] is None else options["src"]
-    if not value.shape:
-        raise Inexpressible("into a scalar")
-    if isinstance(given, Value):
-        updates = to.read(given)
-        if given.shape != index.shape:
-            ends = to.sizes(index.shape)
-            starts = to.ints(*[0] * len(index.shape))
-            updates = to.add("Slice", [updates, starts, ends])
-    else:
-        scalar = to.constant(given, value.dtype)
-        updates = to.add("Expand", [scalar, to.sizes(index.shape)])
-    axis = options["dim"] % len(value.shape)
-    return to.add("ScatterElements", [x, to.read(index), updates], axis=axis)
-
-
-@row("index_fill")
-def index_fill(to: Writer, node: Node) -> str:
-    (value,), options = node.inputs, node.options
-    if not value.shape:
-        raise Inexpressible("of a scalar")
-    axis = options["dim"] % len(value.shape)
-    each = to.add("Unsqueeze", [to.read(options["index"], np.int64), to.ints(1)])
-    hit = to.cast(to.add("Equal", [each, numbers(to, value.shape[axis])]), np.int32)
-    some = to.add("ReduceMax", [hit, to.ints(0)], keepdims=0)
-    shape = [1] * len(value.shape)
-    shape[axis] = -1
-    mask = to.add("Reshape", [to.cast(some, np.bool_), to.ints(*shape)])
-    return to.add("Where", [mask, to.read(options["value"], value.dtype), to.read(value)])
-
-
-@row("masked_scatter")
-def masked_scatter(to: Writer, node: Node) -> str:
-    value, mask, source = node.inputs
-    shape = to.sizes(node.outputs[0].shape)
-    wide = to.add("Expand", [to.read(mask), shape])
-    flat = to.cast(to.add("Reshape", [wide, to.ints(-1)]), np.int64)
-    before = to.add("Sub", [to.add("CumSum", [flat, to.constant(0, np.int64)]), to.ints(1)])
-    order = to.add("Max", [before, to.ints(0)])
-    picked = to.add("Gather", [to.add("Reshape", [to.read(source), to.ints(-1)]), order])
-    return to.add("Where", [wide, to.add("Reshape", [picked, shape]), to.read(value)])
 
 
 @row("setitem")
@@ -313,16 +189,3 @@ def _rows_set(to: Writer, value: Value, index: Value, given: Any) -> str:
     shape = to.sizes((*index.shape, *value.shape[1:]))
     updates = to.add("Expand", [to.read(given, value.dtype), shape])
     return to.add("ScatterND", [to.read(value), places, updates])
-
-
-@row("searchsorted")
-def searchsorted(to: Writer, node: Node) -> str:
-    sequence, value = node.inputs
-    options = node.options
-    if len(sequence.shape) != 1 or options["sorter"] is not None or not isinstance(value, Value):
-        raise Inexpressible("but of tensors in one vector without a sorter")
-    right = options["right"] or options["side"] == "right"
-    each = to.add("Unsqueeze", [to.read(value), to.ints(-1)])
-    before = to.add("LessOrEqual" if right else "Less", [to.read(sequence, value.dtype), each])
-    counted = to.cast(before, node.outputs[0].dtype)
-    return to.add("ReduceSum", [counted, to.ints(-1)], keepdims=0)

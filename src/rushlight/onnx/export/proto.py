@@ -7,11 +7,11 @@ from typing import Any
 
 import onnx
 from onnx import helper
-
 from rushlight import _version
 from rushlight.errors import explain
 from rushlight.graph import Graph, Size, Value
 from rushlight.onnx.export import rows
+from rushlight.onnx.export.table import Inexpressible
 from rushlight.onnx.export.versions import ir_version
 from rushlight.onnx.export.writer import Writer, element_type
 
@@ -27,11 +27,15 @@ def build(
     to.write()
     if to.refused:
         return None, to.refused
+    given = {value.name for value in graph.inputs}
     renamed: dict[str, str] = {}
     infos = []
     for value, wanted in zip(graph.outputs, outputs, strict=True):
-        made = to.read(value)
-        if made in renamed or made in to.initializers or value.kind == "input":
+        try:
+            made = to.read(value)
+        except Inexpressible as error:
+            return None, [f"output {wanted!r}: {error}"]
+        if made in renamed or made in to.initializers or made in given:
             made = to.add("Identity", [made])
         renamed[made] = wanted
         infos.append(_info(value, wanted))

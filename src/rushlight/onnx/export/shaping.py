@@ -96,21 +96,6 @@ def _cut(to: Writer, node: Node, x: str) -> str:
     return x
 
 
-@row("repeat_interleave")
-def repeat_interleave(to: Writer, node: Node) -> str:
-    (value,), dim, repeats = node.inputs, node.options["dim"], node.options["repeats"]
-    if type(repeats) is not int:
-        raise Inexpressible("with a number of repeats for each element")
-    x, shape = to.read(value), value.shape
-    if dim is None:
-        x, shape, dim = to.add("Reshape", [x, to.ints(-1)]), (-1,), 0
-    dim %= len(shape)
-    wide = to.add("Unsqueeze", [x, to.ints(dim + 1)])
-    ones = [1] * (len(shape) + 1)
-    ones[dim + 1] = repeats
-    return to.reshape(to.add("Tile", [wide, to.ints(*ones)]), node.outputs[0].shape)
-
-
 @row("copy")
 def copy(to: Writer, node: Node) -> str:
     return to.add("Identity", [operand(to, node)])

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 import onnx
 from onnx import helper, numpy_helper
-
 from rushlight.graph import Graph, Node, Size, Value
 from rushlight.onnx.export.table import ROWS, Inexpressible
 
@@ -105,11 +105,10 @@ class Writer:
     def initial(self, value: Value) -> str:
         """Add a parameter, buffer or constant as an initializer of its name."""
         if value.array is None:
-            raise AssertionError(f"{value} was read before it was computed")
+            raise Inexpressible(f"it reads {value.name}, which has no form")
         own = value.kind in ("parameter", "buffer")
         name = value.name if own else self.unique(value.name)
-        tensor = numpy_helper.from_array(np.ascontiguousarray(value.array), name)
-        self.initializers[name] = tensor
+        self.initializers[name] = _tensor(value.array, name)
         self.names[value] = name
         return name
 
@@ -121,8 +120,7 @@ class Writer:
         name = self.known.get(key)
         if name is None:
             name = self.known[key] = self.unique("constant")
-            tensor = numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
-            self.initializers[name] = tensor
+            self.initializers[name] = _tensor(array, name)
         return name
 
     def ints(self, *values: int) -> str:
@@ -213,3 +211,8 @@ class Writer:
         """Return the name of the cells start:stop:step of one axis."""
         bounds = [self.size(start), self.size(stop), self.ints(axis), self.ints(step)]
         return self.add("Slice", [name, *bounds])
+
+
+def _tensor(array: Any, name: str) -> onnx.TensorProto:
+    """Return an array, which may have no dims, as a tensor of ONNX."""
+    return numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)

@@ -1,0 +1,175 @@
+"""Gathering and scattering by indices, sorting, extremes with their places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rushlight.graph import Node, Size, Value
+from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
+from rushlight.onnx.export.table import Inexpressible, row
+from rushlight.onnx.export.writer import Writer
+
+__all__: list[str] = []
+
+
+def _zeros(to: Writer, shape: Any, dtype: Any) -> str:
+    return to.add("Expand", [known(to, np.zeros((), dtype)), to.sizes(shape)])
+
+
+def _index(to: Writer, index: Value) -> str:
+    """Return indices as int64, which all of ONNX's operators take."""
+    return to.cast(to.read(index), np.int64) if index.dtype != np.int64 else to.read(index)
+
+
+# ---- along one dim
+
+
+@row("gather")
+def gather(to: Writer, node: Node) -> str:
+    x, index = node.inputs[0], node.options["index"]
+    if not x.shape:
+        return to.add("Reshape", [to.read(x), to.sizes(index.shape)])
+    return to.add("GatherElements", [to.read(x), _index(to, index)], axis=node.options["dim"])
+
+
+@row("scatter_add")
+def scatter_add(to: Writer, node: Node) -> str:
+    g, o = node.inputs[0], node.options
+    if not o["shape"]:
+        return to.add("Identity", [to.read(g)])
+    zeros = _zeros(to, o["shape"], g.dtype)
+    index = _index(to, o["index"])
+    return to.add("ScatterElements", [zeros, index, to.read(g)], axis=o["dim"], reduction="add")
+
+
+@row("scatter_reduce")
+def scatter_reduce(to: Writer, node: Node) -> str:
+    (x, src), o = node.inputs, node.options
+    how = {"prod": "mul", "amax": "max", "amin": "min"}[o["how"]]
+    given = [to.read(x), _index(to, o["index"]), to.read(src)]
+    if not x.shape:
+        line = to.ints(-1)
+        given = [to.add("Reshape", [value, line]) for value in given]
+    y = to.add("ScatterElements", [*given], axis=o["dim"], reduction=how)
+    return y if x.shape else squeezed(to, y, 0)
+
+
+# ---- rows of a table
+
+
+@row("sum_rows")
+def sum_rows(to: Writer, node: Node) -> str:
+    """(rows, width), (K) -> (bags, width): rows that are named, weighted, added up bag by bag."""
+    (table, weights), o = node.inputs, node.options
+    starts = o["starts"]
+    if starts.array is None:
+        raise Inexpressible("bags whose lengths depend on the inputs")
+    rows = to.add("Gather", [to.read(table), _index(to, o["index"])], axis=0)
+    if weights is not None:
+        rows = to.add("Mul", [rows, unsqueezed(to, to.read(weights), 1)])
+    bags = np.diff(starts.array)
+    named = known(to, np.repeat(np.arange(bags.size), bags)[:, None])
+    zeros = _zeros(to, (bags.size, table.shape[1]), table.dtype)
+    return to.add("ScatterND", [zeros, named, rows], reduction="add")
+
+
+# ---- order
+
+
+def _sorted(to: Writer, node: Node, largest: bool, count: Any) -> tuple[str, str]:
+    """Return the first `count` elements of each line in order; TopK, too, keeps that of ties."""
+    x = node.inputs[0]
+    if not x.shape:
+        zero = to.constant(0, np.int64)
+        return to.add("Identity", [to.read(x)]), to.add("Identity", [zero])
+    dim = node.options["dim"]
+    values, index = to.several(
+        "TopK", [_orderable(to, x), to.sizes([count])], 2, axis=dim, largest=int(largest), sorted=1
+    )
+    return to.cast(values, x.dtype) if x.dtype.kind == "b" else values, index
+
+
+def _orderable(to: Writer, x: Value) -> str:
+    """Return x as numbers: ONNX orders no bools."""
+    return to.cast(to.read(x), np.int32) if x.dtype.kind == "b" else to.read(x)
+
+
+@row("sort")
+def sort(to: Writer, node: Node) -> tuple[str, str]:
+    x = node.inputs[0]
+    count = x.shape[node.options["dim"]] if x.shape else 1
+    return _sorted(to, node, node.options["descending"], count)
+
+
+@row("max_dim", "min_dim")
+def extreme(to: Writer, node: Node) -> tuple[str, str]:
+    """The largest (or smallest) of each line and its first place"""
+    x, o = node.inputs[0], node.options
+    if not x.shape:
+        zero = to.constant(0, np.int64)
+        return to.add("Identity", [to.read(x)]), to.add("Identity", [zero])
+    kind = "Max" if node.op == "max_dim" else "Min"
+    dim, numbers = o["dim"], _orderable(to, x)
+    place = to.add(f"Arg{kind}", [numbers], axis=dim, keepdims=1)
+    y = to.add("GatherElements", [to.read(x), place], axis=dim)
+    return (y, place) if o["keepdim"] else (squeezed(to, y, dim), squeezed(to, place, dim))
+
+
+@row("median")
+def median(to: Writer, node: Node) -> str:
+    """The lower of the two middle values of all elements"""
+    x = node.inputs[0]
+    flat = to.add("Reshape", [to.read(x), to.ints(-1)])
+    two, one = to.ints(2), to.ints(1)
+    count = to.add("Size", [flat])
+    count = to.add("Div", [to.add("Add", [unsqueezed(to, count, 0), one]), two])  # (n - 1) // 2 + 1
+    values, _ = to.several("TopK", [flat, count], 2, axis=0, largest=0, sorted=1)
+    last = to.add("Gather", [values, to.constant(-1, np.int64)], axis=0)
+    shape = node.outputs[0].shape
+    return to.add("Reshape", [last, to.sizes(shape)]) if shape else last
+
+
+# ---- diagonals, and cells of an array that is else 0
+
+
+@row("diagonal")
+def diagonal(to: Writer, node: Node) -> str:
+    """(*, n, n) -> (*, n)"""
+    x = node.inputs[0]
+    n, ndim = x.shape[-1], len(x.shape)
+    if not isinstance(n, int):
+        raise Inexpressible("the diagonal of matrices whose size may change")
+    flat = to.add("Reshape", [to.read(x), to.ints(*[0] * (ndim - 2), -1)])
+    return to.add("Gather", [flat, known(to, np.arange(n) * (n + 1))], axis=ndim - 2)
+
+
+@row("put")
+def put(to: Writer, node: Node) -> str:
+    """Zeros with g added at an index that is known"""
+    g, o = node.inputs[0], node.options
+    index = _known(o["index"])
+    if index is _UNKNOWN or any(isinstance(n, Size) for n in o["shape"]):
+        raise Inexpressible("values put at indices, or into sizes, that depend on the inputs")
+    cells = np.arange(int(np.prod(o["shape"]))).reshape(o["shape"])[index].reshape(-1)
+    flat = to.add("Reshape", [to.read(g), to.ints(-1)])
+    zeros = known(to, np.zeros(int(np.prod(o["shape"])), g.dtype))
+    y = to.add("ScatterElements", [zeros, known(to, cells), flat], axis=0, reduction="add")
+    return to.add("Reshape", [y, to.sizes(o["shape"])])
+
+
+_UNKNOWN = object()
+
+
+def _known(index: Any) -> Any:
+    """Return an index with arrays for values; _UNKNOWN where it depends on the inputs."""
+    if isinstance(index, Value):
+        return _UNKNOWN if index.array is None else index.array
+    if isinstance(index, slice):
+        parts = (index.start, index.stop, index.step)
+        return _UNKNOWN if any(isinstance(p, Size) for p in parts) else index
+    if isinstance(index, tuple):
+        parts = tuple(_known(part) for part in index)
+        return _UNKNOWN if any(part is _UNKNOWN for part in parts) else parts
+    return _UNKNOWN if isinstance(index, Size) else index
