@@ -140,7 +140,7 @@ def prepare(run: pathlib.Path, folder: pathlib.Path) -> tuple[list[str], Any, An
     from rushlight.cli.recipes import finished
     from rushlight.cli.train import recipe_named
 
-    recipe, opened_run = finished.open_run(run, recipe_named)
+    _, opened_run = finished.open_run(run, recipe_named)
     net = opened_run.trainer.model
     for kind, options in (("numpy", []), ("int8", ["--int8"]), ("int8w", ["--int8-weights-only"])):
         command = ["export", str(run), "--out", str(folder / kind), *options]
@@ -153,14 +153,23 @@ def prepare(run: pathlib.Path, folder: pathlib.Path) -> tuple[list[str], Any, An
     labels = np.array([int(b) for _, b in pairs])
     np.save(folder / "digits.npy", x)
     np.save(folder / "one.npy", x[:1])
-    kinds = ["numpy", "int8", "int8w", "rushlight", *onnx_form(run, folder), *torch_forms(net, folder)]
+    kinds = [
+        "numpy",
+        "int8",
+        "int8w",
+        "rushlight",
+        *onnx_form(run, folder),
+        *torch_forms(net, folder),
+    ]
     return kinds, net, labels
 
 
 def onnx_form(run: pathlib.Path, folder: pathlib.Path) -> list[str]:
     """Write the ONNX file, where that can be done."""
     command = ["export", str(run), "--format", "onnx", "--out", str(folder / "net.onnx")]
-    done = subprocess.run([sys.executable, "-m", "rushlight", *command], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", *command], capture_output=True, text=True
+    )
     if done.returncode:
         print(f"onnxruntime is left out: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
     return [] if done.returncode else ["onnx"]
@@ -226,7 +235,12 @@ def folder_size(folder: pathlib.Path) -> int:
     return sum(p.stat().st_size for p in files)
 
 
-FORMS = {"rushlight": "net.safetensors", "onnx": "net.onnx", "torch": "net.torch", "script": "net.script"}
+FORMS = {
+    "rushlight": "net.safetensors",
+    "onnx": "net.onnx",
+    "torch": "net.torch",
+    "script": "net.script",
+}
 
 
 # ---- the table
@@ -295,7 +309,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=pathlib.Path, help="the folder of `rushlight train mnist`")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--write", type=pathlib.Path, metavar="PAGE", help="such as docs/serving.md")
+    parser.add_argument(
+        "--write", type=pathlib.Path, metavar="PAGE", help="such as docs/serving.md"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         kinds, _, labels = prepare(given.run.resolve(), pathlib.Path(folder))

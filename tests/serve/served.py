@@ -1,4 +1,4 @@
-"""What the tests of serving share: the catalogue's samples as tensors, and which axis is the batch."""
+"""What the tests of serving share: samples as tensors, and which axis is the batch."""
 
 from __future__ import annotations
 

@@ -86,7 +86,9 @@ def test_any_batch_gives_what_the_model_gives(tmp_path):
     served = imported(tmp_path / "served")
     for n in (1, 2, 33):
         x = np.random.default_rng(n).standard_normal((n, 1, 8, 8)).astype(np.float32)
-        np.testing.assert_allclose(served.predict(x), model(rl.tensor(x)).numpy(force=True), atol=1e-6)
+        np.testing.assert_allclose(
+            served.predict(x), model(rl.tensor(x)).numpy(force=True), atol=1e-6
+        )
     assert served.predict(np.zeros((0, 1, 8, 8), np.float32)).shape == (0, 5)
 
 

@@ -276,7 +276,9 @@ def export(
     ] = "numpy",
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="numpy: weights in one byte each, calibrated by training data."),
+        typer.Option(
+            "--int8", help="numpy: weights in one byte each, calibrated by training data."
+        ),
     ] = False,
     int8_weights_only: Annotated[
         bool, typer.Option("--int8-weights-only", help="As --int8, the activations in float32.")

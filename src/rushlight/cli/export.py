@@ -63,9 +63,7 @@ def export_run(
     print(json.dumps(found) if as_json else text)
 
 
-def _check(
-    out: pathlib.Path, kind: str, int8: str, samples: int | None, overwrite: bool
-) -> None:
+def _check(out: pathlib.Path, kind: str, int8: str, samples: int | None, overwrite: bool) -> None:
     """Refuse a wrong use before anything is read."""
     if kind not in _ENDINGS:
         raise Mistake(explain("--format", got=repr(kind), expected=f"one of {', '.join(_ENDINGS)}"))

@@ -19,7 +19,16 @@ from rushlight.nn.summary.watching import untouched
 from rushlight.serve.faults import ExportError
 from rushlight.tape import TensorBase, wrap
 
-__all__ = ["ask", "differences", "flat_arrays", "imported", "inputs_like", "rounding", "tensors_in", "worst_error"]
+__all__ = [
+    "ask",
+    "differences",
+    "flat_arrays",
+    "imported",
+    "inputs_like",
+    "rounding",
+    "tensors_in",
+    "worst_error",
+]
 
 
 def imported(folder: pathlib.Path) -> Any:
@@ -83,10 +92,13 @@ def inputs_like(
     yield "the example", list(arrays)
     for size in dict.fromkeys((batch + 1, 2 * batch + 3)):
         picked = rng.integers(0, batch, size)
-        yield f"a batch of {size}", [
-            a if axis is None else np.take(a, picked, axis)
-            for a, axis in zip(arrays, axes, strict=True)
-        ]
+        yield (
+            f"a batch of {size}",
+            [
+                a if axis is None else np.take(a, picked, axis)
+                for a, axis in zip(arrays, axes, strict=True)
+            ],
+        )
     yield "random inputs", [_random(a, rng) for a in arrays]
 
 

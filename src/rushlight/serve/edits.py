@@ -64,7 +64,9 @@ class Edits:
         raw = b"".join(lines)
         at, end = starts[first - 1] + column, starts[last - 1] + stop
         parts: list[bytes] = []
-        for (a, i), (b, j), new in sorted(self.items, key=lambda item: (item[0], item[0] != item[1])):
+        for (a, i), (b, j), new in sorted(
+            self.items, key=lambda item: (item[0], item[0] != item[1])
+        ):
             left, right = starts[a - 1] + i, starts[b - 1] + j
             if left < at or left > end:
                 continue  # of another part, or within what another change has taken

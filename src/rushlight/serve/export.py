@@ -151,7 +151,8 @@ def export(
         >>> outside = tempfile.TemporaryDirectory()
         >>> report = export(model, rl.zeros(4, 3), pathlib.Path(outside.name, "served"))
         >>> sorted(report.files)
-        ['README.md', 'example_input_0.npy', 'example_output_0.npy', 'model.py', 'weights.safetensors']
+        ['README.md', 'example_input_0.npy', 'example_output_0.npy', 'model.py',
+         'weights.safetensors']
         >>> report.max_error <= 1e-6
         True
         >>> outside.cleanup()
@@ -189,7 +190,9 @@ class _Job:
         self.int8: Int8Report | None = None
 
     def _recorded(self) -> Graph:
-        dynamic = {n: {a: "batch"} for n, a in zip(self.names, self.axes, strict=True) if a is not None}
+        dynamic = {
+            n: {a: "batch"} for n, a in zip(self.names, self.axes, strict=True) if a is not None
+        }
         graph = record(self.model, *self.nested, dynamic, names=self.names)
         fold_constants(graph)
         fold_batch_norm(graph)
@@ -215,7 +218,7 @@ class _Job:
 
     def fill(self, folder: pathlib.Path, notes: str) -> Report:
         """Write the files of a folder, compared with the model."""
-        error, checked = 0.0, []
+        error, checked = 0.0, list[str]()
         if self.int8 is None:
             module = self.put(folder)
             error, checked = self.compare(module)
@@ -235,8 +238,9 @@ class _Job:
 
     def compare(self, module: Any) -> tuple[float, list[str]]:
         """Return the largest error and over what; refuse one that is too large."""
-        worst, checked = 0.0, []
-        batch = next((a.shape[x] for a, x in zip(self.arrays, self.axes) if x is not None), None)
+        worst, checked = 0.0, list[str]()
+        pairs = zip(self.arrays, self.axes, strict=True)
+        batch = next((a.shape[axis] for a, axis in pairs if axis is not None), None)
         for what, arrays in inputs_like(self.arrays, self.axes, batch or 1):
             if batch is None and what.startswith("a batch"):
                 continue
@@ -315,10 +319,12 @@ def _nested(example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return value
 
     args = example if isinstance(example, tuple) else (example,)
-    nested = tuple(tensors(item) for item in args), {}
+    nested: Any = tuple(tensors(item) for item in args), {}
     if not tensors_in(nested):
         got = f"an example of type {type(example).__name__}"
-        raise TypeError(explain("export", got=got, expected="a tensor or array, or a tuple of them"))
+        raise TypeError(
+            explain("export", got=got, expected="a tensor or array, or a tuple of them")
+        )
     return nested
 
 
@@ -333,7 +339,10 @@ def _batch_axes(given: Any, names: list[str], arrays: list[Array]) -> list[int |
     for name, array in zip(names, arrays, strict=True):
         axis = by_name.get(name)
         if axis is not None and not -array.ndim <= axis < array.ndim:
-            got, expected = f"axis {axis} for {name!r} {array.shape}", "an axis that it has, or None"
+            got, expected = (
+                f"axis {axis} for {name!r} {array.shape}",
+                "an axis that it has, or None",
+            )
             raise ValueError(explain("batch_axis", got=got, expected=expected))
         found.append(None if axis is None else axis % array.ndim)
     return found

@@ -29,7 +29,7 @@ def refuse_existing(folder: pathlib.Path, overwrite: bool) -> None:
         raise FileNotFoundError(text)
     if not folder.exists():
         return
-    ours = folder.is_dir() and FILES <= set(os.listdir(folder))
+    ours = folder.is_dir() and set(os.listdir(folder)) >= FILES
     if not (overwrite and ours):
         kind = "a folder" if folder.is_dir() else "a file"
         kind = "an earlier export" if ours else f"{kind} that is no export"

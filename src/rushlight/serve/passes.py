@@ -9,7 +9,7 @@ __all__ = ["fuse_relu", "name_folded"]
 
 
 def fuse_relu(graph: Graph) -> None:
-    """Let relu be applied by the call before it, where that can, while its result is in the cache."""
+    """Let relu be applied by the call before it, where that can."""
     users = graph.users()
     makers = {value: node for node in graph.nodes for value in node.outputs}
     for node in list(graph.nodes):

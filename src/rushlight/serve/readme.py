@@ -71,8 +71,8 @@ def _int8(report: Report) -> list[str]:
     ]
     if found.activations:
         lines += [
-            "The inputs of these layers are rounded to 8 bits (affine, one scale for each tensor), as",
-            "integer hardware does. example_output is that of this model.",
+            "The inputs of these layers are rounded to 8 bits (affine, one scale for each tensor),",
+            "as integer hardware does. example_output is that of this model.",
         ]
     lines += [
         f"Over {found.samples:,} samples of calibration the outputs differ from float32 by "

@@ -56,7 +56,9 @@ def _functions(module: str) -> list[ast.FunctionDef]:
 
 @cache
 def _lambdas(module: str) -> list[ast.Lambda]:
-    return [node for node in ast.walk(ast.parse(_module(module)[0])) if isinstance(node, ast.Lambda)]
+    return [
+        node for node in ast.walk(ast.parse(_module(module)[0])) if isinstance(node, ast.Lambda)
+    ]
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:
@@ -175,8 +177,9 @@ class Library:
         if known is not None:
             reference = inspect.unwrap(REFERENCE[known])
             return self.function(reference.__module__, reference.__name__)
-        if getattr(np, getattr(value, "__name__", ""), None) is value:
-            return f"np.{value.__name__}"
+        called = getattr(value, "__name__", "")
+        if getattr(np, called, None) is value:
+            return f"np.{called}"
         if not isinstance(value, types.FunctionType):
             raise NotPortable(f"{value!r} has no source")
         if "<locals>" in value.__qualname__:
@@ -208,13 +211,19 @@ class Library:
         """Turn a lambda into a named function."""
         module, code = function.__module__, function.__code__
         text = _module(module)[0]
-        column = min(p[2] for p in code.co_positions() if p[0] == p[1] and p[2] is not None and p[2])
-        near = [n for n in _lambdas(module) if n.lineno <= code.co_firstlineno <= (n.end_lineno or 0)]
-        node = next(n for n in near if n.col_offset <= column <= n.body.end_col_offset)  # type: ignore[operator]
+        column = min(
+            p[2] for p in code.co_positions() if p[0] == p[1] and p[2] is not None and p[2]
+        )
+        near = [
+            n for n in _lambdas(module) if n.lineno <= code.co_firstlineno <= (n.end_lineno or 0)
+        ]
+        node = next(n for n in near if n.col_offset <= column <= (n.body.end_col_offset or 0))
         name = self._fresh(hint, module)
         edits = self._references(module, node, self._free(function))
         arguments, body = (edits.applied(text, part) for part in (node.args, node.body))
-        self._keep(name, f"def {name}({arguments}: Any) -> Any:\n    return {body}".replace(", ", ", "))
+        self._keep(
+            name, f"def {name}({arguments}: Any) -> Any:\n    return {body}".replace(", ", ", ")
+        )
         return name
 
     def _fresh(self, name: str, module: str) -> str:
@@ -300,9 +309,8 @@ def _uses(module: str, node: ast.AST) -> list[tuple[ast.AST, str, str]]:
             if owner is not None and part.value.id not in local:
                 found.append((part, owner, part.attr))
                 inner.add(part.value)
-        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
-            if part.id not in local and part not in inner:
-                found.append((part, module, part.id))
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load) and part not in inner:
+            found += [(part, module, part.id)] if part.id not in local else []
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.graph import Graph, Node, Size, Value
+from rushlight.graph.structure import Repeated
 from rushlight.ops.contract import OPS
 from rushlight.ops.interpolate import Taps
 from rushlight.serve.ops import WITH_CHECK, Call, function_of, written_call
@@ -126,7 +127,9 @@ class Writer:
         text = "INPUTS = {  # name: dtype and shape; a named axis may have any size\n"
         text += "\n".join(rows) + "\n}"
         if self.turned:
-            text += "\nTURNED = {  # how the axes of weights go from the file's order to the layer's\n"
+            text += (
+                "\nTURNED = {  # how the axes of weights go from the file's order to the layer's\n"
+            )
             text += "".join(f'    "{name}": {axes},\n' for name, axes in self.turned.items()) + "}"
         return text
 
@@ -160,10 +163,16 @@ class Writer:
 
     def _predict(self, body: list[str]) -> str:
         names = [self.names[value] for value in self.graph.inputs]
-        told = [f"        {n}: {v.dtype.name} {_told(v)}." for n, v in zip(names, self.graph.inputs)]
+        told = [
+        pairs = zip(names, self.graph.inputs, strict=True)
+        told = [f"        {name}: {v.dtype.name} {_told(v)}." for name, v in pairs]
+            for n, v in zip(names, self.graph.inputs, strict=True)
+        ]
         result = [f"        {v.dtype.name} {_told(v)}" for v in self.graph.outputs]
         unpacked = f"{', '.join(names)}," if len(names) == 1 else ", ".join(names)
-        sizes = sorted({s for line in body for s in self.graph.sizes if re.search(rf"\b{s}\b", line)})
+        sizes = sorted(
+            {s for line in body for s in self.graph.sizes if re.search(rf"\b{s}\b", line)}
+        )
         lines = [
             f"def predict({', '.join(f'{n}: Any' for n in names)}) -> Any:",
             '    """Return what the model returns, as NumPy arrays.',
@@ -190,7 +199,9 @@ class Writer:
             if node.where != where:
                 where = node.where
                 label = self.labels.get(where, "")
-                self.lines.append(f"# {where or 'the model'}{': ' if label else ''}{label}"[:_WIDTH])
+                self.lines.append(
+                    f"# {where or 'the model'}{': ' if label else ''}{label}"[:_WIDTH]
+                )
             self._call(i, node)
         returned = _literal(self.graph.result, self._returned)
         self.lines += [f"return {returned}"]
@@ -252,7 +263,15 @@ class Writer:
         """Return a variable's name that is not in use."""
         stem = re.sub(r"\W+", "_", wanted).strip("_") or "x"
         stem = f"layer_{stem}" if stem[0].isdigit() or keyword.iskeyword(stem) else stem
-        used = {*self.names.values(), *self.library.taken, *self.graph.sizes, "W", "h", "_", "sizes"}
+        used = {
+            *self.names.values(),
+            *self.library.taken,
+            *self.graph.sizes,
+            "W",
+            "h",
+            "_",
+            "sizes",
+        }
         used |= {*dir(builtins), *OPS, *OUTSIDE, "INPUTS", "FOLDER", "TURNED", "predict"}
         name, number = stem, 1
         while name in used:
@@ -361,14 +380,17 @@ def _literal(plain: Any, name: Any = repr, other: Any = repr) -> str:
     if isinstance(plain, float) and not math.isfinite(plain):
         return "np.nan" if plain != plain else "np.inf" if plain > 0 else "-np.inf"
     if isinstance(plain, slice):
-        parts = (plain.start, plain.stop, plain.step)
-        return f"slice({', '.join(_literal(p, name, other) for p in parts)})"
+        ends = (plain.start, plain.stop, plain.step)
+        return f"slice({', '.join(_literal(end, name, other) for end in ends)})"
     if isinstance(plain, np.dtype):
         return f"np.{plain.name}" if plain.kind != "b" else "np.bool_"
     if plain is Ellipsis:
         return "..."
     if isinstance(plain, dict):
-        return "{" + ", ".join(f"{json.dumps(k)}: {_literal(v, name, other)}" for k, v in plain.items()) + "}"
+        rows = [f"{json.dumps(k)}: {_literal(v, name, other)}" for k, v in plain.items()]
+        return f"{{{', '.join(rows)}}}"
+    if isinstance(plain, Repeated):
+        return f"({_literal(plain.item, name, other)},) * ({_literal(plain.times, name, other)})"
     if isinstance(plain, (tuple, list)):
         parts = [_literal(part, name, other) for part in plain]
         if len(parts) > 4 and len(set(parts)) == 1:

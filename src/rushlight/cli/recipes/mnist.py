@@ -234,7 +234,7 @@ class Mnist(Recipe[MnistOptions]):
         """Return how bytes become what the net takes."""
         return (
             "The net takes images (batch, 1, 28, 28), light digits on dark, as\n"
-            f"`(pixels / 255 - {MEAN}) / {STD}` in float32, and returns log-probabilities of the digits."
+            f"`(pixels / 255 - {MEAN}) / {STD}` in float32, and returns log-probabilities."
         )
 
     def predictions(self, run: Run[MnistOptions], output: Array) -> tuple[list[str], list[Any]]:

@@ -264,8 +264,8 @@ class Recipe(Generic[O]):
             return ""
         told = json.dumps(run.data.preparation, indent=2)
         return (
-            "The net takes and returns values prepared as in training: `(value - mean) / std` where\n"
-            f"these stand in the table of the run's preparation.\n\n```json\n{told}\n```"
+            "The net takes and returns values as they were prepared for training: `(value - mean)\n"
+            f"/ std` where these are given.\n\n```json\n{told}\n```"
         )
 
     def predictions(self, run: Run[O], output: Any) -> tuple[list[str], Any]:

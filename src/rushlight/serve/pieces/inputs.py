@@ -22,7 +22,8 @@ def checked_inputs(arrays: tuple[Any, ...], inputs: dict[str, tuple[str, tuple[A
         TypeError: numbers of another kind; they are not converted silently.
         ValueError: a shape that does not fit.
     """
-    found, sizes = [], {}
+    found: list[Any] = []
+    sizes: dict[str, int] = {}
     for array, (name, (dtype, shape)) in zip(arrays, inputs.items(), strict=True):
         given = np.asarray(array)
         if given.dtype.kind not in _WANTED[np.dtype(dtype).kind]:
@@ -31,7 +32,9 @@ def checked_inputs(arrays: tuple[Any, ...], inputs: dict[str, tuple[str, tuple[A
         told = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         fits = given.ndim == len(shape)
         for size, wanted in zip(given.shape, shape, strict=False):
-            fits = fits and size == (sizes.setdefault(wanted, size) if type(wanted) is str else wanted)
+            fits = fits and size == (
+                sizes.setdefault(wanted, size) if type(wanted) is str else wanted
+            )
         if not fits:
             raise ValueError(f"input {name!r}: got shape {given.shape}, expected ({told})")
         found.append(given.astype(dtype, copy=False))

@@ -10,7 +10,7 @@ __all__ = ["sum_rows"]
 
 
 def sum_rows(table: Any, weights: Any, index: Any, starts: Any, shares: Any = None) -> Any:
-    """(rows, width), (K,) -> (bags, width): bag i sums the rows index[starts[i] : starts[i + 1]]."""
+    """(rows, width), (K,) -> (bags, width): sums of the rows index[starts[i] : starts[i + 1]]"""
     if index.size and not 0 <= index.min() <= index.max() < len(table):
         raise IndexError(f"rows {index.min()} to {index.max()} of a table of {len(table)}")
     rows = table.take(index, axis=0)

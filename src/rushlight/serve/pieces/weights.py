@@ -36,7 +36,9 @@ def read_weights(path: str, fingerprint: str) -> dict[str, Any]:
         except (ValueError, AttributeError, RecursionError):
             raise ValueError(f"{path}: its header is damaged; export the model again") from None
         if found != fingerprint:
-            raise ValueError(f"{path}: it belongs to another model.py; keep the files of one export")
+            raise ValueError(
+                f"{path}: it belongs to another model.py; keep the files of one export"
+            )
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return {name: _mapped(content, entry, 8 + length, f"{path}: {name}") for name, entry in arrays}
 
