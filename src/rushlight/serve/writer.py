@@ -163,11 +163,8 @@ class Writer:
 
     def _predict(self, body: list[str]) -> str:
         names = [self.names[value] for value in self.graph.inputs]
-        told = [
         pairs = zip(names, self.graph.inputs, strict=True)
         told = [f"        {name}: {v.dtype.name} {_told(v)}." for name, v in pairs]
-            for n, v in zip(names, self.graph.inputs, strict=True)
-        ]
         result = [f"        {v.dtype.name} {_told(v)}" for v in self.graph.outputs]
         unpacked = f"{', '.join(names)}," if len(names) == 1 else ", ".join(names)
         sizes = sorted(
