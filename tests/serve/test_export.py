@@ -110,6 +110,18 @@ def test_several_inputs_and_outputs(tmp_path):
     np.testing.assert_allclose(found["parts"][1], wanted["parts"][1].numpy(force=True), atol=1e-6)
 
 
+def test_two_results_that_the_next_call_reads_have_two_names(tmp_path):
+    class Halves(nn.Module):
+        def forward(self, x):
+            left, right = x.chunk(2, dim=1)
+            return left - right
+
+    x = rl.randn(4, 6)
+    export(Halves(), x, tmp_path / "served")
+    found = imported(tmp_path / "served").predict(x.numpy())
+    np.testing.assert_array_equal(found, (x[:, :3] - x[:, 3:]).numpy())
+
+
 def test_command_and_check(tmp_path):
     folder = tmp_path / "served"
     export(nn.Linear(3, 2), rl.randn(4, 3), folder)

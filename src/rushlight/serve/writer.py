@@ -235,7 +235,9 @@ class Writer:
             both = [*arguments, *(f"{k}={v}" for k, v in options.items())]
             self.lines.append(f"{check}({', '.join(both)})")
         call = written_call(node, function, arguments, options)
-        targets = [self._target(i, value, node) for value in node.outputs]
+        targets: list[str] = []
+        for value in node.outputs:
+            targets.append(self._target(i, value, node, "h" in targets))
         several = len(targets) > 1 or node.op == "split"
         left = ", ".join(targets) + ("," if several and len(targets) == 1 else "")
         self.lines += _wrapped(left, call)
@@ -244,15 +246,15 @@ class Writer:
         if gone and i < len(self.graph.nodes) - 1:
             self.lines.append(f"del {', '.join(gone)}")
 
-    def _target(self, i: int, value: Value, node: Node) -> str:
-        """Return a name for what a node makes: `h` for what the next node alone reads."""
+    def _target(self, i: int, value: Value, node: Node, taken: bool) -> str:
+        """Return a name for what a node makes: `h`, if not taken, for what the next alone reads."""
         users = self.users.get(value, [])
         if not users and value not in self.graph.outputs:
             return "_"
         following = self.graph.nodes[i + 1] if i + 1 < len(self.graph.nodes) else None
         passing = all(user is following for user in users) and value not in self.graph.outputs
         last = following is None and self.graph.outputs == (value,)
-        name = "h" if passing or last else self._local(node.where or node.op)
+        name = "h" if (passing or last) and not taken else self._local(node.where or node.op)
         self.names[value] = name
         return name
 
