@@ -123,6 +123,10 @@ def quickest(f: Callable[[], Any], times: int) -> float:
 
 def peak() -> float:
     """Return the most memory that the process has had, in MB."""
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():  # on Linux getrusage tells of the process that started this one, too
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1e3
     try:
         import resource
     except ImportError:  # Windows
