@@ -20,6 +20,8 @@ OWN = {  # names that torch has elsewhere or not at all
         "io",
         "sklearn",
         "train",
+        "graph",
+        "serve",
         "errors",
         "arrays",
         "kernels",

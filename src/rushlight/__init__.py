@@ -442,6 +442,7 @@ if TYPE_CHECKING:
     from rushlight import nn as nn
     from rushlight import onnx as onnx
     from rushlight import optim as optim
+    from rushlight import serve as serve
     from rushlight import sklearn as sklearn
     from rushlight import train as train
     from rushlight import utils as utils
@@ -473,6 +474,7 @@ _LAZY = frozenset(
         "nn",
         "onnx",
         "optim",
+        "serve",
         "sklearn",
         "special",
         "train",

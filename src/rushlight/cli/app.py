@@ -257,3 +257,42 @@ def predict(
 
     recipe, opened = finished.open_run(run, recipe_named)
     print(recipe.predict(opened, input, out).rstrip())
+
+
+@app.command()
+def export(
+    run: Run,
+    out: Annotated[
+        pathlib.Path, typer.Option(metavar="PATH", help="The folder (numpy) or file to write.")
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="numpy|onnx|pt|safetensors",
+            help="numpy: a folder that needs NumPy only; onnx: a file for onnxruntime and others; "
+            "pt, safetensors: the weights alone.",
+        ),
+    ] = "numpy",
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8", help="numpy: weights in one byte each, calibrated by training data."
+        ),
+    ] = False,
+    int8_weights_only: Annotated[
+        bool, typer.Option("--int8-weights-only", help="As --int8, the activations in float32.")
+    ] = False,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Training samples that calibrate [default: 1024].")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Take the place of an earlier export.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Write a run's best weights for use elsewhere: NumPy alone, ONNX, torch, safetensors."""
+    from rushlight.cli import export as command
+
+    mode = "weights" if int8_weights_only else "all" if int8 else ""
+    command.export_run(run, out, to, mode, samples, overwrite, as_json)

@@ -230,6 +230,13 @@ class Mnist(Recipe[MnistOptions]):
         """Return the digits of an idx file, of images or of a .npy file."""
         return digits.unlabelled(source)
 
+    def preparing(self, run: Run[MnistOptions]) -> str:
+        """Return how bytes become what the net takes."""
+        return (
+            "The net takes images (batch, 1, 28, 28), light digits on dark, as\n"
+            f"`(pixels / 255 - {MEAN}) / {STD}` in float32, and returns log-probabilities."
+        )
+
     def predictions(self, run: Run[MnistOptions], output: Array) -> tuple[list[str], list[Any]]:
         """Return the digit held most likely, and the probability of each."""
         chances = np.exp(output)

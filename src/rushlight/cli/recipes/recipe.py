@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Generic, TextIO, TypeVar
@@ -252,6 +253,20 @@ class Recipe(Generic[O]):
     def unlabelled(self, run: Run[O], source: pathlib.Path) -> tuple[list[str], Any]:
         """Return the names of the samples and X for `rushlight predict`."""
         raise Mistake(f"predict: there is none for runs of {self.name!r}")
+
+    def preparing(self, run: Run[O]) -> str:
+        """Return what is done to data before the net takes it, for who applies the net elsewhere.
+
+        Args:
+            run: the finished run.
+        """
+        if not run.data.preparation:
+            return ""
+        told = json.dumps(run.data.preparation, indent=2)
+        return (
+            "The net takes and returns values as they were prepared for training: `(value - mean)\n"
+            f"/ std` where these are given.\n\n```json\n{told}\n```"
+        )
 
     def predictions(self, run: Run[O], output: Any) -> tuple[list[str], Any]:
         """Return the names of columns and a row for each sample.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, channels_to_last
 
 __all__ = ["erf_forward", "relu_forward", "relu_grad"]
 
@@ -37,7 +37,7 @@ def _flat(x: Array) -> Array | None:
     """Return a contiguous array of any axis order as a vector in memory order, else None."""
     if x.flags.c_contiguous:
         return x.reshape(-1)
-    last = np.moveaxis(x, 1, -1) if x.ndim > 2 else x.T
+    last = channels_to_last(x) if x.ndim > 2 else x.T
     return last.reshape(-1) if last.flags.c_contiguous else None
 
 

@@ -19,7 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from rushlight.arrays import Array, channels_last_empty
+from rushlight.arrays import (
+    Array,
+    channels_from_last,
+    channels_last_empty,
+    channels_to_last,
+)
 from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["conv_bias_grad", "conv_forward", "conv_input_grad", "conv_weight_grad"]
@@ -49,11 +54,9 @@ def conv_forward(
     relu: bool = False,
 ) -> Array:
     """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O), with relu if asked"""
-    if relu:
-        return relu_forward(conv_forward(x, w, b, stride, padding, dilation, groups))
     if x.dtype == np.float16:  # BLAS has no half precision
         wide = None if b is None else b.astype(np.float32)
-        args = (stride, padding, dilation, groups)
+        args = (stride, padding, dilation, groups, relu)
         return conv_forward(_single(x), _single(w), wide, *args).astype(np.float16)
     kernel = w.shape[2:]
     out = tuple(
@@ -66,13 +69,14 @@ def conv_forward(
     if y.size == 0:
         return y
     # The bias is added to whole lines of the last axis: (M, F) -> (M / O[-1], O[-1] * F).
-    lines = np.moveaxis(y, 1, -1).reshape(-1, out[-1] * w.shape[0])
+    lines = channels_to_last(y).reshape(-1, out[-1] * w.shape[0])
     line = None if b is None else np.tile(b, out[-1])
     if groups == w.shape[0] and w.shape[1] == 1:
         _depthwise_forward(y, x, w, stride, padding, dilation)
         if line is not None:
             lines += line
-        return y
+        return relu_forward(y) if relu else y
+    zeros = np.zeros(lines.shape[1], y.dtype)  # maximum takes half the time beside an array
     result = _rows(y, groups)  # (G, M, F)
     weight = _weight_matrix(w, groups)  # (G, K, F)
     features = w.shape[0] // groups
@@ -80,9 +84,11 @@ def conv_forward(
         x, kernel, out, stride, padding, dilation, groups, features
     ):
         np.matmul(columns, weight, out=result[:, rows])
+        block = lines[rows.start // out[-1] : rows.stop // out[-1]]
         if line is not None:
-            block = lines[rows.start // out[-1] : rows.stop // out[-1]]
             block += line
+        if relu:
+            np.maximum(block, zeros, out=block)
     return y
 
 
@@ -170,7 +176,7 @@ def conv_input_grad(
 
 def conv_bias_grad(g: Array) -> Array:
     """g (N, F, *O) -> (F,)"""
-    rows = np.moveaxis(g, 1, -1)
+    rows = channels_to_last(g)
     if g.dtype == np.float16 or not rows.flags.c_contiguous:
         wide = np.dtype(np.float32) if g.dtype == np.float16 else g.dtype
         total: Array = np.add.reduce(g, axis=(0, *range(2, g.ndim)), dtype=wide)
@@ -195,7 +201,7 @@ def _single(x: Array) -> Array:
 
 def _rows(x: Array, groups: int) -> Array:
     """(N, G*C, *S) -> (G, N*prod(S), C); a view of an array that lies channels-last."""
-    flat = np.moveaxis(x, 1, -1).reshape(-1, groups, x.shape[1] // groups)
+    flat = channels_to_last(x).reshape(-1, groups, x.shape[1] // groups)
     return flat.swapaxes(0, 1)
 
 
@@ -266,7 +272,7 @@ def _padded(x: Array, padding: Pairs, planar: bool) -> Array:
     if planar:
         padded = np.zeros((c, n, *full), x.dtype).swapaxes(0, 1)
     else:
-        padded = np.moveaxis(np.zeros((n, *full, c), x.dtype), -1, 1)
+        padded = channels_from_last(np.zeros((n, *full, c), x.dtype))
     _fill(padded, x, padding)
     return padded
 
@@ -344,7 +350,7 @@ def _depthwise_forward(y: Array, x: Array, w: Array, *geometry: Any) -> None:
     """Fill y (N, C, *O) with the products of x (N, C, *S) and w (C, 1, *kernel)."""
     kernel, out = w.shape[2:], y.shape[2:]
     weight = np.ascontiguousarray(np.moveaxis(w[:, 0], 0, -1))  # (*kernel, C)
-    cells = np.moveaxis(y, 1, -1)  # (N, *O, C)
+    cells = channels_to_last(y)  # (N, *O, C)
     for block, windows in _line_blocks(x, kernel, out, *geometry):
         scale = np.tile(weight, windows.shape[-1] // w.shape[0])  # as long as a line
         axes, taps, kept = _line_axes(windows.ndim, len(kernel))
@@ -356,7 +362,7 @@ def _depthwise_weight_grad(x: Array, g: Array, w_shape: Ints, *geometry: Any) ->
     """x (N, C, *S), g (N, C, *O) -> (C, 1, *kernel)"""
     channels, kernel = w_shape[0], w_shape[2:]
     sums = np.zeros((*kernel, channels), g.dtype)
-    grads = np.ascontiguousarray(np.moveaxis(g, 1, -1))  # (N, *O, C)
+    grads = np.ascontiguousarray(channels_to_last(g))  # (N, *O, C)
     for block, windows in _line_blocks(x, kernel, g.shape[2:], *geometry):
         axes, taps, kept = _line_axes(windows.ndim, len(kernel))
         grad = grads[block].reshape([windows.shape[a] for a in kept])

@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-import onnx
 from onnx.external_data_helper import convert_model_to_external_data
 
+import onnx
 from rushlight.io.atomic import atomic_write
 from rushlight.onnx.export.proto import inferred
 

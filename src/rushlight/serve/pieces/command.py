@@ -1,0 +1,62 @@
+"""`python model.py input.npy output.npy`, and `python model.py --check`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+__all__ = ["main"]
+
+USAGE = """usage: python model.py INPUT.npy... OUTPUT.npy...
+       python model.py --check      compare with the example of the export"""
+
+
+def main(arguments: list[str], predict: Any, inputs: int, outputs: int, folder: str) -> int:
+    """Run the command and return its exit code: 0, 1 (failed) or 2 (wrong usage)."""
+    try:
+        if arguments == ["--check"]:
+            return _check(predict, inputs, outputs, folder)
+        if len(arguments) != inputs + outputs or any(a.startswith("-") for a in arguments):
+            print(USAGE, file=sys.stderr)
+            return 2
+        found = flat(predict(*(np.load(path) for path in arguments[:inputs])))
+        for path, array in zip(arguments[inputs:], found, strict=True):
+            with open(path, "wb") as file:
+                np.save(file, array)
+            print(f"{path}  {array.dtype.name} {array.shape}")
+    except (OSError, ValueError, TypeError, IndexError, EOFError) as error:
+        print(f"model.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def flat(value: Any) -> list[Any]:
+    """Return the arrays in nested tuples, lists and dicts."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (tuple, list)):
+        return [leaf for part in value for leaf in flat(part)]
+    return [] if value is None else [value]
+
+
+def _check(predict: Any, inputs: int, outputs: int, folder: str) -> int:
+    """Compare with what the model said when it was exported."""
+    given, wanted = (
+        [np.load(os.path.join(folder, f"example_{kind}_{i}.npy")) for i in range(count)]
+        for kind, count in (("input", inputs), ("output", outputs))
+    )
+    found, worst = flat(predict(*given)), 0.0
+    for y, t in zip(found, wanted, strict=True):
+        same = (y == t) | ((y != y) & (t != t))
+        with np.errstate(invalid="ignore"):
+            error = np.abs(np.where(same, 0, y.astype(np.float64) - t)).max(initial=0)
+        worst = max(worst, float(error / max(1.0, float(np.abs(t[np.isfinite(t)]).max(initial=0)))))
+    sound = worst <= TOLERANCE
+    print(f"{'ok' if sound else 'FAILED'}: the largest error is {worst:.3g}, at most {TOLERANCE:g}")
+    return 0 if sound else 1
+
+
+TOLERANCE = 1e-5  # another CPU, or another BLAS, rounds sums in another order
