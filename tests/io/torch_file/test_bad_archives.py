@@ -217,8 +217,10 @@ def test_files_cut_off_at_every_byte(kind):
 @pytest.mark.parametrize("kind", SMALL)
 def test_files_changed_at_every_byte(kind):
     content = SMALL[kind]
-    for at in range(len(content)):
-        for change in (1, 0x80, 0xFF):
+    for at in range(end_of(content)):
+        if not any(content[max(0, at - 4) : at + 5]):  # padding of a tar archive
+            continue
+        for change in (1, 0xFF):
             raw = bytearray(content)
             raw[at] ^= change
             fuzz.Fuzzer.call(bytes(raw))
