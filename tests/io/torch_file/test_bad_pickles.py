@@ -363,13 +363,8 @@ def test_arrays_of_numpy():
 
 
 def test_fuzz():
-    fuzzer = fuzz.run(400, seed=1)
-    assert fuzzer.tried == 400 and fuzzer.read
-
-
-@pytest.mark.slow
-def test_fuzz_more():
-    assert fuzz.run(3000, seed=2).tried == 3000
+    fuzzer = fuzz.run(300, seed=1)
+    assert fuzzer.tried == 300 and fuzzer.read
 
 
 pieces = st.lists(st.sampled_from(fuzz.PIECES), max_size=30).map(b"".join)
