@@ -12,9 +12,12 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from tests.io.torch_file.building import (
@@ -43,6 +46,7 @@ from rushlight.tensor import Tensor
 # an opcode for an empty set.
 FIXED, PER_BYTE = 1 << 17, 400
 
+READER = "rushlight.io.torch_file"
 PARAMETER = Call(Global("torch._utils", "_rebuild_parameter"), (tensor(), True, HOOKS))
 ORDERED = Call(Global("collections", "OrderedDict"), ([["a", tensor()], ["b", 2]],))
 NUMBER = Call(
@@ -251,7 +255,12 @@ def run_atheris(count: int) -> None:
     """Let libFuzzer look for inputs."""
     import atheris
 
-    atheris.instrument_all()
+    for module in [m for name, m in sys.modules.items() if name.startswith(READER)]:
+        for holder in (module, *(v for v in vars(module).values() if isinstance(v, type))):
+            if getattr(holder, "__module__", module.__name__) == module.__name__:
+                for value in vars(holder).values():
+                    if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+                        atheris.instrument_func(value)  # in place
     tracemalloc.start()
     fuzzer = Fuzzer()
 
@@ -260,9 +269,6 @@ def run_atheris(count: int) -> None:
             return
         kind, raw = data[0] % 3, data[1:]
         fuzzer(raw if kind == 0 else archive(raw) if kind == 1 else stream(Raw(raw)))
-
-    import tempfile
-    from pathlib import Path
 
     with tempfile.TemporaryDirectory() as folder:
         for i, raw in enumerate(FILES):

@@ -9,7 +9,9 @@ import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
+from rushlight.errors import FileFormatError
 from rushlight.io.torch_file.content import Content
 from rushlight.io.torch_file.reading import read_content
 
@@ -153,3 +155,11 @@ def plain_tar() -> bytes:
 def read(content: bytes) -> Any:
     """Read a file that is at hand."""
     return read_content(Content(np.frombuffer(bytearray(content), np.uint8), "file.pt", False))
+
+
+def refused(content: bytes, text: str) -> str:
+    """Read a file that must be refused with this text, and return the whole."""
+    with pytest.raises(FileFormatError, match=text) as caught:
+        read(content)
+    assert len(str(caught.value)) < 1000
+    return str(caught.value)

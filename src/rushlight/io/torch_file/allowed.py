@@ -152,8 +152,8 @@ def _pairs(where: str, pairs: Any) -> list[tuple[Any, Any]]:
     for key, _ in found:
         if type(key) not in (str, int, float, bool, type(None)):
             refuse(where, f"a {type(key).__name__} as a key", "text or a number")
-        if type(key) is int and key.bit_length() > 63:
-            refuse(where, "a key beyond 2**63", "a smaller one")
+        if type(key) is int and key.bit_length() > 64:
+            refuse(where, "a key beyond 2**64", "a smaller one")
     return found
 
 

@@ -194,7 +194,7 @@ class Machine:
         """Return a key or an element, if it is of a kind that is hashed at once."""
         parts = key if type(key) is tuple and len(key) <= _KEY_PARTS else (key,)
         for part in parts:
-            if type(part) not in _TYPES or (type(part) is int and part.bit_length() > 63):
+            if type(part) not in _TYPES or (type(part) is int and part.bit_length() > 64):
                 self._refuse(f"a {type(part).__name__} as a key", "text, a small number, or such")
         return key
 

@@ -8,7 +8,7 @@ counted, far longer than the pickle, is refused.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +17,6 @@ import numpy as np
 from rushlight.io.torch_file.allowed import Foreign
 from rushlight.io.torch_file.content import refuse, shown
 from rushlight.io.torch_file.machine import Name
-from rushlight.io.torch_file.storage import Storage
 from rushlight.tensor import Tensor
 
 __all__ = ["check_result"]
@@ -26,7 +25,7 @@ _DEPTH = 100
 _GROWTH, _LEAST = 16, 10_000  # objects for each byte of the pickle, and in any case
 _NUMBERS = (bool, int, float, complex, type(None))
 _LEAVES = (*_NUMBERS, str, bytes, bytearray, set, np.dtype, np.ndarray, Tensor)
-_CONTAINERS = (dict, list, tuple)
+_CONTAINERS = (dict, OrderedDict, Counter, defaultdict, list, tuple)
 
 
 def check_result(value: Any, pickled: int, where: str) -> Any:
@@ -43,7 +42,7 @@ def check_result(value: Any, pickled: int, where: str) -> Any:
     todo: list[tuple[Any, Iterable[Any] | None]] = [(value, None)]
     while todo:
         item, parts = todo.pop()
-        if not isinstance(item, _CONTAINERS) or isinstance(item, Storage | Name | Foreign):
+        if type(item) not in _CONTAINERS:
             _check_leaf(item, open_, where)
             continue
         if parts is None:
@@ -55,7 +54,7 @@ def check_result(value: Any, pickled: int, where: str) -> Any:
             parts = iter(_parts(item))
         for key, part in parts:
             open_[id(item)] = key
-            if not isinstance(part, _CONTAINERS) or id(part) not in sizes:
+            if type(part) not in _CONTAINERS or id(part) not in sizes:
                 todo += [(item, parts), (part, None)]
                 break
         else:

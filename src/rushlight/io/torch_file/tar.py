@@ -59,7 +59,7 @@ def _members(content: Content) -> dict[str, tuple[int, int]]:
     while at + _BLOCK <= content.size:
         header = content.raw[at : at + _BLOCK].tobytes()
         if not any(header):
-            break
+            return found
         total = sum(header) - sum(header[148:156]) + 8 * ord(" ")
         try:
             stated, size = (int(header[a:b].strip(b" \0"), 8) for a, b in ((148, 156), (124, 136)))
@@ -73,7 +73,7 @@ def _members(content: Content) -> dict[str, tuple[int, int]]:
                 refuse(content.where, f"the member {shown(name)} twice", "every name once")
             found[name] = at + _BLOCK, at + _BLOCK + size
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
-    return found
+    return refuse(content.where, "an end without an empty block", "that of a tar archive")
 
 
 def _count(stream: Stream, names: _Objects) -> int:

@@ -65,6 +65,8 @@ def _collect(
         below = f"{place}.{key}" if place else str(key)
         if type(value) in (*DICTS, set) and type(key) not in _KEYS:
             _unfit(f"a key of {place or 'the object'}", type(key).__name__, "text or a number")
+        if type(value) in (*DICTS, set) and type(key) is int and key.bit_length() > 64:
+            _unfit(f"a key of {place or 'the object'}", "an integer beyond 2**64", "a smaller one")
         _collect(key, below, found, done, inside)
         _collect(part, below, found, done, inside)
     inside.pop()
