@@ -27,7 +27,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "tape",
         "functional",
     ),
-    *("memory", "threads", "compiled", "pages", "cli", "annotations"),
+    *("memory", "threads", "compiled", "pages", "cli", "annotations", "graph"),
 }
 
 
