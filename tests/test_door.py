@@ -33,7 +33,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "models",
         "to_torch",
     ),
-    *("memory", "threads", "compiled", "pages", "cli", "annotations"),
+    *("memory", "threads", "compiled", "pages", "cli", "annotations", "graph"),
 }
 
 
