@@ -17,7 +17,7 @@ from rushlight.functional.creation import check_device
 from rushlight.functional.dims import varargs
 from rushlight.ops import shape as sh
 from rushlight.ops.reduce import sum_to
-from rushlight.tape import TensorBase, apply, nodes, wrap
+from rushlight.tape import TensorBase, apply, nodes, traced, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.exchange import Exchange

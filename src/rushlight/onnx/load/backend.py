@@ -16,7 +16,7 @@ from rushlight.onnx.load.values import as_array
 __all__ = ["Representation", "RushlightBackend"]
 
 
-class Representation(BackendRep):
+class Representation(BackendRep):  # type: ignore[misc]
     """A model that has been prepared: `run` takes and returns NumPy arrays."""
 
     def __init__(self, module: OnnxModule) -> None:
@@ -45,7 +45,7 @@ class Representation(BackendRep):
         return tuple(np.ascontiguousarray(a) if a.ndim else a for a in map(as_array, outputs))
 
 
-class RushlightBackend(Backend):
+class RushlightBackend(Backend):  # type: ignore[misc]
     """The backend: `prepare(model).run(inputs)`, `run_model`, `run_node`.
 
     Example:
