@@ -38,6 +38,7 @@ ALLOWED = {
 MADE = {
     **dict.fromkeys(["tril_indices", "triu_indices"], SHAPES),
     "scalar_tensor": NUMBERS,
+    "from_dlpack": "memory of another library, which no call has made",
 }
 
 # functions that answer with no tensor, without a look at elements

@@ -31,6 +31,7 @@ class Exchange(TensorBase):
         array = self._array
         return np.ascontiguousarray(array) if is_channels_last(array) else array
 
+    @traced(name="numpy")
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return an array as `np.array(self, dtype, copy=copy)` does.
 
@@ -49,6 +50,7 @@ class Exchange(TensorBase):
         order = "C" if copy is not False and is_channels_last(array) else "K"
         return np.array(array, dtype=dtype, copy=copy, order=order)  # type: ignore[call-overload]
 
+    @traced(name="numpy")
     def __dlpack__(
         self,
         *,

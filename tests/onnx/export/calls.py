@@ -22,6 +22,7 @@ from rushlight.onnx.export.versions import newest  # noqa: E402
 assert rows.FAMILIES
 
 _LIMITS = {"float32": 1e-5, "float64": 1e-10}
+_ANGLES = {"dft"}  # which onnxruntime computes from float32 cosines, for lengths of no power of 2
 _NO_KERNEL = ("NOT_IMPLEMENTED", "does not support double")  # onnxruntime's words
 
 
@@ -55,7 +56,7 @@ def has_nan(sample: Sample) -> bool:
 
 
 def _compare(name: str, sample: Sample, dtype: str, opset: int) -> bool:
-    error = _LIMITS[dtype]
+    error = _LIMITS["float32" if name in _ANGLES else dtype]
     with np.errstate(all="ignore"):
         args = prepared(OPS[name], sample.args, np.dtype(dtype))
         wanted, _ = OPS[name].forward(*args, **sample.options)
