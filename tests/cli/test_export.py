@@ -36,9 +36,28 @@ def test_numpy_folder_says_what_the_run_says(finished, tmp_path, capsys):
     assert run(["export", str(finished), "--out", str(tmp_path / "served"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["format"] == "numpy" and found["max_error"] <= 1e-6
-    y = imported(tmp_path / "served").predict(np.zeros((3, 2), np.float32))
-    assert y.shape == (3, 1)
-    assert '"mean"' in (tmp_path / "served" / "README.md").read_text()
+    text = (tmp_path / "served" / "README.md").read_text()
+    assert "1. a\n2. b\n" in text and "in their own units: price." in text
+    rows = np.random.default_rng(1).normal(3.0, 2.0, (7, 2))
+    table, out = tmp_path / "new.csv", tmp_path / "found.npy"
+    table.write_text("a,b\n" + "\n".join(f"{a!r},{b!r}" for a, b in rows.tolist()) + "\n")
+    assert run(["predict", str(finished), str(table), "--out", str(out)]) == 0
+    y = imported(tmp_path / "served").predict(rows)  # in the units of the table, both
+    np.testing.assert_allclose(y, np.load(out), rtol=1e-6, atol=1e-6)
+
+
+def test_spectra_are_prepared_in_the_export(tmp_path):
+    out, served, table = tmp_path / "run", tmp_path / "served", tmp_path / "new.csv"
+    assert run(["train", "tecator", "--epochs", "1", "--no-curves", "--out", str(out)]) == 0
+    assert run(["export", str(out), "--out", str(served), "--int8-weights-only"]) == 0
+    spectra = np.random.default_rng(1).normal(3.0, 0.1, (5, 100)).cumsum(1)
+    header = ",".join(f"nm{nm}" for nm in range(850, 1050, 2))
+    np.savetxt(table, spectra, "%.17g", ",", header=header, comments="")
+    assert run(["export", str(out), "--out", str(served), "--overwrite"]) == 0
+    assert run(["predict", str(out), str(table), "--out", str(tmp_path / "y.npy")]) == 0
+    y = imported(served).predict(spectra)
+    np.testing.assert_allclose(y, np.load(tmp_path / "y.npy"), rtol=2e-6, atol=1e-6)
+    assert "850 to 1048 nm" in (served / "README.md").read_text()
 
 
 def test_int8_is_calibrated_by_training_data(finished, tmp_path, capsys):

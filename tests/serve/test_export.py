@@ -174,6 +174,24 @@ def test_damaged_weights_are_refused(size, tmp_path):
         imported(tmp_path / "served")
 
 
+@pytest.mark.parametrize("int8", [False, True])
+def test_weights_with_any_byte_cut_off_or_a_damaged_header_are_refused(int8, tmp_path):
+    x = rl.randn(4, 3)
+    export(nn.Linear(3, 2), x, tmp_path / "served", int8=[x] if int8 else None)
+    path = tmp_path / "served" / "weights.safetensors"
+    whole = path.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    cut = [whole[:i] for i in range(len(whole))]
+    flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(header)]
+    for content in (*cut, *flipped):
+        path.unlink()  # the one before may still be mapped
+        path.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=r"weights\.safetensors: (its header|it ends|\d+ bytes)"
+        ):
+            imported(tmp_path / "served")
+
+
 def test_weights_of_another_export_are_refused(tmp_path):
     for name in ("a", "b"):
         export(nn.Linear(3, 2), rl.randn(4, 3), tmp_path / name)
@@ -213,6 +231,10 @@ def test_an_existing_folder_is_refused_unless_it_is_an_export(tmp_path):
     assert (folder / "model.py").read_text() == before
     export(nn.Linear(3, 4), rl.randn(4, 3), folder, overwrite=True)
     assert imported(folder).predict(np.ones((1, 3), np.float32)).shape == (1, 4)
+    (folder / "app.py").write_text("import model")
+    with pytest.raises(FileExistsError, match=r"with other files in it: app\.py.*move them"):
+        export(nn.Linear(3, 4), rl.randn(4, 3), folder, overwrite=True)
+    assert (folder / "app.py").exists()
     (tmp_path / "mine").mkdir()
     with pytest.raises(FileExistsError, match="no export"):
         export(nn.Linear(3, 4), rl.randn(4, 3), tmp_path / "mine", overwrite=True)

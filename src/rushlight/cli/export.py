@@ -48,13 +48,12 @@ def export_run(
     """
     _check(out, kind, int8, samples, overwrite)
     recipe, run = finished.open_run(folder, recipe_named)
-    model = run.trainer.model
     if kind == "numpy":
-        report = _numpy(recipe, run, model, out, int8, samples or _SAMPLES, overwrite)
+        report = _numpy(recipe, run, out, int8, samples or _SAMPLES, overwrite)
     elif kind == "onnx":
-        report = _onnx(run, model, out)
+        report = _onnx(recipe.served(run), recipe.example(run), out)
     else:
-        state: dict[str, Any] = model.state_dict()
+        state: dict[str, Any] = run.trainer.model.state_dict()
         options: dict[str, Any] = {"format": "torch"} if kind == "pt" else {}
         rushlight.save(state, out, **options)
         report = {"weights": len(state)}
@@ -85,14 +84,8 @@ def _check(out: pathlib.Path, kind: str, int8: str, samples: int | None, overwri
         raise Mistake(explain("--out", got=got, expected="a new file", fix=fix))
 
 
-def _example(run: Any) -> Any:
-    """Return two samples of noise, in the shape that the net takes."""
-    shape = (2, *run.data.inputs)
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
-
-
 def _numpy(
-    recipe: Any, run: Any, model: Any, out: pathlib.Path, int8: str, samples: int, overwrite: bool
+    recipe: Any, run: Any, out: pathlib.Path, int8: str, samples: int, overwrite: bool
 ) -> dict[str, Any]:
     from rushlight import serve
     from rushlight.serve.folder import refuse_existing
@@ -101,13 +94,13 @@ def _numpy(
         refuse_existing(out, overwrite)
     except FileExistsError as error:
         raise Mistake(str(error)) from None
-    example, data = _example(run), None
+    example, data = recipe.example(run), None
     if int8:
-        data = list(_batches(recipe.load(run.options).train, samples))
+        data = list(_batches(recipe.calibration(run), samples))
         example = data[0][0][:2]  # what the net is made for, rather than noise
     report = serve.export(
-        model, example, out, int8=data, int8_activations=int8 == "all", overwrite=overwrite,
-        names=["x"], notes=recipe.preparing(run),
+        recipe.served(run), example, out, int8=data, int8_activations=int8 == "all",
+        overwrite=overwrite, names=["x"], notes=recipe.preparing(run),
     )  # fmt: skip
     return {**dataclasses.asdict(report), "text": str(report)}
 
@@ -117,7 +110,7 @@ def _batches(data: Any, count: int) -> Iterator[tuple[Any, Any]]:
     if isinstance(data, tuple):
         for start in range(0, min(count, len(data[0])), _BATCH):
             rows = slice(start, min(start + _BATCH, count))
-            yield np.asarray(data[0][rows], np.float32), np.asarray(data[1][rows])
+            yield np.asarray(data[0][rows]), np.asarray(data[1][rows])
         return
     count = min(count, len(data))
     for start in range(0, count, _BATCH):
@@ -126,10 +119,10 @@ def _batches(data: Any, count: int) -> Iterator[tuple[Any, Any]]:
         yield np.stack(x), np.stack(y)
 
 
-def _onnx(run: Any, model: Any, out: pathlib.Path) -> dict[str, Any]:
+def _onnx(model: Any, example: Any, out: pathlib.Path) -> dict[str, Any]:
     from rushlight import onnx
 
     write: Any = onnx.export  # type: ignore[attr-defined, unused-ignore]
-    example = rushlight.from_numpy(_example(run))
-    report = write(model, example, out, input_names=["x"], dynamic_axes={"x": {0: "batch"}})
+    noise = rushlight.from_numpy(np.asarray(example, np.float32))  # few runtimes have float64
+    report = write(model, noise, out, input_names=["x"], dynamic_axes={"x": {0: "batch"}})
     return {"text": f"{out}\n{report}".rstrip(), "report": str(report)}

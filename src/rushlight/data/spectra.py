@@ -11,7 +11,7 @@ from rushlight.arrays import Array, get_default_dtype
 from rushlight.data.transforms import _lift, _Transform, to_fit
 from rushlight.errors import ShapeError, explain
 
-__all__ = ["PCA", "SNV", "Derivative"]
+__all__ = ["PCA", "SNV", "Derivative", "snv"]
 
 
 class SNV(_Transform):
@@ -38,13 +38,17 @@ class SNV(_Transform):
     def apply(self, x: Array) -> Array:
         """Return the scaled spectra."""
         _channels("SNV", x, 2)
-        wide = x.astype(np.float64)
-        mean = wide.mean(-1, keepdims=True)
-        std = wide.std(-1, keepdims=True, ddof=1)
-        flat = std <= 1e-14 * np.abs(mean)  # constant up to rounding
-        wide -= mean
-        wide /= np.where(flat, np.inf, std)
-        return wide.astype(_floating(x), copy=False)
+        made: Array = snv(x.astype(np.float64)).astype(_floating(x), copy=False)
+        return made
+
+
+def snv(x: Any) -> Any:
+    """(*, C) -> (*, C), what `SNV` does; of an array, or of a Tensor, which records it."""
+    mean = x.mean(-1, keepdims=True)
+    apart = x - mean
+    std = ((apart * apart).sum(-1, keepdims=True) / (x.shape[-1] - 1)) ** 0.5
+    varies = std > 1e-14 * abs(mean)  # constant up to rounding: zeros
+    return apart * varies / (std + ~varies)
 
 
 class Derivative(_Transform):

@@ -6,6 +6,7 @@ import gc
 import os
 import pathlib
 import tempfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ from rushlight.serve.folder import new_folder, refuse_existing
 from rushlight.serve.passes import fuse_relu, name_folded
 from rushlight.serve.quantize import Int8Report
 from rushlight.serve.readme import readme
-from rushlight.serve.writer import unsupported, write
+from rushlight.serve.writer import UNKNOWN, unsupported, write
 from rushlight.tape import wrap
 
 __all__ = ["Report", "export"]
@@ -211,9 +212,11 @@ class _Job:
     def put(self, folder: pathlib.Path, **how: Any) -> Any:
         """Write code and weights into a folder and return the module."""
         found = write(self.graph, self.title, self.labels, **how)
-        metadata = {"fingerprint": found.fingerprint}
-        save_file(found.weights, folder / "weights.safetensors", metadata)
-        write_text(folder / "model.py", found.code)
+        path = folder / "weights.safetensors"
+        save_file(found.weights, path, {"made_for": found.digest})
+        with open(path, "rb") as file:
+            header = file.read(int.from_bytes(file.read(8), "little"))
+        write_text(folder / "model.py", found.code.replace(UNKNOWN, f"{zlib.crc32(header):08x}", 1))
         return imported(folder)
 
     def fill(self, folder: pathlib.Path, notes: str) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from rushlight.errors import explain
 __all__ = ["FILES", "new_folder", "refuse_existing"]
 
 FILES = {"model.py", "weights.safetensors", "README.md"}  # what each export has
+_EXAMPLE = re.compile(r"example_(input|output)_\d+\.npy|__pycache__")  # what else may lie there
 
 
 def refuse_existing(folder: pathlib.Path, overwrite: bool) -> None:
@@ -29,11 +31,16 @@ def refuse_existing(folder: pathlib.Path, overwrite: bool) -> None:
         raise FileNotFoundError(text)
     if not folder.exists():
         return
-    ours = folder.is_dir() and set(os.listdir(folder)) >= FILES
-    if not (overwrite and ours):
+    found = set(os.listdir(folder)) if folder.is_dir() else set()
+    ours = found >= FILES
+    others = sorted(name for name in found - FILES if not _EXAMPLE.fullmatch(name))
+    if not (overwrite and ours and not others):
         kind = "a folder" if folder.is_dir() else "a file"
         kind = "an earlier export" if ours else f"{kind} that is no export"
         fix = "pass overwrite (--overwrite), or another path" if ours else "choose another path"
+        if ours and others:  # they would be deleted with it
+            kind += f" with other files in it: {', '.join(others[:5])}"
+            fix = "move them, or choose another path"
         text = explain(f"export to {str(folder)!r}", got=kind, expected="a new path", fix=fix)
         raise FileExistsError(text)
 

@@ -27,7 +27,9 @@ def readme(title: str, graph: Graph, report: Report, notes: str) -> str:
     lines = [f"# {title}", ""]
     lines += [notes.strip(), ""] if notes.strip() else []
     lines += [
-        "`model.py` and `weights.safetensors` belong together and need Python 3.11 and NumPy 2.",
+        "`model.py` and `weights.safetensors` belong together and need Python 3.11 and NumPy",
+        "1.26, or later ones, and a folder on the disk, not in a zip file. A batch is computed as",
+        "a whole: pass many samples in batches of some hundreds.",
         "",
         "```python",
         "from model import predict",

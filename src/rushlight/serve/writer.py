@@ -24,11 +24,14 @@ from rushlight.serve.pieces import PIECES
 from rushlight.serve.pieces.outside import OUTSIDE
 from rushlight.serve.source import Library, NotPortable
 
-__all__ = ["Written", "unsupported", "write"]
+__all__ = ["UNKNOWN", "Written", "unsupported", "write"]
 
 _WIDTH = 96
-_UNKNOWN = "0123456789abcdef"  # the fingerprint before it is known
+UNKNOWN = "01234567"  # the fingerprint before it is known
 _HERE = "rushlight.serve.pieces"
+_GUIDE = """predict, at the end of the file, is the model: a call for each layer, `h` handed on from one
+to the next. Above it stand the functions that it calls. weights.safetensors has the weights.
+"""
 
 
 @dataclass
@@ -36,14 +39,14 @@ class Written:
     """What a folder is made of.
 
     Attributes:
-        code: the text of model.py.
+        code: the text of model.py, with UNKNOWN where the header's checksum is to stand.
         weights: the arrays of weights.safetensors, as they lie in the file.
-        fingerprint: of both; each file has it, so that they are not mixed up with others.
+        digest: of both; the header has it, so that files of two exports are not mixed up.
     """
 
     code: str
     weights: dict[str, Array]
-    fingerprint: str
+    digest: str
 
 
 def unsupported(graph: Graph) -> list[str]:
@@ -105,8 +108,8 @@ class Writer:
         self.library.imports |= {"import os", "import sys", "from typing import Any"}
         head = "\n".join(_imports(self.library.imports))
         code = (
-            f'"""{title}"""\n\nfrom __future__ import annotations\n\n{head}\n\n'
-            f'FINGERPRINT = "{_UNKNOWN}"  # weights.safetensors has the same\n'
+            f'"""{title}\n\n{_GUIDE}"""\n\nfrom __future__ import annotations\n\n{head}\n\n'
+            f'FINGERPRINT = "{UNKNOWN}"  # of the header of weights.safetensors\n'
             f"{self._tables()}\n\n"
             f"# ---- functions: the reader, then the arithmetic\n\n\n{self.library.text()}\n\n\n"
             f"# ---- the model\n\n{self._load()}\n\n\n{self._predict(body)}\n\n\n{self._end()}"
@@ -114,8 +117,7 @@ class Writer:
         digest = hashlib.sha256(code.encode())
         for name, array in sorted(self.weights.items()):
             digest.update(name.encode() + array.tobytes())
-        fingerprint = digest.hexdigest()[: len(_UNKNOWN)]
-        return Written(code.replace(_UNKNOWN, fingerprint, 1), self.weights, fingerprint)
+        return Written(code, self.weights, digest.hexdigest())
 
     # ---- constants at the head and the end
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TextIO, TypeVar
 import numpy as np
 
 from rushlight import nn
+from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes.options import Options
 from rushlight.cli.recipes.table import write_table
@@ -267,6 +268,31 @@ class Recipe(Generic[O]):
             "The net takes and returns values as they were prepared for training: `(value - mean)\n"
             f"/ std` where these are given.\n\n```json\n{told}\n```"
         )
+
+    def served(self, run: Run[O]) -> nn.Module:
+        """Return what `rushlight export` writes: the net, with plain arithmetic around it.
+
+        Args:
+            run: the finished run.
+        """
+        return run.trainer.model
+
+    def example(self, run: Run[O]) -> Array:
+        """Return two samples of noise that look to `served` as data do.
+
+        Args:
+            run: the finished run.
+        """
+        shape = (2, *run.data.inputs)
+        return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+    def calibration(self, run: Run[O]) -> Any:
+        """Return training data, a data set or pair (X, y), as `served` takes and returns them.
+
+        Args:
+            run: the finished run.
+        """
+        return self.load(run.options).train
 
     def predictions(self, run: Run[O], output: Any) -> tuple[list[str], Any]:
         """Return the names of columns and a row for each sample.

@@ -146,6 +146,17 @@ class Regression(Standardized[RegressionOptions]):
 
     # ---- a finished run
 
+    def features(self, run: Run[RegressionOptions]) -> str:
+        """Return the columns, and what stands for missing values."""
+        columns = Columns(**run.data.preparation["columns"])
+        lines = [f"{i}. {name}" for i, name in enumerate(columns.features(), start=1)]
+        if columns.texts:
+            lines += ["", "`column=text` is 1 where the column has that text, 0 elsewhere."]
+        if columns.fill and columns.numeric:
+            told = ", ".join(f"{name}: {value:.6g}" for name, value in columns.numeric.items())
+            lines += ["", f"For a missing number give the median of training ({told})."]
+        return "\n".join(["", *lines])
+
     def labelled(self, run: Run[RegressionOptions], source: pathlib.Path) -> Any:
         """Return features and targets of another table of the same columns."""
         table = read_table(source)

@@ -135,6 +135,19 @@ class TecatorRecipe(Standardized[TecatorOptions]):
 
     # ---- a finished run
 
+    def steps(self, options: TecatorOptions) -> list[Any]:
+        """Return what is done to each spectrum."""
+        return PREPARE[options.preprocessing]
+
+    def features(self, run: Run[TecatorOptions]) -> str:
+        """Return which channels there are."""
+        first, *_, last = Tecator.wavelengths
+        return f"spectra of 100 channels, {first} to {last} nm, as absorbances -log10(T)."
+
+    def calibration(self, run: Run[TecatorOptions]) -> Any:
+        """Return spectra and contents of the calibration part."""
+        return Tecator("calibration").arrays()
+
     def labelled(self, run: Run[TecatorOptions], source: pathlib.Path) -> Any:
         """Return spectra and contents of a CSV file with columns of their names."""
         table = read_table(source)

@@ -22,7 +22,7 @@ def main(arguments: list[str], predict: Any, inputs: int, outputs: int, folder: 
         if len(arguments) != inputs + outputs or any(a.startswith("-") for a in arguments):
             print(USAGE, file=sys.stderr)
             return 2
-        found = flat(predict(*(np.load(path) for path in arguments[:inputs])))
+        found = flat(predict(*(_loaded(path) for path in arguments[:inputs])))
         for path, array in zip(arguments[inputs:], found, strict=True):
             with open(path, "wb") as file:
                 np.save(file, array)
@@ -31,6 +31,17 @@ def main(arguments: list[str], predict: Any, inputs: int, outputs: int, folder: 
         print(f"model.py: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _loaded(path: str) -> Any:
+    """Return the array of a .npy file."""
+    try:
+        array = np.load(path)
+    except (ValueError, EOFError):
+        array = None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path}: no .npy file of numbers, or a part of one")
+    return array
 
 
 def flat(value: Any) -> list[Any]:
