@@ -287,12 +287,28 @@ def table(found: dict[str, dict[str, Any]], labels: Any) -> Iterator[str]:
         )
     yield ""
     versions = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "onnxruntime", "torch"):
+    for name in ("numpy", "scipy", "onnxruntime", "torch"):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    yield f"{', '.join(versions)}; {platform.machine()}, {os.cpu_count()} cores."
+    yield f"{', '.join(versions)}; {processor()}, {os.cpu_count()} cores; threads: {threads()}."
+
+
+def processor() -> str:
+    """Return what the machine calls its processor, or its architecture."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or not x86
+        return platform.processor() or platform.machine()
+
+
+def threads() -> str:
+    """Return the limits on threads that stood in the environment."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RUSHLIGHT_NUM_THREADS")
+    told = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return ", ".join(told) or "each its default"
 
 
 def write(path: pathlib.Path, lines: list[str]) -> None:

@@ -29,8 +29,8 @@ __all__ = ["UNKNOWN", "Written", "unsupported", "write"]
 _WIDTH = 96
 UNKNOWN = "01234567"  # the fingerprint before it is known
 _HERE = "rushlight.serve.pieces"
-_GUIDE = """predict, at the end of the file, is the model: a call for each layer, `h` handed on from one
-to the next. Above it stand the functions that it calls. weights.safetensors has the weights.
+_GUIDE = """predict, at the end of the file, is the model: a call for each layer, `h` handed on
+from one to the next. Above it stand the functions that it calls.
 """
 
 
