@@ -81,16 +81,21 @@ def rounding(model: Any, nested: Any, arrays: Sequence[Array], wanted: Sequence[
 
 
 def inputs_like(
-    arrays: Sequence[Array], axes: Sequence[int | None], batch: int
+    arrays: Sequence[Array], axes: Sequence[int | None], batch: int, one: bool
 ) -> Iterator[tuple[str, list[Array]]]:
     """Yield the example, another size of the batch, and random inputs, with a word for each.
 
     Random floats have the spread of the example's; other elements are drawn from the example's,
     as they may count the rows of a table.
+
+    Args:
+        arrays, axes: of the example, and the axis of each that counts samples.
+        batch: how many samples the example has.
+        one: whether to try a batch of 1.
     """
     rng = np.random.default_rng(0)
     yield "the example", list(arrays)
-    for size in dict.fromkeys((batch + 1, 2 * batch + 3)):
+    for size in dict.fromkeys((batch + 1, 2 * batch + 3, *[1] * one)):
         picked = rng.integers(0, batch, size)
         yield (
             f"a batch of {size}",
