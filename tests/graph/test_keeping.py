@@ -144,7 +144,7 @@ DRAWS = [
     lambda m, x: x * rl.randint(0, 2, (1,)),
     lambda m, x: x * 2 if rl.rand(1).item() < 0.9 else x,
     lambda m, x: x * 2 if random.random() < 0.9 else x,
-    lambda m, x: x * 2 if np.random.random() < 0.9 else x,
+    lambda m, x: x * 2 if np.random.random() < 0.9 else x,  # noqa: NPY002
 ]
 
 
@@ -153,7 +153,7 @@ DRAWS = [
 def test_random_numbers_are_refused_whatever_they_are(forward: Any, seed: int) -> None:
     rl.manual_seed(seed)
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
     with pytest.raises(RecordError):
         record(Keeps(forward), X)
 

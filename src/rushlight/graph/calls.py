@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import explain
+from rushlight.graph.keeping import locked
 from rushlight.graph.structure import Graph, Node, RecordError, Value, operands
 from rushlight.nn.module import Module
-from rushlight.graph.keeping import locked
 from rushlight.nn.summary.watching import Call, Watched, watch
 from rushlight.ops.contract import OPS
 from rushlight.ops.reduce import norm_p

@@ -287,7 +287,8 @@ class _Recorder:
         return mapped(self.example, lambda tensor, key: change(tensor, next(places)))
 
     def call(self, change: Any) -> Graph:
-        return call(self.model, *self.arguments(change), self.names)
+        args, kwargs = self.arguments(change)
+        return call(self.model, args, kwargs, self.names)
 
     def taken(self, change: Any) -> Graph:
         """Record, or raise _Untaken from the model's error if it does not take the inputs."""

@@ -95,7 +95,7 @@ def inputs_like(
     """
     rng = np.random.default_rng(0)
     yield "the example", list(arrays)
-    for size in dict.fromkeys((batch + 1, 2 * batch + 3, *[1] * one)):
+    for size in dict.fromkeys((batch + 1, 2 * batch + 3)):
         picked = rng.integers(0, batch, size)
         yield (
             f"a batch of {size}",
@@ -105,6 +105,9 @@ def inputs_like(
             ],
         )
     yield "random inputs", [_random(a, rng) for a in arrays]
+    if one and batch > 1:
+        pairs = zip(arrays, axes, strict=True)
+        yield "a batch of 1", [a if axis is None else np.take(a, [0], axis) for a, axis in pairs]
 
 
 def _random(array: Array, rng: np.random.Generator) -> Array:
