@@ -12,6 +12,8 @@ pytest.importorskip("torch")  # before the helpers, which need it
 from tests.functional.cases import CUBE, HOLES, B, Cases, N, P, V, X, Y, each
 from tests.functional.parity import both, both_raise
 
+import rushlight as rl
+
 CASES = Cases("reduction")
 case = CASES.add
 
