@@ -12,6 +12,8 @@ pytest.importorskip("torch")  # before the helpers, which need it
 from tests.functional.cases import CUBE, HOLES, B, Cases, N, P, V, X, Y, each
 from tests.functional.parity import both, both_raise
 
+import rushlight as rl
+
 CASES = Cases("reduction")
 case = CASES.add
 
@@ -183,3 +185,26 @@ def test_errors(call: tuple[Any, ...]) -> None:
 
 def test_every_function_is_exercised() -> None:
     CASES.check()
+
+
+INTEGERS = ["uint8", "int8", "int16", "int32", "int64", "bool"]
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "cumprod", "nansum"])
+@pytest.mark.parametrize("given", [*INTEGERS, "float32"])
+@pytest.mark.parametrize("wanted", INTEGERS)
+def test_the_dtype_that_is_asked_for(name, given, wanted):
+    torch = pytest.importorskip("torch")
+    array = np.array([100, 2, 7, 0]).astype(given)
+    args = (0,) if name.startswith("cum") else ()
+    if args and wanted == "bool":
+        pytest.skip("torch has none")
+    expected = getattr(torch, name)(torch.tensor(array), *args, dtype=getattr(torch, wanted))
+    found = getattr(rl, name)(rl.tensor(array), *args, dtype=getattr(rl, wanted))
+    assert found.dtype == wanted
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_running_sums_of_a_scalar_have_the_dtype_too():
+    assert rl.cumsum(rl.tensor(3), 0, dtype=rl.int32).dtype == np.int32
+    assert rl.cumprod(rl.tensor(3), 0, dtype=rl.int32).dtype == np.int32

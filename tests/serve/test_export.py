@@ -77,7 +77,8 @@ def test_batch_norm_is_folded_and_weights_bear_the_layers_names(tmp_path):
     assert set(arrays) == {"0.weight", "0.bias", "4.weight", "4.bias", "8.weight", "8.bias"}
     code = (tmp_path / "served" / "model.py").read_text()
     assert "batch_norm" not in code and "relu=True" in code
-    assert report.max_error <= 1e-6 and len(report.checked) == 4
+    assert report.max_error <= 1e-6 and len(report.checked) == 5
+    assert report.checked[-1] == "a batch of 1"
 
 
 def test_any_batch_gives_what_the_model_gives(tmp_path):

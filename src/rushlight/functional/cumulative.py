@@ -45,7 +45,8 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
         >>> rl.cumprod(rl.tensor([1.0, 2.0, 3.0]), 0)
         tensor([1., 2., 6.])
     """
-    return _along("cumprod", cumulative.cumprod, input if dtype is None else input.to(dtype), dim)
+    found = _along("cumprod", cumulative.cumprod, input if dtype is None else input.to(dtype), dim)
+    return found if dtype is None else found.to(dtype)
 
 
 def cummax(input: Tensor, dim: int) -> ValuesAndIndices:

@@ -76,6 +76,11 @@ def _converted(x: Tensor, dtype: Any) -> Tensor:
     return x if dtype is None else x.to(as_dtype(dtype))
 
 
+def _of_dtype(x: Tensor, dtype: Any) -> Tensor:
+    """Return a result in the dtype that was asked for: integers are summed in int64."""
+    return x if dtype is None or x._array.dtype == as_dtype(dtype) else x.to(as_dtype(dtype))
+
+
 @numpy_names
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Return the sum over `dim` (int, ints or None for all); integers and bools sum to int64.
@@ -85,7 +90,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
         >>> rl.sum(rl.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
         tensor([4., 6.])
     """
-    return _reduce(reduce.sum, _converted(input, dtype), dim, keepdim)
+    return _of_dtype(_reduce(reduce.sum, _converted(input, dtype), dim, keepdim), dtype)
 
 
 @numpy_names
@@ -169,7 +174,7 @@ def std_mean(
 def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Return the sum over `dim` with nan counted as 0."""
     x = _converted(input, dtype)
-    return sum(where(x == x, x, 0), dim, keepdim)
+    return sum(where(x == x, x, 0), dim, keepdim, dtype=dtype)
 
 
 def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -276,7 +281,7 @@ def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """Return the product over `dim` (None for all); zeros have exact gradients."""
-    return _reduce(reduce.prod, _converted(input, dtype), dim, keepdim)
+    return _of_dtype(_reduce(reduce.prod, _converted(input, dtype), dim, keepdim), dtype)
 
 
 @numpy_names
@@ -285,8 +290,9 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     x = _converted(input, dtype)
     if x._array.ndim == 0:
         one_dim(dim, 0, "cumsum")
-        return cumsum(x.reshape(1), 0).reshape(())
-    return apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})
+        return cumsum(x.reshape(1), 0, dtype=dtype).reshape(())
+    found = apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})
+    return _of_dtype(found, dtype)
 
 
 @numpy_names

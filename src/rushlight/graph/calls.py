@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import explain
+from rushlight.graph.keeping import locked
 from rushlight.graph.structure import Graph, Node, RecordError, Value, operands
 from rushlight.nn.module import Module
-from rushlight.nn.summary.watching import Call, watch
+from rushlight.nn.summary.watching import Call, Watched, watch
 from rushlight.ops.contract import OPS
 from rushlight.ops.reduce import norm_p
 from rushlight.tape import TensorBase, Traced, state
@@ -75,6 +76,27 @@ def _has_longer_rows(module: Module) -> bool:
     return bool((norms > limit * (1 + 1e-6)).any())
 
 
+def _seen(model: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Watched:
+    """Watch a call that cannot write to parameters, which nobody would put back."""
+    outer, state.general = state.general, True
+    try:
+        with locked(model):
+            return watch(model, args, kwargs, "recording a graph")
+    except (ValueError, RuntimeError) as error:
+        if "read-only" not in str(error):
+            raise
+        raise RecordError(
+            explain(
+                "record",
+                got="a forward that writes into a parameter, or other memory that is read-only",
+                expected="a model that keeps no state from call to call",
+                fix="return the new value in place of writing it, or write it before",
+            )
+        ) from error
+    finally:
+        state.general = outer
+
+
 class _Stale:
     """Stands for the value of an array whose memory was written through another tensor."""
 
@@ -100,11 +122,7 @@ class _Builder:
             inputs.append(self.value(tensor._array, "input", self.names[len(inputs)]))
 
         mapped((args, kwargs), own)
-        outer, state.general = state.general, True
-        try:
-            seen = watch(model, args, kwargs, "recording a graph")
-        finally:
-            state.general = outer
+        seen = _seen(model, args, kwargs)
         for name in seen.written:
             raise RecordError(
                 explain(
@@ -141,7 +159,9 @@ class _Builder:
             if what == "op":
                 self.op(traced, around)
         whole = next(what for kind, what, _ in reversed(seen.events) if kind == "leave")
-        return self.finished(inputs, whole)
+        graph = self.finished(inputs, whole)
+        graph.drew = seen.drew
+        return graph
 
     def finished(self, inputs: list[Value], outer: Call) -> Graph:
         outputs: list[Value] = []

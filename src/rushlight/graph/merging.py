@@ -45,7 +45,7 @@ class _Merger:
 
     def why(self, i: int) -> str:
         """Return what was different about a recording."""
-        if i == 1:
+        if self.samples[i] == self.samples[0]:
             return "other elements of the inputs"
         sizes = ", ".join(f"{name}={size}" for name, size in self.samples[i].items())
         return f"{sizes} (the example: {', '.join(map(str, self.samples[0].values()))})"
@@ -167,8 +167,9 @@ class _Merger:
     def integer(self, seen: Sequence[int], place: str) -> int | Size:
         if len(set(seen)) == 1:
             return seen[0]
-        if seen[0] != seen[1]:
-            raise self.refuse(place, f"{seen[1]} for {self.why(1)}, {seen[0]} for the example")
+        for i, other in enumerate(seen):
+            if other != seen[0] and self.samples[i] == self.samples[0]:
+                raise self.refuse(place, f"{other} for {self.why(i)}, {seen[0]} for the example")
         return formula(tuple(seen), self.samples)
 
 

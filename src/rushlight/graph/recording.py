@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from rushlight.errors import explain
 from rushlight.graph.calls import call, input_names, mapped
+from rushlight.graph.keeping import refuse_memory, takes
 from rushlight.graph.merging import merge
-from rushlight.graph.structure import Graph, RecordError, Size
-from rushlight.graph.varying import WAYS, other_elements, resized
+from rushlight.graph.structure import Graph, RecordError, Size, Value
+from rushlight.graph.varying import WAYS, mixed_elements, other_elements, resized
 from rushlight.nn.module import Module
+from rushlight.nn.parameter import is_lazy
 from rushlight.random import get_rng_state, manual_seed, set_rng_state
 from rushlight.tape import wrap
 
@@ -20,12 +23,12 @@ __all__ = ["Axes", "examples", "record"]
 
 Axes = Mapping[str, Mapping[int, str] | Sequence[int]]
 
-_SIZES = 4  # other sizes of each symbol: a line and rounding need as many beside the example's
+_SIZES = 5  # other sizes of each symbol: a line and rounding need as many beside the example's
 
 
 def _others(size: int) -> list[int]:
     """Return sizes to try: near ones, which show rounding, and a far one, which it cannot hide."""
-    steps = (1, min(size, 64), 2, 5, 4, 8, 16, 32, 64, 128, 3)
+    steps = (1, min(max(size, 16) + 1, 64), 2, 5, 11, 4, 8, 16, 32, 64, 128, 3)
     return list(dict.fromkeys(size + step for step in steps))
 
 
@@ -39,9 +42,11 @@ def record(
 ) -> Graph:
     """Return the graph of what a model computes in evaluation mode.
 
-    The model is called with the example, once more with other elements (and other random numbers),
-    and with other sizes of the dynamic axes. Whatever differs between these calls but is no tensor
-    and no size would be wrong for other inputs than the example, and is refused.
+    The model is called with the example, with other elements (and other random numbers), and with
+    other sizes of the dynamic axes. Whatever differs between these calls but is no tensor and no
+    size would be wrong for other inputs than the example, and is refused; so is a model that says
+    something else when it is called again. The sizes that are tried reach from the example's to
+    64 more: a branch of Python at a size far above is not seen.
 
     Args:
         model: a module; nothing of it is changed.
@@ -65,13 +70,25 @@ def record(
         batch 2
     """
     example = _tensors((args if isinstance(args, tuple) else (args,), dict(kwargs or {})))
+    _refuse_lazy(model)
     known = input_names(model, *example)
     found = list(known if names is None else names)
     if len(found) != len(known) or len(set(found)) != len(found):
         expected = f"{len(known)} different names, for {', '.join(known)}"
         raise ValueError(explain("record", got=f"names {found}", expected=expected))
     recorder = _Recorder(model, example, found, _axes(dynamic_axes, example, found))
-    graph = merge(*recorder.recordings())
+    graphs, samples = recorder.recordings()
+    graph = merge(graphs, samples)
+    if not graph.outputs:
+        got = f"a forward that returns {type(graph.result).__name__}"
+        raise RecordError(
+            explain("record", got=got, expected="tensors, or a tuple or dict of them")
+        )
+    if any(one.drew for one in graphs):
+        got, fix = "a forward that draws random numbers", "give them to the model as an input"
+        raise RecordError(explain("record", got=got, expected="none in evaluation mode", fix=fix))
+    recorder.refuse_memory()
+    graph.ones = recorder.ones()
     by_name = {value.name: value for value in graph.inputs}
     graph.way = recorder.way
     for name, axes in recorder.axes.items():
@@ -93,19 +110,34 @@ def examples(
         args, kwargs and the dynamic sizes.
     """
     example = _tensors((args if isinstance(args, tuple) else (args,), dict(kwargs or {})))
-    seen = {symbol: value.shape[axis] for symbol, (value, axis) in graph.sizes.items()}
-    rounds = [(0, False), (0, True)] + [(-1, True)] * bool(seen)
-    for which, other in rounds:
+    axes: dict[Value, dict[int, str]] = {}
+    seen: dict[str, tuple[int, ...]] = {}
+    for value in graph.inputs:
+        for axis, size in enumerate(value.shape):
+            if isinstance(size, Size):
+                axes.setdefault(value, {})[axis] = size.symbols[0]
+                seen[size.symbols[0]] = size.seen
+    first = {symbol: sizes[0] for symbol, sizes in seen.items()}
+    last = {symbol: sizes[-1] for symbol, sizes in seen.items()}
+    rounds = [(first, False), (first, True)] + [(last, True)] * bool(seen)
+    for sizes, other in rounds + [({**first, symbol: 1}, True) for symbol in graph.ones]:
         places = iter(graph.inputs)
 
         def change(tensor: Any, key: str) -> Any:
             value = next(places)  # noqa: B023 (called within the round)
             array = other_elements(tensor._array, graph.way) if other else tensor._array.copy()  # noqa: B023
-            sized = {i: s.seen[which] for i, s in enumerate(value.shape) if isinstance(s, Size)}  # noqa: B023
-            return resized(wrap(array), sized)
+            return resized(wrap(array), {a: sizes[s] for a, s in axes.get(value, {}).items()})  # noqa: B023
 
         changed, named = mapped(example, change)
-        yield changed, named, {s: n.seen[which] for s, n in seen.items() if isinstance(n, Size)}
+        yield changed, named, sizes
+
+
+def _refuse_lazy(model: Module) -> None:
+    """Refuse a model whose parameters each recording would make anew."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            got, fix = f"{name!r}, which is not initialized", "call the model once before"
+            raise RecordError(explain("record", got=got, expected="a model with shapes", fix=fix))
 
 
 def _tensors(given: Any) -> Any:
@@ -163,8 +195,11 @@ class _Recorder:
 
     def recordings(self) -> tuple[list[Graph], list[dict[str, int]]]:
         """Return the graphs of all calls, and the dynamic sizes of each."""
-        graphs = [self.call(lambda tensor, name: wrap(tensor._array.copy())), self.other()]
+        graphs = [self.call(_copied), self.other()]
         samples = [self.base, self.base]
+        with suppress(_Untaken):
+            graphs.append(self.taken(self.mixed))
+            samples.append(self.base)
         for symbol, size in self.base.items():
             tried = _others(size)
             found = 0
@@ -190,43 +225,84 @@ class _Recorder:
     ) -> Exception | None:
         """Record with other sizes; return the model's error if it does not take them."""
 
-        def change(tensor: Any, name: str) -> Any:
-            axes = self.axes.get(name, {})
-            return resized(tensor, {axis: sizes[symbol] for axis, symbol in axes.items()})
-
         try:
-            graphs.append(self.call(change))
-        except RecordError:
-            raise
-        except Exception as error:
-            return error
+            graphs.append(self.taken(self.sized(sizes)))
+        except _Untaken as error:
+            return error.__cause__  # type: ignore[return-value]
         samples.append(sizes)
         return None
+
+    def ones(self) -> tuple[str, ...]:
+        """Return the dynamic sizes that may be 1: too small to say what a size is made of."""
+        return tuple(
+            symbol
+            for symbol, size in self.base.items()
+            if size != 1 and takes(self.model, self.arguments(self.sized({**self.base, symbol: 1})))
+        )
+
+    def refuse_memory(self) -> None:
+        """Refuse a model that keeps something from call to call."""
+        refuse_memory(
+            self.model, lambda: self.arguments(_copied), lambda: self.arguments(self.exchanged)
+        )
 
     def other(self) -> Graph:
         """Record with other elements and other random numbers."""
         state = get_rng_state()
         manual_seed(1)
-        failed: Exception | None = None
+        failed: BaseException | None = None
         try:
             for way in range(WAYS):
                 self.way = way
                 try:
-                    return self.call(lambda tensor, name: wrap(self.exchanged(tensor)))
-                except RecordError:
-                    raise
-                except Exception as error:
-                    failed = failed or error
+                    return self.taken(self.exchanged)
+                except _Untaken as error:
+                    failed = failed or error.__cause__
             got = "an example whose elements cannot be exchanged for others (above: the error)"
             expected = "one that the model takes with its elements in another order, too"
             raise RecordError(explain("record", got=got, expected=expected)) from failed
         finally:
             set_rng_state(state)
 
-    def exchanged(self, tensor: Any) -> Any:
-        return other_elements(tensor._array, self.way)
+    # ---- what stands in for the tensors of the example
+
+    def exchanged(self, tensor: Any, name: str) -> Any:
+        return wrap(other_elements(tensor._array, self.way))
+
+    def mixed(self, tensor: Any, name: str) -> Any:
+        return wrap(mixed_elements(tensor._array, self.way))
+
+    def sized(self, sizes: Mapping[str, int]) -> Any:
+        def change(tensor: Any, name: str) -> Any:
+            axes = self.axes.get(name, {})
+            return resized(tensor, {axis: sizes[symbol] for axis, symbol in axes.items()})
+
+        return change
+
+    # ---- calls
+
+    def arguments(self, change: Any) -> Any:
+        """Return the example with `change(tensor, name)` in place of each tensor."""
+        places = iter(self.names)
+        return mapped(self.example, lambda tensor, key: change(tensor, next(places)))
 
     def call(self, change: Any) -> Graph:
-        places = iter(self.names)
-        args, kwargs = mapped(self.example, lambda tensor, key: change(tensor, next(places)))
+        args, kwargs = self.arguments(change)
         return call(self.model, args, kwargs, self.names)
+
+    def taken(self, change: Any) -> Graph:
+        """Record, or raise _Untaken from the model's error if it does not take the inputs."""
+        try:
+            return self.call(change)
+        except RecordError:
+            raise
+        except Exception as error:
+            raise _Untaken from error
+
+
+class _Untaken(Exception):
+    """The model has raised its own error."""
+
+
+def _copied(tensor: Any, name: str) -> Any:
+    return wrap(tensor._array.copy())

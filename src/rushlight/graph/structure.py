@@ -128,6 +128,8 @@ class Graph:
         result: what the model returned, with values in place of tensors.
         sizes: for each name of a dynamic size, an input and the axis that has it.
         way: in which way `examples` exchanges integers of the example for others.
+        ones: the dynamic sizes that may be 1, as far as the model takes it.
+        drew: whether the call drew random numbers.
     """
 
     inputs: tuple[Value, ...]
@@ -137,6 +139,8 @@ class Graph:
     result: Any = None
     sizes: dict[str, tuple[Value, int]] = field(default_factory=dict)
     way: int = 0
+    ones: tuple[str, ...] = ()
+    drew: bool = False
 
     def users(self) -> dict[Value, list[Node]]:
         """Return the nodes that read each value."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.tape import wrap
 
-__all__ = ["WAYS", "other_elements", "resized"]
+__all__ = ["WAYS", "mixed_elements", "other_elements", "resized"]
 
 
 WAYS = 3  # of other integers
@@ -34,6 +34,17 @@ def other_elements(array: Any, way: int = 0) -> Any:
     if not np.array_equal(turned, array):
         return turned
     return array - 1 if array.size and array.min() > 0 else array + 1
+
+
+def mixed_elements(array: Any, way: int = 0) -> Any:
+    """Return other elements again: floats of both signs and all sizes, whatever the example has."""
+    if array.dtype.kind not in "bf" or not array.size:
+        return other_elements(array, way)
+    numbers = np.arange(1, array.size + 1).reshape(array.shape)
+    if array.dtype.kind == "b":
+        return array ^ (numbers % 3 == 1)
+    largest = np.abs(np.where(np.isfinite(array), array, 0)).max()
+    return (np.sin(2.4 * numbers) * (largest or 1) * 1.5).astype(array.dtype)
 
 
 def resized(tensor: Any, axes: dict[int, int]) -> Any:

@@ -81,12 +81,17 @@ def rounding(model: Any, nested: Any, arrays: Sequence[Array], wanted: Sequence[
 
 
 def inputs_like(
-    arrays: Sequence[Array], axes: Sequence[int | None], batch: int
+    arrays: Sequence[Array], axes: Sequence[int | None], batch: int, one: bool
 ) -> Iterator[tuple[str, list[Array]]]:
     """Yield the example, another size of the batch, and random inputs, with a word for each.
 
     Random floats have the spread of the example's; other elements are drawn from the example's,
     as they may count the rows of a table.
+
+    Args:
+        arrays, axes: of the example, and the axis of each that counts samples.
+        batch: how many samples the example has.
+        one: whether to try a batch of 1.
     """
     rng = np.random.default_rng(0)
     yield "the example", list(arrays)
@@ -100,6 +105,9 @@ def inputs_like(
             ],
         )
     yield "random inputs", [_random(a, rng) for a in arrays]
+    if one and batch > 1:
+        pairs = zip(arrays, axes, strict=True)
+        yield "a batch of 1", [a if axis is None else np.take(a, [0], axis) for a, axis in pairs]
 
 
 def _random(array: Array, rng: np.random.Generator) -> Array:

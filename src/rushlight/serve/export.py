@@ -244,7 +244,9 @@ class _Job:
         worst, checked = 0.0, list[str]()
         pairs = zip(self.arrays, self.axes, strict=True)
         batch = next((a.shape[axis] for a, axis in pairs if axis is not None), None)
-        for what, arrays in inputs_like(self.arrays, self.axes, batch or 1):
+        for what, arrays in inputs_like(
+            self.arrays, self.axes, batch or 1, "batch" in self.graph.ones
+        ):
             if batch is None and what.startswith("a batch"):
                 continue
             wanted = ask(self.model, self.nested, arrays)

@@ -16,7 +16,7 @@ from rushlight.tape.nodes import (
     wrap,
     wrote,
 )
-from rushlight.tape.tracing import traced
+from rushlight.tape.tracing import left, traced
 
 __all__ = [
     "Chain",
@@ -29,6 +29,7 @@ __all__ = [
     "accumulate",
     "apply",
     "cell",
+    "left",
     "quietly",
     "record",
     "run_backward",

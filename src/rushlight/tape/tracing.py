@@ -11,7 +11,7 @@ import numpy as np
 
 from rushlight.tape.nodes import TensorBase, state, untaped
 
-__all__ = ["traced"]
+__all__ = ["left", "traced"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +56,13 @@ def traced(inputs: int = 1, name: str = "") -> Callable[[Callable[P, R]], Callab
         return call
 
     return decorate
+
+
+def left(name: str, tensor: Any) -> None:
+    """Trace that elements leave a tensor, as `traced` does: for methods that cost no more than its
+    wrapper. They call this only where `state.trace` is set."""
+    if state.trace is not None:
+        state.trace.append((untaped(name), (tensor,), {}, (), ()))
 
 
 def watched(items: list[tuple[str, Any]]) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rushlight.arrays import Array, is_channels_last
 from rushlight.errors import explain
-from rushlight.tape import TensorBase, traced
+from rushlight.tape import TensorBase, left, state, traced
 
 __all__ = ["Exchange"]
 
@@ -19,7 +19,6 @@ class Exchange(TensorBase):
     There is no `__array_namespace__`: docs/differences.md says why.
     """
 
-    @traced()
     def numpy(self, *, force: bool = False) -> Array:
         """Return the array, sharing memory; images that lie channels-last are copied to C order.
 
@@ -28,6 +27,8 @@ class Exchange(TensorBase):
         """
         if self._requires_grad and not force:
             raise RuntimeError("numpy() on a tensor that requires grad; use detach().numpy()")
+        if state.trace is not None:
+            left("numpy", self)
         array = self._array
         return np.ascontiguousarray(array) if is_channels_last(array) else array
 

@@ -17,7 +17,7 @@ from rushlight.functional.creation import check_device
 from rushlight.functional.dims import varargs
 from rushlight.ops import shape as sh
 from rushlight.ops.reduce import sum_to
-from rushlight.tape import TensorBase, apply, nodes, traced, wrap
+from rushlight.tape import TensorBase, apply, left, nodes, state, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.exchange import Exchange
@@ -200,9 +200,10 @@ class Tensor(Methods, Convert, Exchange, InPlace):
 
     # ---- out of the library
 
-    @traced()
     def item(self) -> Any:
         """Return the only element as a Python number."""
+        if state.trace is not None:
+            left("item", self)
         if self._array.size != 1:
             raise ShapeError(
                 explain(
@@ -211,9 +212,10 @@ class Tensor(Methods, Convert, Exchange, InPlace):
             )
         return self._array.item()
 
-    @traced()
     def tolist(self) -> Any:
         """Return nested lists of Python numbers."""
+        if state.trace is not None:
+            left("tolist", self)
         return self._array.tolist()
 
     def __float__(self) -> float:
@@ -228,8 +230,9 @@ class Tensor(Methods, Convert, Exchange, InPlace):
             raise TypeError("only an integer tensor can be used as an index")
         return int(value)
 
-    @traced(name="bool")
     def __bool__(self) -> bool:
+        if state.trace is not None:
+            left("bool", self)
         if self._array.size != 1:
             raise RuntimeError(
                 explain(

@@ -7,10 +7,14 @@ learnt of their inputs (`rows.py`) and the random numbers are put back, whatever
 from __future__ import annotations
 
 import copy
+import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
+
+import numpy as np
 
 from rushlight.autograd import no_grad
 from rushlight.nn.hooks import CallHooks
@@ -50,6 +54,7 @@ class Watched:
     events: list[Event] = field(default_factory=list)
     finished: int = 0  # how many calls came to their end
     written: list[str] = field(default_factory=list)  # parameters and buffers, by name
+    drew: bool = False  # random numbers: rushlight's, Python's or NumPy's
 
 
 def tensors_in(value: Any) -> Iterator[Any]:
@@ -86,7 +91,7 @@ def watch(
         model.eval()
         watcher.install()
         owned = [*model.named_parameters(), *model.named_buffers()]
-        before = [cell(tensor)[0] for _, tensor in owned]
+        before, drawn = [cell(tensor)[0] for _, tensor in owned], _generators()
         state.trace = watcher.trace
         try:
             model(*args, **kwargs)
@@ -99,6 +104,7 @@ def watch(
         finally:
             state.trace = outer
         after = [cell(tensor)[0] for _, tensor in owned]
+        watcher.seen.drew = _generators() != drawn
     pairs = zip(owned, before, after, strict=True)
     watcher.seen.written = [name for (name, _), old, new in pairs if old != new]
     return watcher.seen
@@ -180,9 +186,12 @@ def _renamed(result: Any, given: set[int]) -> Any:
 def untouched(model: Module) -> Iterator[None]:
     """Put back whatever a call of the model may have changed."""
     modules = list(model.modules())
-    random = get_rng_state()
+    drawn = get_rng_state()
     put_back = [_members(module) for module in modules]
+    put_back += [_arrays_of(module) for module in modules]
     put_back += [_contents(t) for module in modules for t in _written(module)]
+    kept = [value for module in modules for value in _kept(module)]
+    put_back += [_elements(value) for value in kept if isinstance(value, np.ndarray)]
     for module in modules:
         rows = module.__dict__.get("_rows")
         if rows is not None:
@@ -192,19 +201,63 @@ def untouched(model: Module) -> Iterator[None]:
     finally:
         for one in put_back:
             one()
-        set_rng_state(random)
+        set_rng_state(drawn)
         edits.bump()
+
+
+def _generators() -> tuple[Any, ...]:
+    """Return where the generators stand that are used without being handed on."""
+    own = get_rng_state()
+    numpy = sys.modules.get("numpy.random")  # which takes its time to import
+    theirs = numpy.get_state() if numpy is not None else ("", np.zeros(0), 0)
+    stands = (own["state"].tobytes(), own["has_uint32"], own["uinteger"])
+    return stands, random.getstate(), theirs[1].tobytes(), theirs[2]
 
 
 def _members(module: Module) -> Any:
     """Return what puts the attributes and members of a module back."""
     kinds: list[Any] = [module.__dict__, module._parameters, module._buffers, module._modules]
-    found = [(members, dict(members)) for members in kinds]
+    kinds += [kept for kept in _kept(module) if isinstance(kept, (dict, list, set))]
+    found = [(members, members.copy()) for members in kinds]
 
     def put_back() -> None:
         for members, before in found:
             members.clear()
-            members.update(before)
+            if isinstance(members, list):
+                members.extend(before)
+            else:
+                members.update(before)
+
+    return put_back
+
+
+def _kept(module: Module) -> Iterator[Any]:
+    """Iterate over what the attributes of a module hold, and the containers among them."""
+    seen: set[int] = set()
+    left = [value for name, value in vars(module).items() if name not in _OF_MODULES]
+    while left:
+        value = left.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield value
+            if isinstance(value, dict):
+                left += value.values()
+            elif isinstance(value, (list, tuple, set)):
+                left += value
+
+
+# what a module keeps of its own and `_members` names itself, or that holds other modules' functions
+_OF_MODULES = {"_parameters", "_buffers", "_modules", "_call_hooks", "_rows"}
+
+
+def _arrays_of(module: Module) -> Any:
+    """Return what gives the parameters the arrays back that they had: `.data` may be set."""
+    owned = [p for p in module._parameters.values() if p is not None and not is_lazy(p)]
+    found = [(parameter, parameter._array) for parameter in owned]
+
+    def put_back() -> None:
+        for parameter, array in found:
+            parameter._array = array
 
     return put_back
 
@@ -213,20 +266,32 @@ def _written(module: Module) -> Iterator[Any]:
     """Iterate over the tensors that a forward may write to: copying all weights would be a lot."""
     buffers = [buffer for buffer in module._buffers.values() if buffer is not None]
     yield from (buffer for buffer in buffers if not is_lazy(buffer))
+    kept = (value for value in _kept(module) if isinstance(value, TensorBase))
+    yield from (tensor for tensor in kept if not is_lazy(tensor))
     if getattr(module, "max_norm", None) is not None:  # an embedding that cuts rows as it looks
         yield from (p for p in module._parameters.values() if p is not None)
 
 
 def _contents(tensor: Any) -> Any:
     """Return what puts the elements of a tensor back."""
-    array, before, version = tensor._array, tensor._array.copy(), cell(tensor)
-    seen = version[0]
+    array, version = tensor._array, cell(tensor)
+    elements, seen = _elements(array), version[0]
 
     def put_back() -> None:
         tensor._array = array
+        elements()
+        version[0] = seen
+
+    return put_back
+
+
+def _elements(array: Any) -> Any:
+    """Return what writes the elements of an array back."""
+    before = array.copy()
+
+    def put_back() -> None:
         if array.flags.writeable:
             array[...] = before
-        version[0] = seen
 
     return put_back
 

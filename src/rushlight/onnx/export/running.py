@@ -39,14 +39,15 @@ def compare(
         raise ExportError(_cannot(error)) from error
     relative = _tolerance(graph) if tolerance is None else tolerance
     for args, kwargs, sizes in examples(graph, *given):
+        feed = {
+            value.name: np.array(x._array, order="C")  # the model may write to its own
+            for value, x in zip(graph.inputs, tensors_in((args, kwargs)), strict=True)
+        }
         with untouched(model), no_grad():
             model.eval()
             wanted = [tensor._array for tensor in tensors_in(model(*args, **kwargs))]
-        feed = zip(graph.inputs, tensors_in((args, kwargs)), strict=True)
         try:
-            found = runner.run(
-                None, {value.name: np.ascontiguousarray(x._array) for value, x in feed}
-            )
+            found = runner.run(None, feed)
         except Exception as error:
             raise ExportError(_cannot(error)) from error
         report.runs.append(sizes)
