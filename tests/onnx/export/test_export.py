@@ -240,6 +240,16 @@ def test_without_a_kernel_the_fix_is_told(path: Path) -> None:
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_what_onnx_refuses_is_told_with_a_fix(path: Path, monkeypatch: Any, large: bool) -> None:
+    if large:
+        monkeypatch.setattr(files, "LARGEST", -1)
+    model, bytes_ = Of(lambda x: -x), rl.tensor(np.uint8([1, 2]))
+    with pytest.raises(ExportError, match="onnx refuses: (.|\n)*/neg/Neg(.|\n)*cast the tensor"):
+        export(model, bytes_, path)
+    assert not list(path.parent.iterdir())
+
+
 @pytest.mark.parametrize(
     "options, words",
     [

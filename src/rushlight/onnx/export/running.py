@@ -44,9 +44,7 @@ def compare(
             wanted = [tensor._array for tensor in tensors_in(model(*args, **kwargs))]
         feed = zip(graph.inputs, tensors_in((args, kwargs)), strict=True)
         try:
-            found = runner.run(
-                None, {value.name: np.ascontiguousarray(x._array) for value, x in feed}
-            )
+            found = runner.run(None, {v.name: np.asarray(x._array, order="C") for v, x in feed})
         except Exception as error:
             raise ExportError(_cannot(error)) from error
         report.runs.append(sizes)
