@@ -266,7 +266,7 @@ def test_what_onnx_refuses_is_told_with_a_fix(path: Path, monkeypatch: Any, larg
     if large:
         monkeypatch.setattr(files, "LARGEST", -1)
     model, bytes_ = Of(lambda x: -x), rl.tensor(np.uint8([1, 2]))
-    with pytest.raises(ExportError, match="onnx refuses: (.|\n)*/neg/Neg(.|\n)*cast the tensor"):
+    with pytest.raises(ExportError, match=r"onnx refuses: (.|\n)*/neg/Neg(.|\n)*cast the tensor"):
         export(model, bytes_, path)
     assert not list(path.parent.iterdir())
 

@@ -64,8 +64,7 @@ def _tuples(x: Any, indices: Any, batch: int, node: Node) -> tuple[Any, ...]:
         shape[dim] = -1
         own.append(as_value(np.arange(x.shape[dim]).reshape(shape)))
     columns = [
-        _checked(indices[..., i], x.shape[batch + i], node)
-        for i in range(indices.shape[-1])
+        _checked(indices[..., i], x.shape[batch + i], node) for i in range(indices.shape[-1])
     ]
     return (*own, *columns)
 
