@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.onnx.export_page import export_page
+from tests.onnx.guide import GUIDE
 from tests.onnx.import_page import import_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
@@ -24,7 +25,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="renew docs/onnx.md")
     parser.add_argument("--check", action="store_true", help="fail if docs/onnx.md is not current")
     args = parser.parse_args()
-    made = HEAD + export_page() + "\n" + import_page()
+    made = HEAD + GUIDE + export_page() + "\n" + import_page()
     if args.write:
         PAGE.write_text(made, encoding="utf-8")
     if args.check and PAGE.read_text(encoding="utf-8") != made:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rushlight.errors import explain
 from rushlight.graph.keeping import locked
-from rushlight.graph.structure import Graph, Node, RecordError, Value, operands
+from rushlight.graph.structure import Graph, Node, RecordError, Value, operands, rebuilt
 from rushlight.nn.module import Module
 from rushlight.nn.summary.watching import Call, Watched, watch
 from rushlight.ops.contract import OPS
@@ -38,7 +38,7 @@ def mapped(value: Any, change: Any, key: str = "") -> Any:
         return {k: mapped(v, change, f"{key}.{k}".lstrip(".")) for k, v in value.items()}
     if isinstance(value, (tuple, list)):
         items = [mapped(v, change, f"{key}.{i}".lstrip(".")) for i, v in enumerate(value)]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+        return rebuilt(value, items)
     if is_dataclass(value) and not isinstance(value, type):
         names = [entry.name for entry in fields(value) if entry.init]
         return replace(

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.errors import explain
 from rushlight.graph.sizes import formula
-from rushlight.graph.structure import Graph, Node, RecordError, Repeated, Size, Value
+from rushlight.graph.structure import Graph, Node, RecordError, Repeated, Size, Value, rebuilt
 
 __all__ = ["merge"]
 
@@ -152,7 +152,7 @@ class _Merger:
                 i = next(i for i, item in enumerate(items) if len(item) != len(mine))
                 raise self.refuse(place, f"{items[i]} for {self.why(i)}, {mine} for the example")
             parts = [self.join(part, place) for part in zip(*items, strict=True)]
-            return type(mine)(*parts) if hasattr(mine, "_fields") else type(mine)(parts)
+            return rebuilt(mine, parts)
         if isinstance(mine, dict):
             return {key: self.join([item[key] for item in items], place) for key in mine}
         if type(mine) is int:

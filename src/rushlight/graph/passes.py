@@ -27,16 +27,35 @@ def drop_dead(graph: Graph) -> None:
 
 
 def fold_constants(graph: Graph) -> None:
-    """Make constants of what neither inputs nor dynamic axes change, as it was recorded."""
+    """Make constants of what neither inputs nor dynamic axes change, as it was recorded.
+
+    What is made of one parameter alone is named after it: "weight.permute".
+    """
     kept: list[Node] = []
+    origins = {value: value.name for value in graph.parameters}
+    made = [value.name for node in graph.nodes for value in node.outputs]
+    taken = {*made, *(value.name for value in (*graph.inputs, *graph.parameters))}
     for node in graph.nodes:
-        if all(value.array is not None for value in node.outputs):
-            for value in node.outputs:
-                value.kind = "constant"
-        else:
+        if any(value.array is None for value in node.outputs):
             kept.append(node)
+            continue
+        sources = {origins[value] for value in node.operands() if value in origins}
+        for value in node.outputs:
+            value.kind = "constant"
+            if len(sources) == 1:
+                (origins[value],) = sources
+                value.name = _unique(f"{origins[value]}.{node.op}", taken)
     graph.nodes = kept
     drop_dead(graph)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
 
 
 # of the ops that a batch norm can be folded into: the axis of the weight that has the channels

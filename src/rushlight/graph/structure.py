@@ -9,7 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["Graph", "Node", "RecordError", "Repeated", "Size", "Value", "operands", "replaced"]
+__all__ = [
+    "Graph", "Node", "RecordError", "Repeated", "Size", "Value", "operands", "rebuilt", "replaced",
+]  # fmt: skip
 
 Kind = Literal["input", "parameter", "buffer", "constant", "node"]
 
@@ -186,8 +188,13 @@ def replaced(plain: Any, change: Callable[[Value], Any]) -> Any:
         return change(plain)
     if isinstance(plain, dict):
         return {key: replaced(item, change) for key, item in plain.items()}
-    if isinstance(plain, tuple) and hasattr(plain, "_fields"):
-        return type(plain)(*[replaced(item, change) for item in plain])
     if isinstance(plain, (tuple, list)):
-        return type(plain)([replaced(item, change) for item in plain])
+        return rebuilt(plain, [replaced(item, change) for item in plain])
     return plain
+
+
+def rebuilt(like: Any, items: list[Any]) -> Any:
+    """Return items as a tuple or list of the kind of another, under the names that it has."""
+    if hasattr(like, "with_values"):
+        return like.with_values(items)
+    return type(like)(*items) if hasattr(like, "_fields") else type(like)(items)

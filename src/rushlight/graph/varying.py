@@ -52,4 +52,4 @@ def resized(tensor: Any, axes: dict[int, int]) -> Any:
     array = tensor._array
     for axis, size in axes.items():
         array = np.take(array, np.arange(size) % array.shape[axis], axis)
-    return wrap(np.ascontiguousarray(array))
+    return wrap(np.array(array, order="C"))  # which may have no dims

@@ -31,6 +31,11 @@ class Of(nn.Module):
         return self.function(*given)
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    rl.manual_seed(0)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "model.onnx"
@@ -100,6 +105,22 @@ def test_names_keywords_and_nested_outputs(path: Path) -> None:
     assert [v.name for v in graph.input] == ["a", "b", "c", "d"]
     p, q, r = run(path, a=np.float32([1, 2]), b=np.float32([3, 4]), c=[5, 6], d=np.float32(2))
     assert (p.tolist(), q.tolist(), r.tolist()) == ([8.0, 12.0], [5, 6], [1.0, 2.0])
+
+
+def test_what_is_made_of_a_parameter_is_named_after_it(path: Path) -> None:
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(rl.rand(3, 4))
+
+        def forward(self, x: Any) -> Any:
+            turned = self.weight.T
+            first, second = turned.split(2)
+            return nn.functional.linear(x, turned) + first.sum() + second.sum()
+
+    export(Turned(), rl.rand(2, 3), path)
+    names = {tensor.name for tensor in onnx.load(path).graph.initializer}
+    assert names == {"weight.permute", "weight.sum", "weight.sum_2"}
 
 
 def test_outputs_that_are_inputs_parameters_or_twice_the_same(path: Path) -> None:
@@ -240,6 +261,16 @@ def test_without_a_kernel_the_fix_is_told(path: Path) -> None:
     onnx.checker.check_model(onnx.load(path), full_check=True)
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_what_onnx_refuses_is_told_with_a_fix(path: Path, monkeypatch: Any, large: bool) -> None:
+    if large:
+        monkeypatch.setattr(files, "LARGEST", -1)
+    model, bytes_ = Of(lambda x: -x), rl.tensor(np.uint8([1, 2]))
+    with pytest.raises(ExportError, match=r"onnx refuses: (.|\n)*/neg/Neg(.|\n)*cast the tensor"):
+        export(model, bytes_, path)
+    assert not list(path.parent.iterdir())
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
@@ -248,13 +279,47 @@ def test_without_a_kernel_the_fix_is_told(path: Path) -> None:
         ({"input_names": ["a", "b"]}, r"got names \['a', 'b'\], expected 1 different names"),
         ({"output_names": ["a", "b"]}, r"output_names: got \['a', 'b'\], expected 1 different"),
         ({"output_names": ["input"]}, "that no input or parameter has"),
-        ({"dynamic_axes": {"nonsense": {0: "n"}}}, "dynamic_axes: got 'nonsense'"),
+        ({"dynamic_axes": {"nonsense": {0: "n"}}},
+         "dynamic_axes: got 'nonsense', expected inputs: input; or outputs: output"),
+        ({"dynamic_axes": {"input": {9: "n"}}}, "got axis 9 of input"),
+        ({"dynamic_axes": ["input"]}, r"as \{'input': \{0: 'batch'\}\} or \{'input': \[0\]\}"),
+        ({"dynamic_axes": {"input": 0}}, "onnx.export, dynamic_axes: got"),
+        ({"dynamic_axes": {"input": {0: 5}}}, "onnx.export, dynamic_axes: got"),
+        ({"dynamic_axes": {"input": {"0": "n"}}}, "onnx.export, dynamic_axes: got"),
+        ({"input_names": [""]}, r"input_names: got \[''\], expected names that no parameter has"),
+        ({"metadata": {"epochs": 3}}, "onnx.export, metadata: got"),
+        ({"tolerance": -1.0}, "got tolerance=-1.0"),
+        ({"opset": "18"}, "got opset='18'"),
     ],
-)
+)  # fmt: skip
 def test_wrong_arguments(path: Path, options: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         export(nn.ReLU(), X, path, **options)
     assert not path.exists()
+
+
+def test_what_is_no_model_has_no_outputs_or_takes_a_parameters_name(path: Path) -> None:
+    with pytest.raises(TypeError, match="model: got function, expected a Module; call it in"):
+        export(lambda x: x, X, path)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="got a model that returns no tensors"):
+        export(Of(lambda x: None), X, path)
+    with pytest.raises(ValueError, match=r"input_names: got \['0.weight'\]"):
+        export(small(), X, path, input_names=["0.weight"])
+
+
+def test_axes_of_outputs_are_allowed_by_any_name(path: Path) -> None:
+    export(small(), X, path, dynamic_axes={"input": [0], "output": [0]})
+    assert onnx.load(path).graph.output[0].type.tensor_type.shape.dim[0].dim_param == "input_0"
+
+
+def test_a_place_for_no_file_is_refused_before_any_work(path: Path) -> None:
+    called = []
+    model = Of(lambda x: called.append(1) or x)
+    with pytest.raises(IsADirectoryError, match="expected the path of a file; add a file name"):
+        export(model, X, path.parent)
+    with pytest.raises(FileNotFoundError, match="create the folder first"):
+        export(model, X, path.parent / "no" / "model.onnx")
+    assert not called
 
 
 def test_an_empty_example_is_refused(path: Path) -> None:

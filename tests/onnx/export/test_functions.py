@@ -58,6 +58,7 @@ X = normal(3, 5)
 IMAGE = normal(2, 3, 6, 5)
 ROWS = integers(3, 4, high=5)
 MASK = normal(3, 5, seed=2) > 0
+ODD = np.array([0.0, -0.0, 1.0, -1.0, 2.5, -2.5, np.inf, -np.inf])
 
 # what is called, its arguments, the sizes that may change
 CASES: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
@@ -147,6 +148,20 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
                          (normal(2, 4, 3), normal(2, 4, 3)), [{1: "l"}, {1: "l"}]),
     "masked attention": (lambda q, m: F.scaled_dot_product_attention(q, q, q, attn_mask=m),
                          (normal(2, 4, 3), np.tri(4, dtype=bool)), [{0: "batch"}, {}]),
+    "numbers without dims": (lambda x, i: (x * 2, x.sum(), x.softmax(0), x.sort(), i.cumsum(0)),
+                             (np.float64(0.5), np.int64(3)), None),
+    "close": (lambda a, b: (rl.isclose(a, b), rl.isclose(a, b, equal_nan=True)),
+              (np.array([1.0, np.nan, np.inf, 2.0]), np.array([1.0, np.nan, np.inf, 3.0])),
+              [N, N]),
+    "close integers": (lambda a, b: (rl.isclose(a, b), rl.isclose(a, b * 1.0)),
+                       (np.array([1, 2, 3]), np.array([1, 2, 4])), [N, N]),
+    "extremes of bools": (lambda m: (m.amax(1), m.amin(1), m.max(), m.median(1), m.cummax(1)),
+                          (MASK,), [N]),
+    "running extremes of bytes": (lambda x: (x.cummax(0), x.cummin(0)),
+                                  (np.array([0, 0, 255, 255, 3], np.uint8),), [{0: "n"}]),
+    "angles of zeros and infinities": (lambda y, x: rl.atan2(y[:, None], x), (ODD, ODD), None),
+    "quotients of infinities": (lambda a, b: rl.floor_divide(a[:, None], b), (ODD, ODD), None),
+    "signs of bools": (lambda m: m.signbit(), (MASK,), [N]),
     "linspace": (lambda x: x * rl.linspace(-1.0, 1.0, x.shape[0])[:, None], (X,), [N]),
     "logspace": (lambda x: x * rl.logspace(0.0, 1.0, x.shape[0])[:, None], (X,), [N]),
     "slogdet": (lambda x: rl.linalg.slogdet(x), (normal(3, 4, 4),), [N]),

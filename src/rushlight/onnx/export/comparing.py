@@ -74,26 +74,29 @@ def isfinite(to: Writer, node: Node) -> str:
 
 @row("signbit")
 def signbit(to: Writer, node: Node) -> str:
-    (x,), value = (to.read(node.inputs[0]),), node.inputs[0]
-    zero = to.constant(0, value.dtype)
+    dtype = np.dtype(np.int32) if node.inputs[0].dtype == np.bool_ else node.inputs[0].dtype
+    x, zero = to.read(node.inputs[0], dtype), to.constant(0, dtype)
     below = to.add("Less", [x, zero])
-    if value.dtype.kind != "f":
+    if dtype.kind != "f":
         return below
     return to.add("Or", [below, to.add("Less", [to.add("Reciprocal", [x]), zero])])  # 1 / -0
 
 
 @row("isclose")
 def isclose(to: Writer, node: Node) -> str:
-    if node.options["equal_nan"]:
-        raise Inexpressible("with equal_nan=True")
-    a, b = (to.read(x) for x in node.inputs)
-    dtype = node.inputs[0].dtype
+    dtype = common(*node.inputs)
+    if dtype.kind != "f":  # sizes of integers are doubles, as the tolerances are
+        dtype = np.dtype(np.float64)
+    a, b = (to.read(x, dtype) for x in node.inputs)
     gap = to.add("Abs", [to.add("Sub", [a, b])])
     allowed = to.add("Mul", [to.add("Abs", [b]), to.constant(node.options["rtol"], dtype)])
     allowed = to.add("Add", [allowed, to.constant(node.options["atol"], dtype)])
     bounded = to.add("Not", [to.add("IsInf", [gap])])
     near = to.add("And", [to.add("LessOrEqual", [gap, allowed]), bounded])
-    return to.add("Or", [near, to.add("Equal", [a, b])])
+    near = to.add("Or", [near, to.add("Equal", [a, b])])
+    if not node.options["equal_nan"]:
+        return near
+    return to.add("Or", [near, to.add("And", [to.add("IsNaN", [a]), to.add("IsNaN", [b])])])
 
 
 @row("isin")

@@ -22,10 +22,10 @@ def cumsum(to: Writer, node: Node) -> str:
     return to.add("CumSum", [given, to.constant(node.options["dim"], np.int64)])
 
 
-def _triangle(to: Writer, node: Node, neutral: Any) -> str:
+def _triangle(to: Writer, node: Node, neutral: Any, dtype: Any = None) -> str:
     """Return x with one more dim behind `dim`: [i, j] is x[j] for j <= i, else `neutral`."""
     x, dim = node.inputs[0], node.options["dim"]
-    dtype, behind = node.outputs[0].dtype, len(x.shape) - dim - 1
+    dtype, behind = dtype or node.outputs[0].dtype, len(x.shape) - dim - 1
     if isinstance(x.shape[dim], Size):
         i = numbers(to, x.shape[dim])
         seen = to.add("GreaterOrEqual", [unsqueezed(to, i, 1), i])
@@ -61,12 +61,14 @@ def logcumsumexp(to: Writer, node: Node) -> str:
 def running(to: Writer, node: Node) -> tuple[str, str]:
     """The extremes so far and their last places"""
     kind, dtype = ("Max" if node.op == "cummax" else "Min"), node.inputs[0].dtype
+    wider = dtype if dtype.kind == "f" else np.dtype(np.int64)  # than 0 of a byte, or False
+    limits = np.iinfo(np.int64)
     if dtype.kind == "f":
         neutral = -np.inf if kind == "Max" else np.inf
     else:
-        limits = np.iinfo(dtype)
         neutral = limits.min if kind == "Max" else limits.max
-    wide = _triangle(to, node, neutral)
+    wide = _triangle(to, node, neutral, wider)
     y = to.add(f"Reduce{kind}", [wide, _axes(to, node)], keepdims=0)
+    y = y if wider == dtype else to.cast(y, dtype)
     at = node.options["dim"] + 1
     return y, to.add(f"Arg{kind}", [wide], axis=at, keepdims=0, select_last_index=1)

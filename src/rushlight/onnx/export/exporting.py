@@ -9,7 +9,9 @@ from typing import Any
 
 from rushlight.errors import explain
 from rushlight.graph import Graph, fold_constants, record
+from rushlight.graph.calls import input_names as input_names_of
 from rushlight.nn.module import Module
+from rushlight.onnx.export.arguments import check_arguments, check_names
 from rushlight.onnx.export.report import ExportError, Report
 from rushlight.onnx.export.versions import checked_opset, packages
 
@@ -57,6 +59,7 @@ def export(
         Report: the largest error of each output, counts of nodes, sizes.
 
     Raises:
+        TypeError, ValueError, OSError: for arguments that are not as they are described.
         MissingExtra: if onnx or onnxruntime is not installed; before any work.
         ExportError: for calls that ONNX cannot express (all of them are named, with the paths of
             their modules), or if onnxruntime computes something else.
@@ -82,13 +85,15 @@ def export(
     from rushlight.onnx.export.running import compare
 
     version = checked_opset(opset)
+    check_arguments(model, path, dynamic_axes, metadata, tolerance)
     given = (example if isinstance(example, tuple) else (example,), dict(kwargs or {}))
-    results = set(output_names or ())
-    axes = {name: found for name, found in (dynamic_axes or {}).items() if name not in results}
+    inputs = input_names_of(model, *given) if input_names is None else input_names
+    axes = {name: found for name, found in (dynamic_axes or {}).items() if name in inputs}
     graph = record(model, *given, axes, names=input_names)
     fold_constants(graph)
     _refuse_empty(graph)
     outputs = named(graph, output_names)
+    check_names(graph, outputs, [name for name in dynamic_axes or () if name not in axes])
     proto, refused = build(graph, version, outputs, metadata or {}, type(model).__name__)
     if refused:
         listed = "\n".join(f"  {line}" for line in refused)

@@ -12,7 +12,7 @@ from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
 from rushlight.onnx.export.table import Inexpressible, row
 from rushlight.onnx.export.writer import Writer
 
-__all__: list[str] = []
+__all__ = ["orderable"]
 
 
 def _zeros(to: Writer, shape: Any, dtype: Any) -> str:
@@ -87,12 +87,12 @@ def _sorted(to: Writer, node: Node, largest: bool, count: Any) -> tuple[str, str
         return to.add("Identity", [to.read(x)]), to.add("Identity", [zero])
     dim = node.options["dim"]
     values, index = to.several(
-        "TopK", [_orderable(to, x), to.sizes([count])], 2, axis=dim, largest=int(largest), sorted=1
+        "TopK", [orderable(to, x), to.sizes([count])], 2, axis=dim, largest=int(largest), sorted=1
     )
     return to.cast(values, x.dtype) if x.dtype.kind == "b" else values, index
 
 
-def _orderable(to: Writer, x: Value) -> str:
+def orderable(to: Writer, x: Value) -> str:
     """Return x as numbers: ONNX orders no bools."""
     return to.cast(to.read(x), np.int32) if x.dtype.kind == "b" else to.read(x)
 
@@ -112,7 +112,7 @@ def extreme(to: Writer, node: Node) -> tuple[str, str]:
         zero = to.constant(0, np.int64)
         return to.add("Identity", [to.read(x)]), to.add("Identity", [zero])
     kind = "Max" if node.op == "max_dim" else "Min"
-    dim, numbers = o["dim"], _orderable(to, x)
+    dim, numbers = o["dim"], orderable(to, x)
     place = to.add(f"Arg{kind}", [numbers], axis=dim, keepdims=1)
     y = to.add("GatherElements", [to.read(x), place], axis=dim)
     return (y, place) if o["keepdim"] else (squeezed(to, y, dim), squeezed(to, place, dim))
@@ -122,13 +122,14 @@ def extreme(to: Writer, node: Node) -> tuple[str, str]:
 def median(to: Writer, node: Node) -> str:
     """The lower of the two middle values of all elements"""
     x = node.inputs[0]
-    flat = to.add("Reshape", [to.read(x), to.ints(-1)])
+    flat = to.add("Reshape", [orderable(to, x), to.ints(-1)])
     two, one = to.ints(2), to.ints(1)
     count = to.add("Size", [flat])
     count = to.add("Div", [to.add("Add", [unsqueezed(to, count, 0), one]), two])  # (n - 1) // 2 + 1
     values, _ = to.several("TopK", [flat, count], 2, axis=0, largest=0, sorted=1)
     last = to.add("Gather", [values, to.constant(-1, np.int64)], axis=0)
     shape = node.outputs[0].shape
+    last = to.cast(last, x.dtype) if x.dtype.kind == "b" else last
     return to.add("Reshape", [last, to.sizes(shape)]) if shape else last
 
 

@@ -96,6 +96,8 @@ def _keys(result: Any, key: str) -> list[str]:
         return [key]
     if isinstance(result, dict):
         items = list(result.items())
+    elif hasattr(result, "asdict"):  # of a model that was loaded
+        items = list(result.asdict().items())
     elif isinstance(result, tuple) and hasattr(result, "_fields"):
         items = list(zip(result._fields, result, strict=True))
     elif isinstance(result, (tuple, list)):

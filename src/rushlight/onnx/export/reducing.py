@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.graph import Node, Size, Value
-from rushlight.onnx.export.table import Inexpressible, row
+from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
 __all__ = ["count", "dims_of", "reduce"]
@@ -38,10 +38,10 @@ _REDUCED = {
 @row(*_REDUCED)
 def reduced(to: Writer, node: Node) -> str:
     dtype, options = node.outputs[0].dtype, node.options
-    if dtype == np.bool_:
-        raise Inexpressible("of bools")
-    x = to.read(node.inputs[0], dtype)
-    return reduce(to, _REDUCED[node.op], x, options["dims"], options["keepdim"])
+    number = np.dtype(np.int32) if dtype == np.bool_ else dtype  # ONNX orders no bools
+    x = to.read(node.inputs[0], number)
+    y = reduce(to, _REDUCED[node.op], x, options["dims"], options["keepdim"])
+    return y if number == dtype else to.cast(y, dtype)
 
 
 @row("var", "std")

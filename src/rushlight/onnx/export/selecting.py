@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.graph import Node, Value
+from rushlight.onnx.export.indexing import orderable
 from rushlight.onnx.export.making import numbers
 from rushlight.onnx.export.pieces import filled, known, squeezed, unsqueezed
 from rushlight.onnx.export.table import Inexpressible, row
@@ -77,10 +78,10 @@ def median_dim(to: Writer, node: Node) -> tuple[str, str]:
     size = x.shape[axis]
     half = to.add("Add", [to.size(size), to.ints(1)])
     count = to.add("Div", [half, to.ints(2)])
-    found = to.several("TopK", [to.read(x), count], 2, axis=axis, largest=0, sorted=1)
+    found = to.several("TopK", [orderable(to, x), count], 2, axis=axis, largest=0, sorted=1)
     last = to.constant(-1, np.int64) if not node.options["keepdim"] else to.ints(-1)
     value, place = (to.add("Gather", [part, last], axis=axis) for part in found)
-    return value, place
+    return to.cast(value, x.dtype) if x.dtype.kind == "b" else value, place
 
 
 # ---- replaced elements

@@ -59,6 +59,10 @@ class Formula:
         small = self("Less", self("Abs", x), 1.0)
         return self("Where", small, near, self("Sub", self("Exp", x), 1.0))
 
+    def negative(self, x: str) -> str:
+        """x < 0, or -0"""
+        return self("Or", self("Less", x, 0.0), self("Less", self("Reciprocal", x), 0.0))
+
     def truncated(self, x: str) -> str:
         return self("Mul", self("Sign", x), self("Floor", self("Abs", x)))
 
@@ -117,14 +121,18 @@ def logaddexp(to: Writer, node: Node) -> str:
 
 @row("atan2")
 def atan2(to: Writer, node: Node) -> str:
-    """atan(y / x), half a turn further where x < 0; the sign of a zero is not looked at"""
+    """atan(y / x), half a turn further where x < 0; zeros have signs, infinities are as ones"""
     f = Formula(to, node)
     y, x = f.args
+    far = f("And", f("IsInf", y), f("IsInf", x))
     flat = f("Equal", x, 0.0)
-    angle = f("Atan", f("Div", y, f("Where", flat, 1.0, x)))
-    turn = f("Where", f("Less", y, 0.0), -math.pi, math.pi)
+    wide = f("Where", flat, 1.0, f("Where", far, f("Sign", x), x))
+    angle = f("Atan", f("Div", f("Where", far, f("Sign", y), y), wide))
+    turn = f("Where", f.negative(y), -math.pi, math.pi)
     angle = f("Where", f("Less", x, 0.0), f("Add", angle, turn), angle)
-    return f("Where", flat, f("Mul", f("Sign", y), math.pi / 2), angle)
+    none = f("And", f("Equal", y, 0.0), f.negative(x))
+    upright = f("Where", none, turn, f("Mul", f("Sign", y), math.pi / 2))
+    return f("Where", flat, upright, angle)
 
 
 @row("xlogy", "xlog1py")
@@ -178,14 +186,15 @@ def remainder(to: Writer, node: Node) -> str:
     f = Formula(to, node)
     if f.dtype.kind != "f":
         return f("Mod", *f.args)
-    return _remainder(f)
+    rest, apart = _parted(f)
+    return f("Where", apart, f("Add", rest, f.args[1]), rest)
 
 
-def _remainder(f: Formula) -> str:
+def _parted(f: Formula) -> tuple[str, str]:
+    """Return what fmod leaves, and where its sign is not that of the divisor."""
     a, b = f.args
     rest = f("Mod", a, b, fmod=1)
-    apart = f("Less", f("Mul", f("Sign", rest), f("Sign", b)), 0.0)
-    return f("Where", apart, f("Add", rest, b), rest)
+    return rest, f("Less", f("Mul", f("Sign", rest), f("Sign", b)), 0.0)
 
 
 @row("floor_divide")
@@ -195,6 +204,7 @@ def floor_divide(to: Writer, node: Node) -> str:
     a, b = f.args
     if f.dtype.kind != "f":
         return f("Div", f("Sub", a, f("Mod", a, b)), b)
-    near = f("Div", f("Sub", a, _remainder(f)), b)
-    whole = f("Round", near)
+    rest, apart = _parted(f)
+    whole = f("Round", f("Div", f("Sub", a, rest), b))
+    whole = f("Where", apart, f("Sub", whole, 1.0), whole)
     return f("Where", f("Equal", b, 0.0), f("Div", a, b), whole)

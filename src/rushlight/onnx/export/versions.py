@@ -73,7 +73,7 @@ def checked_opset(opset: int | None) -> int:
     """Return the version to write; the newest for None."""
     if opset is None:
         return newest()
-    if not OLDEST <= opset <= newest():
+    if type(opset) is not int or not OLDEST <= opset <= newest():
         expected = f"{OLDEST} to {newest()}, which the installed onnxruntime runs"
-        raise ValueError(explain("onnx.export", got=f"opset={opset}", expected=expected))
+        raise ValueError(explain("onnx.export", got=f"opset={opset!r}", expected=expected))
     return opset

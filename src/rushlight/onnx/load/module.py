@@ -46,6 +46,10 @@ class Outputs(tuple[Any, ...]):
     def __getitem__(self, key: Any) -> Any:
         return super().__getitem__(self.names.index(key) if isinstance(key, str) else key)
 
+    def with_values(self, values: Iterable[Any]) -> Outputs:
+        """Return others of the same names."""
+        return Outputs(self.names, values)
+
     def asdict(self) -> dict[str, Any]:
         """Return the outputs by name."""
         return dict(zip(self.names, self, strict=True))

@@ -56,12 +56,18 @@ def steps_of(
     )
 
 
+# operators that make arrays of the sizes that they take: data, which a trace has to hold
+_FILLING = {"ConstantOfShape", "Expand", "Range", "Tile"}
+
+
 def _sizes(nodes: Sequence[Node], constants: set[str]) -> set[Node]:
     """Return the nodes that take nothing but sizes and constants."""
     found: set[Node] = set()
     known = {""}
     for node in nodes:
         given = set(node.inputs)
+        if node.op in _FILLING:
+            continue
         if node.op in ("Shape", "Size") or (given & known - {""} and given <= known | constants):
             found.add(node)
             known.update(node.outputs)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import rushlight.functional as F
+from rushlight.arrays import SUPPORTED
 from rushlight.onnx.load.operators.casting import dtype_of
 from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import Value, as_array, as_given, as_value, ints, like, scalar
@@ -22,12 +23,16 @@ def constant(node: Node) -> Any:
 @operator("ConstantOfShape")
 def constant_of_shape(node: Node, shape: Value) -> Any:
     value = node.get("value", np.zeros(1, np.float32))
+    if value.dtype in SUPPORTED:
+        return F.full(ints(shape), value.reshape(-1)[0].item(), dtype=value.dtype)
     return as_value(np.full(ints(shape), value.reshape(-1)[0], value.dtype))
 
 
 @operator("Range")
 def range_(node: Node, start: Value, limit: Value, delta: Value) -> Any:
     first, last, step = (as_array(x).reshape(()) for x in (start, limit, delta))
+    if first.dtype == np.int64 and step.item():
+        return F.arange(first.item(), last.item(), step.item())
     count = max(int(np.ceil((last.item() - first.item()) / step.item())), 0)
     with np.errstate(over="ignore"):
         return as_value((first + np.arange(count).astype(first.dtype) * step).astype(first.dtype))

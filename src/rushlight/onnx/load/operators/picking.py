@@ -9,52 +9,62 @@ import numpy as np
 import rushlight.functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.table import Node, operator
-from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints
+from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints, like
+from rushlight.tape import TensorBase, state
 from rushlight.tensor import Tensor
 
 __all__: list[str] = []
 
 
-def _places(indices: Any, size: int, node: Node) -> Any:
-    """Return indices as an array of int64 from 0 on; they may count from the end."""
-    found = as_array(indices).astype(np.int64)
+def _checked(indices: Any, size: int, node: Node) -> Any:
+    """Return indices as a tensor of int64, which may count from the end."""
+    found = as_array(indices)
     if found.size and (found.min() < -size or found.max() >= size):
         got = f"indices from {found.min()} to {found.max()}"
         raise IndexError(explain(node.title(), got=got, expected=f"{-size} to {size - 1}"))
-    return np.where(found < 0, found + size, found)
+    if isinstance(indices, TensorBase):  # traced where the inputs name the places
+        return like(indices, np.dtype(np.int64))
+    return as_value(found.astype(np.int64))
+
+
+def _places(indices: Any, size: int, node: Node) -> Any:
+    """Return indices as a tensor of int64 from 0 on; they may count from the end."""
+    found = _checked(indices, size, node)
+    if state.trace is None and not (found._array < 0).any():
+        return found
+    return F.where(found < 0, found + size, found)
 
 
 @operator("Gather")
 @carried
 def gather(node: Node, x: Any, indices: Value) -> Any:
     dim = node["axis"] % len(x.shape)
-    return x[(slice(None),) * dim + (as_value(_places(indices, x.shape[dim], node)),)]
+    return x[(slice(None),) * dim + (_checked(indices, x.shape[dim], node),)]
 
 
 @operator("GatherElements")
 @carried
 def gather_elements(node: Node, x: Any, indices: Value) -> Any:
     dim = node["axis"] % len(x.shape)
-    places: Any = as_value(_places(indices, x.shape[dim], node))
+    places = _places(indices, x.shape[dim], node)
     return F.gather(x, dim, places)
 
 
 @operator("GatherND")
 @carried
 def gather_nd(node: Node, x: Any, indices: Value) -> Any:
-    return x[_tuples(x, as_array(indices), node.get("batch_dims", 0), node)]
+    return x[_tuples(x, indices, node.get("batch_dims", 0), node)]
 
 
 def _tuples(x: Any, indices: Any, batch: int, node: Node) -> tuple[Any, ...]:
     """Return an index of tensors: the batch's own places, then a column of the indices each."""
     own = []
     for dim in range(batch):
-        shape = [1] * (indices.ndim - 1)
+        shape = [1] * (len(indices.shape) - 1)
         shape[dim] = -1
         own.append(as_value(np.arange(x.shape[dim]).reshape(shape)))
     columns = [
-        as_value(_places(as_value(indices[..., i]), x.shape[batch + i], node))
-        for i in range(indices.shape[-1])
+        _checked(indices[..., i], x.shape[batch + i], node) for i in range(indices.shape[-1])
     ]
     return (*own, *columns)
 
@@ -63,7 +73,7 @@ def _tuples(x: Any, indices: Any, batch: int, node: Node) -> tuple[Any, ...]:
 @carried
 def scatter_elements(node: Node, x: Any, indices: Value, updates: Any) -> Any:
     dim = node["axis"] % len(x.shape)
-    places: Any = as_value(_places(indices, x.shape[dim], node))
+    places = _places(indices, x.shape[dim], node)
     how = node.get("reduction", "none")
     if how == "none":
         return F.scatter(x, dim, places, updates)
@@ -83,17 +93,18 @@ def scatter_nd(node: Node, x: Any, indices: Value, updates: Any) -> Any:
     strides = np.cumprod([1, *reversed(x.shape[:depth])])[-2::-1] if depth else np.ones(0, int)
     flat = np.zeros(columns.shape[:-1], np.int64)
     for i, stride in enumerate(strides):
-        flat = flat + _places(as_value(columns[..., i]), x.shape[i], node) * int(stride)
+        places = _places(as_value(columns[..., i]), x.shape[i], node)
+        flat = flat + as_array(places) * int(stride)
     rows = int(np.prod(x.shape[:depth]))
     width = int(np.prod(inner))
     base = F.reshape(x, [rows, width])
     source = F.reshape(updates, [flat.size, width])
-    places: Any = as_value(np.repeat(flat.reshape(-1, 1), width, axis=1))
+    wide: Any = as_value(np.repeat(flat.reshape(-1, 1), width, axis=1))
     how = node.get("reduction", "none")
     if how == "none":
-        found = F.scatter(base, 0, places, source)
+        found = F.scatter(base, 0, wide, source)
     else:
-        found = F.scatter_reduce(base, 0, places, source, _REDUCTIONS[how])
+        found = F.scatter_reduce(base, 0, wide, source, _REDUCTIONS[how])
     return F.reshape(found, x.shape)
 
 
@@ -135,7 +146,7 @@ def non_zero(node: Node, x: Value) -> Any:
 @operator("ArrayFeatureExtractor", domain="ai.onnx.ml")
 @carried
 def array_feature_extractor(node: Node, x: Any, indices: Value) -> Any:
-    found: Tensor = x[..., as_value(_places(indices, x.shape[-1], node).reshape(-1))]
+    found: Tensor = x[..., F.reshape(_places(indices, x.shape[-1], node), -1)]
     return found if len(x.shape) > 1 else F.reshape(found, [1, -1])
 
 

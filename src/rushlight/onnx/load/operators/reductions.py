@@ -138,9 +138,14 @@ def top_k(node: Node, x: Value, k: Value | None = None) -> Any:
     count = node["k"] if k is None else scalar(k)
     dim = node["axis"] % len(x.shape)
     largest = bool(node.get("largest", 1))
-    array = as_array(x)
-    order = np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
-    places = as_value(np.take(order, range(count), axis=dim))
+    if isinstance(x, TensorBase):
+        order = F.argsort(x, dim, descending=largest, stable=True)
+    else:
+        array = as_array(x)
+        order = F.tensor(
+            np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
+        )
+    places = F.narrow(order, dim, 0, count)
     return _along(node, x, places, dim), places
 
 
