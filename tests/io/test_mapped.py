@@ -195,7 +195,7 @@ def test_a_changed_header_is_found_at_once(saved, mmap, old, new):
     raw = saved.read_bytes()
     assert raw.count(old) == 1
     saved.write_bytes(raw.replace(old, new))
-    with pytest.raises(FileFormatError, match="header: got .* altered after it was saved"):
+    with pytest.raises(FileFormatError, match=r"header: got .* altered after it was saved"):
         rl.load(saved, mmap=mmap)
 
 
@@ -203,7 +203,7 @@ def test_sums_that_do_not_fit(saved):
     arrays, metadata = io.load_file(saved)
     for text in ("", metadata["rushlight.sums"] + " 0", metadata["rushlight.sums"][:-33], "\ud7ff"):
         io.save_file(arrays, saved, {**metadata, "rushlight.sums": text})
-        with pytest.raises(FileFormatError, match="header: got .* remove 'rushlight.sums'"):
+        with pytest.raises(FileFormatError, match=r"header: got .* remove 'rushlight.sums'"):
             rl.load(saved)
 
 
