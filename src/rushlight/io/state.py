@@ -36,6 +36,8 @@ Path: TypeAlias = str | os.PathLike[str]
 
 _STATE = "rushlight.state"
 _DEPTH = 100
+_KEYS = (bool, int, float, str)  # types of keys, besides None
+_BITS, _LONG = 64, 1000  # so many keys may be longer: hashes of long integers can be made equal
 _BF16 = KINDS["BFloat16"]
 _KINDS = {CODES[kind.stored.kind, kind.stored.itemsize]: kind for kind in KINDS.values()}
 _KINDS = {code: kind for code, kind in _KINDS.items() if kind is not _BF16} | {"BF16": _BF16}
@@ -273,7 +275,7 @@ def _encode(value: Any, place: str, arrays: dict[str, Array], depth: int) -> Any
     if type(value) in (dict, OrderedDict):
         pairs = []
         for key, item in value.items():
-            if not (key is None or type(key) in (bool, int, float, str)):
+            if not (key is None or type(key) in _KEYS):
                 _unfit(f"a key of {place or 'the state'}", key, "text, int, float, bool or None")
             below = f"{place}.{key}" if place else str(key)
             pairs.append([_encode(key, below, arrays, 0), _encode(item, below, arrays, depth + 1)])
@@ -315,9 +317,19 @@ def _decode(tree: Any, where: str, arrays: dict[str, Array]) -> Any:
     if tag == "tuple" and isinstance(content, list):
         return tuple(_decode(item, where, arrays) for item in content)
     if tag in ("dict", "ordered") and isinstance(content, list):
-        pairs = [(_decode(k, where, arrays), _decode(v, where, arrays)) for k, v in content]
+        pairs = [(_key(k, where), _decode(v, where, arrays)) for k, v in content]
+        if sum(type(k) is int and k.bit_length() > _BITS for k, _ in pairs) > _LONG:
+            _broken(where, f"more than {_LONG:,} keys beyond 2**{_BITS}")
         return dict(pairs) if tag == "dict" else OrderedDict(pairs)
     _broken(where, f"the unknown tag {tag[:40]!r} in its structure")
+
+
+def _key(tree: Any, where: str) -> Any:
+    """Return a key of a dict; nothing else than `_encode` makes of one."""
+    key = _decode(tree, where, {})
+    if not (key is None or type(key) in _KEYS):
+        _broken(where, f"a {type(key).__name__} as a key in its structure")
+    return key
 
 
 def _tensor(array: Any, where: str, name: str) -> Tensor:

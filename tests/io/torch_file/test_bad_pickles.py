@@ -138,6 +138,7 @@ def test_which_opcodes_are_outside():
         (b"}]Ns.", "a list as a key, expected text"),
         (body({(1, (2,)): 1}) + b".", "a tuple as a key"),
         (body({1 << 70: 1}) + b".", "a int as a key"),
+        (body({(n, 0): 1 for n in range(1001)}) + b".", "more than 1,000 tuples as keys"),
         (b"}(", "an end of the data, expected the opcode STOP"),
         (b"(.", "opcode STOP that fails"),
         (b"N(N.", "a MARK that nothing ended"),

@@ -19,6 +19,7 @@ __all__ = ["Machine", "Name", "Names"]
 _DIGITS = 1024  # bytes of the longest integer
 _TYPES = (str, int, float, bool, type(None), bytes)  # of dict keys
 _KEY_PARTS = 8  # ... of which a tuple may have so many: a tuple is hashed anew each time
+_TUPLES = 1000  # ... as keys in a pickle: their hashes can be made equal, and then time is squared
 _LEVELS, _NEAR = 20, 8  # where the key of what is made is looked for: levels, and their last items
 _FIX = "save a state dict of tensors, numbers and text: torch.save(model.state_dict(), path)"
 
@@ -61,7 +62,7 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self._opcode = start
+        self._opcode, self._tuples = start, 0
 
     def run(self) -> Any:
         """Return the object that the pickle describes.
@@ -196,6 +197,10 @@ class Machine:
         for part in parts:
             if type(part) not in _TYPES or (type(part) is int and part.bit_length() > 64):
                 self._refuse(f"a {type(part).__name__} as a key", "text, a small number, or such")
+        if type(key) is tuple:
+            self._tuples += 1
+            if self._tuples > _TUPLES:
+                self._refuse(f"more than {_TUPLES:,} tuples as keys", "text or numbers")
         return key
 
     # ---- names
