@@ -187,6 +187,12 @@ def test_sound_tensors_of_a_mapped_file_are_ordinary_once_they_are_used(saved):
     assert rl.load(saved)["net"]["w"].tolist() == STATE["net"]["w"].tolist()
 
 
+def test_what_takes_the_place_of_values_that_were_never_read(saved):
+    w = rl.load(saved)["net"]["w"]
+    w.data = rl.zeros(2)
+    assert (w.shape, repr(w)) == ((2,), "tensor([0., 0.])") and type(w) is rl.Tensor
+
+
 @pytest.mark.parametrize("mmap", [None, True, False])
 @pytest.mark.parametrize(
     ("old", "new"), [(b"0.5", b"0.7"), (b'"I64"', b'"F64"'), (b"[2,3]", b"[3,2]")]

@@ -131,7 +131,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(keys, trees, max_size=3))
 def test_anything_comes_back(tmp_path_factory, state):
     # Where text cannot be a name of the format, save says so; else it is exact.

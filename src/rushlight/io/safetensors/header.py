@@ -120,7 +120,8 @@ def read(source: Source) -> tuple[dict[str, Entry], dict[str, str]]:
         )
     begin = 8 + length
     header = parse_json(source.read(8, begin).tobytes(), f"{where}, header")
-    metadata = header.pop(META, {})
+    metadata = header.pop(META, None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         refuse(f"{where}, {META}", f"{short(metadata)}", "an object of text: text")
     for words in (*metadata, *metadata.values()):

@@ -252,6 +252,7 @@ class Unread(Tensor):
 
     def _converted(self) -> Any:
         self._array  # noqa: B018 (makes it an ordinary tensor)
+        self.__class__ = self._becomes  # type: ignore[assignment]  # if `data` was set before
         return self
 
     def __repr__(self) -> str:
