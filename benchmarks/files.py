@@ -2,8 +2,8 @@
 
     python benchmarks/files.py [--megabytes 500] [--rounds 5]
 
-Each round is a fresh process (of Linux): what is imported is there, then the file is opened and one
-tensor summed.
+Each round is a fresh process (of Linux): the library is imported, then the file is opened and one
+tensor summed; what a first `load` still imports counts.
 Beside torch, which maps the file too (`mmap=True`), where it is installed.
 """
 
@@ -20,8 +20,7 @@ import rushlight as rl
 
 READ = """
 import sys, time
-import {library} as library, {library}.nn
-library.load, library.zeros(1)  # what is imported at the first use
+import {library} as library
 
 def peak():
     with open("/proc/self/status") as lines:

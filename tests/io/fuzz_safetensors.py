@@ -18,12 +18,14 @@ import time
 import tracemalloc
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
 import rushlight as rl
 from rushlight import io
 from rushlight.errors import FileFormatError
+from rushlight.io import mapped
 from rushlight.io.state import pack
 
 __all__ = ["READERS", "run"]
@@ -218,6 +220,8 @@ def read_state(rng: random.Random, folder: Path) -> tuple[int, int]:
         path.write_bytes(content)
         state = rl.load(path, mmap=rng.random() < 0.5)
         return len(content), sum(t.numpy().nbytes for t in state.values() if rl.is_tensor(t))
+    if rng.random() < 0.3:
+        return read_saved(rng, path)
     found, text = pack(STATE)
     structure: object = json.loads(text)
     for _ in range(rng.randint(0, 2)):
@@ -232,6 +236,20 @@ def read_state(rng: random.Random, folder: Path) -> tuple[int, int]:
     size = path.stat().st_size
     rl.load(path, mmap=rng.random() < 0.5)
     return size, 0
+
+
+def read_saved(rng: random.Random, path: Path) -> tuple[int, int]:
+    """rushlight.load of what `save` wrote: no changed value is ever returned."""
+    rl.save(STATE, path)
+    content = path.read_bytes()
+    path.write_bytes(flipped(rng, content))
+    with mock.patch.object(mapped, "SMALL", rng.choice([0, mapped.SMALL])):
+        state = rl.load(path)
+    if b"rushlight.sums" in path.read_bytes():  # else nothing is stated
+        same({"w": state["w"].numpy()}, {"w": STATE["w"].numpy()})
+        same(state["deep"][1], STATE["deep"][1])
+        assert (state["n"], state["f"], state["deep"][0]) == (3, float("inf"), (1.5, None))
+    return len(content), 0
 
 
 READERS = {

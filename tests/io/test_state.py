@@ -131,7 +131,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(keys, trees, max_size=3))
 def test_anything_comes_back(tmp_path_factory, state):
     # Where text cannot be a name of the format, save says so; else it is exact.
@@ -278,7 +278,10 @@ def test_changed_value_and_changed_structure(path):
         ({"dict": [["a", {"tensor": "w"}], ["b", {"tensor": "w"}]]}, "no array 'w'"),
         ({"dict": 3}, "unknown tag 'dict'"),
         ({"dict": [[1]]}, "cannot be read"),
-        ({"dict": [[{"dict": []}, 1]]}, "cannot be read"),
+        ({"dict": [[{"dict": []}, 1]]}, "a dict as a key"),
+        ({"dict": [[{"tuple": [1]}, 1]]}, "a tuple as a key"),
+        ({"dict": [[{"tensor": "w"}, 1]]}, "no array 'w'"),
+        ({"dict": [[n * (2**61 - 1), 1] for n in range(2000)]}, "more than 1,000 keys beyond"),
         ({"code": "import os"}, "unknown tag 'code'"),
         ({"a": 1, "b": 2}, "2 tags"),
         ({"float": "1e5"}, "unknown tag 'float'"),

@@ -6,7 +6,6 @@ rest as JSON in the metadata) and the BLAKE2b checksum of all that stands before
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from typing import Any, BinaryIO, TypeAlias, cast
@@ -32,7 +31,9 @@ class _Hashing:
     """A file that keeps the checksum of what is written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file, self.digest = file, hashlib.blake2b(digest_size=_SIZE)
+        from hashlib import blake2b
+
+        self._file, self.digest = file, blake2b(digest_size=_SIZE)
 
     def write(self, content: Any) -> None:
         self.digest.update(content)
@@ -103,7 +104,9 @@ def load_sealed(path: Path) -> Any:
 
 def _sound(file: BinaryIO, size: int) -> bool:
     """Tell whether the checksum at the end is that of all before it."""
-    digest, left = hashlib.blake2b(_MAGIC, digest_size=_SIZE), size - len(_MAGIC) - _SIZE
+    from hashlib import blake2b
+
+    digest, left = blake2b(_MAGIC, digest_size=_SIZE), size - len(_MAGIC) - _SIZE
     while left > 0:
         chunk = file.read(min(left, _CHUNK))
         if not chunk:

@@ -1,18 +1,17 @@
 """State dicts in files: nested values of Python and tensors, exactly as they were.
 
 Tensors and arrays are the payload of a safetensors file; the structure around them is JSON in its
-metadata, and so is a checksum of both. A flat dict of name -> Tensor is therefore an ordinary
+metadata, and so are checksums of both. A flat dict of name -> Tensor is therefore an ordinary
 safetensors file that other tools read, and any ordinary safetensors file loads as such a dict.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -22,11 +21,12 @@ from rushlight.errors import FileFormatError, explain
 from rushlight.functional.creation import check_device
 from rushlight.io.mapped import Source
 from rushlight.io.safetensors import header
-from rushlight.io.safetensors.header import Entry
+from rushlight.io.safetensors.header import CODES, Entry
 from rushlight.io.safetensors.index import ENDING, locate, read_index
-from rushlight.io.safetensors.reading import fetch_all, read_shards
+from rushlight.io.safetensors.reading import fetch, read_shards
 from rushlight.io.safetensors.writing import save_file
-from rushlight.io.torch_file import is_torch_file, load_torch_file, save_torch_file
+from rushlight.io.sums import SUMS, WHOLE, compare, compare_whole, read_sums, sums_of
+from rushlight.io.torch_file.reading import is_torch_file, load_torch_file
 from rushlight.io.torch_file.storage import KINDS, Storage
 from rushlight.tensor import Tensor, from_numpy
 
@@ -35,8 +35,12 @@ __all__ = ["load", "pack", "save", "unpack"]
 Path: TypeAlias = str | os.PathLike[str]
 
 _STATE = "rushlight.state"
-_SUM = "rushlight.sha256"
 _DEPTH = 100
+_KEYS = (bool, int, float, str)  # types of keys, besides None
+_BITS, _LONG = 64, 1000  # so many keys may be longer: hashes of long integers can be made equal
+_BF16 = KINDS["BFloat16"]
+_KINDS = {CODES[kind.stored.kind, kind.stored.itemsize]: kind for kind in KINDS.values()}
+_KINDS = {code: kind for code, kind in _KINDS.items() if kind is not _BF16} | {"BF16": _BF16}
 _TORCH = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")  # what torch users call their files
 
 
@@ -85,6 +89,8 @@ def save(state: Any, path: Path, *, format: str | None = None) -> None:
     if format is None:
         format = "torch" if os.fspath(path).lower().endswith(_TORCH) else "safetensors"
     if format == "torch":
+        from rushlight.io.torch_file.writing import save_torch_file  # of no use to who reads
+
         save_torch_file(state, path)
     elif format == "safetensors":
         _save_safetensors(state, path)
@@ -97,7 +103,7 @@ def _save_safetensors(state: Any, path: Path) -> None:
     if type(state) not in (dict, OrderedDict):
         _unfit("the state", state, "a dict or an OrderedDict")
     arrays, structure = pack(state)
-    metadata = {_STATE: structure, _SUM: _checksum(arrays, structure)}
+    metadata = {_STATE: structure, SUMS: sums_of(arrays, structure)}
     if all(type(key) is str and isinstance(value, Tensor) for key, value in state.items()):
         metadata["format"] = "pt"  # what tools that read flat files of tensors ask for
     save_file(arrays, path, metadata)
@@ -108,15 +114,17 @@ def load(
 ) -> Any:
     """Read a file that `save` or torch.save wrote, or any safetensors file.
 
-    What a file is, its first bytes say, not its name. A safetensors file that `save` wrote is read
-    whole, and its checksum compared. Every other file is mapped if it is larger than 16 MB: its
-    tensors cost nothing until they are touched (`rushlight.io.load_file` says what that asks of
-    you).
+    What a file is, its first bytes say, not its name. A file larger than 16 MB is mapped: its
+    tensors cost nothing until they are used (`rushlight.io.load_file` says what that asks of
+    you). Of a safetensors file that `save` wrote the checksums are compared: of the structure and
+    of NumPy arrays at once, and so of all tensors in a small file; of a tensor in a mapped file
+    when it is first used, for which all of it is read. Files by versions that stated one checksum
+    for everything are read whole.
 
     Of torch's files (.pt, .pth; of every version, Parameters and optimizer states included) the
     containers, numbers, text and tensors are read, without torch, by a reader that can build
-    nothing else; tensors of any device are put on the CPU. bfloat16 of any mapped file becomes
-    float32, which holds it exactly, when a tensor is first used.
+    nothing else; tensors of any device are put on the CPU. bfloat16 becomes float32, which holds
+    it exactly; in a mapped file, when a tensor is first used.
 
     Args:
         path: the file to read; or an index (`*.safetensors.index.json`) or a folder that holds
@@ -125,15 +133,17 @@ def load(
             dict of devices, as torch takes, may name no other; a function is not called.
         weights_only: no effect: no file that is read here can run code, whatever is given, and
             what torch would need `weights_only=False` for (whole modules) is not read.
-        mmap: True maps every file and leaves the checksum alone, which would touch all of it;
-            False copies all into memory. Default None: as said above.
+        mmap: True maps every file and leaves the checksums of values alone, so that of a tensor,
+            too, only what is used is read; False copies all into memory and compares them at
+            once. Default None: as said above.
 
     Returns:
         The state as it was saved; for a safetensors file of another tool, a dict of name -> Tensor.
 
     Raises:
         FileFormatError: the file is truncated, altered, or of another format; a torch file with
-            anything but plain data in it; a tensor of a dtype that there is not here.
+            anything but plain data in it; a tensor of a dtype that there is not here. The first
+            use of a tensor of a mapped file raises it, too, if its values were altered.
         OSError: the file cannot be opened.
         DeviceError: map_location is another device.
 
@@ -157,42 +167,45 @@ def load(
         start = file.read(512)
     if is_torch_file(start) and start[8:9] != b"{":  # where the header of a safetensors file begins
         return load_torch_file(where, mmap)
-    arrays, metadata = _arrays(where, mmap)
-    structure, stated = metadata.get(_STATE), metadata.get(_SUM)
-    if stated is not None and not mmap:
-        found = _checksum(arrays, structure or "")
-        if found != stated:
-            raise FileFormatError(
-                explain(
-                    where,
-                    got=f"content of SHA-256 {found[:16]}...",
-                    expected=f"{stated[:16]}..., stated in its header",
-                    fix="the file was altered after it was saved; use another copy, or, where "
-                    f"that was on purpose, remove {_SUM!r} from its metadata",
-                )
-            )
+    arrays, structure = _arrays(where, mmap)
     if structure is None:
         return {name: _tensor(array, where, name) for name, array in arrays.items()}
     return unpack(structure, arrays, where)
 
 
-def _arrays(where: str, mmap: bool | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read a file's arrays and metadata; into memory, if its checksum is to be compared."""
+def _arrays(where: str, mmap: bool | None) -> tuple[dict[str, Any], str | None]:
+    """Read a file's arrays, tensors where it is mapped, and its structure; compare checksums."""
     if where.endswith(ENDING):
-        return read_shards(read_index(where), mmap, _unread_half)
+        arrays, metadata = read_shards(read_index(where), mmap, _made)
+        return arrays, metadata.get(_STATE)
     with Source.of_path(where, mmap) as source:
         entries, metadata = header.read(source)
-        if _SUM in metadata and not mmap:
+        structure, sums = metadata.get(_STATE), dict[str, str]()
+        whole = WHOLE in metadata and SUMS not in metadata and not mmap
+        if SUMS in metadata:
+            sums = read_sums(entries, metadata, structure or "", where)
+        if whole:
             source.unmap()  # what is compared must not change afterwards
-        plain = _SUM not in metadata and _STATE not in metadata
-        return fetch_all(source, entries, _unread_half if plain else None), metadata
+        arrays = {
+            name: _made(source, entry, f"{where}, array {name!r}", None if mmap else sums.get(name))
+            for name, entry in entries.items()
+        }
+    if whole:
+        compare_whole(arrays, metadata, structure or "", where)
+    return arrays, structure
 
 
-def _unread_half(source: Source, entry: Entry, where: str) -> Tensor:
-    """Return a tensor over bfloat16 that becomes float32 when it is first used, as of .pt files."""
-    kind = KINDS["BFloat16"]
+def _made(source: Source, entry: Entry, where: str, stated: str | None = None) -> Any:
+    """Return an array whose checksum is as stated; of a mapping a tensor, which asks when used."""
+    kind = _KINDS.get(entry.code)
+    if kind is None or not source.mapped:
+        array = fetch(source, entry, where)
+        if stated is not None:
+            compare(array, stated, where)
+        return array
     storage = Storage(entry.last - entry.first, kind, where, source.size)
     storage.raw = source.view(entry.first, entry.last)
+    storage.check = None if stated is None else partial(compare, stated=stated, where=where)
     strides = [math.prod(entry.shape[i + 1 :]) for i in range(len(entry.shape))]
     return storage.tensor(kind, 0, entry.shape, tuple(strides), where)
 
@@ -211,12 +224,16 @@ def pack(state: Mapping[Any, Any], share: bool = False) -> tuple[dict[str, Array
 
     With `share`, an array that lies at several paths is there once, and `unpack` copies it.
     """
+    import json
+
     arrays: dict[str, Array] = _Shared() if share else {}
     return arrays, json.dumps(_encode(state, "", arrays, 0), separators=(",", ":"))
 
 
 def unpack(structure: str, arrays: dict[str, Array], where: str, share: bool = False) -> Any:
     """Undo `pack`; every array is taken out of `arrays`."""
+    import json
+
     if share:
         arrays = _Shared(arrays)
     try:
@@ -258,7 +275,7 @@ def _encode(value: Any, place: str, arrays: dict[str, Array], depth: int) -> Any
     if type(value) in (dict, OrderedDict):
         pairs = []
         for key, item in value.items():
-            if not (key is None or type(key) in (bool, int, float, str)):
+            if not (key is None or type(key) in _KEYS):
                 _unfit(f"a key of {place or 'the state'}", key, "text, int, float, bool or None")
             below = f"{place}.{key}" if place else str(key)
             pairs.append([_encode(key, below, arrays, 0), _encode(item, below, arrays, depth + 1)])
@@ -293,14 +310,26 @@ def _decode(tree: Any, where: str, arrays: dict[str, Array]) -> Any:
     if tag == "float" and content in ("inf", "-inf", "nan"):
         return float(content)
     if tag in ("tensor", "array") and isinstance(content, str):
-        array = _take(content, where, arrays)
-        return _tensor(array, where, content) if tag == "tensor" else array
+        array: Any = _take(content, where, arrays)
+        if tag == "tensor":
+            return _tensor(array, where, content)
+        return array.numpy() if isinstance(array, Tensor) else array
     if tag == "tuple" and isinstance(content, list):
         return tuple(_decode(item, where, arrays) for item in content)
     if tag in ("dict", "ordered") and isinstance(content, list):
-        pairs = [(_decode(k, where, arrays), _decode(v, where, arrays)) for k, v in content]
+        pairs = [(_key(k, where), _decode(v, where, arrays)) for k, v in content]
+        if sum(type(k) is int and k.bit_length() > _BITS for k, _ in pairs) > _LONG:
+            _broken(where, f"more than {_LONG:,} keys beyond 2**{_BITS}")
         return dict(pairs) if tag == "dict" else OrderedDict(pairs)
     _broken(where, f"the unknown tag {tag[:40]!r} in its structure")
+
+
+def _key(tree: Any, where: str) -> Any:
+    """Return a key of a dict; nothing else than `_encode` makes of one."""
+    key = _decode(tree, where, {})
+    if not (key is None or type(key) in _KEYS):
+        _broken(where, f"a {type(key).__name__} as a key in its structure")
+    return key
 
 
 def _tensor(array: Any, where: str, name: str) -> Tensor:
@@ -326,17 +355,6 @@ def _take(name: str, where: str, arrays: dict[str, Array]) -> Array:
         _broken(where, f"no array {name!r}, to which its structure refers")
     array = shared[name] = arrays.pop(name)
     return array
-
-
-def _checksum(arrays: Mapping[str, Array], structure: str) -> str:
-    """Return the SHA-256 of the structure and of every name, dtype, shape and value."""
-    digest = hashlib.sha256(structure.encode())
-    for name in sorted(arrays):
-        array = np.asarray(arrays[name])
-        dtype = array.dtype.newbyteorder("<")
-        digest.update(f"\n{name!r} {dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
 
 
 def _unfit(

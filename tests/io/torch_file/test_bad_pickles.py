@@ -138,6 +138,7 @@ def test_which_opcodes_are_outside():
         (b"}]Ns.", "a list as a key, expected text"),
         (body({(1, (2,)): 1}) + b".", "a tuple as a key"),
         (body({1 << 70: 1}) + b".", "a int as a key"),
+        (body({(n, 0): 1 for n in range(1001)}) + b".", "more than 1,000 tuples as keys"),
         (b"}(", "an end of the data, expected the opcode STOP"),
         (b"(.", "opcode STOP that fails"),
         (b"N(N.", "a MARK that nothing ended"),
@@ -331,16 +332,40 @@ def test_containers_and_numbers_that_cannot_be(value, text):
     refused(archive({"w": value}), text)
 
 
+F8 = Call(Global("numpy", "dtype"), ("f8", False, True))
+EIGHT = Call(Global("_codecs", "encode"), ("\0" * 8, "latin1"))
+
+
+@pytest.mark.parametrize("value", [tensor(), Call(Global("collections", "OrderedDict"), ())])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda value: Call(tensor().function, (*tensor().args, [value])),
+        lambda value: Call(tensor().function, (*tensor().args, value)),
+        lambda value: Call(Global("_codecs", "encode"), ("a", value)),
+        lambda value: Call(Global("torch._tensor", "_rebuild_from_type_v2"), (value, 1, (), {})),
+        lambda value: Call(Global("numpy.core.numeric", "_frombuffer"), (EIGHT, F8, (), value)),
+        lambda value: Raw(body(F8) + body((3, value, None, None, None)) + b"b"),
+        lambda value: Raw(body(F8) + body((3, "<", value, None, None)) + b"b"),
+        lambda value: Persistent((value, "x", "0", "cpu", 6)),
+        lambda value: Raw(body(value) + b"(Nt\x81"),
+    ],
+)
+def test_tensors_and_containers_where_something_else_belongs(made, value):
+    """A Tensor has no truth, and comparisons with it may raise."""
+    for content in (archive({"w": made(value)}), stream({"w": made(value)})):
+        try:
+            read(content)
+        except FileFormatError:
+            continue
+
+
 def array_with(state):
     made = Call(
         Global("numpy.core.multiarray", "_reconstruct"),
         (Global("numpy", "ndarray"), (0,), "b"),
     )
     return Raw(body(made) + body(state) + b"b")
-
-
-F8 = Call(Global("numpy", "dtype"), ("f8", False, True))
-EIGHT = Call(Global("_codecs", "encode"), ("\0" * 8, "latin1"))
 
 
 def test_arrays_of_numpy():

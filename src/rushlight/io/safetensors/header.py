@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
@@ -58,6 +57,8 @@ def text(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None) -> by
         entries: name -> array, in the order of the buffer and by its place there.
         metadata: text -> text kept beside them (None: nothing).
     """
+    import json
+
     header: dict[str, Any] = {}
     if metadata:
         for key, value in metadata.items():
@@ -119,7 +120,8 @@ def read(source: Source) -> tuple[dict[str, Entry], dict[str, str]]:
         )
     begin = 8 + length
     header = parse_json(source.read(8, begin).tobytes(), f"{where}, header")
-    metadata = header.pop(META, {})
+    metadata = header.pop(META, None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         refuse(f"{where}, {META}", f"{short(metadata)}", "an object of text: text")
     for words in (*metadata, *metadata.values()):
@@ -157,6 +159,8 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
     Raises:
         FileFormatError: it is no JSON object in UTF-8, or a name stands there twice.
     """
+
+    import json
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)

@@ -15,7 +15,7 @@ from rushlight.io.safetensors import header
 from rushlight.io.safetensors.header import DTYPES, Entry, refuse
 from rushlight.io.safetensors.index import ENDING, Index, locate, read_index
 
-__all__ = ["fetch", "fetch_all", "load_bytes", "load_file", "read_arrays", "read_shards"]
+__all__ = ["fetch", "load_bytes", "load_file", "read_arrays", "read_shards"]
 
 Path: TypeAlias = str | os.PathLike[str]
 Fetch: TypeAlias = Callable[[Source, Entry, str], Any]
@@ -60,15 +60,15 @@ def load_file(path: Path, *, mmap: bool | None = None) -> tuple[dict[str, Array]
 
 
 def read_shards(
-    index: Index, mmap: bool | None, half: Fetch | None = None
+    index: Index, mmap: bool | None, make: Fetch | None = None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return all arrays of the files of an index, and its metadata."""
+    """Return all arrays of the files of an index, as `make` makes them, and its metadata."""
     found: dict[str, Any] = {}
     for file in index.files:
         with index.open(file, mmap) as source:
             entries, _ = header.read(source)
             index.check(file, entries)
-            found.update(fetch_all(source, entries, half))
+            found.update(_fetch_all(source, entries, make or fetch))
     return {name: found[name] for name in index.weight_map}, index.metadata
 
 
@@ -92,18 +92,15 @@ def load_bytes(content: bytes) -> tuple[dict[str, Array], dict[str, str]]:
 def read_arrays(source: Source) -> tuple[dict[str, Array], dict[str, str]]:
     """Return all arrays of a source, and its metadata."""
     entries, metadata = header.read(source)
-    return fetch_all(source, entries), metadata
+    return _fetch_all(source, entries, fetch), metadata
 
 
-def fetch_all(
-    source: Source, entries: dict[str, Entry], half: Fetch | None = None
-) -> dict[str, Any]:
-    """Return all arrays that a header states; what is bfloat16 in a mapping, `half` may make."""
-    found = {}
-    for name, entry in entries.items():
-        make = half if half and source.mapped and entry.code == "BF16" else fetch
-        found[name] = make(source, entry, f"{source.where}, array {name!r}")
-    return found
+def _fetch_all(source: Source, entries: dict[str, Entry], make: Fetch) -> dict[str, Any]:
+    """Return all arrays that a header states."""
+    return {
+        name: make(source, entry, f"{source.where}, array {name!r}")
+        for name, entry in entries.items()
+    }
 
 
 def fetch(source: Source, entry: Entry, where: str, index: Any = ...) -> Array:

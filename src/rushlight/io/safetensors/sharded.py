@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -69,6 +68,8 @@ def save_sharded(
 
     Source: https://huggingface.co/docs/transformers/big_models
     """
+    import json
+
     if not re.fullmatch(r"\w[\w.+-]*", name):
         expected = "letters, digits, '_', '-', '.'"
         raise ValueError(explain("save_sharded, name", got=repr(name), expected=expected))

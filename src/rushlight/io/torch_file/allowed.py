@@ -70,7 +70,7 @@ def _tensor(
 ) -> Tensor:
     if not isinstance(storage, Storage) or type(size) is not tuple or type(stride) is not tuple:
         refuse(where, "a tensor without a storage, sizes or strides", "all three")
-    if metadata:
+    if not (metadata is None or (type(metadata) is dict and not metadata)):
         _unfit(where, "conjugated or negated")
     kind = storage.kind if kind is None else kind
     if kind is None or storage.kind not in (None, kind):
@@ -112,7 +112,8 @@ def _parameter(where: str, data: Any, requires_grad: Any, hooks: Any, state: Any
 
 def _from_type(where: str, function: Any, kind: Any, args: Any, state: Any) -> Any:
     """Make a tensor that has attributes; they are left out."""
-    if function not in _TENSORS.values() or kind not in (_TENSOR, _PARAMETER):
+    known = isinstance(function, Name) and function.text in _TENSORS
+    if not known or not (kind is _TENSOR or kind is _PARAMETER):
         refuse(where, "a tensor of a class of its own", "torch.Tensor", "convert it in torch")
     if type(args) is not tuple:
         refuse(where, f"a {type(args).__name__} of arguments", "a tuple")
@@ -195,7 +196,7 @@ def _complex(where: str, real: Any, imaginary: Any) -> complex:
 
 def _encode(where: str, text: Any, encoding: Any) -> bytes:
     """Return bytes: protocol 2 has none of its own."""
-    if type(text) is not str or encoding != "latin1":
+    if type(text) is not str or type(encoding) is not str or encoding != "latin1":
         refuse(where, f"text in {shown(encoding)}", "latin1, in which pickles hold bytes")
     return text.encode("latin1")
 

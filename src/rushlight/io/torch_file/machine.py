@@ -19,7 +19,10 @@ __all__ = ["Machine", "Name", "Names"]
 _DIGITS = 1024  # bytes of the longest integer
 _TYPES = (str, int, float, bool, type(None), bytes)  # of dict keys
 _KEY_PARTS = 8  # ... of which a tuple may have so many: a tuple is hashed anew each time
+_TUPLES = 1000  # ... as keys in a pickle: their hashes can be made equal, and then time is squared
 _LEVELS, _NEAR = 20, 8  # where the key of what is made is looked for: levels, and their last items
+# What checks of arguments raise that did not expect one: of a Tensor's truth, a RuntimeError.
+_FAILURES = (TypeError, ValueError, ArithmeticError, RuntimeError)
 _FIX = "save a state dict of tensors, numbers and text: torch.save(model.state_dict(), path)"
 
 
@@ -61,7 +64,7 @@ class Machine:
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
-        self._opcode = start
+        self._opcode, self._tuples = start, 0
 
     def run(self) -> Any:
         """Return the object that the pickle describes.
@@ -87,7 +90,7 @@ class Machine:
                 action(self)
         except FileFormatError:
             raise
-        except (LookupError, TypeError, ValueError, ArithmeticError, struct.error) as error:
+        except (*_FAILURES, LookupError, struct.error) as error:
             self._refuse(f"{_opcode_name(raw[self._opcode])} that fails ({error})", "a sound one")
 
     def place(self) -> str:
@@ -196,6 +199,10 @@ class Machine:
         for part in parts:
             if type(part) not in _TYPES or (type(part) is int and part.bit_length() > 64):
                 self._refuse(f"a {type(part).__name__} as a key", "text, a small number, or such")
+        if type(key) is tuple:
+            self._tuples += 1
+            if self._tuples > _TUPLES:
+                self._refuse(f"more than {_TUPLES:,} tuples as keys", "text or numbers")
         return key
 
     # ---- names
@@ -222,7 +229,7 @@ class Machine:
         where = f"{self.where}, at {self.place()}"
         try:
             self.stack.append(function.call(where, *args))
-        except (TypeError, ValueError, ArithmeticError) as error:
+        except _FAILURES as error:
             if isinstance(error, FileFormatError):
                 raise
             refuse(where, f"{function.text} with arguments that it does not take", "its own")

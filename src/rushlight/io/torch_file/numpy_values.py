@@ -56,7 +56,8 @@ def _array(where: str, kind: Any, shape: Any, code: Any) -> Array:
 def _from_bytes(where: str, raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
     """Return an array of protocol 5, which has its bytes beside it."""
     plain = isinstance(raw, bytes | bytearray) and isinstance(dtype, _Dtype)
-    if not plain or type(shape) is not tuple or order not in ("C", "F"):
+    known = type(order) is str and order in ("C", "F")
+    if not plain or type(shape) is not tuple or not known:
         refuse(where, "a NumPy array without bytes, dtype, shape or order", "all four")
     if any(type(n) is not int or n < 0 for n in shape):
         refuse(where, "a NumPy array with a size that is no count", "integers >= 0")
@@ -73,8 +74,9 @@ def build(target: Any, state: Any) -> bool:
     if type(state) is not tuple:
         return False
     if type(target) is _Dtype and len(state) >= 5:
-        target.order = state[1] if state[1] in ("<", ">", "|", "=") else "="
-        return state[2:5] == (None, None, None)  # no fields
+        order = state[1]
+        target.order = order if type(order) is str and order in ("<", ">", "|", "=") else "="
+        return all(part is None for part in state[2:5])  # no fields
     if type(target) is not np.ndarray or len(state) != 5 or target.size:
         return False
     _, shape, dtype, fortran, raw = state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple, SupportsIndex
 
@@ -68,6 +69,11 @@ class Storage:
         where: how errors name it.
         limit: bytes that one tensor may show.
         little: whether numbers have their lowest byte first.
+
+    Attributes:
+        raw: its bytes, once it is known where in the file they lie.
+        check: refuses bytes that are not right; called before they are used, until it has passed.
+        version: the count of writes, one for all tensors that share it.
     """
 
     def __init__(
@@ -75,14 +81,17 @@ class Storage:
     ) -> None:
         self.size, self.kind, self.where = size, kind, where
         self.little, self.limit = little, max(limit, _LEAST)
-        self.raw: Array | None = None  # until it is known where in the file it lies
-        self.version = [0]  # one for all tensors that share it
+        self.raw: Array | None = None
+        self.check: Callable[[Array], None] | None = None
+        self.version = [0]
         self._converted: dict[Kind, Array] = {}
         self._lock = threading.Lock()
 
     def direct(self, kind: Kind) -> bool:
         """Tell whether its bytes are there and can be used as they are."""
-        if self.raw is None or self.raw.ctypes.data % kind.stored.itemsize:
+        if self.raw is None or self.check is not None:
+            return False
+        if self.raw.ctypes.data % kind.stored.itemsize:
             return False
         native = self.little == (sys.byteorder == "little") or kind.stored.itemsize == 1
         return native and kind.stored == kind.made != arrays.bool_
@@ -90,6 +99,10 @@ class Storage:
     def elements(self, kind: Kind) -> Array:
         """Return all elements: the bytes of the file themselves, or their conversion, made once."""
         assert self.raw is not None, "every storage gets its bytes before the file is read"
+        with self._lock:
+            if self.check is not None:
+                self.check(self.raw)
+                self.check = None
         size = self.raw.size // kind.stored.itemsize * kind.stored.itemsize
         if self.direct(kind):
             return self.raw[:size].view(kind.stored)
@@ -239,6 +252,7 @@ class Unread(Tensor):
 
     def _converted(self) -> Any:
         self._array  # noqa: B018 (makes it an ordinary tensor)
+        self.__class__ = self._becomes  # type: ignore[assignment]  # if `data` was set before
         return self
 
     def __repr__(self) -> str:
