@@ -24,8 +24,9 @@ class Call:
     """A node as the file has it, with names that are its own.
 
     Attributes:
-        op, domain, name, version: as in `table.Node`.
+        op, domain, name: as in `table.Node`.
         inputs, outputs: names of values.
+        version: also 0, where the file asks for no version of the set.
         attributes: names and AttributeProtos, none of these a reference. Calls of one function
             have the same protos, so that what is in them is read once.
     """
@@ -209,10 +210,8 @@ class _Writer:
                     refuse(f"ONNX node {title!r}", got, "fewer")
                 self.call(line.key, title, inputs, outputs, attributes, within)
                 continue
-            if domain not in opsets:
-                got = f"{op} of the operator set {domain or 'ai.onnx'!r}"
-                refuse(f"ONNX node {title!r}", got, "a set that opset_import gives a version of")
-            self.calls.append(Call(op, domain, title, opsets[domain], inputs, outputs, attributes))
+            version = opsets.get(domain, 0)  # without one, no operator is known
+            self.calls.append(Call(op, domain, title, version, inputs, outputs, attributes))
 
     def spend(self, *names: str) -> None:
         """Refuse functions of which the names fill the memory when they are written out."""
@@ -264,9 +263,7 @@ class _Writer:
         self.write(body, body.opsets, names, f"{title}/", given, (*within, key))
 
 
-def _attributes(
-    line: _Line, given: dict[str, Any] | None, title: str
-) -> list[tuple[str, Any]]:
+def _attributes(line: _Line, given: dict[str, Any] | None, title: str) -> list[tuple[str, Any]]:
     """Return a node's attributes; a reference to one of the function around becomes that one."""
     found = []
     for proto in line.attributes:

@@ -103,7 +103,9 @@ class Forward:
         given, kind = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter
         try:
             inputs = [kind(port.name, given) for port in self.module.inputs]
-            more = [kind(n, kind.KEYWORD_ONLY, default=None) for n in self.module.defaults]
+            more = [
+                kind(port.name, kind.KEYWORD_ONLY, default=None) for port in self.module.defaults
+            ]
             return inspect.Signature([*inputs, *more])
         except ValueError as error:  # a name that Python does not take
             raise AttributeError(str(error)) from error
@@ -128,6 +130,7 @@ class OnnxModule(Module):
     Attributes:
         inputs: a tuple of ports with `name`, `dtype` and `shape`.
         outputs: likewise.
+        defaults: likewise, of the initializers that may be replaced in a call, by name.
         names: dict, key in the state dict by the initializer's name in the file.
         opsets: dict, version of each operator set by domain.
 
@@ -262,9 +265,9 @@ class OnnxModule(Module):
         sizes: dict[str, int] = {}
         for port in self.inputs:
             given[port.name] = _checked(given[port.name], port, sizes)
-        for name in self.defaults if kwargs else ():
-            if name in given:
-                given[name] = _checked(given[name], None, sizes)
+        for port in self.defaults if kwargs else ():
+            if port.name in given:
+                given[port.name] = _checked(given[port.name], port, sizes)
         return given
 
     def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -272,7 +275,10 @@ class OnnxModule(Module):
         given = dict(zip(names, args, strict=False))
         twice = given.keys() & kwargs.keys()
         given.update(kwargs)
-        unknown = given.keys() - {*names, *self.defaults}
+        for port in self.defaults:
+            if given.get(port.name, port) is None:  # the signature's default
+                del given[port.name]
+        unknown = given.keys() - {*names, *(port.name for port in self.defaults)}
         missing = [name for name in names if name not in given]
         if len(args) > len(names) or twice or unknown or missing:
             got = f"{len(args)} by position and {', '.join(kwargs) or 'none'} by name"
@@ -328,14 +334,12 @@ def _chosen(graph: Graph, names: Iterable[str]) -> set[str]:
     return chosen
 
 
-def _checked(value: Any, port: Port | None, sizes: dict[str, int]) -> Value:
+def _checked(value: Any, port: Port, sizes: dict[str, int]) -> Value:
     """Return an input as a value of the port's dtype and shape."""
     if not isinstance(value, (TensorBase, np.ndarray)):
-        value = np.asarray(value, port.dtype if port is not None and port.dtype else None)
+        value = np.asarray(value, port.dtype or None)
     if not isinstance(value, TensorBase):
         value = as_value(value)
-    if port is None:
-        return value
     where = f"OnnxModule, input {port.name!r}"
     dtype: Any = value.dtype
     floats = port.dtype.startswith("float") and is_float(dtype)  # the model may be .double()
