@@ -71,8 +71,8 @@ def _asked() -> str:
     most = int(0.1 * supported)
     return (
         f"So >= 90 % of the node tests outside of the excluded categories pass: {failed} of "
-        f"{supported:,} do not, where {most} might fail. These are listed below, each with its\n"
-        "reason."
+        f"{supported:,}\ndo not, where {most} might fail. "
+        "These are listed below, each with its reason."
     )
 
 
