@@ -1,5 +1,6 @@
 """Damaged and hostile ONNX files: refused with a clear error, before anything is allocated."""
 
+import itertools
 import os
 import tracemalloc
 
@@ -102,6 +103,16 @@ def test_sets_that_are_too_new_or_too_old_are_refused(version, said):
     refused(model([add("x", "x")], X, Y, version=version), said)
 
 
+def test_an_operator_of_a_set_that_is_not_imported_is_listed_with_the_others():
+    nodes = [
+        add("x", outputs=["a"], op="Gelu", name="first", domain="com.microsoft"),
+        add("x", op="Foo", name="second"),
+    ]
+    text = refused(model(nodes, X, Y), "unknown operators")
+    assert "Gelu (domain com.microsoft, which opset_import does not have) in 'first'" in text
+    assert "Foo (domain ai.onnx, set 17) in 'second'" in text
+
+
 def test_an_operator_newer_than_its_set_is_unknown():
     refused(model([add("x", op="Gelu")], X, Y, version=13), r"Gelu \(domain ai.onnx, set 13\)")
 
@@ -194,7 +205,91 @@ def test_functions_that_double_thirty_times_are_refused():
         chain.append(_function(f"F{i + 1}", *body))
     own = [helper.make_opsetid("own", 1)]
     proto = model([_call("F30", "x", "y")], X, Y, functions=chain, opsets=own)
-    refused(proto, r"functions that become 1073741824 calls, expected at most 16,200 of 62 nodes")
+    refused(proto, r"functions that become \d{10} calls, expected at most 10,248 of 62 nodes")
+
+
+def test_functions_that_double_and_do_nothing_are_refused():
+    chain = [_function("F0")]
+    for i in range(30):
+        body = [_call(f"F{i}", "a", "h"), _call(f"F{i}", "h", "b")]
+        chain.append(_function(f"F{i + 1}", *body))
+    own = [helper.make_opsetid("own", 1)]
+    proto = model([_call("F30", "x", "y")], X, Y, functions=chain, opsets=own)
+    refused(proto, r"functions that become \d{10} calls")
+
+
+def _calls(count, *body, **more):
+    """Return a model that calls one function many times."""
+    names = ["x", *map(str, range(count - 1)), "y"]
+    nodes = [_call("F", *pair) for pair in itertools.pairwise(names)]
+    own = [helper.make_opsetid("own", 1)]
+    return model(nodes, X, Y, functions=[_function("F", *body)], opsets=own)
+
+
+def test_a_function_with_a_large_tensor_that_is_called_often_has_it_once():
+    large = numpy_helper.from_array(np.zeros(1 << 16, np.float32))
+    constant = helper.make_node("Constant", [], ["k"], value=large)
+    proto = _calls(500, constant, helper.make_node("Add", ["a", "k"], ["b"]))
+    assert _peak(proto) < 20 * (1 << 18)  # 500 copies would be 130 MB
+
+
+def test_an_attribute_that_a_function_refers_to_often_is_read_once():
+    function = _function("F", *[helper.make_node("Constant", [], [f"k{i}"]) for i in range(500)])
+    for node in function.node:
+        node.attribute.add(name="value", ref_attr_name="v", type=onnx.AttributeProto.TENSOR)
+    function.node.append(helper.make_node("Neg", ["a"], ["b"]))
+    function.attribute.append("v")
+    call = _call("F", "x", "y")
+    large = numpy_helper.from_array(np.zeros(1 << 16, np.float32))
+    call.attribute.append(helper.make_attribute("v", large))
+    own = [helper.make_opsetid("own", 1)]
+    assert _peak(model([call], X, Y, functions=[function], opsets=own)) < 20 * (1 << 18)
+
+
+def test_functions_with_names_that_fill_the_memory_are_refused():
+    name = "c" * 100_000
+    body = helper.make_node("Neg", ["a"], [name]), helper.make_node("Neg", [name], ["b"])
+    refused(_calls(1000, *body), "names become more than 67,108,864 bytes")
+
+
+def _peak(proto):
+    content = proto.SerializeToString()
+    tracemalloc.start()
+    rl.onnx.load(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+# ---- names of which there is no end
+
+
+def _dotted(other):
+    """Return 1,024 names that differ only in which separators they have."""
+    return ["".join(each) for each in itertools.product("." + other, repeat=10)]
+
+
+def test_names_of_nodes_that_become_the_same_key_take_no_square_of_time():
+    names = ["x", *map(str, range(1023)), "y"]
+    pairs = zip(_dotted("/"), names[:-1], names[1:], strict=True)
+    net = rl.onnx.load(model([add(a, op="Neg", name=n, outputs=[b]) for n, a, b in pairs], X, Y))
+    keys = list(net.nodes._modules)
+    assert keys[0] == "//////////" and keys[-1] == "//////////_1023"
+    assert max(map(len, keys)) < 20  # an underscore more for each were a thousand
+
+
+def test_names_of_initializers_that_become_the_same_key_take_no_square_of_time():
+    given = {"." + name: np.ones(1, np.float32) for name in _dotted("_")}
+    net = rl.onnx.load(model([add("x", "x")], X, Y, given))
+    assert len(net.state_dict()) == len(set(net.names.values())) == 1024
+    assert max(map(len, net.state_dict())) < 20
+
+
+def test_a_name_of_a_thousand_parts_is_one_key():
+    name = "a." * 5000 + "b"
+    net = rl.onnx.load(model([add("x", name)], X, Y, {name: np.ones(2, np.float32)}))
+    assert list(net.state_dict()) == [name.replace(".", "_")] == [net.names[name]]
+    assert net(rl.ones(2)).tolist() == [2, 2]
 
 
 # ---- tensors that lie
@@ -291,6 +386,29 @@ def test_external_data_are_read(beside):
 def test_the_same_external_bytes_are_one_array(beside):
     net = rl.onnx.load(beside(count=3, location="data.bin", offset=0, length=8))
     assert len(net.state_dict()) == 1 and set(net.names) == {"w0", "w1", "w2"}
+
+
+def test_many_external_ranges_are_found_by_place(tmp_path):
+    content = np.arange(300, dtype=np.float32)
+    (tmp_path / "d").write_bytes(content.tobytes())
+    proto = model([add("x", "x")], X, Y)
+    for i in np.random.default_rng(0).permutation(300):
+        tensor = proto.graph.initializer.add(
+            name=f"w{i}", data_type=FLOAT, dims=[1], data_location=TensorProto.EXTERNAL
+        )
+        for key, value in (("location", "d"), ("offset", str(4 * i)), ("length", "4")):
+            tensor.external_data.add(key=key, value=value)
+    (tmp_path / "m").write_bytes(proto.SerializeToString())
+    net = rl.onnx.load(tmp_path / "m")
+    assert [net.get_buffer(f"w{i}").item() for i in range(300)] == content.tolist()
+    for at, dims in ((0, 2), (4 * 157, 2), (4 * 299 - 2, 1), (2, 1)):  # of the first: that of both
+        tensor.dims[:], tensor.name = [dims], "more"
+        tensor.external_data[1].value, tensor.external_data[2].value = str(at), str(4 * dims)
+        again = type(proto).FromString(proto.SerializeToString())
+        again.graph.initializer.insert(0, tensor)
+        (tmp_path / "m").write_bytes(again.SerializeToString())
+        with pytest.raises(FileFormatError, match="external bytes that another tensor has"):
+            rl.onnx.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize(

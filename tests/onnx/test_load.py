@@ -191,6 +191,20 @@ def test_it_converts():
     assert net(rl.ones(2, 3, dtype="float64")).dtype == rl.float64
 
 
+def test_an_initializer_that_is_an_input_may_be_replaced_by_what_it_states():
+    add = helper.make_node("Add", ["x", "w"], ["y"])
+    ports = [("x", FLOAT, ["N", 2]), ("w", FLOAT, ["N", 2])], [("y", FLOAT, ["N", 2])]
+    net = rl.onnx.load(model([add], *ports, {"w": np.ones((3, 2), np.float32)}))
+    assert [port.name for port in net.defaults] == ["w"]
+    x = rl.ones(3, 2)
+    assert rl.equal(net(x), 2 * x) and rl.equal(net(x, w=None), 2 * x)
+    assert rl.equal(net(x, w=[[1, 2]] * 3), x + rl.tensor([1.0, 2.0]))
+    with pytest.raises(ShapeError, match=r"input 'w': got \(2, 2\), expected w float32 \(N, 2\)"):
+        net(x, w=rl.ones(2, 2))
+    with pytest.raises(DtypeError, match="input 'w': got int64, expected float32"):
+        net(x, w=rl.ones(3, 2, dtype="int64"))
+
+
 def test_inputs_are_checked():
     net = rl.onnx.load(mlp())
     with pytest.raises(ShapeError, match=r"input 'x': got \(2, 4\), expected x float32 \(N, 3\)"):

@@ -137,3 +137,13 @@ def test_sizes_may_change_from_call_to_call() -> None:
     weight = rl.tensor(W)
     assert module(rl.tensor(X), weight).shape == (2, 6, 7, 6)
     assert module(rl.zeros(3, 4, 1, 20), weight).shape == (3, 6, 1, 20)
+
+
+def test_one_node_serves_images_of_several_sizes() -> None:
+    node = case("Conv", 11, normal(1, 2, 5, 6), normal(3, 2, 3, 3), auto_pad="SAME_UPPER")
+    net = rl.onnx.load(proto(node))
+    w = rl.tensor(node.inputs[1])
+    for size in ((5, 6), (7, 4), (5, 6)):
+        x = rl.tensor(normal(1, 2, *size))
+        wanted = rl.nn.functional.conv2d(x, w, padding=1)
+        assert rl.allclose(net(x, w), wanted, atol=1e-6)

@@ -29,23 +29,32 @@ def schema_of(op: str, domain: str, version: int) -> Any:
         return None
 
 
-def attributes(protos: Any, schema: Any, reader: TensorReader, where: str) -> dict[str, Any]:
+def attributes(given: Any, schema: Any, reader: TensorReader, where: str) -> dict[str, Any]:
     """Return the attributes of a node with the schema's defaults.
+
+    Args:
+        given: names and AttributeProtos.
+        schema: of the operator.
+        reader: of the tensors.
+        where: what an error names.
 
     Raises:
         FileFormatError: an attribute twice, one that the operator does not have, one of another
             type than the operator's, or a required one that is not there.
     """
     found: dict[str, Any] = {}
-    for proto in protos:
-        name = text(proto.name, f"{where}, name of an attribute")
+    for title, proto in given:
+        name = text(title, f"{where}, name of an attribute")
         here = f"{where}, attribute {name!r}"
         if name in found:
             refuse(here, "it twice", "every attribute once")
         wanted = schema.attributes.get(name)
         if wanted is None:
             refuse(here, "an attribute that the operator does not have", _listed(schema))
-        found[name] = value_of(proto, wanted.type.name, reader, here)
+        key = id(proto), wanted.type.name
+        if key not in reader.values:
+            reader.values[key] = proto, value_of(proto, wanted.type.name, reader, here)
+        found[name] = reader.values[key][1]
     for name, wanted in schema.attributes.items():
         if name in found:
             continue
@@ -61,8 +70,8 @@ def value_of(proto: Any, wanted: str, reader: TensorReader, where: str) -> Any:
     """Return the value of an AttributeProto that must be of the type `wanted`."""
     from onnx import AttributeProto
 
-    kinds = {number: name for name, number in AttributeProto.AttributeType.items()}
-    kind = kinds.get(proto.type, str(proto.type))
+    known = proto.type in AttributeProto.AttributeType.values()
+    kind = AttributeProto.AttributeType.Name(proto.type) if known else str(proto.type)
     if kind != wanted:
         refuse(where, f"type {kind}", f"type {wanted}")
     if kind in _PLAIN:

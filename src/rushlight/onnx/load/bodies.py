@@ -61,9 +61,18 @@ def function_of(node: Node) -> Function:
 
 def _wide(function: Function, node: Node, *inputs: Any) -> Any:
     """Call a function with float32 for bfloat16; what is of the same type comes out as bfloat16."""
-    narrow = [i for i, x in enumerate(inputs) if x is not None and x.dtype.name == "bfloat16"]
-    if not narrow:
-        return function(node, *inputs)
+    for x in inputs:
+        if type(x) is np.ndarray and _is_narrow(x):
+            return _widened(function, node, inputs)
+    return function(node, *inputs)
+
+
+def _is_narrow(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.name == "bfloat16"  # which no Tensor is
+
+
+def _widened(function: Function, node: Node, inputs: tuple[Any, ...]) -> Any:
+    narrow = [i for i, x in enumerate(inputs) if _is_narrow(x)]
     dtype = inputs[narrow[0]].dtype
     wide = [like(x, float32) if i in narrow else x for i, x in enumerate(inputs)]
     found = function(node, *wide)

@@ -13,8 +13,10 @@ __all__ = ["Call", "expanded", "opsets_of", "written_out"]
 NEWEST = 28  # the operator set of ONNX that the functions of the table were tested with
 
 _CALLS_CAP = 10_000  # of calls that functions may be written out to, and for each node of the
-_CALLS_PER_NODE = 100  # file as many more
+_CALLS_PER_NODE = 4  # file as many more
 _DEPTH_CAP = 100  # of functions that call functions
+_NAMES_CAP = 1 << 26  # bytes of names that functions may be written out to
+_NAME = 64  # bytes of a name beside its text
 
 
 @dataclass
@@ -22,9 +24,11 @@ class Call:
     """A node as the file has it, with names that are its own.
 
     Attributes:
-        op, domain, name, version: as in `table.Node`.
+        op, domain, name: as in `table.Node`.
         inputs, outputs: names of values.
-        attributes: AttributeProtos, none of them a reference.
+        version: also 0, where the file asks for no version of the set.
+        attributes: names and AttributeProtos, none of these a reference. Calls of one function
+            have the same protos, so that what is in them is read once.
     """
 
     op: str
@@ -33,7 +37,7 @@ class Call:
     version: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: list[Any]
+    attributes: list[tuple[str, Any]]
 
 
 def expanded(model: Any, opsets: dict[str, int]) -> list[Call]:
@@ -45,7 +49,7 @@ def expanded(model: Any, opsets: dict[str, int]) -> list[Call]:
     """
     writer = _Writer(model.functions)
     writer.check(model.graph.node)
-    writer.write(model.graph.node, opsets, {}, "", {}, ())
+    writer.write(_Body(model.graph.node), opsets, {}, "", {}, ())
     return writer.calls
 
 
@@ -59,7 +63,8 @@ def written_out(function: Any, attributes: dict[str, Any]) -> list[Call]:
     writer = _Writer(())
     opsets = {"": newest()} | opsets_of(function.opset_import, f"ONNX function {function.name!r}")
     given = {proto.name: proto for proto in function.attribute_proto} | attributes
-    writer.write(function.node, opsets, {}, "", given, ((function.domain, function.name),))
+    body = _Body(function.node)
+    writer.write(body, opsets, {}, "", given, ((function.domain, function.name),))
     return writer.calls
 
 
@@ -88,11 +93,52 @@ def opsets_of(entries: Any, where: str) -> dict[str, int]:
     return found
 
 
+@dataclass
+class _Line:
+    """A NodeProto, read once for all calls of the function in which it stands."""
+
+    key: tuple[str, str]
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: list[Any]
+
+
+class _Body:
+    """The nodes of a graph or function."""
+
+    def __init__(self, nodes: Any) -> None:
+        self.lines = [
+            _Line(
+                (_domain(node.domain), text(node.op_type, "operator of a node")),
+                text(node.name, "name of a node") or f"{node.op_type}_{i}",
+                tuple(text(name, "name of a value") for name in node.input),
+                tuple(text(name, "name of a value") for name in node.output),
+                list(node.attribute),
+            )
+            for i, node in enumerate(nodes)
+        ]
+
+
+class _Function(_Body):
+    """A function of the model, read once for all of its calls."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(function.node)
+        self.name = function.name
+        self.inputs = tuple(text(name, "name of a value") for name in function.input)
+        self.outputs = tuple(text(name, "name of a value") for name in function.output)
+        self.defaults = {proto.name: proto for proto in function.attribute_proto}
+        self.opsets = opsets_of(function.opset_import, f"ONNX function {self.name!r}")
+
+
 class _Writer:
     def __init__(self, functions: Any) -> None:
         self.calls: list[Call] = []
         self.titles: dict[str, int] = {}
+        self.room = _NAMES_CAP
         self.functions: dict[tuple[str, str], Any] = {}
+        self.bodies: dict[tuple[str, str], _Function] = {}  # of those that are called
         for function in functions:
             key = _domain(function.domain), text(function.name, "name of a function")
             if key in self.functions:
@@ -127,13 +173,13 @@ class _Writer:
                     got = f"functions that call each other {_DEPTH_CAP} deep"
                 refuse(f"ONNX node {node.name!r}", got, "functions that come to an end")
             if key not in counts:
-                counts[key] = self.count(function.node, counts, (*within, key))
+                counts[key] = 1 + self.count(function.node, counts, (*within, key))
             total += counts[key]
         return total
 
     def write(
         self,
-        nodes: Any,
+        body: _Body,
         opsets: dict[str, int],
         names: dict[str, str],
         prefix: str,
@@ -143,31 +189,36 @@ class _Writer:
         """Append the calls of some nodes.
 
         Args:
-            nodes: NodeProtos.
+            body: the nodes.
             opsets: versions of the operator sets that hold for them.
             names: what values of a function's body are called outside.
             prefix: before the names of all other values and nodes.
             given: attributes with which the function was called, by name.
             within: the functions around, outermost first.
         """
-        for i, node in enumerate(nodes):
-            op = text(node.op_type, "operator of a node")
-            domain = _domain(node.domain)
-            title = self.title(prefix + (text(node.name, "name of a node") or f"{op}_{i}"))
-            inputs = tuple(_name(name, names, prefix) for name in node.input)
-            outputs = tuple(_name(name, names, prefix) for name in node.output)
-            attributes = _attributes(node, given if within else None, title)
-            if (domain, op) in self.functions:
-                called = domain, op
+        for line in body.lines:
+            domain, op = line.key
+            title = self.title(prefix + line.name)
+            inputs = tuple(_name(name, names, prefix) for name in line.inputs)
+            outputs = tuple(_name(name, names, prefix) for name in line.outputs)
+            if within:
+                self.spend(title, title, *inputs, *outputs)
+            attributes = _attributes(line, given if within else None, title)
+            if line.key in self.functions:
                 if len(within) == _DEPTH_CAP:
                     got = f"functions that call each other {_DEPTH_CAP} deep"
                     refuse(f"ONNX node {title!r}", got, "fewer")
-                self.call(called, title, inputs, outputs, attributes, within)
+                self.call(line.key, title, inputs, outputs, attributes, within)
                 continue
-            if domain not in opsets:
-                got = f"{op} of the operator set {domain or 'ai.onnx'!r}"
-                refuse(f"ONNX node {title!r}", got, "a set that opset_import gives a version of")
-            self.calls.append(Call(op, domain, title, opsets[domain], inputs, outputs, attributes))
+            version = opsets.get(domain, 0)  # without one, no operator is known
+            self.calls.append(Call(op, domain, title, version, inputs, outputs, attributes))
+
+    def spend(self, *names: str) -> None:
+        """Refuse functions of which the names fill the memory when they are written out."""
+        self.room -= sum(_NAME + len(name) for name in names)
+        if self.room < 0:
+            got = f"functions of which the names become more than {_NAMES_CAP:,} bytes"
+            refuse("ONNX file", got, "fewer", "it was made to fill the memory")
 
     def title(self, name: str) -> str:
         """Return a node's name, with a number behind it where another node has it."""
@@ -183,66 +234,50 @@ class _Writer:
         title: str,
         inputs: tuple[str, ...],
         outputs: tuple[str, ...],
-        attributes: list[Any],
+        attributes: list[tuple[str, Any]],
         within: tuple[tuple[str, str], ...],
     ) -> None:
-        function = self.functions[key]
-        where = f"ONNX node {title!r} (function {key[1]!r})"
-        formal = list(function.input), list(function.output)
-        if len(inputs) > len(formal[0]) or len(outputs) > len(formal[1]):
+        if key not in self.bodies:
+            self.bodies[key] = _Function(self.functions[key])
+        body = self.bodies[key]
+        if len(inputs) > len(body.inputs) or len(outputs) > len(body.outputs):
             got = f"{len(inputs)} inputs and {len(outputs)} outputs"
-            refuse(where, got, f"at most {len(formal[0])} and {len(formal[1])}")
-        names = dict.fromkeys(formal[0], "")  # inputs that the call leaves out
-        names.update(zip(formal[0], inputs, strict=False))
-        given = {proto.name: proto for proto in function.attribute_proto}
-        given.update({proto.name: proto for proto in attributes})
+            expected = f"at most {len(body.inputs)} and {len(body.outputs)}"
+            refuse(f"ONNX node {title!r} (function {key[1]!r})", got, expected)
+        self.spend(*body.inputs, *body.outputs, *body.defaults)
+        names = dict.fromkeys(body.inputs, "")  # inputs that the call leaves out
+        names.update(zip(body.inputs, inputs, strict=False))
         same: dict[str, str] = {}
-        for inner, outer in zip(formal[1], outputs, strict=False):
+        for inner, outer in zip(body.outputs, outputs, strict=False):
             if not outer:
                 continue
             if inner in names or inner in same:  # an input handed through, or twice the same
-                source = names.get(inner) or same.get(inner, "")
-                self.calls.append(
-                    Call(
-                        "Identity",
-                        "",
-                        f"{title}/{inner}",
-                        _plain(function),
-                        (source,),
-                        (outer,),
-                        [],
-                    )
-                )
+                source = (names.get(inner) or same.get(inner, ""),)
+                version = body.opsets.get("", 1)
+                name = self.title(f"{title}/{inner}")
+                self.calls.append(Call("Identity", "", name, version, source, (outer,), []))
                 continue
             same[inner] = outer
         names.update(same)
-        opsets = opsets_of(function.opset_import, where)
-        self.write(function.node, opsets, names, f"{title}/", given, (*within, key))
+        given = body.defaults | dict(attributes)
+        self.write(body, body.opsets, names, f"{title}/", given, (*within, key))
 
 
-def _plain(function: Any) -> int:
-    return next((e.version for e in function.opset_import if not _domain(e.domain)), 1)
-
-
-def _attributes(node: Any, given: dict[str, Any] | None, title: str) -> list[Any]:
+def _attributes(line: _Line, given: dict[str, Any] | None, title: str) -> list[tuple[str, Any]]:
     """Return a node's attributes; a reference to one of the function around becomes that one."""
     found = []
-    for proto in node.attribute:
+    for proto in line.attributes:
         if not proto.ref_attr_name:
-            found.append(proto)
+            found.append((proto.name, proto))
         elif given is not None and proto.ref_attr_name in given:
-            same = type(proto)()
-            same.CopyFrom(given[proto.ref_attr_name])
-            same.name = proto.name
-            found.append(same)
+            found.append((proto.name, given[proto.ref_attr_name]))
         elif given is None:
             got = f"a reference to the attribute {proto.ref_attr_name!r}"
             refuse(f"ONNX node {title!r}", got, "references in functions only")
     return found
 
 
-def _name(name: Any, names: dict[str, str], prefix: str) -> str:
-    inner = text(name, "name of a value")
+def _name(inner: str, names: dict[str, str], prefix: str) -> str:
     if not inner:
         return ""
     return names[inner] if inner in names else prefix + inner

@@ -23,6 +23,8 @@ from rushlight.tensor import Tensor
 
 __all__ = ["OnnxModule", "Outputs", "load"]
 
+_DEPTH_CAP = 32  # of modules that a name with dots becomes
+
 
 class Outputs(tuple[Any, ...]):
     """The outputs of a graph: a tuple that also takes their names.
@@ -105,7 +107,9 @@ class Forward:
         given, kind = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter
         try:
             inputs = [kind(port.name, given) for port in self.module.inputs]
-            more = [kind(n, kind.KEYWORD_ONLY, default=None) for n in self.module.defaults]
+            more = [
+                kind(port.name, kind.KEYWORD_ONLY, default=None) for port in self.module.defaults
+            ]
             return inspect.Signature([*inputs, *more])
         except ValueError as error:  # a name that Python does not take
             raise AttributeError(str(error)) from error
@@ -130,6 +134,7 @@ class OnnxModule(Module):
     Attributes:
         inputs: a tuple of ports with `name`, `dtype` and `shape`.
         outputs: likewise.
+        defaults: likewise, of the initializers that may be replaced in a call, by name.
         names: dict, key in the state dict by the initializer's name in the file.
         opsets: dict, version of each operator set by domain.
 
@@ -160,6 +165,7 @@ class OnnxModule(Module):
         self.defaults = tuple(graph.defaults)
         self.opsets = graph.opsets
         self.names: dict[str, str] = {}
+        self._numbers: dict[tuple[int, str], int] = {}  # behind names that were taken, until built
         self.nodes = Names()
         self._constants = {name: as_value(array) for name, array in graph.constants.items()}
         chosen = trainable(graph) if parameters is None else _chosen(graph, parameters)
@@ -176,11 +182,14 @@ class OnnxModule(Module):
             else:
                 self._constants[name] = array
         for node in graph.nodes:
-            key = node.name.replace(".", "/") or "node"
-            while key in self.nodes._modules or hasattr(self.nodes, key):
-                key += "_"
+            key = self._free(self.nodes, node.name.replace(".", "/") or "node")
             self.nodes.add_module(key, Operator(node, function_of(node)))
-        self._places = {name: tuple(key.split(".")) for name, key in self.names.items()}
+        places: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        for name, key in self.names.items():
+            *above, last = key.split(".")
+            places.setdefault(tuple(above), []).append((name, last))
+        self._places = tuple(places.items())  # names of initializers by the module that has them
+        del self._numbers
         self.eval()
 
     # ---- initializers
@@ -200,28 +209,40 @@ class OnnxModule(Module):
         """Return the module and the attribute for an initializer, and note its key."""
         parts = name.split(".")
         holder: Module = self
-        if not all(parts):
+        if not all(parts) or len(parts) > _DEPTH_CAP:
             parts = [name.replace(".", "_")]
         path = []
         for part in parts[:-1]:
             below = holder._modules.get(part)
             if not isinstance(below, Names) or below is self.nodes:
-                part = _free(holder, part)
+                part = self._free(holder, part)
                 below = Names()
                 holder.add_module(part, below)
             holder = below
             path.append(part)
-        last = _free(holder, parts[-1])
+        last = self._free(holder, parts[-1])
         self.names[name] = ".".join([*path, last])
         return holder, last
 
-    def _initializer(self, name: str) -> Any:
-        holder: Any = self
-        *above, last = self._places[name]
-        for part in above:
-            holder = holder._modules[part]
-        found = holder._parameters.get(last)
-        return holder._buffers[last] if found is None else found
+    def _free(self, holder: Module, name: str) -> str:
+        """Return the name, with a number behind it where something in the module has it."""
+        found = name
+        while hasattr(holder, found):
+            count = self._numbers[id(holder), name] = self._numbers.get((id(holder), name), 0) + 1
+            found = f"{name}_{count}"
+        return found
+
+    def _initializers(self) -> dict[str, Any]:
+        found = dict(self._constants)
+        for above, names in self._places:
+            holder: Any = self
+            for part in above:
+                holder = holder._modules[part]
+            for name, last in names:
+                value = holder._parameters.get(last)
+                # what is no parameter is a buffer, or made by a parametrization
+                found[name] = getattr(holder, last) if value is None else value
+        return found
 
     # ---- the call
 
@@ -231,11 +252,8 @@ class OnnxModule(Module):
         return Forward(self)
 
     def _computed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        values = self._bound(args, kwargs)
-        for name in self.names:
-            if name not in values:
-                values[name] = self._initializer(name)
-        values.update({k: v for k, v in self._constants.items() if k not in values})
+        values = self._initializers()
+        values.update(self._bound(args, kwargs))
         run(self.nodes._modules.values(), self._steps, values)
         results = [_result(values[port.name]) for port in self.outputs]
         if len(results) == 1:
@@ -244,18 +262,32 @@ class OnnxModule(Module):
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the inputs by name, checked against what the file states of them."""
+        if kwargs or len(args) != len(self.inputs):
+            given = self._by_name(args, kwargs)
+        else:
+            given = {port.name: value for port, value in zip(self.inputs, args, strict=True)}
+        sizes: dict[str, int] = {}
+        for port in self.inputs:
+            given[port.name] = _checked(given[port.name], port, sizes)
+        for port in self.defaults if kwargs else ():
+            if port.name in given:
+                given[port.name] = _checked(given[port.name], port, sizes)
+        return given
+
+    def _by_name(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         names = [port.name for port in self.inputs]
         given = dict(zip(names, args, strict=False))
         twice = given.keys() & kwargs.keys()
         given.update(kwargs)
-        unknown = given.keys() - {*names, *self.defaults}
+        for port in self.defaults:
+            if given.get(port.name, port) is None:  # the signature's default
+                del given[port.name]
+        unknown = given.keys() - {*names, *(port.name for port in self.defaults)}
         missing = [name for name in names if name not in given]
         if len(args) > len(names) or twice or unknown or missing:
             got = f"{len(args)} by position and {', '.join(kwargs) or 'none'} by name"
             raise TypeError(explain("OnnxModule", got=got, expected=f"inputs {', '.join(names)}"))
-        sizes: dict[str, int] = {}
-        ports = {port.name: port for port in self.inputs}
-        return {name: _checked(value, ports.get(name), sizes) for name, value in given.items()}
+        return given
 
     def extra_repr(self) -> str:
         inputs, outputs = (
@@ -306,21 +338,12 @@ def _chosen(graph: Graph, names: Iterable[str]) -> set[str]:
     return chosen
 
 
-def _free(holder: Module, name: str) -> str:
-    """Return the name, with underscores behind it until nothing in the module has it."""
-    while hasattr(holder, name):
-        name += "_"
-    return name
-
-
-def _checked(value: Any, port: Port | None, sizes: dict[str, int]) -> Value:
+def _checked(value: Any, port: Port, sizes: dict[str, int]) -> Value:
     """Return an input as a value of the port's dtype and shape."""
     if not isinstance(value, (TensorBase, np.ndarray)):
-        value = np.asarray(value, port.dtype if port is not None and port.dtype else None)
+        value = np.asarray(value, port.dtype or None)
     if not isinstance(value, TensorBase):
         value = as_value(value)
-    if port is None:
-        return value
     where = f"OnnxModule, input {port.name!r}"
     dtype: Any = value.dtype
     floats = port.dtype.startswith("float") and is_float(dtype)  # the model may be .double()

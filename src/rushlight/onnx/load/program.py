@@ -80,29 +80,41 @@ def run(calls: Iterable[Any], steps: Sequence[Step], values: dict[str, Any]) -> 
     Raises:
         Exception: what an operator raised, with a note of its node.
     """
-    for call, step in zip(calls, steps, strict=True):
-        outer = state.trace
+    values[""] = None  # inputs that are left out
+    take = values.__getitem__
+    for call, (name, inputs, outputs, done, sizes) in zip(calls, steps, strict=True):
         try:
-            if step.sizes:
-                state.trace = None
-            found = call(*[values[name] if name else None for name in step.inputs])
+            found = _untraced(call, map(take, inputs)) if sizes else call(*map(take, inputs))
         except Exception as error:
-            error.add_note(f"in the ONNX node {step.name}")
+            error.add_note(f"in the ONNX node {name}")
             raise
-        finally:
-            state.trace = outer
-        if not isinstance(found, tuple):
-            found = (found,)
-        for i, name in enumerate(step.outputs):
-            if name:
-                if i >= len(found) or found[i] is None:
-                    got = f"output {i + 1} of the node {step.name}"
-                    fix = "take it out of the graph"
-                    expected = "outputs that are supported"
-                    raise NotImplementedError(explain("onnx", got=got, expected=expected, fix=fix))
-                values[name] = found[i]
-        for name in step.done:
-            del values[name]
+        if len(outputs) == 1 and found is not None and not isinstance(found, tuple):
+            values[outputs[0]] = found
+        else:
+            _store(name, outputs, found, values)
+        for source in done:
+            del values[source]
+
+
+def _untraced(call: Any, given: Iterable[Any]) -> Any:
+    outer, state.trace = state.trace, None
+    try:
+        return call(*given)
+    finally:
+        state.trace = outer
+
+
+def _store(name: str, outputs: tuple[str, ...], found: Any, values: dict[str, Any]) -> None:
+    results = found if isinstance(found, tuple) else (found,)
+    for i, target in enumerate(outputs):
+        if not target:
+            continue
+        if i >= len(results) or results[i] is None:
+            got = f"output {i + 1} of the node {name}"
+            fix = "take it out of the graph"
+            expected = "outputs that are supported"
+            raise NotImplementedError(explain("onnx", got=got, expected=expected, fix=fix))
+        values[target] = results[i]
 
 
 def _trimmed(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Graph:
     Attributes:
         name: of the graph.
         inputs: what must be given.
-        defaults: names of the inputs that may be given in place of an initializer.
+        defaults: the inputs that may be given in place of an initializer.
         outputs: what comes out.
         initializers: arrays by name, in the order of the file.
         constants: arrays of the nodes that are constants, by the name of their output.
@@ -58,7 +58,7 @@ class Graph:
 
     name: str
     inputs: list[Port]
-    defaults: list[str]
+    defaults: list[Port]
     outputs: list[Port]
     initializers: dict[str, Array]
     constants: dict[str, Array]
@@ -132,7 +132,7 @@ class _Reading:
         return Graph(
             text(self.proto.name, "name of the graph"),
             [port for port in inputs if port.name not in initializers],
-            [port.name for port in inputs if port.name in initializers],
+            [port for port in inputs if port.name in initializers],
             outputs,
             initializers,
             constants,
@@ -157,7 +157,8 @@ def _refuse_unknown(calls: Iterable[Any]) -> None:
     for call in calls:
         if is_known(call.op, call.domain, call.version):
             continue
-        title = f"{call.op} (domain {call.domain or 'ai.onnx'}, set {call.version})"
+        version = f"set {call.version}" if call.version else "which opset_import does not have"
+        title = f"{call.op} (domain {call.domain or 'ai.onnx'}, {version})"
         missing.setdefault(title, []).append(repr(call.name))
     if missing:
         listed = "; ".join(f"{op} in {', '.join(names)}" for op, names in missing.items())

@@ -36,6 +36,7 @@ class Node:
         inputs: names of values; '' for one that is left out.
         outputs: names of values; '' for one that nobody wants.
         training: whether the module is in training mode; set before each call.
+        last: what an operator has worked out for sizes, and those; the next call often has them.
     """
 
     op: str
@@ -46,6 +47,7 @@ class Node:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     training: bool = False
+    last: tuple[Any, Any] = (None, None)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or `default` where neither node nor schema has one."""

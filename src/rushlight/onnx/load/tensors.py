@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from math import prod
+from operator import itemgetter
 from pathlib import Path, PureWindowsPath
 from typing import Any, NoReturn
 
@@ -66,12 +68,15 @@ class TensorReader:
 
     Attributes:
         folder: of the model's file, where its external data lie; None for a model from memory.
-        taken: the external ranges that were read: begin, end and array, by file. Two tensors that
-            name the same range are the same array; ranges that overlap otherwise are refused.
+        taken: the external ranges that were read: begin, end and array, by file, in order. Two
+            tensors that name the same range are the same array; ranges that overlap otherwise are
+            refused.
+        values: of the AttributeProtos that were read, by their id and type, with the proto.
     """
 
     folder: Path | None
     taken: dict[str, list[tuple[int, int, Array]]] = field(default_factory=dict)
+    values: dict[tuple[int, str], tuple[Any, Any]] = field(default_factory=dict)
 
     def read(self, tensor: Any, where: str) -> Array:
         """Return the array of a TensorProto.
@@ -82,8 +87,8 @@ class TensorReader:
         """
         from onnx import TensorProto
 
-        types = {value: name for name, value in TensorProto.DataType.items()}
-        kind = types.get(tensor.data_type, str(tensor.data_type))
+        known = tensor.data_type in TensorProto.DataType.values()
+        kind = TensorProto.DataType.Name(tensor.data_type) if known else str(tensor.data_type)
         if kind not in _FIELDS:
             fix = "strings are not supported" if kind == "STRING" else "it is no type of ONNX"
             refuse(where, f"elements of type {kind}", "numbers or bools", fix)
@@ -114,7 +119,8 @@ class TensorReader:
                 got = f"bytes {begin:,} to {begin + length:,} of {path.name}"
                 refuse(where, got, f"at most {size:,}, its size")
             ranges = self.taken.setdefault(os.fspath(path), [])
-            for first, last, array in ranges:
+            place = bisect_left(ranges, begin, key=itemgetter(0))
+            for first, last, array in ranges[max(place - 1, 0) : place + 1]:  # the two beside it
                 if (first, last) == (begin, begin + length) and array.shape == shape:
                     return array
                 if first < begin + length and begin < last:
@@ -122,7 +128,7 @@ class TensorReader:
             file.seek(begin)
             array = _from_raw(file.read(length), kind, shape, where)
         if length:
-            ranges.append((begin, begin + length, array))
+            ranges.insert(place, (begin, begin + length, array))
         return _bools(array, where) if kind == "BOOL" else array
 
     def _path(self, location: str, where: str) -> Path:

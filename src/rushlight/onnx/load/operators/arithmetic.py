@@ -22,9 +22,10 @@ def either(tensors: Formula, arrays: Formula) -> Formula:
     """Return a function that serves Tensors, and by NumPy the dtypes that tensors lack."""
 
     def function(*values: Any) -> Any:
-        if all(isinstance(value, TensorBase) for value in values):
-            return tensors(*values)
-        return arrays(*map(as_array, values))
+        for value in values:
+            if not isinstance(value, TensorBase):
+                return arrays(*map(as_array, values))
+        return tensors(*values)
 
     return function
 

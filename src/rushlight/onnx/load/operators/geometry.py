@@ -86,6 +86,14 @@ def windows_of(node: Node, size: Ints, kernel: Ints) -> Windows:
     Raises:
         ValueError: for attributes that do not go together.
     """
+    last = node.last  # read once: another thread may set it
+    if last[0] != (size, kernel):
+        last = node.last = (size, kernel), _windows(node, size, kernel)
+    found: Windows = last[1]
+    return found
+
+
+def _windows(node: Node, size: Ints, kernel: Ints) -> Windows:
     n = len(size)
     if len(kernel) != n:
         raise _wrong(node, f"a kernel {kernel} for an input with {n} spatial dims", f"{n} sizes")

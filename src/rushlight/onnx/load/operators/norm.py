@@ -10,6 +10,7 @@ from rushlight.errors import ShapeError, explain
 from rushlight.functional import batch_norm, mean, norm, reshape, rsqrt, where
 from rushlight.functional.normalization import squares_across
 from rushlight.onnx.load.table import Node, operator
+from rushlight.onnx.load.values import like
 from rushlight.ops import norm as ops
 from rushlight.tape import apply
 from rushlight.tensor import Tensor
@@ -69,11 +70,11 @@ def _batch_norm(
         if value.shape != x.shape[1:2]:
             got = f"input {x.shape} with {name} {value.shape}"
             raise ShapeError(explain(_where(node), got=got, expected=f"{name} {x.shape[1:2]}"))
-    wide = x.to(np.promote_types(x.dtype, np.float32))
-    scale, bias = scale.to(wide.dtype), bias.to(wide.dtype)
+    wide = x if x.dtype in (np.float32, np.float64) else x.to(np.float32)
+    scale, bias = like(scale, wide.dtype), like(bias, wide.dtype)
     if not by_batch:
         if not node.training:
-            mean, var = mean.to(wide.dtype), var.to(wide.dtype)
+            mean, var = like(mean, wide.dtype), like(var, wide.dtype)
         rule = (node.training, 1.0 - keep, eps)
         return batch_norm(wide, mean, var, scale, bias, *rule).to(x.dtype)
     found: Any = apply(ops.batch_norm_train, (wide, scale, bias), {"eps": eps})

@@ -19,14 +19,15 @@ __all__: list[str] = []
 Formula = Callable[..., Any]  # (x, dims, keepdim) -> result
 
 
-def _over(node: Node, x: Value, axes: Value | None) -> list[int] | None:
+def _over(node: Node, x: Value, axes: Value | None) -> list[int]:
     """Return the dims to reduce, by attribute in older sets and by input in newer ones.
 
-    All of them where none is named, or None where the node then does nothing.
+    Where none is named, all of them, or none if the node says so: it then reduces nothing, but
+    applies what else belongs to it, such as the logarithm.
     """
     stated = node.get("axes") if axes is None else ints(axes)
     if not stated:
-        return None if node.get("noop_with_empty_axes") else list(range(len(x.shape)))
+        return [] if node.get("noop_with_empty_axes") else list(range(len(x.shape)))
     return [axis % len(x.shape) if len(x.shape) else axis for axis in stated]
 
 
@@ -35,6 +36,8 @@ def _sum(x: Tensor, dims: Any, keepdim: bool) -> Any:
 
 
 def _mean(x: Tensor, dims: Any, keepdim: bool) -> Any:
+    if not dims:
+        return x
     if x.is_floating_point():
         return F.mean(x, dims, keepdim)
     count = prod(x.shape[dim] for dim in dims)
@@ -50,6 +53,8 @@ def _product(x: Tensor, dims: Any, keepdim: bool) -> Any:
 
 def _extreme(f: Any, logic: Any, empty: Any) -> Formula:
     def reduced(x: Tensor, dims: Any, keepdim: bool) -> Any:
+        if not dims:
+            return x
         if x.dtype == np.bool_:
             return logic(x, dims, keepdim)
         if all(x.shape[dim] for dim in dims):
@@ -69,6 +74,8 @@ def _highest(dtype: Any) -> Any:
 
 
 def _log_sum_exp(x: Tensor, dims: Any, keepdim: bool) -> Any:
+    if not dims:
+        return x
     if not all(x.shape[dim] for dim in dims):
         return F.log(_sum(x, dims, keepdim))
     return F.logsumexp(x, dims, keepdim)
@@ -95,8 +102,6 @@ _REDUCTIONS: dict[str, Formula] = {
 def _reduction(f: Formula) -> Callable[..., Any]:
     def function(node: Node, x: Value, axes: Value | None = None) -> Any:
         dims = _over(node, x, axes)
-        if dims is None:
-            return x
         if not isinstance(x, TensorBase):  # unsigned integers: int64 holds what they add up to
             wide = F.tensor(as_array(x).astype(np.int64 if x.dtype.kind == "u" else np.float32))
             return like(f(wide, dims, bool(node["keepdims"])), x.dtype)

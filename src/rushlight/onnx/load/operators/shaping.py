@@ -126,7 +126,9 @@ def _sliced(x: Tensor, begin: Any, end: Any, axes: Any, steps: Any) -> Any:
     for first, last, axis, step in zip(begin, end, axes, steps, strict=True):
         if not step:
             raise ShapeError(explain("Slice", got="a step of 0", expected="another"))
-        places = range(x.shape[axis])[first:last:step]
+        size = x.shape[axis]
+        # backward, ONNX clamps what is before the first place to it, where Python takes nothing
+        places = range(size)[first if step > 0 else max(first, -size) : last : step]
         if step < 0:  # torch's slices do not go backward: the same places upward, then flipped
             places = places[::-1]
         stop = places[-1] + 1 if len(places) else 0
