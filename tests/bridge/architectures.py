@@ -197,7 +197,7 @@ class Asserting(nn.Module):  # type: ignore[misc]
     def forward(self, x: Any) -> Any:
         rows, columns = x.shape
         assert columns == 4, f"got {columns}"
-        assert rows < 9 and columns > 1  # noqa: PT018
+        assert rows < 9 and columns > 1
         if self.either:
             assert rows == 1 or columns == 4
         return x * 2

@@ -16,9 +16,10 @@ import rushlight as rl
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
-from rushlight.bridge import compare  # noqa: E402
 from tests.bridge import architectures  # noqa: E402
 from tests.bridge.architectures import MODELS  # noqa: E402
+
+from rushlight.bridge import compare  # noqa: E402
 
 
 def _leaves(output: Any) -> list[Any]:
