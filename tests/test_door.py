@@ -67,7 +67,8 @@ def test_import_takes_numpy_only():
     code = (
         "import sys, rushlight; "
         "print([m for m in sys.modules if m.partition('.')[0] in "
-        "('scipy', 'torch', 'matplotlib', 'tqdm', 'typer', 'threadpoolctl', 'pooch', 'sklearn')], "
+        "('scipy', 'torch', 'matplotlib', 'tqdm', 'typer', 'threadpoolctl', 'pooch', 'sklearn', "
+        "'onnx', 'onnxruntime', 'safetensors', 'ml_dtypes')], "
         "'rushlight.nn' in sys.modules, 'numpy.random' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

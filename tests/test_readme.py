@@ -69,7 +69,9 @@ def test_the_program_understands_the_commands_shown(words, tmp_path):
 
 
 def test_the_summary_shown_is_one():
-    line = next(line for line in blocks("README.md", "sh")[-2].splitlines() if "summary" in line)
+    line = next(
+        line for line in "".join(blocks("README.md", "sh")).splitlines() if "summary" in line
+    )
     words = shlex.split(line, comments=True)[1:]
     done = subprocess.run(
         [sys.executable, "-m", "rushlight", *words], cwd=ROOT, capture_output=True, encoding="utf-8"
@@ -101,8 +103,23 @@ def test_the_checker_prints_what_is_shown(name, lang):
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
+def test_models_are_exchanged(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(blocks(name, "python")[2], name, "exec"), names)
+    x = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype("float32")
+    code = "import sys, numpy; sys.path.insert(0, 'served'); import model; "
+    code += "numpy.save('y.npy', model.predict(numpy.load('x.npy'))); "
+    code += "assert 'rushlight' not in sys.modules"
+    np.save("x.npy", x)
+    subprocess.run([sys.executable, "-c", code], check=True)
+    expected = names["model"](names["rl"].from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(np.load("y.npy"), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
 def test_explicit_layers_train(name, capsys):
-    exec(compile(blocks(name, "python")[2], name, "exec"), {})
+    exec(compile(blocks(name, "python")[3], name, "exec"), {})
     losses = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
     assert losses[-1] < 0.01 < 0.1 < losses[0]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import re
 from pathlib import Path
@@ -21,23 +20,6 @@ SECTIONS = {
 }
 PACKAGES = {"import torch": ("torch",), "rl.onnx": ("onnx", "onnxruntime")}
 
-# Parts of Rushlight that some programs use: (a word of the program, module, attribute).
-PARTS = [
-    ("checkpoint.pt", "rushlight.io.torch_file", ""),
-    ("serve.export", "rushlight.serve", "export"),
-    ("onnx.export", "rushlight.onnx", "export"),
-    ("onnx.load", "rushlight.onnx", "load"),
-    ("from_dlpack", "rushlight", "from_dlpack"),
-]
-
-
-def _there(module: str, attribute: str) -> bool:
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError:
-        return False
-    return not attribute or hasattr(found, attribute)
-
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_programs(section: str, tmp_path: Any) -> None:
@@ -48,9 +30,6 @@ def test_programs(section: str, tmp_path: Any) -> None:
             if word in program:
                 for package in packages:
                     pytest.importorskip(package)
-        for word, module, attribute in PARTS:
-            if word in program and not _there(module, attribute):
-                pytest.skip(f"{word} is not built")
         with contextlib.chdir(tmp_path), contextlib.redirect_stdout(printed):
             exec(compile(program, f"interchange.md, {section}, program {number}", "exec"), names)
     text = printed.getvalue()

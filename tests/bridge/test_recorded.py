@@ -16,7 +16,10 @@ import rushlight as rl
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
+from tests.bridge import architectures  # noqa: E402
 from tests.bridge.architectures import MODELS  # noqa: E402
+
+from rushlight.bridge import compare  # noqa: E402
 
 
 def _leaves(output: Any) -> list[Any]:
@@ -208,13 +211,23 @@ def _assigned(m: Any, x: Any) -> Any:
     return x
 
 
+def _counted(m: Any, x: Any) -> Any:
+    m.calls += 1
+    return x * m.calls
+
+
 REFUSED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "branch": (
         lambda m, x: x if x.sum() > 0 else -x,
         r"control flow \(at .*test_recorded\.py, line \d+\).*if, for or int",
     ),
     "loop": (lambda m, x: sum(x[i] for i in range(x.size(0))), "recording its forward"),
-    "assignment": (_assigned, "recording its forward"),
+    "assignment": (_assigned, r"recording its forward.*no x\[i\] = y"),
+    "written by an index": (
+        lambda m, x: (torch.zeros(3).__setitem__(x.argmax(-1), 1), x)[1],
+        "__setitem__",
+    ),
+    "counter": (_counted, r"forward changes self\.calls"),
     "function": (
         lambda m, x: torch.fft.fft(x),
         r"torch\.fft\.fft is not in Rushlight \(at .*test_recorded\.py, line \d+\)",
@@ -233,6 +246,7 @@ REFUSED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
         lambda m, x: (lambda y: (F.dropout(y, 0.5, False).add_(1), y)[1])(x * 2),
         "view is read later",
     ),
+    "pieces of unknown number": (lambda m, x: sum(x.unbind(0)), "cannot be iterated"),
     "fill": (lambda m, x: (x * 2).zero_(), r"Tensor\.zero_"),
     "special method": (lambda m, x: x.__setitem__(0, 1), "__setitem__"),
     "argument": (lambda m, x: torch.add(x, x, out=x), r"out=\.\.\."),
@@ -252,7 +266,9 @@ def _view(x: Any) -> Any:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_recorded(name: str) -> None:
     function, text = REFUSED[name]
-    theirs = Line(function, count=torch.zeros(1), flat=torch.nn.Sequential(torch.nn.Flatten(0)))
+    theirs = Line(
+        function, count=torch.zeros(1), calls=1, flat=torch.nn.Sequential(torch.nn.Flatten(0))
+    )
     before = set(vars(theirs))
     with pytest.raises(NotImplementedError, match=f"(?s)from_torch: what.*{text}"):
         rl.from_torch(torch.nn.Sequential(theirs, torch.nn.ReLU()))
@@ -356,3 +372,71 @@ def test_modes_that_differ() -> None:
     frozen = Line(lambda m, x: m.part(x))
     frozen.part = torch.nn.Dropout(0.5).eval()
     assert not rl.from_torch(frozen).part.training
+
+
+def test_no_grad_in_a_forward() -> None:
+    class Frozen(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.base, self.head = torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)
+
+        def forward(self, x: Any) -> Any:
+            with torch.no_grad():
+                features = torch.tanh(self.base(x))
+            return self.head(features)
+
+    with torch.no_grad():  # the caller's own is not the forward's
+        ours = rl.from_torch(Frozen())
+    ours(rl.ones(2, 4)).sum().backward()
+    assert ours.base.weight.grad is None
+    assert ours.head.weight.grad is not None
+
+
+@pytest.mark.parametrize("by_module", [True, False])
+def test_packed_sequences(by_module: bool) -> None:
+    theirs = architectures.Packed(by_module)
+    x, lengths = torch.randn(3, 5, 4), torch.tensor([2, 5, 3])
+    ours = rl.from_torch(theirs, example=(x, lengths))
+    expected, mine = theirs(x, lengths), ours(_ours(x), _ours(lengths))
+    torch.testing.assert_close(rl.to_torch(mine.detach()), expected.detach())
+    expected.square().sum().backward()
+    mine.square().sum().backward()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(rl.to_torch(one.grad), other.grad)
+
+
+def test_assertions_are_recorded() -> None:
+    ours = rl.from_torch(architectures.Asserting())
+    assert ours(rl.ones(2, 4)).tolist() == [[2.0, 2.0, 2.0, 2.0]] * 2
+    with pytest.raises(AssertionError, match=r"assertion failed \(.*architectures\.py, line"):
+        ours(rl.ones(2, 5))
+    with pytest.raises(AssertionError, match="assertion failed"):
+        ours(rl.ones(9, 4))
+    with pytest.raises(NotImplementedError, match="control flow"):
+        rl.from_torch(architectures.Asserting(either=True))
+
+
+def test_options_that_nobody_gave_and_second_names() -> None:
+    theirs = Line(
+        lambda m, x: [
+            F.normalize(x, dim=1),
+            F.cross_entropy(x, x.softmax(1)),
+            torch.cat([x, x], axis=1),
+            x.mean(axis=0),
+            x.sum(axis=1, keepdims=True),
+            sum(part * 2 for part in x.chunk(2, dim=-1)),
+            sum(part * 2 for part in x.split([2, 2], -1)),
+        ]
+    )
+    x = torch.randn(3, 4)
+    assert compare(theirs, rl.from_torch(theirs), x) < 1e-6
+
+
+def test_a_refusal_names_the_arguments_that_an_example_could_give() -> None:
+    class Masked(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, x: Any, mask: Any = None) -> Any:
+            return x * mask[:, None]
+
+    with pytest.raises(NotImplementedError, match="an example with a tensor for mask, or"):
+        rl.from_torch(Masked())
+    rl.from_torch(Masked(), example=(torch.ones(2, 3), torch.ones(2)))

@@ -12,6 +12,7 @@ from typing import Any
 import rushlight
 from rushlight import linalg, special
 from rushlight.nn import functional
+from rushlight.nn.utils import rnn
 
 __all__ = ["from_rushlight", "from_torch", "name_of"]
 
@@ -27,6 +28,7 @@ def _pairs(torch: Any) -> list[tuple[str, Any, Any]]:
         ("torch.special", torch.special, special),
         ("torch.linalg", torch.linalg, linalg),
         ("torch.fft", torch.fft, None),
+        ("torch.nn.utils.rnn", torch.nn.utils.rnn, rnn),
     ]
     found = []
     for where, theirs, ours in places:

@@ -16,6 +16,10 @@ from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["read"]
 
+# What torch.fx notes of a call, though nobody gave it.
+_UNUSED = {"out", "size_average", "reduce"}
+_SECOND = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's words, which torch takes as well
+
 
 def read(
     torch: Any, graph: Any, module: Any, names: tuple[str, ...], fixed: Mapping[str, Any]
@@ -56,7 +60,8 @@ class _Reader:
                 output = self._value(node.args[0], node, names)
             elif node.op != "placeholder":
                 names[node] = f"%{node.name}"
-                steps.append(self._step(node, names))
+                step = self._step(node, names)
+                steps.append(step._replace(grad=node.meta.get("grad", True)))
         last: dict[str, int] = {}
         for i, step in enumerate(steps):
             for name in (step.name, *_names(step.args), *_names(step.options)):
@@ -75,7 +80,11 @@ class _Reader:
         if node.op == "get_attr":
             return self._member(node, name)
         args = self._value(tuple(node.args), node, names)
-        given = {n: v for n, v in node.kwargs.items() if not n.startswith("_")}  # torch's own
+        given = {
+            name: value
+            for name, value in node.kwargs.items()
+            if not name.startswith("_") and (value is not None or name not in _UNUSED)
+        }
         options = self._value(given, node, names)
         if node.op == "call_module":
             return Step(name, "module", tuple(node.target.split(".")), args, options)
@@ -91,6 +100,7 @@ class _Reader:
         if found is None:
             self._lacks(f"the function {title}", node)
         else:
+            options = _first_names(found, options)
             self._fits(title, found, args, options, node)
         return Step(name, "function", found, args, options)
 
@@ -126,6 +136,7 @@ class _Reader:
         if not hasattr(Tensor, method) or method.startswith("__"):
             self._lacks(f"the method Tensor.{method}", node)
         else:
+            options = _first_names(getattr(Tensor, method), options)
             self._fits(f"Tensor.{method}", getattr(Tensor, method), args, options, node)
         return Step(name, "method", method, args, options)
 
@@ -198,6 +209,18 @@ class _Constant:
 
     def __call__(self) -> Tensor:
         return self.value
+
+
+def _first_names(function: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Give options that our function knows by one name only that name."""
+    try:
+        taken = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # Python's own, which are the same ones
+        return options
+    return {
+        _SECOND[n] if n not in taken and _SECOND.get(n) in taken else n: value
+        for n, value in options.items()
+    }
 
 
 def _check(condition: Any, message: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, NoReturn
 
+from rushlight.autograd import no_grad
 from rushlight.errors import explain
 from rushlight.nn import Module
 from rushlight.tensor import Tensor
@@ -40,7 +42,7 @@ class Step(NamedTuple):
 
     name: of its result. kind: what `target` is: the path of a module, a function, the name of a
     method of the first argument, or the path of a parameter or buffer. done: the names that no
-    later step needs.
+    later step needs. grad: False where forward was in a `no_grad()`.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Step(NamedTuple):
     args: tuple[Any, ...] = ()
     options: Mapping[str, Any] = {}
     done: tuple[str, ...] = ()
+    grad: bool = True
 
 
 class Program(NamedTuple):
@@ -120,7 +123,8 @@ class Recorded(Module):
             )
         values = self._given(program, args, options)
         for step in program.steps:
-            values[step.name] = self._run(step, values)
+            with contextlib.nullcontext() if step.grad else no_grad():
+                values[step.name] = self._run(step, values)
             for name in step.done:
                 del values[name]
         return _fill(program.output, values)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dis
 import inspect
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from traceback import extract_tb
+from types import FrameType
 from typing import Any
 from unittest import mock
 
@@ -23,6 +25,7 @@ __all__ = ["TraceError", "arguments_of", "line_of", "skeleton", "trace"]
 
 _MAKERS = ("arange", "eye", "full", "linspace", "logspace", "ones", "tensor", "zeros")
 _RANDOM = ("rand", "randint", "randn", "randperm", "bernoulli", "multinomial", "normal")
+_SEQUENCES = ("pack_padded_sequence", "pad_packed_sequence", "pack_sequence", "pad_sequence")
 _IN_PLACE = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
 
 
@@ -101,26 +104,44 @@ def trace(
         TraceError: forward does what depends on values or cannot be followed.
     """
     tracer = _tracer(torch, leaf, inputs, dict(fixed))
+    before = _numbers(module)
     try:
-        with _noted(torch, tracer):
+        with _noted(torch, tracer), torch.enable_grad():
             graph = tracer.trace(module)
     except Exception as error:  # whatever forward raises of stand-ins
         text = str(error).strip().partition("\n")[0]
         frames = [(f.filename, f.lineno or 0) for f in extract_tb(error.__traceback__)]
+        none = ", ".join(name for name, value in fixed.items() if value is None)
+        given = f"give from_torch an example with a tensor for {none}, or " if none else ""
         raise TraceError(
             explain(
                 "recording its forward",
                 got=f"{type(error).__name__}: {text}{line_of(torch, frames)}",
-                expected="calls that do not depend on values or shapes (no if, for or int of them)",
-                fix="write this module with rushlight.nn and load the state dict",
+                expected="calls that do not depend on values or shapes (no if, for or int of "
+                "them) and write to no part of a tensor (no x[i] = y)",
+                fix=f"{given}write this module with rushlight.nn and load the state dict",
             )
         ) from error
+    after = _numbers(module)
+    for place, value in before.items():
+        if place in after and after[place] != value:
+            raise TraceError(f"forward changes self.{place}, and later calls would see it")
     for path, part in module.named_modules():
         for name, value in vars(part).items():
             if name not in ("_parameters", "_buffers", "_modules") and _proxied(torch, value):
                 place = f"{path}.{name}" if path else name
                 raise TraceError(f"forward keeps what it computes in self.{place} for later calls")
     return graph
+
+
+def _numbers(module: Any) -> dict[str, Any]:
+    """Return the plain attributes of a module and those below it: path -> value."""
+    return {
+        f"{path}.{name}" if path else name: value
+        for path, part in module.named_modules()
+        for name, value in vars(part).items()
+        if type(value) in (bool, int, float, str)
+    }
 
 
 def line_of(torch: Any, frames: list[tuple[str, int]]) -> str:
@@ -146,6 +167,15 @@ def _tracer(
     class Proxy(torch.fx.Proxy):  # type: ignore[misc]
         """A stand-in that notes `a += b` as what it is; torch.fx notes `a = a + b`."""
 
+        def __bool__(self) -> bool:
+            frame = inspect.currentframe()
+            line = _asserted(frame.f_back if frame else None)
+            if not line:
+                return bool(self.tracer.to_bool(self))
+            args = (self, f"assertion failed ({line})")
+            self.tracer.create_proxy("call_function", torch._assert, args, {})
+            return True
+
     def noted(function: Callable[..., Any]) -> Callable[..., Any]:
         def method(self: Any, other: Any) -> Any:
             return self.tracer.create_proxy("call_function", function, (self, other), {})
@@ -159,8 +189,21 @@ def _tracer(
         proxy_buffer_attributes = True
         record_stack_traces = True  # messages say where
 
+        def __init__(self) -> None:
+            rnn = torch.nn.utils.rnn
+            super().__init__(autowrap_functions=tuple(getattr(rnn, n) for n in _SEQUENCES))
+
         def is_leaf_module(self, module: Any, path: str) -> bool:
             return leaf(module)
+
+        def create_node(self, *args: Any, **options: Any) -> Any:
+            node = super().create_node(*args, **options)
+            node.meta["grad"] = torch.is_grad_enabled()  # forward may have no_grad() in it
+            return node
+
+        def iter(self, obj: Any) -> Any:
+            count = _pieces(obj.node)
+            return super().iter(obj) if count is None else iter([obj[i] for i in range(count)])
 
         def proxy(self, node: Any) -> Any:
             return Proxy(node, self)
@@ -181,6 +224,37 @@ def _tracer(
     return Tracer()
 
 
+def _pieces(node: Any) -> int | None:
+    """Return how many tensors a call makes, where its arguments say so."""
+    name = str(getattr(node.target, "__name__", node.target))
+    word = {"chunk": "chunks", "split": "split_size_or_sections", "split_with_sizes": "split_sizes"}
+    if name not in word:
+        return None
+    given = node.args[1] if len(node.args) > 1 else node.kwargs.get(word[name])
+    if name == "chunk":
+        return given if isinstance(given, int) else None
+    return len(given) if isinstance(given, list | tuple) else None
+
+
+def _asserted(frame: FrameType | None) -> str:
+    """Return the place of an `assert` that asks for a truth value just now; empty if none does."""
+    if frame is None:
+        return ""
+    code = list(dis.get_instructions(frame.f_code))
+    asking = next((i for i, step in enumerate(code) if step.offset >= frame.f_lasti), len(code))
+    jump = next((i for i in range(asking, len(code)) if "JUMP" in code[i].opname), None)
+    if jump is None or any(code[i].opname != "TO_BOOL" for i in range(asking, jump)):
+        return ""
+    follows = code[jump + 1] if "IF_TRUE" in code[jump].opname else None
+    if "IF_FALSE" in code[jump].opname:
+        follows = next((step for step in code if step.offset == code[jump].argval), None)
+    if follows is None:
+        return ""
+    if follows.opname != "LOAD_ASSERTION_ERROR" and follows.argval is not AssertionError:
+        return ""
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+
+
 @contextlib.contextmanager
 def _noted(torch: Any, tracer: Any) -> Iterator[None]:
     """Note calls that make tensors of stand-ins (of a length, say) or of random numbers."""
@@ -197,4 +271,7 @@ def _noted(torch: Any, tracer: Any) -> Iterator[None]:
         for name in (*_MAKERS, *_RANDOM):
             function = wrapped(getattr(torch, name), name in _RANDOM)
             stack.enter_context(mock.patch.object(torch, name, function))
+        for name in _SEQUENCES:
+            function = wrapped(getattr(torch.nn.utils.rnn, name), False)
+            stack.enter_context(mock.patch.object(torch.nn.utils.rnn, name, function))
         yield
