@@ -251,8 +251,9 @@ class Unread(Tensor):
         self._converted().requires_grad = value
 
     def _converted(self) -> Any:
-        self._array  # noqa: B018 (makes it an ordinary tensor)
-        self.__class__ = self._becomes  # type: ignore[assignment]  # if `data` was set before
+        becomes = self._becomes  # which an ordinary tensor, as the next line makes it, has not
+        self._array  # noqa: B018
+        self.__class__ = becomes  # type: ignore[assignment]  # if `data` was set before
         return self
 
     def __repr__(self) -> str:

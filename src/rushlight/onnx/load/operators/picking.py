@@ -10,7 +10,7 @@ import rushlight.functional as F
 from rushlight.errors import ShapeError, explain
 from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints, like
-from rushlight.tape import TensorBase, state
+from rushlight.tape import state
 from rushlight.tensor import Tensor
 
 __all__: list[str] = []
@@ -22,7 +22,7 @@ def _checked(indices: Any, size: int, node: Node) -> Any:
     if found.size and (found.min() < -size or found.max() >= size):
         got = f"indices from {found.min()} to {found.max()}"
         raise IndexError(explain(node.title(), got=got, expected=f"{-size} to {size - 1}"))
-    if isinstance(indices, TensorBase):  # traced where the inputs name the places
+    if isinstance(indices, Tensor):  # traced where the inputs name the places
         return like(indices, np.dtype(np.int64))
     return as_value(found.astype(np.int64))
 
