@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from rushlight.bridge.recorded import Program, Recorded
 from rushlight.bridge.tensors import array_of
 from rushlight.bridge.tracing import TraceError, arguments_of, skeleton, trace
 from rushlight.errors import explain
+from rushlight.nn.evaluating import evaluating
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["compare", "from_torch"]
@@ -195,25 +195,13 @@ def compare(theirs: Any, ours: nn.Module, example: Any) -> float:
     """
     torch = library("rushlight.bridge.compare")
     args: Any = example if isinstance(example, tuple | dict) else (example,)
-    with _evaluating(theirs), _evaluating(ours), no_grad(), torch.no_grad():
+    with evaluating(theirs), evaluating(ours), no_grad(), torch.no_grad():
         mine = _call(ours, _converted(torch, args))
         original = _call(theirs, args)
     got, expected = _leaves(Tensor, mine), _leaves(torch.Tensor, original)
     if len(got) != len(expected):
         return float("inf")
     return max(map(_error, got, expected), default=0.0)
-
-
-@contextlib.contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
-    """Put a module of either library in evaluation mode for a while."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def _call(module: Any, args: Any) -> Any:

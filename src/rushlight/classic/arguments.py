@@ -11,6 +11,7 @@ from rushlight.arrays import FLOATS, Array
 from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.nn import Module
+from rushlight.nn.evaluating import evaluating
 from rushlight.nn.parameter import is_lazy
 from rushlight.nn.replaced import replaced
 from rushlight.ops.shape import cast
@@ -159,7 +160,6 @@ def promoted(module: Module, call: Call, dtypes: set[Any]) -> Any:
 
 def _materialized(module: Module, call: Call) -> set[Any]:
     """Let lazy parameters learn their shapes, in their own dtype; return their dtypes."""
-    modes = [(each, each.training) for each in module.modules()]
     lazy = {p.dtype for p in module.parameters() if is_lazy(p)}
     own = np.result_type(*lazy) if lazy else np.dtype(np.float32)
 
@@ -167,12 +167,8 @@ def _materialized(module: Module, call: Call) -> set[Any]:
         array = tensor._array
         return wrap(array.astype(own) if array.dtype in FLOATS else array)
 
-    with no_grad():
-        try:
-            module.eval()(*mapped(call.made, TensorBase, converted))
-        finally:
-            for each, mode in modes:
-                each.training = mode
+    with no_grad(), evaluating(module):
+        module(*mapped(call.made, TensorBase, converted))
     return {p._array.dtype for p in (*module.parameters(), *module.buffers())} & FLOATS
 
 

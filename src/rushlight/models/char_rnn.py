@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rushlight import nn
-from rushlight.autograd import no_grad
 from rushlight.errors import explain
-from rushlight.functional.shaping import cat
-from rushlight.models.sampling import check_sampling, choose, evaluating
+from rushlight.models.sampling import check_sampling, go_on
 from rushlight.random import Generator
 from rushlight.tensor import Tensor
 
@@ -107,14 +105,13 @@ class CharRNN(nn.Module):
         Raises:
             ValueError: for an empty beginning, or numbers that make no sense.
         """
-        check_sampling("CharRNN.generate", max_new_tokens, temperature, top_k)
-        if input.ndim != 2 or not input.shape[1]:
-            got = f"a beginning of the shape {input.shape}"
-            raise ValueError(explain("CharRNN.generate", got=got, expected="(N, T) with T > 0"))
-        text, hidden, read = input, None, input
-        with no_grad(), evaluating(self):
-            for _ in range(max_new_tokens):
-                scores, hidden = self(read, hidden)
-                read = choose(scores[:, -1], temperature, top_k, generator).unsqueeze(1)
-                text = cat([text, read], 1)
-        return text
+        options = max_new_tokens, temperature, top_k
+        check_sampling("CharRNN.generate", input, *options)
+        hidden = None
+
+        def scores(read: Tensor) -> Tensor:
+            nonlocal hidden
+            found, hidden = self(read, hidden)
+            return found
+
+        return go_on(self, scores, input, *options, generator)

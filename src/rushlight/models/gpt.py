@@ -8,12 +8,11 @@ from math import sqrt
 from typing import Any
 
 from rushlight import nn
-from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.creation import arange, empty, zeros
 from rushlight.functional.shaping import cat
 from rushlight.models.checkpoint import refuse_weights
-from rushlight.models.sampling import check_sampling, choose, evaluating
+from rushlight.models.sampling import check_sampling, go_on
 from rushlight.nn import functional as F
 from rushlight.nn import init
 from rushlight.nn.state import IncompatibleKeys
@@ -282,10 +281,8 @@ class GPT2(nn.Module):
             ValueError: for an empty beginning, numbers that make no sense, or more symbols than
                 n_positions.
         """
-        check_sampling("GPT2.generate", max_new_tokens, temperature, top_k)
-        if input_ids.ndim != 2 or not input_ids.shape[1]:
-            got = f"a beginning of the shape {input_ids.shape}"
-            raise ValueError(explain("GPT2.generate", got=got, expected="(N, T) with T > 0"))
+        options = max_new_tokens, temperature, top_k
+        check_sampling("GPT2.generate", input_ids, *options)
         if input_ids.shape[1] + max_new_tokens > self.n_positions:
             raise ValueError(
                 explain(
@@ -295,13 +292,8 @@ class GPT2(nn.Module):
                     fix="add fewer, or cut the beginning off",
                 )
             )
-        text, read, cache = input_ids, input_ids, Cache()
-        with no_grad(), evaluating(self):
-            for _ in range(max_new_tokens):
-                scores = self(read, cache)[:, -1]
-                read = choose(scores, temperature, top_k, generator).unsqueeze(1)
-                text = cat([text, read], 1)
-        return text
+        cache = Cache()
+        return go_on(self, lambda read: self(read, cache), input_ids, *options, generator)
 
     # ---- state: checkpoints of the original are in several forms
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from rushlight import nn
-from rushlight.autograd import no_grad
 from rushlight.errors import explain
 from rushlight.tensor import Tensor
 from rushlight.train import feed
@@ -20,7 +16,7 @@ from rushlight.train.nonfinite import in_batch
 from rushlight.train.resuming.plain import plain_state, set_plain_state
 from rushlight.train.weights import counts_all, samples
 
-__all__ = ["Meter", "evaluating"]
+__all__ = ["Meter"]
 
 
 class Meter:
@@ -88,16 +84,3 @@ class Meter:
         self._total, self._count = state["total"], state["count"]
         for metric, held in zip(self._metrics, state["metrics"], strict=True):
             set_plain_state(metric, held)
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode without gradients, then each module back in its own mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

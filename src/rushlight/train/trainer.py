@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rushlight import nn
+from rushlight.autograd import no_grad
 from rushlight.errors import explain
+from rushlight.nn.evaluating import evaluating
 from rushlight.random import default_generator
 from rushlight.tensor import Tensor
 from rushlight.train import feed
@@ -21,7 +23,7 @@ from rushlight.train.guard import Interrupt
 from rushlight.train.history import History
 from rushlight.train.limits import Limits
 from rushlight.train.loop import Loop
-from rushlight.train.meter import Meter, evaluating
+from rushlight.train.meter import Meter
 from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
 from rushlight.train.prepare import make_callbacks, prepare
@@ -326,7 +328,7 @@ class Trainer:
     ) -> dict[str, float]:
         meter = Meter(self, metrics)
         parts = feed.batches(where, source, weights=weights)
-        with evaluating(self.model):
+        with evaluating(self.model), no_grad():
             for batch, (inputs, target, weight) in enumerate(parts, 1):
                 output, loss = self._run(inputs, target, weight)
                 meter.update(output, target, loss, f"{where}, batch {batch}")
@@ -347,7 +349,7 @@ class Trainer:
         data = feed.as_dataset("predict", data, None, self._dtype(), "none")
         source = feed.loader("predict", data, batch_size)
         feed.in_order("predict", source)
-        with evaluating(self.model):
+        with evaluating(self.model), no_grad():
             return feed.join(
                 [
                     feed.rows("predict", self.model(*inputs), len(inputs[0]))

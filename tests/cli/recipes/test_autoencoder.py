@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import rushlight as rl
+from rushlight.nn.evaluating import evaluating
 from rushlight.random import Generator, default_generator
 from rushlight.train import Trainer
-from rushlight.train.trainer import evaluating
 
 pytest.importorskip("typer")
 
@@ -242,7 +242,7 @@ def test_a_net_that_was_trained_beats_a_line(folder):
     net.load_state_dict(rl.load("out/best.safetensors"))
     whole, _ = images.own_images(str(folder), None, "auto")
     tested = images.split(whole, 60, 60, 0, Generator(0).spawn(*b"autoencoder"))[2]
-    with evaluating(net):
+    with evaluating(net), rl.no_grad():
         found = rl.sigmoid(net(rl.tensor(tested.clean()))).numpy()
     error = np.square(found - tested.clean()).mean()
     np.testing.assert_allclose(error, result["test"]["mse"], rtol=1e-5)

@@ -31,9 +31,9 @@ from rushlight.cli.recipes.table import write_table
 from rushlight.errors import explain
 from rushlight.functional import sigmoid
 from rushlight.io import atomic_write
+from rushlight.nn.evaluating import evaluating
 from rushlight.random import Generator
 from rushlight.tensor import from_numpy
-from rushlight.train.meter import evaluating
 from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
 from rushlight.train.names import pieces
 from rushlight.train.parts import make_loss
