@@ -106,6 +106,7 @@ CASES: dict[str, tuple[Any, tuple[Any, ...], Any]] = {
              [N, N]),
     "division": (lambda a, b: (a // b, a % b, rl.fmod(a, b)), (normal(6), uniform(6, low=0.5)),
                  [N, N]),
+    "division by a size": (lambda x: (rl.fmod(x, x.shape[0]), x % x.shape[0]), (X,), [N]),
     "cumulative": (lambda x: (x.cumsum(1), x.cumprod(1), x.cummax(1), x.logcumsumexp(1)), (X,),
                    [N]),
     "cumsum of the batch": (lambda x: x.cumsum(0), (X,), [N]),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.graph import Node, Size
+from rushlight.onnx.export.elementwise import operand
 from rushlight.onnx.export.making import numbers
 from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
 from rushlight.onnx.export.table import row
@@ -17,9 +18,7 @@ __all__: list[str] = []
 
 @row("cumsum")
 def cumsum(to: Writer, node: Node) -> str:
-    x, y = node.inputs[0], node.outputs[0]
-    given = to.read(x) if x.dtype == y.dtype else to.cast(to.read(x), y.dtype)
-    return to.add("CumSum", [given, to.constant(node.options["dim"], np.int64)])
+    return to.add("CumSum", [operand(to, node), to.constant(node.options["dim"], np.int64)])
 
 
 def _triangle(to: Writer, node: Node, neutral: Any, dtype: Any = None) -> str:

@@ -19,11 +19,6 @@ def _zeros(to: Writer, shape: Any, dtype: Any) -> str:
     return to.add("Expand", [known(to, np.zeros((), dtype)), to.sizes(shape)])
 
 
-def _index(to: Writer, index: Value) -> str:
-    """Return indices as int64, which all of ONNX's operators take."""
-    return to.cast(to.read(index), np.int64) if index.dtype != np.int64 else to.read(index)
-
-
 # ---- along one dim
 
 
@@ -32,7 +27,8 @@ def gather(to: Writer, node: Node) -> str:
     x, index = node.inputs[0], node.options["index"]
     if not x.shape:
         return to.add("Reshape", [to.read(x), to.sizes(index.shape)])
-    return to.add("GatherElements", [to.read(x), _index(to, index)], axis=node.options["dim"])
+    index = to.read(index, np.int64)
+    return to.add("GatherElements", [to.read(x), index], axis=node.options["dim"])
 
 
 @row("scatter_add")
@@ -41,7 +37,7 @@ def scatter_add(to: Writer, node: Node) -> str:
     if not o["shape"]:
         return to.add("Identity", [to.read(g)])
     zeros = _zeros(to, o["shape"], g.dtype)
-    index = _index(to, o["index"])
+    index = to.read(o["index"], np.int64)
     return to.add("ScatterElements", [zeros, index, to.read(g)], axis=o["dim"], reduction="add")
 
 
@@ -49,7 +45,7 @@ def scatter_add(to: Writer, node: Node) -> str:
 def scatter_reduce(to: Writer, node: Node) -> str:
     (x, src), o = node.inputs, node.options
     how = {"prod": "mul", "amax": "max", "amin": "min"}[o["how"]]
-    given = [to.read(x), _index(to, o["index"]), to.read(src)]
+    given = [to.read(x), to.read(o["index"], np.int64), to.read(src)]
     if not x.shape:
         line = to.ints(-1)
         given = [to.add("Reshape", [value, line]) for value in given]
@@ -67,7 +63,7 @@ def sum_rows(to: Writer, node: Node) -> str:
     starts = o["starts"]
     if starts.array is None:
         raise Inexpressible("bags whose lengths depend on the inputs")
-    rows = to.add("Gather", [to.read(table), _index(to, o["index"])], axis=0)
+    rows = to.add("Gather", [to.read(table), to.read(o["index"], np.int64)], axis=0)
     if weights is not None:
         rows = to.add("Mul", [rows, unsqueezed(to, to.read(weights), 1)])
     bags = np.diff(starts.array)
@@ -94,7 +90,7 @@ def _sorted(to: Writer, node: Node, largest: bool, count: Any) -> tuple[str, str
 
 def orderable(to: Writer, x: Value) -> str:
     """Return x as numbers: ONNX orders no bools."""
-    return to.cast(to.read(x), np.int32) if x.dtype.kind == "b" else to.read(x)
+    return to.read(x, np.int32 if x.dtype == np.bool_ else None)
 
 
 @row("sort")
@@ -175,7 +171,7 @@ def _put_at(to: Writer, node: Node) -> str:
         raise Inexpressible("values put at indices of unlike shapes, or where a mask holds")
     ndim, many = len(o["shape"]), len(parts[0].shape)
     first = [*at, *(d for d in range(ndim) if d not in at)]
-    named = [unsqueezed(to, _index(to, part), many) for part in parts]
+    named = [unsqueezed(to, to.read(part, np.int64), many) for part in parts]
     places = named[0] if len(named) == 1 else to.add("Concat", named, axis=many)
     zeros = _zeros(to, [o["shape"][d] for d in first], g.dtype)
     order = list(range(at[0], at[0] + many))

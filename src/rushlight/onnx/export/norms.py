@@ -37,10 +37,8 @@ def batch_norm(to: Writer, node: Node) -> str:
         mean, variance = (to.reshape(name, behind) for name in given[2:])
         std = to.add("Sqrt", [to.add("Add", [variance, to.constant(options["eps"], x.dtype)])])
         normal = to.add("Div", [to.add("Sub", [to.read(x), mean]), std])
-        y = _affine(to, normal, w, b, len(x.shape) - 2)
-    else:
-        y = to.add("BatchNormalization", [to.read(x), *given], epsilon=float(options["eps"]))
-    return to.add("Relu", [y]) if options.get("relu") else y
+        return _affine(to, normal, w, b, len(x.shape) - 2)
+    return to.add("BatchNormalization", [to.read(x), *given], epsilon=float(options["eps"]))
 
 
 @row("batch_norm_train")
@@ -49,8 +47,7 @@ def batch_norm_train(to: Writer, node: Node) -> tuple[str | None, ...]:
     x, w, b = node.inputs
     dims = (0, *range(2, len(x.shape)))
     normal = _normal(to, x, to.read(x), dims, node.options["eps"])
-    y = _affine(to, normal, w, b, len(x.shape) - 2)
-    return (to.add("Relu", [y]) if node.options.get("relu") else y), None, None
+    return _affine(to, normal, w, b, len(x.shape) - 2), None, None
 
 
 def _normal(

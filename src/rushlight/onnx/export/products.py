@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rushlight.graph import Node
+from rushlight.onnx.export.pieces import turned
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
@@ -13,11 +14,9 @@ __all__: list[str] = []
 def linear(to: Writer, node: Node) -> str:
     x, w, b = (*node.inputs, None)[:3]
     if len(x.shape) == 2:
-        y = to.add("Gemm", [to.read(x), to.read(w), to.read(b)], transB=1)
-    else:
-        y = to.add("MatMul", [to.read(x), to.add("Transpose", [to.read(w)], perm=(1, 0))])
-        y = y if b is None else to.add("Add", [y, to.read(b)])
-    return to.add("Relu", [y]) if node.options.get("relu") else y
+        return to.add("Gemm", [to.read(x), to.read(w), to.read(b)], transB=1)
+    y = to.add("MatMul", [to.read(x), turned(to, w)])
+    return y if b is None else to.add("Add", [y, to.read(b)])
 
 
 @row("matmul")

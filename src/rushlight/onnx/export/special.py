@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rushlight.graph import Node, Value
+from rushlight.graph import Node
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
@@ -26,14 +26,7 @@ class Formula:
 
     def __init__(self, to: Writer, node: Node) -> None:
         self.to, self.dtype = to, node.outputs[0].dtype
-        self.args = [self.operand(value) for value in node.inputs]
-
-    def operand(self, value: Any) -> str:
-        """Return an argument in the dtype of the output."""
-        if not isinstance(value, Value):
-            return self.number(value)
-        name = self.to.read(value)
-        return name if value.dtype == self.dtype else self.to.cast(name, self.dtype)
+        self.args = [to.read(value, self.dtype) for value in node.inputs]
 
     def number(self, value: Any) -> str:
         return self.to.constant(value, self.dtype)

@@ -32,14 +32,12 @@ def conv_transpose(to: Writer, node: Node) -> str:
         group=o["groups"],
         output_padding=[_beyond(*side) for side in sides],
     )
-    if wide:
-        y = to.add("Pad", [y, to.ints(0, 0, *_around(low), 0, 0, *_around(high))])
-        y = (
-            y
-            if b is None
-            else to.add("Add", [y, unsqueezed(to, to.read(b), *range(1, len(low) + 1))])
-        )
-    return to.add("Relu", [y]) if o.get("relu") else y
+    if not wide:
+        return y
+    y = to.add("Pad", [y, to.ints(0, 0, *_around(low), 0, 0, *_around(high))])
+    if b is None:
+        return y
+    return to.add("Add", [y, unsqueezed(to, to.read(b), *range(1, len(low) + 1))])
 
 
 def _around(padding: tuple[int, ...]) -> list[int]:

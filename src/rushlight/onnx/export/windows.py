@@ -23,7 +23,7 @@ def pads(pairs: Any) -> list[int]:
 @row("conv")
 def conv(to: Writer, node: Node) -> str:
     options = node.options
-    y = to.add(
+    return to.add(
         "Conv",
         [to.read(x) for x in node.inputs],
         strides=options["stride"],
@@ -31,7 +31,6 @@ def conv(to: Writer, node: Node) -> str:
         dilations=options["dilation"],
         group=options["groups"],
     )
-    return to.add("Relu", [y]) if options.get("relu") else y
 
 
 @row("max_pool")
@@ -45,7 +44,7 @@ def max_pool(to: Writer, node: Node) -> str:
         lowest = -np.inf if value.dtype.kind == "f" else np.iinfo(value.dtype).min
         x = to.add("Pad", [x, to.ints(*wide), to.constant(lowest, value.dtype)])
         around = [(0, 0)] * len(around)
-    y = to.add(
+    return to.add(
         "MaxPool",
         [x],
         kernel_shape=options["kernel"],
@@ -54,7 +53,6 @@ def max_pool(to: Writer, node: Node) -> str:
         pads=pads(around),
         ceil_mode=ceil or None,
     )
-    return to.add("Relu", [y]) if options.get("relu") else y
 
 
 def around_planes(value: Value, options: Any, dilation: Any) -> tuple[list[tuple[int, int]], int]:

@@ -15,6 +15,7 @@ import onnx
 from onnx import helper, numpy_helper
 from rushlight.graph import Graph, Node, Size, Value
 from rushlight.onnx.export.table import ROWS, Inexpressible
+from rushlight.ops.contract import OPS
 
 __all__ = ["Writer", "element_type"]
 
@@ -55,7 +56,7 @@ class Writer:
             try:
                 if function is None:
                     raise Inexpressible("no ONNX operator computes it")
-                made = function(self, node)
+                made = self._rectified(function(self, node))
             except Inexpressible as error:
                 where = node.where or "the model"
                 self.refused.append(f"{node.op} in {where}: {error}")
@@ -63,6 +64,15 @@ class Writer:
             for value, name in zip(node.outputs, names, strict=False):
                 if name is not None:
                     self.name(value, name)
+
+    def _rectified(self, made: Any) -> Any:
+        """Return what a row made, relu applied to the first output of an op that does so itself."""
+        op = OPS.get(self.node.op)
+        if op is None or not op.takes_relu or not self.node.options.get("relu"):
+            return made
+        if isinstance(made, str):
+            return self.add("Relu", [made])
+        return self.add("Relu", [made[0]]), *made[1:]
 
     def name(self, value: Value, name: str) -> None:
         """Note the ONNX name of a value, and where its dynamic sizes can be asked for."""
