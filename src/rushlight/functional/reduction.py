@@ -73,11 +73,6 @@ def _reduce(op: Any, x: Tensor, dim: Dim, keepdim: bool, **options: Any) -> Tens
 
 
 def _converted(x: Tensor, dtype: Any) -> Tensor:
-    return x if dtype is None else x.to(as_dtype(dtype))
-
-
-def _of_dtype(x: Tensor, dtype: Any) -> Tensor:
-    """Return a result in the dtype that was asked for: integers are summed in int64."""
     return x if dtype is None or x._array.dtype == as_dtype(dtype) else x.to(as_dtype(dtype))
 
 
@@ -90,7 +85,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
         >>> rl.sum(rl.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
         tensor([4., 6.])
     """
-    return _of_dtype(_reduce(reduce.sum, _converted(input, dtype), dim, keepdim), dtype)
+    found = _reduce(reduce.sum, _converted(input, dtype), dim, keepdim)
+    return _converted(found, dtype)  # integers are summed in int64
 
 
 @numpy_names
@@ -281,7 +277,7 @@ def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """Return the product over `dim` (None for all); zeros have exact gradients."""
-    return _of_dtype(_reduce(reduce.prod, _converted(input, dtype), dim, keepdim), dtype)
+    return _converted(_reduce(reduce.prod, _converted(input, dtype), dim, keepdim), dtype)
 
 
 @numpy_names
@@ -292,7 +288,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
         one_dim(dim, 0, "cumsum")
         return cumsum(x.reshape(1), 0, dtype=dtype).reshape(())
     found = apply(reduce.cumsum, (x,), {"dim": one_dim(dim, x._array.ndim, "cumsum")})
-    return _of_dtype(found, dtype)
+    return _converted(found, dtype)
 
 
 @numpy_names

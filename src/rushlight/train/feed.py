@@ -17,7 +17,7 @@ from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
 from rushlight.train.guard import check_finite, is_finite
-from rushlight.train.weights import Weights, sample_weights, samples
+from rushlight.train.weights import Weights, is_sum, sample_weights, samples
 
 __all__ = [
     "as_dataset",
@@ -25,7 +25,6 @@ __all__ = [
     "check_count",
     "groups",
     "in_order",
-    "is_sum",
     "join",
     "leaves",
     "length",
@@ -269,16 +268,12 @@ def groups(parts: Iterator[Batch], size: int, loss: Any) -> Iterator[Sequence[tu
     if size == 1:
         for part in parts:
             yield ((1.0, part),)
+    summed = is_sum(loss)
     while group := list(itertools.islice(parts, size)):
-        counts = [1.0 if is_sum(loss) else samples(loss, target) for _, target, _ in group]
-        total = 1.0 if is_sum(loss) else sum(counts) or 1.0
+        counts = [1.0 if summed else samples(loss, target) for _, target, _ in group]
+        total = 1.0 if summed else sum(counts) or 1.0
         shares = [count / total for count in counts]
         yield list(zip(shares, group, strict=True))
-
-
-def is_sum(loss: Any) -> bool:
-    """Tell whether a loss is the sum over a batch, not the mean."""
-    return bool(getattr(loss, "reduction", "mean") == "sum")
 
 
 def _unfit(where: str, parts: Sequence[Any], target: bool, least: int = 0) -> NoReturn:

@@ -14,7 +14,7 @@ from rushlight.train.guard import check_finite, explain_loss
 from rushlight.train.metrics import metric_values
 from rushlight.train.nonfinite import in_batch
 from rushlight.train.resuming.plain import plain_state, set_plain_state
-from rushlight.train.weights import counts_all, samples
+from rushlight.train.weights import counts_all, is_sum, samples
 
 __all__ = ["Meter"]
 
@@ -36,7 +36,7 @@ class Meter:
     ) -> None:
         self._trainer = trainer
         self._metrics = trainer.metrics if metrics is None else metrics
-        self._summed = feed.is_sum(trainer.loss)
+        self._summed = is_sum(trainer.loss)
         self._plain = trainer.loss if counts_all(trainer.loss, classes) else None
         self._total, self._count = 0.0, 0.0
         for metric in self._metrics:

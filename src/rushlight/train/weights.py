@@ -24,6 +24,7 @@ __all__ = [
     "class_table",
     "counts_all",
     "held_targets",
+    "is_sum",
     "sample_weights",
     "samples",
 ]
@@ -205,7 +206,7 @@ class WeightedLoss:
                 )
             )
         total = (terms * factor).sum()
-        if getattr(self.loss, "reduction", "mean") == "sum":
+        if is_sum(self.loss):
             return total
         if getattr(self.loss, "reduction", "mean") == "batchmean":
             return total / terms.shape[0]
@@ -249,6 +250,11 @@ def _fitted(weight: Tensor, terms: Any) -> Tensor | None:
 
 def _widened(array: Array, ndim: int) -> Array:
     return array.reshape(array.shape + (1,) * (ndim - array.ndim))
+
+
+def is_sum(loss: Any) -> bool:
+    """Tell whether a loss is the sum over a batch, not the mean."""
+    return bool(getattr(loss, "reduction", "mean") == "sum")
 
 
 def samples(loss: Any, target: Any) -> float:

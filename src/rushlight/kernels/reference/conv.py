@@ -76,7 +76,8 @@ def conv_forward(
         if line is not None:
             lines += line
         return relu_forward(y) if relu else y
-    zeros = np.zeros(lines.shape[1], y.dtype)  # maximum takes half the time beside an array
+    # maximum takes half the time beside an array
+    zeros = np.zeros(lines.shape[1], y.dtype) if relu else None
     result = _rows(y, groups)  # (G, M, F)
     weight = _weight_matrix(w, groups)  # (G, K, F)
     features = w.shape[0] // groups
@@ -87,7 +88,7 @@ def conv_forward(
         block = lines[rows.start // out[-1] : rows.stop // out[-1]]
         if line is not None:
             block += line
-        if relu:
+        if zeros is not None:
             np.maximum(block, zeros, out=block)
     return y
 
