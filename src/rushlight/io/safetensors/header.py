@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rushlight.arrays import DType
 from rushlight.errors import FileFormatError, explain
 from rushlight.io.mapped import Source
+from rushlight.io.stored import refuse
 
-__all__ = ["CODES", "DTYPES", "META", "RANK", "Entry", "parse_json", "read", "refuse", "text"]
+__all__ = ["CODES", "DTYPES", "META", "RANK", "Entry", "parse_json", "read", "text"]
 
 # In the order in which the library lays arrays out: widest first, so that each is aligned.
 DTYPES: dict[str, DType] = {
@@ -35,7 +36,6 @@ RANK = {code: rank for rank, code in enumerate(DTYPES)}
 META = "__metadata__"
 _CAP = 100_000_000
 _DIMS_CAP = 64  # NumPy's own limit
-_DAMAGED = "the file is truncated or altered; write or download it again"
 
 
 class Entry(NamedTuple):
@@ -237,8 +237,3 @@ def short(value: object) -> str:
 def number(value: int) -> str:
     """Show a number of any size."""
     return f"{value:,}" if value.bit_length() < 100 else "a number beyond 2**99"
-
-
-def refuse(where: str, got: str, expected: str, fix: str = _DAMAGED) -> NoReturn:
-    """Raise a FileFormatError; most often, the file is damaged."""
-    raise FileFormatError(explain(where, got=got, expected=expected, fix=fix))

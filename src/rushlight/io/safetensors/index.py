@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from rushlight.errors import FileFormatError, explain
 from rushlight.io.mapped import Source
-from rushlight.io.safetensors.header import number, parse_json, refuse, short
+from rushlight.io.safetensors.header import number, parse_json, short
+from rushlight.io.stored import refuse
 
 __all__ = ["ENDING", "Index", "locate", "read_index"]
 

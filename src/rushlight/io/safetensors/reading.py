@@ -12,8 +12,9 @@ from rushlight.arrays import Array
 from rushlight.io.bfloat16 import widen
 from rushlight.io.mapped import Source
 from rushlight.io.safetensors import header
-from rushlight.io.safetensors.header import DTYPES, Entry, refuse
+from rushlight.io.safetensors.header import DTYPES, Entry
 from rushlight.io.safetensors.index import ENDING, Index, locate, read_index
+from rushlight.io.stored import refuse
 
 __all__ = ["fetch", "load_bytes", "load_file", "read_arrays", "read_shards"]
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rushlight.arrays import DType
+from rushlight.io.stored import refuse
 from rushlight.io.torch_file import numpy_values
-from rushlight.io.torch_file.content import refuse, shown
+from rushlight.io.torch_file.content import shown
 from rushlight.io.torch_file.machine import Name
 from rushlight.io.torch_file.storage import KINDS, UNFIT, Kind, Storage, as_parameter
 from rushlight.tensor import Tensor

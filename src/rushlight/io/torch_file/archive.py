@@ -15,7 +15,8 @@ import zlib
 from typing import NamedTuple
 
 from rushlight.arrays import Array
-from rushlight.io.torch_file.content import Content, refuse, shown
+from rushlight.io.stored import refuse
+from rushlight.io.torch_file.content import Content, shown
 
 __all__ = ["Archive"]
 

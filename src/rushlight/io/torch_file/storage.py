@@ -13,7 +13,7 @@ import numpy as np
 from rushlight import arrays
 from rushlight.arrays import Array, DType
 from rushlight.io.bfloat16 import widen
-from rushlight.io.torch_file.content import refuse
+from rushlight.io.stored import refuse
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
