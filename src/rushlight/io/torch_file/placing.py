@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from rushlight.arrays import Array, DType
+from rushlight.io.stored import as_bytes
 
 __all__ = ["Place", "Source", "place"]
 
@@ -24,7 +25,7 @@ class Source(NamedTuple):
     def raw(self) -> Array:
         """Return the bytes; copied only if the array must be laid out anew."""
         if self.start is None:
-            return np.ascontiguousarray(self.array, self.dtype).reshape(-1).view(np.uint8)
+            return as_bytes(self.array, self.dtype)
         memory = _Memory(self.start, self.size, self.array)
         return np.asarray(memory)
 

@@ -13,7 +13,7 @@ import numpy as np
 from rushlight import arrays
 from rushlight.arrays import Array, DType
 from rushlight.io.bfloat16 import widen
-from rushlight.io.stored import refuse
+from rushlight.io.stored import as_booleans, refuse
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
@@ -116,9 +116,8 @@ class Storage:
     def _convert(self, stored: Array, kind: Kind) -> Array:
         if kind.name == "bfloat16":
             return widen(stored)
-        if kind.made == arrays.bool_ and stored.size and stored.view(np.uint8).max() > 1:
-            got = f"the byte {stored.view(np.uint8).max()} among booleans"
-            refuse(self.where, got, "bytes 0 and 1")
+        if kind.made == arrays.bool_:
+            return as_booleans(stored.view(np.uint8), self.where)
         return stored.astype(kind.made)
 
     def tensor(
