@@ -27,7 +27,7 @@ from rushlight.io.safetensors.reading import fetch, read_shards
 from rushlight.io.safetensors.writing import save_file
 from rushlight.io.sums import SUMS, WHOLE, compare, compare_whole, read_sums, sums_of
 from rushlight.io.torch_file.reading import is_torch_file, load_torch_file
-from rushlight.io.torch_file.storage import KINDS, Storage
+from rushlight.io.torch_file.storage import KINDS, Storage, c_strides
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["load", "pack", "save", "unpack"]
@@ -206,8 +206,7 @@ def _made(source: Source, entry: Entry, where: str, stated: str | None = None) -
     storage = Storage(entry.last - entry.first, kind, where, source.size)
     storage.raw = source.view(entry.first, entry.last)
     storage.check = None if stated is None else partial(compare, stated=stated, where=where)
-    strides = [math.prod(entry.shape[i + 1 :]) for i in range(len(entry.shape))]
-    return storage.tensor(kind, 0, entry.shape, tuple(strides), where)
+    return storage.tensor(kind, 0, entry.shape, c_strides(entry.shape), where)
 
 
 class _Shared(dict[str, Array]):

@@ -17,7 +17,17 @@ from rushlight.io.stored import as_booleans, refuse
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
-__all__ = ["KINDS", "UNFIT", "Kind", "Part", "Storage", "Unread", "as_parameter", "is_parameter"]
+__all__ = [
+    "KINDS",
+    "UNFIT",
+    "Kind",
+    "Part",
+    "Storage",
+    "Unread",
+    "as_parameter",
+    "c_strides",
+    "is_parameter",
+]
 
 _DIMS = 64  # NumPy's own limit
 _LEAST = 1 << 20  # bytes: as much may be shown of a smaller file by repeating its elements
@@ -263,6 +273,15 @@ class Unread(Tensor):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return self._converted().__reduce_ex__(protocol)
+
+
+def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of C order, in elements, as torch counts them."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
 
 
 def _unread(view: _View, becomes: type[Tensor]) -> Any:
