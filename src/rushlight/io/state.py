@@ -38,9 +38,10 @@ _STATE = "rushlight.state"
 _DEPTH = 100
 _KEYS = (bool, int, float, str)  # types of keys, besides None
 _BITS, _LONG = 64, 1000  # so many keys may be longer: hashes of long integers can be made equal
-_BF16 = KINDS["BFloat16"]
-_KINDS = {CODES[kind.stored.kind, kind.stored.itemsize]: kind for kind in KINDS.values()}
-_KINDS = {code: kind for code, kind in _KINDS.items() if kind is not _BF16} | {"BF16": _BF16}
+_KINDS = {
+    "BF16" if name == "BFloat16" else CODES[kind.stored.kind, kind.stored.itemsize]: kind
+    for name, kind in KINDS.items()
+}
 _TORCH = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")  # what torch users call their files
 
 

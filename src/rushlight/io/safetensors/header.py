@@ -13,7 +13,7 @@ from rushlight.errors import FileFormatError, explain
 from rushlight.io.mapped import Source
 from rushlight.io.stored import refuse
 
-__all__ = ["CODES", "DTYPES", "META", "RANK", "Entry", "parse_json", "read", "text"]
+__all__ = ["CODES", "DTYPES", "META", "RANK", "Entry", "lone", "parse_json", "read", "text"]
 
 # In the order in which the library lays arrays out: widest first, so that each is aligned.
 DTYPES: dict[str, DType] = {
@@ -125,7 +125,7 @@ def read(source: Source) -> tuple[dict[str, Entry], dict[str, str]]:
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         refuse(f"{where}, {META}", f"{short(metadata)}", "an object of text: text")
     for words in (*metadata, *metadata.values()):
-        if not words.isascii() and _lone(words):
+        if not words.isascii() and lone(words):
             refuse(f"{where}, header", f"a lone surrogate in {short(words)}", "valid text")
     entries = {
         name: _entry(value, begin, f"{where}, array {name!r}") for name, value in header.items()
@@ -179,7 +179,7 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # bad UTF-8, bad JSON, endless digits, nesting
         refuse(where, f"no JSON ({error})", "a JSON object in UTF-8")
     for name in header:
-        if not name.isascii() and _lone(name):
+        if not name.isascii() and lone(name):
             refuse(where, f"a lone surrogate in {short(name)}", "valid text")
     return header
 
@@ -213,7 +213,8 @@ def _counts(value: object) -> bool:
     return isinstance(value, list) and all(type(v) is int and v >= 0 for v in value)
 
 
-def _lone(words: str) -> bool:
+def lone(words: str) -> bool:
+    """Tell whether a text has half of a pair of surrogates, which UTF-8 cannot hold."""
     return any("\ud800" <= c <= "\udfff" for c in words)
 
 
