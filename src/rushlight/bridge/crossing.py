@@ -139,11 +139,8 @@ class Crossing(ABC):
             target.register_module(name, self.module(child, below + name))
 
     def _put(self, target: Any, name: str, value: Any) -> None:
-        if name in target._parameters or value is None:
-            if name in target._parameters:
-                setattr(target, name, value)
-            else:
-                target.register_parameter(name, None)
+        if name in target._parameters:
+            setattr(target, name, value)
         else:
             target.register_parameter(name, value)
 

@@ -16,7 +16,7 @@ from rushlight.nn.utils import rnn
 
 __all__ = ["from_rushlight", "from_torch", "name_of"]
 
-_PLAIN = {operator: "operator", math: "math", builtins: "builtins"}
+_PLAIN = (operator, math, builtins)
 
 
 @cache
@@ -55,10 +55,9 @@ def _table(torch: Any) -> dict[Any, tuple[str, Any]]:
 
 def from_torch(torch: Any, function: Any) -> Callable[..., Any] | None:
     """Return our function of a torch function; Python's own stand for themselves."""
-    if getattr(function, "__module__", None) in ("math", "_operator", "builtins", "operator"):
-        plain = next((m for m in _PLAIN if getattr(m, function.__name__, 0) is function), None)
-        if plain is not None:
-            return function
+    named = getattr(function, "__module__", None) in ("math", "_operator", "builtins", "operator")
+    if named and any(getattr(m, function.__name__, 0) is function for m in _PLAIN):
+        return function
     try:
         found: Callable[..., Any] | None = _table(torch).get(function, ("", None))[1]
     except TypeError:

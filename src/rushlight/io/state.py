@@ -27,7 +27,7 @@ from rushlight.io.safetensors.reading import fetch, read_shards
 from rushlight.io.safetensors.writing import save_file
 from rushlight.io.sums import SUMS, WHOLE, compare, compare_whole, read_sums, sums_of
 from rushlight.io.torch_file.reading import is_torch_file, load_torch_file
-from rushlight.io.torch_file.storage import KINDS, Storage
+from rushlight.io.torch_file.storage import KINDS, Storage, c_strides
 from rushlight.tensor import Tensor, from_numpy
 
 __all__ = ["load", "pack", "save", "unpack"]
@@ -38,9 +38,10 @@ _STATE = "rushlight.state"
 _DEPTH = 100
 _KEYS = (bool, int, float, str)  # types of keys, besides None
 _BITS, _LONG = 64, 1000  # so many keys may be longer: hashes of long integers can be made equal
-_BF16 = KINDS["BFloat16"]
-_KINDS = {CODES[kind.stored.kind, kind.stored.itemsize]: kind for kind in KINDS.values()}
-_KINDS = {code: kind for code, kind in _KINDS.items() if kind is not _BF16} | {"BF16": _BF16}
+_KINDS = {
+    "BF16" if name == "BFloat16" else CODES[kind.stored.kind, kind.stored.itemsize]: kind
+    for name, kind in KINDS.items()
+}
 _TORCH = (".pt", ".pth", ".ckpt", ".bin", ".pth.tar")  # what torch users call their files
 
 
@@ -206,8 +207,7 @@ def _made(source: Source, entry: Entry, where: str, stated: str | None = None) -
     storage = Storage(entry.last - entry.first, kind, where, source.size)
     storage.raw = source.view(entry.first, entry.last)
     storage.check = None if stated is None else partial(compare, stated=stated, where=where)
-    strides = [math.prod(entry.shape[i + 1 :]) for i in range(len(entry.shape))]
-    return storage.tensor(kind, 0, entry.shape, tuple(strides), where)
+    return storage.tensor(kind, 0, entry.shape, c_strides(entry.shape), where)
 
 
 class _Shared(dict[str, Array]):

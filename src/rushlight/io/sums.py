@@ -17,6 +17,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import FileFormatError, explain
 from rushlight.io.safetensors.header import CODES, Entry
+from rushlight.io.stored import as_bytes
 
 __all__ = ["SUMS", "WHOLE", "compare", "compare_whole", "read_sums", "sums_of"]
 
@@ -74,7 +75,7 @@ def compare_whole(
         array = np.asarray(arrays[name])
         dtype = array.dtype.newbyteorder("<")
         digest.update(f"\n{name!r} {dtype.str} {array.shape}\n".encode())
-        digest.update(_bytes(array))
+        digest.update(as_bytes(array, dtype).data)
     _same(digest.hexdigest(), metadata[WHOLE], where, WHOLE)
 
 
@@ -90,13 +91,7 @@ def _outer(kinds: _Kinds, each: list[str], structure: str) -> str:
 def _sum(array: Array) -> str:
     from hashlib import sha256
 
-    return sha256(_bytes(array)).hexdigest()[:_DIGITS]
-
-
-def _bytes(array: Array) -> memoryview:
-    """Return the bytes of an array as they stand in a file."""
-    dtype = array.dtype.newbyteorder("<")
-    return np.ascontiguousarray(array, dtype).reshape(-1).view(np.uint8).data
+    return sha256(as_bytes(array, array.dtype.newbyteorder("<")).data).hexdigest()[:_DIGITS]
 
 
 def _same(found: str, stated: str, where: str, key: str) -> None:

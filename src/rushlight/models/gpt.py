@@ -102,11 +102,9 @@ class _Attention(nn.Module):
         n, t, width = x.shape
         heads = (n, t, self.heads, width // self.heads)
         q, k, v = (y.view(heads).transpose(1, 2) for y in self.c_attn(x).split(width, dim=2))
-        before = (
-            0 if cache is None or layer not in cache.layers else cache.layers[layer][0].shape[2]
-        )
         if cache is not None:
             k, v = cache.extend(layer, k, v)
+        before = k.shape[2] - t
         mask = None
         if before and t > 1:  # symbol i of these sees all before, and of these those up to itself
             mask = arange(before + t).unsqueeze(0) <= arange(before, before + t).unsqueeze(1)

@@ -9,7 +9,7 @@ from rushlight import nn
 from rushlight.errors import explain
 from rushlight.functional.shaping import flatten
 from rushlight.models.checkpoint import refuse_weights
-from rushlight.nn import init
+from rushlight.models.drawing import draw
 from rushlight.tensor import Tensor
 
 __all__ = ["InvertedResidual", "MobileNetV2", "mobilenet_v2"]
@@ -164,16 +164,7 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(self.last_channel, num_classes)
         )
-        self._draw()
-
-    def _draw(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                init.kaiming_normal_(module.weight, mode="fan_out")
-            elif isinstance(module, nn.Linear):
-                init.normal_(module.weight, 0.0, 0.01)
-            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-                init.zeros_(module.bias)
+        draw(self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1))

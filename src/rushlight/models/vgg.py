@@ -7,7 +7,7 @@ from typing import Any
 from rushlight import nn
 from rushlight.functional.shaping import flatten
 from rushlight.models.checkpoint import refuse_weights
-from rushlight.nn import init
+from rushlight.models.drawing import draw
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -96,16 +96,7 @@ class VGG(nn.Module):
             nn.Linear(hidden, num_classes),
         )
         if init_weights:
-            self._draw()
-
-    def _draw(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.Linear):
-                init.normal_(module.weight, 0.0, 0.01)
-            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-                init.zeros_(module.bias)
+            draw(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(flatten(self.avgpool(self.features(x)), 1))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rushlight.arrays import DType
 from rushlight.errors import FileFormatError, explain
 from rushlight.io.mapped import Source
+from rushlight.io.stored import refuse
 
-__all__ = ["CODES", "DTYPES", "META", "RANK", "Entry", "parse_json", "read", "refuse", "text"]
+__all__ = ["CODES", "DTYPES", "META", "RANK", "Entry", "lone", "parse_json", "read", "text"]
 
 # In the order in which the library lays arrays out: widest first, so that each is aligned.
 DTYPES: dict[str, DType] = {
@@ -35,7 +36,6 @@ RANK = {code: rank for rank, code in enumerate(DTYPES)}
 META = "__metadata__"
 _CAP = 100_000_000
 _DIMS_CAP = 64  # NumPy's own limit
-_DAMAGED = "the file is truncated or altered; write or download it again"
 
 
 class Entry(NamedTuple):
@@ -125,7 +125,7 @@ def read(source: Source) -> tuple[dict[str, Entry], dict[str, str]]:
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         refuse(f"{where}, {META}", f"{short(metadata)}", "an object of text: text")
     for words in (*metadata, *metadata.values()):
-        if not words.isascii() and _lone(words):
+        if not words.isascii() and lone(words):
             refuse(f"{where}, header", f"a lone surrogate in {short(words)}", "valid text")
     entries = {
         name: _entry(value, begin, f"{where}, array {name!r}") for name, value in header.items()
@@ -179,7 +179,7 @@ def parse_json(raw: bytes, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # bad UTF-8, bad JSON, endless digits, nesting
         refuse(where, f"no JSON ({error})", "a JSON object in UTF-8")
     for name in header:
-        if not name.isascii() and _lone(name):
+        if not name.isascii() and lone(name):
             refuse(where, f"a lone surrogate in {short(name)}", "valid text")
     return header
 
@@ -213,7 +213,8 @@ def _counts(value: object) -> bool:
     return isinstance(value, list) and all(type(v) is int and v >= 0 for v in value)
 
 
-def _lone(words: str) -> bool:
+def lone(words: str) -> bool:
+    """Tell whether a text has half of a pair of surrogates, which UTF-8 cannot hold."""
     return any("\ud800" <= c <= "\udfff" for c in words)
 
 
@@ -237,8 +238,3 @@ def short(value: object) -> str:
 def number(value: int) -> str:
     """Show a number of any size."""
     return f"{value:,}" if value.bit_length() < 100 else "a number beyond 2**99"
-
-
-def refuse(where: str, got: str, expected: str, fix: str = _DAMAGED) -> NoReturn:
-    """Raise a FileFormatError; most often, the file is damaged."""
-    raise FileFormatError(explain(where, got=got, expected=expected, fix=fix))

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from rushlight.errors import FileFormatError, explain
 from rushlight.io.mapped import Source
-from rushlight.io.safetensors.header import number, parse_json, refuse, short
+from rushlight.io.safetensors.header import lone, number, parse_json, short
+from rushlight.io.stored import refuse
 
 __all__ = ["ENDING", "Index", "locate", "read_index"]
 
@@ -133,6 +134,7 @@ def _plain(file: Any) -> bool:
         isinstance(file, str)
         and file.endswith(".safetensors")
         and not file.startswith(".")
-        and not any(c in '/\\:*?"<>|' or c < " " or "\ud800" <= c <= "\udfff" for c in file)
+        and not any(c in '/\\:*?"<>|' or c < " " for c in file)
+        and not lone(file)
         and len(file) <= 255
     )

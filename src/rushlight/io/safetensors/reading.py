@@ -12,8 +12,9 @@ from rushlight.arrays import Array
 from rushlight.io.bfloat16 import widen
 from rushlight.io.mapped import Source
 from rushlight.io.safetensors import header
-from rushlight.io.safetensors.header import DTYPES, Entry, refuse
+from rushlight.io.safetensors.header import DTYPES, Entry
 from rushlight.io.safetensors.index import ENDING, Index, locate, read_index
+from rushlight.io.stored import as_booleans
 
 __all__ = ["fetch", "load_bytes", "load_file", "read_arrays", "read_shards"]
 
@@ -111,11 +112,8 @@ def fetch(source: Source, entry: Entry, where: str, index: Any = ...) -> Array:
     stored = np.asarray(stored[index])
     if entry.code == "BF16":
         return widen(stored)
-    if entry.code == "BOOL":  # NumPy may read or write out of bounds if a byte is neither
-        stored = np.array(stored)  # first copied, so that what is checked cannot change
-        if stored.size and stored.max() > 1:
-            refuse(where, f"the byte {stored.max()} among booleans", "bytes 0 and 1")
-        return stored.view(np.bool_)
+    if entry.code == "BOOL":
+        return as_booleans(stored, where)
     if not stored.flags.aligned:  # NumPy takes its slow paths, compiled kernels none
         stored = np.array(stored)
     return stored.astype(dtype.newbyteorder("="), copy=False)

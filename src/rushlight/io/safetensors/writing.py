@@ -14,6 +14,7 @@ from rushlight.errors import DtypeError, explain
 from rushlight.io.atomic import atomic_write
 from rushlight.io.bfloat16 import narrow
 from rushlight.io.safetensors.header import CODES, DTYPES, META, RANK, Entry, text
+from rushlight.io.stored import as_bytes
 from rushlight.tape import TensorBase
 
 __all__ = ["Dtypes", "Layout", "Piece", "layout", "pieces", "save_bytes", "save_file", "write"]
@@ -169,4 +170,4 @@ def write(file: BinaryIO, header: bytes, ordered: Iterable[tuple[str, Array]]) -
     for code, array in ordered:
         if code == "BF16" and array.dtype.kind == "f":
             array = narrow(array)
-        file.write(np.ascontiguousarray(array, DTYPES[code]).reshape(-1).view(np.uint8).data)
+        file.write(as_bytes(array, DTYPES[code]).data)

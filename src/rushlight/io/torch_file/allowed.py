@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rushlight.arrays import DType
+from rushlight.io.stored import refuse
 from rushlight.io.torch_file import numpy_values
-from rushlight.io.torch_file.content import refuse, shown
+from rushlight.io.torch_file.content import shown
 from rushlight.io.torch_file.machine import Name
 from rushlight.io.torch_file.storage import KINDS, UNFIT, Kind, Storage, as_parameter
 from rushlight.tensor import Tensor
@@ -253,18 +254,13 @@ _FUNCTIONS: dict[str, Any] = {
     "torch.nn.parameter.Parameter": _PARAMETER,
 }
 _FUNCTIONS["torch.serialization._get_layout"] = Name("", partial(_refused, "sparse"))
+_SHORT = {"double": "float64", "float": "float32", "long": "int64"}
 _OLD = {"__builtin__": "builtins", "UserDict": "collections"}  # modules as Python 2 called them
 
 _NATIVE: dict[str, DType] = {
-    name: kind.made
-    for kind in KINDS.values()
-    if kind.name != "bfloat16"
-    for name in (
-        kind.name,
-        {"float64": "double", "float32": "float", "int64": "long"}.get(kind.name, ""),
-    )
-    if name
+    kind.name: kind.made for kind in KINDS.values() if kind.name != "bfloat16"
 }
+_NATIVE |= {short: _NATIVE[name] for short, name in _SHORT.items()}
 _FOREIGN = {
     *("bfloat16", "uint16", "uint32", "uint64", "complex32", "complex64", "complex128"),
     *("qint8", "quint8", "qint32", "quint4x2", "quint2x4"),

@@ -15,7 +15,8 @@ import zlib
 from typing import NamedTuple
 
 from rushlight.arrays import Array
-from rushlight.io.torch_file.content import Content, refuse, shown
+from rushlight.io.stored import refuse
+from rushlight.io.torch_file.content import Content, shown
 
 __all__ = ["Archive"]
 
@@ -61,7 +62,7 @@ class Archive:
         self.content = content
         self.records: dict[str, _Record] = {}
         first, last, count = _directory(content)
-        entries = list(_entries(content, first, last))
+        entries = _entries(content, first, last)
         where = content.where
         if len(entries) != count:
             refuse(where, f"{len(entries)} entries in the directory", f"the {count} that it states")

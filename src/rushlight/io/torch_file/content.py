@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, NoReturn, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rushlight.arrays import Array
-from rushlight.errors import FileFormatError, explain
 from rushlight.io.mapped import Source
 
-__all__ = ["Content", "Path", "open_content", "refuse", "shown"]
+__all__ = ["Content", "Path", "open_content", "shown"]
 
 Path: TypeAlias = str | os.PathLike[str]
-
-DAMAGED = "the file is truncated or altered; write or download it again"
 
 
 class Content(NamedTuple):
@@ -49,8 +46,3 @@ def shown(value: object) -> str:
         return repr(value[:80])
     plain = value is None or isinstance(value, bool | int | float)
     return repr(value)[:40] if plain else f"a {type(value).__name__.lstrip('_')}"
-
-
-def refuse(where: str, got: object, expected: object, fix: str = DAMAGED) -> NoReturn:
-    """Raise the error of a file that is not as it should be."""
-    raise FileFormatError(explain(where, got=got, expected=expected, fix=fix))

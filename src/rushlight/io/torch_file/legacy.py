@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rushlight.io.stored import refuse
 from rushlight.io.torch_file.allowed import Allowed, storage_type
-from rushlight.io.torch_file.content import Content, refuse, shown
+from rushlight.io.torch_file.content import Content, shown
 from rushlight.io.torch_file.machine import Machine
 from rushlight.io.torch_file.result import check_result
 from rushlight.io.torch_file.storage import Part, Storage

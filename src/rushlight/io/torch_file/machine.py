@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from rushlight.errors import FileFormatError
-from rushlight.io.torch_file.content import refuse
+from rushlight.io.stored import refuse
 
 __all__ = ["Machine", "Name", "Names"]
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array, DType
-from rushlight.io.torch_file.content import refuse, shown
+from rushlight.io.stored import refuse
+from rushlight.io.torch_file.content import shown
 from rushlight.io.torch_file.machine import Name
 
 __all__ = ["NAMES", "build"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from rushlight.arrays import Array, DType
+from rushlight.io.stored import as_bytes
+from rushlight.io.torch_file.storage import c_strides
 
 __all__ = ["Place", "Source", "place"]
 
@@ -24,7 +25,7 @@ class Source(NamedTuple):
     def raw(self) -> Array:
         """Return the bytes; copied only if the array must be laid out anew."""
         if self.start is None:
-            return np.ascontiguousarray(self.array, self.dtype).reshape(-1).view(np.uint8)
+            return as_bytes(self.array, self.dtype)
         memory = _Memory(self.start, self.size, self.array)
         return np.asarray(memory)
 
@@ -70,7 +71,7 @@ def place(arrays: dict[int, Array]) -> tuple[list[Source], dict[int, Place]]:
         stop = max(byte_bounds(arrays[k])[1] for k in group)
         if key not in groups or (len(group) == 1 and stop - start > first.nbytes):
             sources.append(Source(dtype, first.nbytes, first))
-            places[key] = Place(storage, 0, first.shape, _contiguous(first.shape))
+            places[key] = Place(storage, 0, first.shape, c_strides(first.shape))
             continue
         sources.append(Source(dtype, stop - start, first, start))
         for k in group:
@@ -104,17 +105,8 @@ def _fits(array: Array) -> bool:
     return bool(array.size and array.flags.aligned and array.dtype.isnative and whole)
 
 
-def _contiguous(shape: Iterable[int]) -> tuple[int, ...]:
-    """Return the strides of C order, in elements, as torch counts them."""
-    strides, step = [], 1
-    for n in reversed(list(shape)):
-        strides.append(step)
-        step *= max(n, 1)
-    return tuple(reversed(strides))
-
-
 def _strides(array: Array) -> tuple[int, ...]:
     if array.flags.c_contiguous:
-        return _contiguous(array.shape)
+        return c_strides(array.shape)
     pairs: Any = zip(array.shape, array.strides, strict=True)
     return tuple(stride // array.itemsize if n > 1 else 1 for n, stride in pairs)

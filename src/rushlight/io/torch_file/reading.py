@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from rushlight.io.stored import refuse
 from rushlight.io.torch_file.allowed import Allowed, StorageType, storage_type
 from rushlight.io.torch_file.archive import Archive
-from rushlight.io.torch_file.content import Content, Path, open_content, refuse, shown
+from rushlight.io.torch_file.content import Content, Path, open_content, shown
 from rushlight.io.torch_file.legacy import is_stream, load_stream
 from rushlight.io.torch_file.machine import Machine
 from rushlight.io.torch_file.result import check_result

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.io.stored import refuse
 from rushlight.io.torch_file.allowed import Foreign
-from rushlight.io.torch_file.content import refuse, shown
+from rushlight.io.torch_file.content import shown
 from rushlight.io.torch_file.machine import Name
 from rushlight.tensor import Tensor
 

@@ -13,11 +13,21 @@ import numpy as np
 from rushlight import arrays
 from rushlight.arrays import Array, DType
 from rushlight.io.bfloat16 import widen
-from rushlight.io.torch_file.content import refuse
+from rushlight.io.stored import as_booleans, refuse
 from rushlight.tape import wrap
 from rushlight.tensor import Tensor
 
-__all__ = ["KINDS", "UNFIT", "Kind", "Part", "Storage", "Unread", "as_parameter", "is_parameter"]
+__all__ = [
+    "KINDS",
+    "UNFIT",
+    "Kind",
+    "Part",
+    "Storage",
+    "Unread",
+    "as_parameter",
+    "c_strides",
+    "is_parameter",
+]
 
 _DIMS = 64  # NumPy's own limit
 _LEAST = 1 << 20  # bytes: as much may be shown of a smaller file by repeating its elements
@@ -116,9 +126,8 @@ class Storage:
     def _convert(self, stored: Array, kind: Kind) -> Array:
         if kind.name == "bfloat16":
             return widen(stored)
-        if kind.made == arrays.bool_ and stored.size and stored.view(np.uint8).max() > 1:
-            got = f"the byte {stored.view(np.uint8).max()} among booleans"
-            refuse(self.where, got, "bytes 0 and 1")
+        if kind.made == arrays.bool_:
+            return as_booleans(stored.view(np.uint8), self.where)
         return stored.astype(kind.made)
 
     def tensor(
@@ -264,6 +273,15 @@ class Unread(Tensor):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         return self._converted().__reduce_ex__(protocol)
+
+
+def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of C order, in elements, as torch counts them."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= max(n, 1)
+    return tuple(reversed(strides))
 
 
 def _unread(view: _View, becomes: type[Tensor]) -> Any:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from rushlight.io.stored import refuse
 from rushlight.io.torch_file.allowed import Allowed, Foreign, storage_type
-from rushlight.io.torch_file.content import Content, refuse, shown
+from rushlight.io.torch_file.content import Content, shown
 from rushlight.io.torch_file.legacy import Stream
 from rushlight.io.torch_file.storage import Part, Storage
 from rushlight.tensor import Tensor
