@@ -144,13 +144,10 @@ def top_k(node: Node, x: Value, k: Value | None = None) -> Any:
     dim = node["axis"] % len(x.shape)
     largest = bool(node.get("largest", 1))
     if isinstance(x, TensorBase):
-        order = F.argsort(x, dim, descending=largest, stable=True)
-    else:
-        array = as_array(x)
-        order = F.tensor(
-            np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
-        )
-    places = F.narrow(order, dim, 0, count)
+        return tuple(F.topk(x, count, dim, largest))
+    array = as_array(x)
+    order = np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
+    places = F.narrow(F.tensor(order), dim, 0, count)
     return _along(node, x, places, dim), places
 
 
