@@ -148,16 +148,12 @@ def top_k(node: Node, x: Value, k: Value | None = None) -> Any:
     array = as_array(x)
     order = np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
     places = F.narrow(F.tensor(order), dim, 0, count)
-    return _along(node, x, places, dim), places
+    return np.take_along_axis(array, as_array(places), dim), places
 
 
 def _descending(array: Any) -> Any:
     """Return numbers whose ascending order is the descending one of an array."""
     return ~array if array.dtype.kind in "iu" else -array
-
-
-def _along(node: Node, x: Value, places: Any, dim: int) -> Any:
-    return carried(lambda node, x: F.gather(x, dim, places))(node, x)
 
 
 @operator("Unique")
