@@ -14,7 +14,7 @@ from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints,
 from rushlight.tape import TensorBase
 from rushlight.tensor import Tensor
 
-__all__: list[str] = []
+__all__ = ["lowest"]
 
 Formula = Callable[..., Any]  # (x, dims, keepdim) -> result
 
@@ -65,7 +65,8 @@ def _extreme(f: Any, logic: Any, empty: Any) -> Formula:
     return reduced
 
 
-def _lowest(dtype: Any) -> Any:
+def lowest(dtype: Any) -> Any:
+    """Return the lowest number of a dtype, which no other is below."""
     return -float("inf") if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
@@ -89,7 +90,7 @@ _REDUCTIONS: dict[str, Formula] = {
     "ReduceSum": _sum,
     "ReduceMean": _mean,
     "ReduceProd": _product,
-    "ReduceMax": _extreme(F.amax, F.any, _lowest),
+    "ReduceMax": _extreme(F.amax, F.any, lowest),
     "ReduceMin": _extreme(F.amin, F.all, _highest),
     "ReduceL1": lambda x, dims, keepdim: _sum(F.abs(x), dims, keepdim),
     "ReduceL2": lambda x, dims, keepdim: F.sqrt(_squares(x, dims, keepdim)).to(x.dtype),
