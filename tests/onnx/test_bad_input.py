@@ -447,6 +447,15 @@ def test_external_bytes_that_overlap_are_refused(beside):
         rl.onnx.load(path)
 
 
+def test_external_bytes_of_two_types_are_refused(beside):
+    path = beside(count=2, location="data.bin", offset=0, length=8)
+    proto = onnx.load(path, load_external_data=False)
+    proto.graph.initializer[1].data_type = TensorProto.INT32
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(FileFormatError, match="external bytes that another tensor has"):
+        rl.onnx.load(path)
+
+
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
 def test_links_are_not_followed(beside, tmp_path):
     path = beside(location="link.bin", length=8)

@@ -68,14 +68,14 @@ class TensorReader:
 
     Attributes:
         folder: of the model's file, where its external data lie; None for a model from memory.
-        taken: the external ranges that were read: begin, end and array, by file, in order. Two
-            tensors that name the same range are the same array; ranges that overlap otherwise are
-            refused.
+        taken: the external ranges that were read: begin, end, type of the elements and array, by
+            file, in order. Two tensors that name the same range alike are the same array; ranges
+            that overlap otherwise are refused.
         values: of the AttributeProtos that were read, by their id and type, with the proto.
     """
 
     folder: Path | None
-    taken: dict[str, list[tuple[int, int, Array]]] = field(default_factory=dict)
+    taken: dict[str, list[tuple[int, int, str, Array]]] = field(default_factory=dict)
     values: dict[tuple[int, str], tuple[Any, Any]] = field(default_factory=dict)
 
     def read(self, tensor: Any, where: str) -> Array:
@@ -120,15 +120,16 @@ class TensorReader:
                 refuse(where, got, f"at most {size:,}, its size")
             ranges = self.taken.setdefault(os.fspath(path), [])
             place = bisect_left(ranges, begin, key=itemgetter(0))
-            for first, last, array in ranges[max(place - 1, 0) : place + 1]:  # the two beside it
-                if (first, last) == (begin, begin + length) and array.shape == shape:
+            this = begin, begin + length, kind, shape
+            for first, last, other, array in ranges[max(place - 1, 0) : place + 1]:  # beside it
+                if (first, last, other, array.shape) == this:
                     return array
                 if first < begin + length and begin < last:
                     refuse(where, "external bytes that another tensor has", "bytes of its own")
             file.seek(begin)
             array = _from_raw(file.read(length), kind, shape, where)
         if length:
-            ranges.insert(place, (begin, begin + length, array))
+            ranges.insert(place, (begin, begin + length, kind, array))
         return _bools(array, where) if kind == "BOOL" else array
 
     def _path(self, location: str, where: str) -> Path:

@@ -10,7 +10,7 @@ from rushlight import functional as F
 from rushlight.onnx.load.table import Node, operator
 from rushlight.tensor import Tensor
 
-__all__: list[str] = []
+__all__ = ["hard_sigmoid"]
 
 
 def _plain(*names: str, function: Any, since: int = 1) -> None:
@@ -55,7 +55,11 @@ def _selu(node: Node, x: Tensor) -> Tensor:
 
 @operator("HardSigmoid")
 def _hard_sigmoid(node: Node, x: Tensor) -> Tensor:
-    alpha, beta = float(node.get("alpha", 0.2)), float(node.get("beta", 0.5))
+    return hard_sigmoid(x, float(node.get("alpha", 0.2)), float(node.get("beta", 0.5)))
+
+
+def hard_sigmoid(x: Tensor, alpha: float, beta: float) -> Tensor:
+    """Return alpha * x + beta between 0 and 1."""
     return F.clamp(x * alpha + beta, 0.0, 1.0)
 
 

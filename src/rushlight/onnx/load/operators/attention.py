@@ -31,6 +31,11 @@ def heads_apart(node: Node, x: Tensor, name: str) -> Tensor:
     if x.ndim != 3 or heads < 1 or x.shape[2] % heads:
         got = f"{x.shape} with {name}={heads}"
         raise _wrong(node, got, f"(N, H, T, E), or (N, T, H * E) with {name}")
+    return _per_head(x, heads)
+
+
+def _per_head(x: Tensor, heads: int) -> Tensor:
+    """(N, T, H * E) -> (N, H, T, E)"""
     n, steps, width = x.shape
     return F.transpose(F.reshape(x, (n, steps, heads, width // heads)), 1, 2)
 
@@ -228,12 +233,6 @@ def _linear_attention(
         each = repeated(node, q, state)
         outputs.append(F.matmul(F.unsqueeze(q[:, :, t], 2), each) * scale)
     return heads_together(F.cat(outputs, 2)).to(dtype), state.to(dtype)
-
-
-def _per_head(x: Tensor, heads: int) -> Tensor:
-    """(N, T, H * E) -> (N, H, T, E)"""
-    n, steps, width = x.shape
-    return F.transpose(F.reshape(x, (n, steps, heads, width // heads)), 1, 2)
 
 
 def _check_rule(node: Node, rule: str, decay: Any, beta: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rushlight import functional as F
 from rushlight.errors import explain
+from rushlight.onnx.load.operators.activation import hard_sigmoid
 from rushlight.onnx.load.table import Node
 from rushlight.tensor import Tensor
 
@@ -30,7 +31,7 @@ _ACTIVATIONS: dict[str, tuple[Callable[[Tensor, Any, Any], Tensor], Any, Any]] =
     "leakyrelu": (lambda x, a, b: F.leaky_relu(x, a), 0.01, None),
     "thresholdedrelu": (lambda x, a, b: F.threshold(x, a, 0.0), 1.0, None),
     "scaledtanh": (lambda x, a, b: F.tanh(x * b) * a, 1.0, 1.0),
-    "hardsigmoid": (lambda x, a, b: F.clamp(x * a + b, 0.0, 1.0), 0.2, 0.5),
+    "hardsigmoid": (hard_sigmoid, 0.2, 0.5),
     "elu": (lambda x, a, b: F.elu(x, a), 1.0, None),
 }
 

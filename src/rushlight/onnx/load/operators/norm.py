@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional import batch_norm, mean, norm, reshape, rsqrt, where
+from rushlight.functional import batch_norm, norm, reshape, rsqrt, std_mean, var_mean, where
 from rushlight.functional.normalization import squares_across
 from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import like
@@ -122,9 +122,8 @@ def _group_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 @operator("MeanVarianceNormalization", since=9)
 def _mean_variance(node: Node, x: Tensor) -> Tensor:
     dims = tuple(node.get("axes", [0, 2, 3]))
-    centred = x - mean(x, dims, keepdim=True)
-    deviation = mean(centred * centred, dims, keepdim=True).sqrt()
-    return centred / (deviation + 1e-9)
+    deviation, centre = std_mean(x, dims, keepdim=True, correction=0)
+    return (x - centre) / (deviation + 1e-9)
 
 
 # ---- the last dims
@@ -152,9 +151,8 @@ def _layer_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor | None = None
     if not (node.wants(1) or node.wants(2)):
         return y
     dims = tuple(range(x.ndim - len(shape), x.ndim))
-    centre = mean(wide, dims, keepdim=True)
-    centred = wide - centre
-    return y, centre, rsqrt(mean(centred * centred, dims, keepdim=True) + eps)
+    spread, centre = var_mean(wide, dims, keepdim=True, correction=0)
+    return y, centre, rsqrt(spread + eps)
 
 
 @operator("RMSNormalization", since=23)

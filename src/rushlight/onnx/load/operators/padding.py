@@ -13,7 +13,7 @@ from rushlight.onnx.load.values import Value, carried, ints, scalar
 
 __all__: list[str] = []
 
-_MODES = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+_MODES = ("reflect", "edge", "wrap")
 
 
 @operator("Pad", since=11)

@@ -18,6 +18,7 @@ from rushlight.onnx.load.operators.geometry import (
     sizes_of,
     windows_of,
 )
+from rushlight.onnx.load.operators.reductions import lowest
 from rushlight.onnx.load.table import Node, operator
 from rushlight.onnx.load.values import as_array, ints
 from rushlight.ops import fold
@@ -72,7 +73,7 @@ def _max_pool(node: Node, x: Tensor) -> Any:
     source = x
     if pads is None:
         before = tuple(lo for lo, _ in windows.padding)
-        source, pads = pad_sides(x, windows.padding, _lowest(x)), (0,) * len(before)
+        source, pads = pad_sides(x, windows.padding, lowest(x.dtype)), (0,) * len(before)
     options = {
         "kernel": windows.kernel,
         "stride": windows.stride,
@@ -87,10 +88,6 @@ def _max_pool(node: Node, x: Tensor) -> Any:
         return found[0]
     flat = found[1]._array
     return found[0], wrap(_everywhere(node, flat, x.shape, source.shape[2:], before))
-
-
-def _lowest(x: Tensor) -> Any:
-    return -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
 
 
 def _everywhere(node: Node, flat: Any, shape: Ints, padded: Ints, before: Ints) -> Any:

@@ -94,12 +94,14 @@ def _dropped(node: Node, x: Tensor, p: float, training: bool, mask_dtype: Any) -
     if not 0.0 <= p <= 1.0:
         where = f"{node.op} ({node.name})"
         raise ValueError(explain(where, got=f"ratio {p}", expected="a probability, 0 to 1"))
-    keep: Any = np.ones(x.shape, np.bool_)
+    keep = None
     if training and p > 0.0:
         keep = _source(node).bernoulli(tuple(x.shape), 1.0 - p)
         factor = (keep * (0.0 if p == 1.0 else 1.0 / (1.0 - p))).astype(x.dtype)
         x = apply(ops.dropout, (x,), {"factor": factor})
-    return (x, wrap(keep.astype(mask_dtype))) if node.wants(1) else x
+    if not node.wants(1):
+        return x
+    return x, wrap(np.ones(x.shape, mask_dtype) if keep is None else keep.astype(mask_dtype))
 
 
 @operator("Dropout")

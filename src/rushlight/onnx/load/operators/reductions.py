@@ -14,7 +14,7 @@ from rushlight.onnx.load.values import Value, as_array, as_value, carried, ints,
 from rushlight.tape import TensorBase
 from rushlight.tensor import Tensor
 
-__all__: list[str] = []
+__all__ = ["lowest"]
 
 Formula = Callable[..., Any]  # (x, dims, keepdim) -> result
 
@@ -65,7 +65,8 @@ def _extreme(f: Any, logic: Any, empty: Any) -> Formula:
     return reduced
 
 
-def _lowest(dtype: Any) -> Any:
+def lowest(dtype: Any) -> Any:
+    """Return the lowest number of a dtype, which no other is below."""
     return -float("inf") if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
@@ -89,7 +90,7 @@ _REDUCTIONS: dict[str, Formula] = {
     "ReduceSum": _sum,
     "ReduceMean": _mean,
     "ReduceProd": _product,
-    "ReduceMax": _extreme(F.amax, F.any, _lowest),
+    "ReduceMax": _extreme(F.amax, F.any, lowest),
     "ReduceMin": _extreme(F.amin, F.all, _highest),
     "ReduceL1": lambda x, dims, keepdim: _sum(F.abs(x), dims, keepdim),
     "ReduceL2": lambda x, dims, keepdim: F.sqrt(_squares(x, dims, keepdim)).to(x.dtype),
@@ -144,23 +145,16 @@ def top_k(node: Node, x: Value, k: Value | None = None) -> Any:
     dim = node["axis"] % len(x.shape)
     largest = bool(node.get("largest", 1))
     if isinstance(x, TensorBase):
-        order = F.argsort(x, dim, descending=largest, stable=True)
-    else:
-        array = as_array(x)
-        order = F.tensor(
-            np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
-        )
-    places = F.narrow(order, dim, 0, count)
-    return _along(node, x, places, dim), places
+        return tuple(F.topk(x, count, dim, largest))
+    array = as_array(x)
+    order = np.argsort(_descending(array) if largest else array, axis=dim, kind="stable")
+    places = F.narrow(F.tensor(order), dim, 0, count)
+    return np.take_along_axis(array, as_array(places), dim), places
 
 
 def _descending(array: Any) -> Any:
     """Return numbers whose ascending order is the descending one of an array."""
     return ~array if array.dtype.kind in "iu" else -array
-
-
-def _along(node: Node, x: Value, places: Any, dim: int) -> Any:
-    return carried(lambda node, x: F.gather(x, dim, places))(node, x)
 
 
 @operator("Unique")
