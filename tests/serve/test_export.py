@@ -146,6 +146,10 @@ def test_command_and_check(tmp_path):
     stored = np.load(folder / "example_output_0.npy")
     np.save(folder / "example_output_0.npy", stored + 1)
     assert run("--check").returncode == 1
+    np.save(folder / "example_output_0.npy", stored)
+    np.save(folder / "example_input_0.npy", np.full((4, 3), np.nan, np.float32))
+    done = run("--check")  # NaN is far from everything
+    assert done.returncode == 1 and done.stdout.startswith("FAILED: the largest error is inf")
 
 
 def test_wrong_inputs_are_refused(tmp_path):

@@ -17,6 +17,7 @@ from rushlight.errors import explain
 from rushlight.graph.calls import mapped
 from rushlight.nn.summary.watching import untouched
 from rushlight.serve.faults import ExportError
+from rushlight.serve.pieces.command import relative_error
 from rushlight.tape import TensorBase, wrap
 
 __all__ = [
@@ -125,12 +126,7 @@ def worst_error(found: Sequence[Array], wanted: Sequence[Array]) -> float:
         if y.shape != t.shape or y.dtype != t.dtype:
             got = f"{y.dtype.name} {y.shape}"
             raise ExportError(explain("export", got=got, expected=f"{t.dtype.name} {t.shape}"))
-        same = (y == t) | ((y != y) & (t != t))
-        with np.errstate(invalid="ignore"):
-            apart = np.where(same, 0.0, y.astype(np.float64) - t.astype(np.float64))
-        largest = float(np.abs(np.where(np.isfinite(t), t, 0.0)).max(initial=1.0))
-        error = float(np.abs(apart).max(initial=0.0)) / max(largest, 1.0)
-        worst = max(worst, np.inf if error != error else error)
+        worst = max(worst, relative_error(y, t))
     return worst
 
 

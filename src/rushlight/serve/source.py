@@ -38,11 +38,17 @@ class NotPortable(ValueError):
 
 
 @cache
+def _parsed(name: str) -> tuple[str, ast.Module]:
+    text = inspect.getsource(importlib.import_module(name))
+    return text, ast.parse(text)
+
+
+@cache
 def _module(name: str) -> tuple[str, dict[str, ast.stmt]]:
     """Return the text of a module and its definitions by name; the last of a name counts."""
-    text = inspect.getsource(importlib.import_module(name))
+    text, tree = _parsed(name)
     found: dict[str, ast.stmt] = {}
-    for node in ast.parse(text).body:
+    for node in tree.body:
         for defined in _defined(node):
             found[defined] = node
     return text, found
@@ -50,15 +56,12 @@ def _module(name: str) -> tuple[str, dict[str, ast.stmt]]:
 
 @cache
 def _functions(module: str) -> list[ast.FunctionDef]:
-    tree = ast.parse(_module(module)[0])
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return [node for node in ast.walk(_parsed(module)[1]) if isinstance(node, ast.FunctionDef)]
 
 
 @cache
 def _lambdas(module: str) -> list[ast.Lambda]:
-    return [
-        node for node in ast.walk(ast.parse(_module(module)[0])) if isinstance(node, ast.Lambda)
-    ]
+    return [node for node in ast.walk(_parsed(module)[1]) if isinstance(node, ast.Lambda)]
 
 
 def _defined(node: ast.stmt) -> Iterator[str]:
@@ -138,7 +141,7 @@ class Library:
         if isinstance(node, ast.Import | ast.ImportFrom):
             self._names[key] = self._imported(node, name)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
-            self._assigned(key, module, name, node)
+            self._assigned(module, name, node)
         else:
             self._define(key, module, name, name)
         return self._names[key]
@@ -162,14 +165,14 @@ class Library:
         self.taken.add(name)
         return name
 
-    def _assigned(self, key: Any, module: str, name: str, node: Any) -> None:
+    def _assigned(self, module: str, name: str, node: Any) -> None:
         value = getattr(importlib.import_module(module), name)
         if isinstance(value, Op):
-            self._names[key] = self._op(value.name)
+            self._names[module, name] = self._op(value.name)
         elif callable(value) and not isinstance(value, type) and "kernel(" in ast.unparse(node):
-            self._names[key] = self._value(value, name)
+            self._names[module, name] = self._value(value, name)
         else:
-            self._define(key, module, name, name)
+            self._constant(module, node)
 
     def _value(self, value: Any, hint: str) -> str:
         """Return an expression for a function that was found as a value."""
@@ -221,9 +224,7 @@ class Library:
         name = self._fresh(hint, module)
         edits = self._references(module, node, self._free(function))
         arguments, body = (edits.applied(text, part) for part in (node.args, node.body))
-        self._keep(
-            name, f"def {name}({arguments}: Any) -> Any:\n    return {body}".replace(", ", ", ")
-        )
+        self._keep(name, f"def {name}({arguments}: Any) -> Any:\n    return {body}")
         return name
 
     def _fresh(self, name: str, module: str) -> str:
@@ -238,14 +239,10 @@ class Library:
     # ---- how it is written down
 
     def _define(self, key: Any, module: str, name: str, wanted: str, forward: bool = False) -> None:
-        node: Any = _module(module)[1][name]
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
-            self._constant(key, module, node)
-            return
         final = self._names[key] = self._fresh(wanted, module)
-        self._emit(final, module, node, {name: final}, forward)
+        self._emit(final, module, _module(module)[1][name], {name: final}, forward)
 
-    def _constant(self, key: Any, module: str, node: Any) -> None:
+    def _constant(self, module: str, node: Any) -> None:
         """Take an assignment over; that of several names at once as one."""
         bound = list(_defined(node))
         known = {name: self._names.get((module, name), name) for name in bound}
@@ -266,8 +263,7 @@ class Library:
         text = _module(module)[0]
         edits = forward_edits(node) if forward else Edits()
         edits += self._references(module, node, known, edits)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            edits.rename(text, node, name)
+        edits.rename(text, node, name)
         written = edits.applied(text, node)
         if isinstance(node, ast.FunctionDef):
             written = tidied(written)

@@ -8,7 +8,7 @@ import json
 import keyword
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from rushlight.graph import Graph, Node, Size, Value
 from rushlight.graph.structure import Repeated
 from rushlight.ops.contract import OPS
 from rushlight.ops.interpolate import Taps
-from rushlight.serve.ops import WITH_CHECK, Call, function_of, written_call
+from rushlight.serve.ops import WITH_CHECK, function_of
 from rushlight.serve.pieces import PIECES
 from rushlight.serve.pieces.outside import OUTSIDE
 from rushlight.serve.source import Library, NotPortable
@@ -87,7 +87,7 @@ class Writer:
         self.weights: dict[str, Array] = {}
         self.turned: dict[str, tuple[int, ...]] = {}
         self.names: dict[Value, str] = {}
-        self.maps: dict[str, str] = {}
+        self.maps: dict[Taps, tuple[str, str]] = {}  # the name of each, and the line that makes it
         self.lines: list[str] = []
 
     def write(self, title: str) -> Written:
@@ -152,7 +152,7 @@ class Writer:
                 "for _name, _axes_of in TURNED.items():",
                 "    W[_name] = W[_name].transpose(_axes_of)",
             ]
-        return "\n".join([*lines, *self.maps.values()])
+        return "\n".join([*lines, *(line for _, line in self.maps.values())])
 
     def _end(self) -> str:
         inputs, outputs = len(self.graph.inputs), len(self.graph.outputs)
@@ -223,7 +223,7 @@ class Writer:
 
     def _call(self, i: int, node: Node) -> None:
         function = function_of(self.library, node.op)
-        arguments = [self._text(v, node, k) for k, v in enumerate(node.inputs)]
+        arguments = [self._text(v) for v in node.inputs]
         if node in self.grids:
             scale, low, high = self.grids[node]
             grid = self.library.function(f"{_HERE}.eight_bits", "on_grid")
@@ -231,18 +231,16 @@ class Writer:
         if node in self.observe:
             seen = self.library.function(f"{_HERE}.observing", "observed")
             arguments[0] = f"{seen}({arguments[0]}, {self.observe[node]!r})"
-        options = {key: self._text(v, node, key) for key, v in node.options.items()}
+        arguments += [f"{key}={self._text(v)}" for key, v in node.options.items()]
         if node.op in WITH_CHECK:
             check = self.library.function(*WITH_CHECK[node.op])
-            both = [*arguments, *(f"{k}={v}" for k, v in options.items())]
-            self.lines.append(f"{check}({', '.join(both)})")
-        call = written_call(node, function, arguments, options)
+            self.lines.append(f"{check}({', '.join(arguments)})")
         targets: list[str] = []
         for value in node.outputs:
             targets.append(self._target(i, value, node, "h" in targets))
         several = len(targets) > 1 or node.op == "split"
         left = ", ".join(targets) + ("," if several and len(targets) == 1 else "")
-        self.lines += _wrapped(left, call)
+        self.lines += _wrapped(left, function, arguments)
         gone = [self.names[v] for v in self.next_users.get(i, []) if v in self.names]
         gone = [n for n in gone if n not in targets and n != "h"]
         if gone and i < len(self.graph.nodes) - 1:
@@ -313,7 +311,7 @@ class Writer:
         )
         return (*range(2, len(value.shape)), 1, 0) if conv else None
 
-    def _text(self, plain: Any, node: Node, key: Any) -> str:
+    def _text(self, plain: Any) -> str:
         return _literal(plain, self._name, self._object)
 
     def _object(self, plain: Any) -> str:
@@ -324,10 +322,9 @@ class Writer:
 
     def _taps(self, taps: Taps) -> str:
         """Write the map of a resampling down as its entries."""
+        if taps in self.maps:
+            return self.maps[taps][0]
         known = f"MAP_{len(self.maps) + 1}"
-        for name, text in self.maps.items():
-            if name == f"{id(taps)}":
-                return text.partition(" ")[0]
         made = self.library.function("rushlight.ops.interpolate", "Taps")
         parts = []
         for part, array in zip(("rows", "cols", "weights"), taps.entries, strict=True):
@@ -337,7 +334,7 @@ class Writer:
             self.weights[f"{known.lower()}.{part}"] = np.ascontiguousarray(array)
             parts.append(f'W["{known.lower()}.{part}"]')
         text = f"{known} = {made}({', '.join(parts)}, {taps.size_out}, {taps.size_in})"
-        self.maps[f"{id(taps)}"] = text
+        self.maps[taps] = known, text
         return known
 
 
@@ -405,14 +402,14 @@ def _literal(plain: Any, name: Any = repr, other: Any = repr) -> str:
     return str(other(plain))
 
 
-def _wrapped(left: str, call: Call) -> list[str]:
-    """Return `left = call` in lines that are not too long, the arguments on lines of their own."""
-    line = f"{left} = {call.function}({', '.join(call.arguments)})"
+def _wrapped(left: str, function: str, arguments: Sequence[str]) -> list[str]:
+    """Return `left = function(...)` in lines that are not too long, the arguments on their own."""
+    line = f"{left} = {function}({', '.join(arguments)})"
     if len(line) <= _WIDTH - 8:
         return [line]
-    lines = [f"{left} = {call.function}("]
+    lines = [f"{left} = {function}("]
     row = "   "
-    for argument in call.arguments:
+    for argument in arguments:
         if len(row) + len(argument) + 2 > _WIDTH - 8 and row.strip():
             lines.append(row)
             row = "   "
