@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_merged_equals_whole(name, cuts):
     whole, parts = make(), []
     whole.reset()
     whole.update(output, target)
-    for a, b in zip(cuts, cuts[1:], strict=False):
+    for a, b in itertools.pairwise(cuts):
         part = make()
         part.reset()
         if a < b:
