@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,45 @@ def _compare(joined: Any, loss: Any, count: int, counted: Any = None, **options:
             averager.backward(None, 0)
         _equal(own, whole)
     averager.close()
+
+
+def check_batch_norm(joined: Any) -> None:
+    for count in (9, 3, 2):  # 2: with 4 ranks some have none
+        x, y = _data(count)
+        rl.manual_seed(8)
+        parts: list[Any] = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()]
+        parts += [nn.Linear(144, 6), nn.BatchNorm1d(6, momentum=None), nn.Tanh(), nn.Linear(6, 3)]
+        whole = nn.Sequential(*parts).to(rl.float64)
+        own = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(whole))
+        averager, loss = GradientAverager(own), nn.CrossEntropyLoss(reduction="sum")
+        mine = list(DistributedSampler(range(count), shuffle=False))
+        for _ in range(3):
+            whole.zero_grad()
+            own.zero_grad()
+            expected = whole(rl.tensor(x))
+            (loss(expected, rl.tensor(y)) / count).backward()
+            found = own(rl.tensor(x[mine]))
+            assert (
+                np.abs(found.numpy(force=True) - expected.numpy(force=True)[mine]).max(initial=0)
+                < 1e-12
+            )
+            averager.backward(loss(found, rl.tensor(y[mine])) / count, mean=False)
+            _equal(own, whole)
+        for (name, p), q in zip(own.named_buffers(), whole.buffers(), strict=True):
+            assert np.abs(p.numpy() - q.numpy()).max() < 1e-12, name
+        own.eval(), whole.eval()
+        error = own(rl.tensor(x)).numpy(force=True) - whole(rl.tensor(x)).numpy(force=True)
+        assert np.abs(error).max() < 1e-12
+        averager.close()
+
+
+def check_batch_norm_refuses(joined: Any) -> None:
+    layer = nn.SyncBatchNorm(2)
+    with pytest.raises(ValueError, match="got 1 in all processes"):
+        layer(rl.zeros(int(joined.rank == 0), 2))
+    x = rl.randn(4, 2, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="expected a first derivative"):
+        rl.autograd.grad(layer(x).square().sum(), x, create_graph=True)
 
 
 def check_init(joined: Any) -> None:
@@ -195,7 +235,7 @@ def check_sampler(joined: Any) -> None:
             for epoch in (0, 1, 0):
                 sampler.set_epoch(epoch)
                 found = joined.gather_objects(list(sampler))
-                assert sorted(sum(found, [])) == list(range(count))
+                assert sorted(index for part in found for index in part) == list(range(count))
                 assert len(found[joined.rank]) == len(sampler)
                 orders.append(found)
             assert orders[0] == orders[2] and (orders[0] != orders[1]) == (shuffle and count > 1)

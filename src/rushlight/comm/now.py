@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from rushlight.comm.communicator import Communicator
 from rushlight.comm.local import LocalCommunicator
@@ -56,7 +57,7 @@ def joined() -> bool:
     return _now is not None
 
 
-def use(communicator: Communicator | None) -> None:
+def use(communicator: Any) -> None:
     """Let `current` return another communicator; None lets it decide anew."""
     global _now
     if not (communicator is None or isinstance(communicator, Communicator)):

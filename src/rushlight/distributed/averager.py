@@ -59,7 +59,7 @@ class GradientAverager:
         *,
         bucket_bytes: int = 1 << 20,
     ) -> None:
-        given = parameters.parameters() if isinstance(parameters, Module) else parameters
+        given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
         self.parameters = [p for p in given if p.requires_grad]
         if not self.parameters:
             expected = "at least one parameter that requires a gradient"

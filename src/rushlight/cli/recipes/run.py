@@ -194,6 +194,8 @@ class Papers(Callback):
         out: the folder.
     """
 
+    first_only = True
+
     def __init__(
         self, recipe: Recipe[Any], options: Options, data: Data, out: pathlib.Path
     ) -> None:
