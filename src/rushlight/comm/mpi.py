@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.comm.communicator import Communicator, Request
+from rushlight.comm.faults import watch
 from rushlight.errors import MissingExtra, explain
 
 __all__ = ["MPICommunicator"]
@@ -18,7 +19,7 @@ class MPICommunicator(Communicator):
     """The processes of an MPI job. Arrays are sent from where they lie, without a copy.
 
     A call of one order and one size adds up in one order: the same bits from run to run, and on
-    every rank.
+    every rank. The first one made begins to watch over the job (`faults.py`).
 
     Args:
         parent: an mpi4py communicator; default MPI.COMM_WORLD. A duplicate of it is used, so that
@@ -33,6 +34,7 @@ class MPICommunicator(Communicator):
 
     def __init__(self, parent: Any = None) -> None:
         mpi = _library()
+        watch(mpi)
         self._mpi = mpi
         self._comm = (mpi.COMM_WORLD if parent is None else parent).Dup()
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
