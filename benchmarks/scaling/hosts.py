@@ -8,6 +8,7 @@ interface, route or file of the machine itself is touched, and what listens, lis
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import os
 import pathlib
@@ -64,7 +65,8 @@ def enter() -> int:
     # the process in there is number 1 of its namespace: with it, all others end
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     command += [sys.executable, *sys.argv]
-    process = subprocess.Popen(command, env=dict(os.environ, **{INSIDE: "1"}))
+    env = dict(os.environ, **{INSIDE: "1"})
+    process = subprocess.Popen(command, env=env, preexec_fn=_die_with_parent)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: process.kill())
     try:
@@ -72,6 +74,11 @@ def enter() -> int:
     except KeyboardInterrupt:
         process.kill()
         return 130
+
+
+def _die_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it is gone, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
 def call(*command: str) -> None:
@@ -149,7 +156,7 @@ class Hosts:
 
     def run(self, program: list[str], seconds: float) -> str:
         """Run a program under mpiexec, one rank to a host; return what it printed."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir="/run") as folder:
             launcher = pathlib.Path(folder, "launch")
             launcher.write_text(LAUNCHER)
             launcher.chmod(0o700)
