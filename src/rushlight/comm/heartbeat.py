@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sys
 import threading
 import time
@@ -201,7 +202,7 @@ class Heartbeat:
     # ---- messages
 
     def _who(self) -> Message:
-        return {"rank": self.rank, "pid": os.getpid(), "host": os.uname().nodename}
+        return {"rank": self.rank, "pid": os.getpid(), "host": platform.node()}
 
     def _send(self, rank: int, tag: int, message: Message) -> None:
         self._sent.append(self._isend(message, rank, tag))
