@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import os
 import pathlib
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from rushlight import comm
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes.options import Described, Options, flag
 from rushlight.errors import explain
@@ -198,7 +200,10 @@ def _train(
     if threads is not None:
         set_num_threads(threads)
     recipe = recipe_named(name)
-    log = sys.stderr if as_json else sys.stdout
+    first = comm.current().first
+    log: Any = sys.stderr if as_json else sys.stdout
+    if not first:  # of several processes one prints and writes
+        log = open(os.devnull, "w")  # noqa: SIM115 (until the process ends)
     if resume:
         if config is not None:
             raise Mistake(explain("--resume", got="--config, too", expected="one of them"))
@@ -213,7 +218,7 @@ def _train(
     if result is None:
         result = run(recipe, options, folder, resume=resume, curves=curves, log=log)
         print("\n".join(_ending(recipe, result, folder)), file=log, flush=True)
-    if as_json:
+    if as_json and first:
         print(json.dumps(result), flush=True)
     if result["interrupted"]:
         raise typer.Exit(130)

@@ -162,6 +162,7 @@ class DataLoader:
         self._count = 0  # epochs begun, where no sampler counts them
         self._current: _Epoch | None = None  # the epoch begun last, until it is read to its end
         self._skip = 0  # batches that the next epoch begins behind
+        self._share: Share | None = None
 
     # ---- epochs
 
@@ -251,36 +252,43 @@ class DataLoader:
 
     def _source(self, dataset: Any, skip: int) -> Iterator[Any]:
         """Return the batches of the next epoch, of its data set, behind the first `skip`."""
+        share = self._share
         if isinstance(dataset, IterableDataset):
-            return itertools.islice(self._stream(iter(dataset)), skip, None)
+            batches = itertools.islice(self._stream(iter(dataset)), skip, None)
+            return batches if share is None else map(share.of, batches)
         reader = batch_reader(dataset) if self.collate_fn is default_collate else None
         if not self._batched:
             singles = itertools.islice(iter(self.sampler or ()), skip, None)
-            return (self.collate_fn(dataset[index]) for index in singles)
+            found = (self.collate_fn(dataset[index]) for index in singles)
+            return found if share is None else map(share.of, found)
         if reader is None:
             assert self.batch_sampler is not None
             lists = itertools.islice(iter(self.batch_sampler), skip, None)
-            return map(functools.partial(self._fetch, dataset), lists)
+            whole = map(functools.partial(self._fetch, dataset), lists)
+            return whole if share is None else map(share.of, whole)
         return self._read(reader, skip)
 
     def _read(self, reader: Any, skip: int) -> Iterator[Any]:
         """Return the batches that a reader makes of slices and arrays of indices."""
-        batches = self.batch_sampler
+        batches, share = self.batch_sampler, self._share
         assert batches is not None
         if type(batches) is BatchSampler:
             sampler, step, size = batches.sampler, batches.batch_size, len(self.dataset)
             if type(sampler) is SequentialSampler and sampler.data_source is self.dataset:
                 starts = range(skip * step, len(batches) * step, step)
-                return map(reader, (slice(start, min(start + step, size)) for start in starts))
+                slices = (slice(start, min(start + step, size)) for start in starts)
+                return map(reader, slices if share is None else map(share.of_slice, slices))
             if isinstance(sampler, SeededSampler) and (
                 type(sampler).__iter__ is SeededSampler.__iter__
             ):
                 order = sampler.next_order()[: len(batches) * step]
-                if isinstance(reader, Rows):
+                if isinstance(reader, Rows) and share is None:
                     return reader.in_order(order, step, skip)
                 starts = range(skip * step, len(order), step)
-                return map(reader, (order[start : start + step] for start in starts))
-        return map(reader, map(_indices, itertools.islice(iter(batches), skip, None)))
+                parts = (order[start : start + step] for start in starts)
+                return map(reader, parts if share is None else map(share.of, parts))
+        lists = map(_indices, itertools.islice(iter(batches), skip, None))
+        return map(reader, lists if share is None else map(share.of, lists))
 
     def _fetch(self, dataset: Any, indices: list[int]) -> Any:
         many = getattr(dataset, "__getitems__", None)
@@ -304,6 +312,31 @@ class DataLoader:
         if self.batch_size is None:
             return size
         return size // self.batch_size if self.drop_last else -(-size // self.batch_size)
+
+
+class Share:
+    """The part of each batch that one of several processes reads: neighbours, of equal numbers, or
+    one more.
+
+    Args:
+        rank: which process.
+        size: how many there are.
+    """
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
+
+    def of_slice(self, whole: slice) -> slice:
+        """Return the part of a range of indices."""
+        count = whole.stop - whole.start
+        low, high = (count * r // self.size for r in (self.rank, self.rank + 1))
+        return slice(whole.start + low, whole.start + high)
+
+    def of(self, batch: Any) -> Any:
+        """Return the part of an array, a Tensor, or of each of those in a tuple or list."""
+        if isinstance(batch, tuple | list):
+            return type(batch)([self.of(part) for part in batch])
+        return batch[self.of_slice(slice(0, len(batch)))]
 
 
 class _Epoch:

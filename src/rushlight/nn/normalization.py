@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import index
 from typing import Any, ClassVar, SupportsIndex
 
+from rushlight import comm
 from rushlight.autograd import no_grad
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.creation import ones, zeros
@@ -19,7 +20,8 @@ from rushlight.functional.normalization import (
 from rushlight.nn import init
 from rushlight.nn.module import Module, Relinked, Steady
 from rushlight.nn.parameter import Parameter
-from rushlight.tape import state
+from rushlight.ops.together import batch_norm_together
+from rushlight.tape import apply, state
 from rushlight.tensor import Tensor
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "RMSNorm", "SyncBatchNorm"]
@@ -122,12 +124,15 @@ class _BatchNorm(NormBase):
 
     _dims: ClassVar[Sequence[int]]
     _shapes: ClassVar[str]
+    _synchronized: bool = False  # whether a batch is that of all processes
 
     def forward(self, input: Tensor) -> Tensor:
         shape = input.shape
         if len(shape) not in self._dims or shape[1] != self.num_features:
             self._refuse(shape)
         mean, var, batches = self._statistics()
+        if self._synchronized and self._uses_batch(mean) and comm.current().size > 1:
+            return self._together(input, mean, var, batches)
         parameters = self._parameters
         y = batch_norm(
             input,
@@ -135,10 +140,26 @@ class _BatchNorm(NormBase):
             var,
             parameters["weight"],
             parameters["bias"],
-            self.training or (mean is None and var is None),
+            self._uses_batch(mean),
             self._share(batches),
             self.eps,
         )
+        self._count(batches)
+        return y
+
+    def _uses_batch(self, mean: Tensor | None) -> bool:
+        return self.training or mean is None
+
+    def _together(
+        self, x: Tensor, mean: Tensor | None, var: Tensor | None, batches: Tensor | None
+    ) -> Tensor:
+        """Normalize by the batches of all processes; some of them may be empty."""
+        weight, bias = self._parameters["weight"], self._parameters["bias"]
+        options = {"eps": self.eps, "add": comm.current().all_reduce}
+        results: Any = apply(batch_norm_together, (x, weight, bias), options)
+        y, *found, count = (results[0], *[value._array for value in results[1:]])
+        if mean is not None or var is not None:
+            follow_batch(mean, var, *found, self._share(batches), int(count))
         self._count(batches)
         return y
 
@@ -159,10 +180,10 @@ class _BatchNorm(NormBase):
         if self.training and batches is not None:
             batches._array += 1
 
-    def _relink(self, options: dict[str, Any]) -> Relinked:
+    def _relink(self, options: dict[str, Any]) -> Relinked | None:
         if "mean" in options:
             return {}, self._given, None
-        return options, None, self._follow
+        return None if "add" in options else (options, None, self._follow)
 
     def _follow(self, x: Any, outputs: tuple[Any, ...]) -> None:
         """Move the running statistics towards those of a batch."""
@@ -287,8 +308,9 @@ class BatchNorm3d(_BatchNorm):
 class SyncBatchNorm(_BatchNorm):
     """`BatchNorm1d` of inputs with any dims, its statistics those of the batches of all processes.
 
-    There is one process here: the layer computes what `BatchNorm1d`, `BatchNorm2d` and
-    `BatchNorm3d` compute. It is for models and state dicts that have it.
+    Of several processes (`rushlight.distributed`) some may have more samples than others, or none;
+    each must call the layer. In one process it computes what `BatchNorm1d`, `BatchNorm2d` and
+    `BatchNorm3d` compute. Within `Trainer.fit` these, too, are synchronized.
 
     Args:
         num_features, eps, momentum, affine, track_running_stats, device, dtype, bias: as in
@@ -299,7 +321,7 @@ class SyncBatchNorm(_BatchNorm):
         (N, C) or (N, C, *) -> the same
 
     Raises:
-        NotImplementedError: for a process group.
+        NotImplementedError: for a process group; of several processes, for a second derivative.
         ShapeError, ValueError: as in `BatchNorm1d`.
 
     Example:
@@ -311,6 +333,7 @@ class SyncBatchNorm(_BatchNorm):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.SyncBatchNorm.html
     """
 
+    _synchronized = True
     _dims = range(2, 65)  # NumPy has 64 at most
     _shapes = "(N, C) or (N, C, *)"
 

@@ -104,7 +104,7 @@ def _through_statistics(dx: Any, centred: Any, g_mean: Any, g_var: Any) -> Any:
 # ---- batch norm by the batch's own statistics
 
 
-def _train_check(x: Any, w: Any, b: Any, **_: Any) -> None:
+def check_train(x: Any, w: Any, b: Any, **_: Any) -> None:
     _check_channels("batch_norm", x, weight=w, bias=b)
     _check_float("batch_norm", x, w, b)
 
@@ -155,7 +155,7 @@ batch_norm_train = define(
     graph_backward=_train_graph_backward,
     fresh=True,
     takes_relu=True,
-    check=_train_check,
+    check=check_train,
 )
 
 

@@ -75,7 +75,7 @@ def run_backward(
         state.recording = create_graph
         return quietly(_walk, roots, seeds, wanted, retain_graph, create_graph)
     finally:
-        state.recording = recording
+        state.recording, state.hand = recording, None
 
 
 def _walk(
@@ -95,10 +95,13 @@ def _walk(
     keys = set() if wanted is None else {_owner(tensor) for tensor in wanted}
     live = None if wanted is None else _leading_to(keys, order)
     kept: dict[tuple[Any, int], Any] = {}
+    early = _Early(pending, order) if state.early and wanted is None and not create_graph else None
 
     for node in order:
         slot = pending.pop(node, None)
         if slot is None:
+            if early is not None:
+                early.passed(node)
             continue
         grads = tuple(slot[::2])
         if node.hooks is not None or node.retains is not None:
@@ -112,6 +115,8 @@ def _walk(
             needs = [e is not None and (e[0] in live or e[:2] in keys) for e in node.edges]
         if not retain_graph and node.saved is not None:
             node.saved.spent = True
+        if early is not None:
+            early.enter(node, needs)
         results = node.gradients(grads, needs, create_graph)
         if not retain_graph and not node.light():
             node.saved = None
@@ -125,6 +130,8 @@ def _walk(
                     _give(pending, target, index, grad, fresh, create_graph)
                 else:
                     pending[target] = [grad, fresh]
+        if early is not None:
+            early.passed(node)
     for leaf, (value, owned) in pending.items():
         if leaf._hooks:
             value, owned = _call_hooks(leaf._hooks, value, create_graph), False
@@ -133,6 +140,59 @@ def _walk(
         elif (leaf, 0) in keys:
             kept[leaf, 0] = value
     return [kept.get(_owner(tensor)) for tensor in wanted or ()]
+
+
+class _Early:
+    """Finishes each leaf as soon as no node can add to its gradient, not at the end of the pass.
+
+    Its hooks then run while the rest of the pass is still to come: several processes send
+    gradients meanwhile. A chain hands out those of each link when it has them.
+    """
+
+    def __init__(self, pending: Pending, order: list[Node]) -> None:
+        self.pending = pending
+        self.left: dict[Any, int] = {}  # edges to a leaf that are still to be walked
+        self.handed: set[int] = set()  # those of the node at hand that are done
+        for node in order:
+            for edge in node.edges:
+                if edge is not None and edge[0].__class__ is not Node:
+                    self.left[edge[0]] = self.left.get(edge[0], 0) + 1
+
+    def enter(self, node: Node, needs: Sequence[bool]) -> None:
+        """Let a chain, whose backward comes next, hand out gradients."""
+        if node.op.name != "chain":
+            return
+        fresh = node.op.fresh
+
+        def hand(place: int, gradient: Any) -> bool:
+            edge = node.edges[place]
+            if edge is None or edge[0].__class__ is Node or gradient.shape != edge[2]:
+                return False
+            if needs[place]:
+                _give(self.pending, edge[0], edge[1], gradient, fresh, False)
+            self.handed.add(place)
+            self._count(edge[0])
+            return True
+
+        state.hand = hand
+
+    def passed(self, node: Node) -> None:
+        """Count the edges of a node that gives nothing more."""
+        for place, edge in enumerate(node.edges):
+            if edge is not None and edge[0].__class__ is not Node and place not in self.handed:
+                self._count(edge[0])
+        self.handed.clear()
+
+    def _count(self, leaf: Any) -> None:
+        self.left[leaf] -= 1
+        if self.left[leaf]:
+            return
+        slot = self.pending.pop(leaf, None)
+        if slot is not None:
+            value, owned = slot
+            if leaf._hooks:
+                value, owned = _call_hooks(leaf._hooks, value, False), False
+            accumulate(leaf, value, owned, False)
 
 
 def _alone(node: Node | None) -> bool:

@@ -220,6 +220,7 @@ def _backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Se
         route = chain.routes[key] = chain.route(needs)
     results: list[Any] = [None] * len(key)
     gradient = grads
+    hand, state.hand = state.hand, None
     for i, link, low, high, owed in route:
         if kept[i] is None:
             raise RuntimeError(
@@ -234,6 +235,10 @@ def _backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Se
         found = link.op.backward(of_link, gradient, owed)
         if high > low:
             results[low:high] = found[1:]
+            if hand is not None:
+                for place in range(low, high):
+                    if results[place] is not None and hand(place, results[place]):
+                        results[place] = None
         gradient = found[:1]
     if needs[0]:
         results[0] = gradient[0]

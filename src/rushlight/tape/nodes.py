@@ -56,6 +56,8 @@ class _State(threading.local):
     quiet = False  # NumPy's warnings are off already: np.errstate costs as much as a small op
     trace: list[Traced] | None = None  # the calls made, while somebody wants to see them
     general = False  # the calls shall hold for other inputs, too: no short cut by a look at these
+    early = False  # a backward pass finishes each leaf when its gradient is whole, not at the end
+    hand: Callable[[int, Any], bool] | None = None  # takes gradients of the chain that runs next
 
 
 state = _State()

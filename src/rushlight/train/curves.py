@@ -50,6 +50,8 @@ class Curves(Callback):
         MissingExtra: matplotlib (extra `plots`) is not installed; found out when it is made.
     """
 
+    first_only = True
+
     def __init__(self, folder: Path, title: str = "Training") -> None:
         matplotlib("figure")
         self.folder, self.title = pathlib.Path(folder), title

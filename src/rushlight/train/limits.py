@@ -36,6 +36,14 @@ class Limits:
         """Start the clock."""
         self._end = math.inf if self.seconds is None else time.monotonic() + self.seconds
 
+    def text(self, reached: bool) -> str | None:
+        """Return what to say where another process has found a limit reached, None where not."""
+        if not reached:
+            return None
+        named = {"max_steps": self.steps, "max_seconds": self.seconds}
+        shown = " or ".join(f"{name}={value:g}" for name, value in named.items() if value)
+        return f"{shown} reached"
+
     def reached(self, step: int) -> str | None:
         """Return which limit is reached, None where none is."""
         if self.steps is not None and step >= self.steps:

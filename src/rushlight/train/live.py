@@ -44,6 +44,8 @@ class LiveCurves(Callback):
         RuntimeError: LiveCurves: got a Python that is no notebook, expected Jupyter or Colab; ...
     """
 
+    first_only = True
+
     def __init__(self, interval: float = 2.0, title: str = "Training") -> None:
         self._display = _notebook()
         matplotlib("figure", "drawing live curves")

@@ -35,6 +35,8 @@ class _Log(Callback):
     on with another `fit`, or is resumed: then the rows behind the checkpoint are cut off.
     """
 
+    first_only = True
+
     def __init__(self, path: Path, every: int | None) -> None:
         name = type(self).__name__
         self.path = pathlib.Path(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rushlight import nn
@@ -15,6 +15,7 @@ from rushlight.train.held import known
 from rushlight.train.history import Record
 from rushlight.train.meter import Meter
 from rushlight.train.prepare import Data
+from rushlight.train.ranks import Ranks
 from rushlight.train.resuming.place import Place
 from rushlight.train.resuming.state import gather
 
@@ -44,6 +45,7 @@ class Loop:
     def run(self, interrupt: Interrupt) -> None:
         """Train: epochs, in them steps, in them batches."""
         trainer, data, place, self._interrupt = self.trainer, self.data, self.place, interrupt
+        ranks = data.source.ranks
         for epoch in range(place.epoch, self.last + 1):
             if self._over():
                 break
@@ -51,21 +53,19 @@ class Loop:
             reason = None
             for group in feed.groups(batches, trainer.accumulate, trainer.loss):
                 trainer.optimizer.zero_grad()
-                value = 0.0
-                for share, (inputs, target, weight) in group:
-                    place.batch += 1
-                    output, loss = trainer._run(inputs, target, weight)
-                    value += share * meter.update(output, target, loss, place)
-                    (loss if share == 1.0 else loss * share).backward()
+                value = self._alone(meter, group) if ranks is None else self._together(ranks, group)
                 self._step()
+                told = None if ranks is None else ranks.told(self)
+                value = value if told is None else told.loss
                 if self._batch_end:
                     trainer._emit(Event.BATCH_END, epoch=epoch, batch=place.batch, loss=value)
                 if trainer.validate_every and not trainer.step % trainer.validate_every:
                     self._validate(copy.deepcopy(trainer.metrics))
                 if trainer.limits.any and place.batch != data.batches:  # else the epoch is whole
-                    reason = self._limit()
-                if trainer._keepers:
-                    self.keep(now=interrupt.asked or reason is not None)
+                    reason = self._limit() if told is None else trainer.limits.text(told.limit)
+                now = interrupt.asked or reason is not None
+                if trainer._keepers if told is None else now or told.due:
+                    self.keep(now)
                 interrupt.check()
                 if reason is not None:
                     trainer.stop(reason)
@@ -80,14 +80,37 @@ class Loop:
                 self.keep(now=over or interrupt.asked)
             interrupt.check()
 
+    def _alone(self, meter: Meter, group: Sequence[tuple[float, feed.Batch]]) -> float:
+        """Find the gradients of the batches of a step, and return its loss."""
+        trainer, value = self.trainer, 0.0
+        for share, (inputs, target, weight) in group:
+            self.place.batch += 1
+            output, loss = trainer._run(inputs, target, weight)
+            value += share * meter.update(output, target, loss, self.place)
+            (loss if share == 1.0 else loss * share).backward()
+        return value
+
+    def _together(self, ranks: Ranks, group: Sequence[tuple[float, feed.Batch]]) -> float:
+        """Find the gradients of batches that several processes share."""
+        for left, (_, (inputs, target, weight)) in zip(range(len(group))[::-1], group, strict=True):
+            self.place.batch += 1
+            ranks.backward(self, inputs, target, weight, more=left > 0)
+        return 0.0  # `told` has the loss of all
+
     def _limit(self) -> str | None:
-        return self.trainer.limits.reached(self.trainer.step)
+        limits, ranks = self.trainer.limits, self.data.source.ranks
+        reason = limits.reached(self.trainer.step)
+        if ranks is not None and limits.any:
+            return limits.text(ranks.any(ranks.first and reason is not None))
+        return reason
 
     def _over(self) -> bool:
         """Tell whether training has ended: somebody stopped it, or a limit is reached."""
         trainer, reason = self.trainer, self._limit()
         if trainer.stopped is None and reason is not None:
             trainer.stop(reason)
+        if self.data.source.ranks is not None:
+            trainer.stopped = self.data.source.ranks.stopped()
         return trainer.stopped is not None
 
     def _enter(self, epoch: int) -> tuple[Meter, Iterator[feed.Batch]]:
@@ -101,15 +124,19 @@ class Loop:
             trainer._emit(Event.EPOCH_BEGIN, epoch=epoch)
         trainer.model.train()
         facts = known(data.source.loader, data.weights is not None and data.weights.last)
-        place.meter = Meter(trainer, classes=facts.classes)
+        ranks = data.source.ranks
+        place.meter = Meter(trainer, classes=facts.classes, ranks=ranks)
         if place.held is not None:
-            place.meter.load_state_dict(place.held)
+            if ranks is None or ranks.first:  # the sums of all
+                place.meter.load_state_dict(place.held)
             place.held = None
         if data.source.streams and (trainer._keepers or within):
             place.at_begin(data.generators)
         loader = data.source.epoch(place.batch)
         if within:
             place.put_back(data.generators)
+            if ranks is not None:
+                ranks.put_back(trainer._of_ranks)
         return place.meter, feed.batches(
             f"epoch {epoch}", loader, weights=data.weights, number=place.batch, finite=facts.finite
         )
@@ -133,7 +160,9 @@ class Loop:
         if every is not None and steps and steps[-1]["step"] == trainer.step:
             return {name: value for name, value in steps[-1].items() if name.startswith("val_")}
         where = f"epoch {place.epoch}, validation"
-        held = data.held_out, self._interrupt, data.held_weights, metrics
+        ranks = data.source.ranks
+        asked = self._interrupt if ranks is None else Interrupt()  # or some ranks would go on
+        held = data.held_out, asked, data.held_weights, metrics, ranks
         with judged(trainer):
             found = trainer._evaluate(where, *held)
         values = {f"val_{name}": value for name, value in found.items()}
@@ -167,7 +196,8 @@ class Loop:
             for keeper in trainer._keepers
             if now or (keeper.due(trainer.step) if within else keeper.due_after_epoch())
         ]
-        if not due:
+        ranks = data.source.ranks
+        if not (due if ranks is None else ranks.any(bool(due))):
             return
         state = gather(trainer, data, place)
         if within and state["place"]["meter"] is None:

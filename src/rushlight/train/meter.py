@@ -29,11 +29,17 @@ class Meter:
         trainer: the Trainer.
         metrics: the metrics to update (default None: the Trainer's).
         classes: what targets the batches will have, where they are classes and that is known.
+        ranks: the processes whose batches together are the epoch's; None: this one alone.
     """
 
     def __init__(
-        self, trainer: Any, metrics: list[Any] | None = None, classes: range | None = None
+        self,
+        trainer: Any,
+        metrics: list[Any] | None = None,
+        classes: range | None = None,
+        ranks: Any = None,
     ) -> None:
+        self._ranks = ranks
         self._trainer = trainer
         self._metrics = trainer.metrics if metrics is None else metrics
         self._summed = is_sum(trainer.loss)
@@ -59,25 +65,37 @@ class Meter:
         size = target._array.size if loss_fn is self._plain else samples(loss_fn, target)
         self._total += value if self._summed else value * size
         self._count += size
+        self.measure(output, target)
+        return value
+
+    def measure(self, output: Any, target: Any) -> None:
+        """Update the metrics alone: of a batch whose targets the loss ignores, all of them."""
         if self._metrics:
             found, wanted = feed.to_array(output), feed.to_array(target)
             for metric in self._metrics:
                 metric.update(found, wanted)
-        return value
 
     def compute(self) -> dict[str, float]:
         """Return 'loss' and the columns of each metric."""
-        values = {"loss": self._total / (self._count or 1)}
-        for metric in self._metrics:
+        total, count, metrics = self._whole()
+        values = {"loss": total / (count or 1)}
+        for metric in metrics:
             values |= metric_values(metric)
         return values
 
+    def _whole(self) -> tuple[float, float, list[Any]]:
+        """Return the sums, and the metrics, over the batches of all processes."""
+        if self._ranks is None:
+            return self._total, self._count, self._metrics
+        return self._ranks.merged(self._total, self._count, self._metrics)  # type: ignore[no-any-return]
+
     def state_dict(self) -> dict[str, Any] | None:
         """Return the running sums; None where a metric holds what cannot be written."""
-        held = [plain_state(metric) for metric in self._metrics]
+        total, count, metrics = self._whole()
+        held = [plain_state(metric) for metric in metrics]
         if any(state is None for state in held):
             return None
-        return {"total": self._total, "count": self._count, "metrics": held}
+        return {"total": total, "count": count, "metrics": held}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the sums of another meter."""

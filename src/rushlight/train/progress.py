@@ -35,6 +35,8 @@ class ProgressBar(Callback):
         MissingExtra: 'bar' is asked for and tqdm (extra `cli`) is not installed.
     """
 
+    first_only = True
+
     def __init__(self, style: str = "auto", file: TextIO | None = None) -> None:
         if style not in ("auto", "bar", "lines"):
             raise ValueError(

@@ -47,6 +47,8 @@ class TensorBoard(Callback):
         >>> _ = trainer.fit([[1.0], [2.0]], [[2.0], [4.0]], epochs=2)
     """
 
+    first_only = True
+
     def __init__(
         self,
         folder: str | os.PathLike[str],

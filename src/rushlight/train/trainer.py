@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from rushlight import nn
+from rushlight import comm, nn
 from rushlight.autograd import no_grad
 from rushlight.errors import explain
 from rushlight.nn.evaluating import evaluating
@@ -27,6 +27,7 @@ from rushlight.train.meter import Meter
 from rushlight.train.metrics import column_names, columns_of, make_metrics, metric_name
 from rushlight.train.parts import kind_of, make_loss, make_optimizer, positive, target_kind
 from rushlight.train.prepare import make_callbacks, prepare
+from rushlight.train.ranks import Ranks
 from rushlight.train.resuming import state as resuming
 from rushlight.train.resuming.lock import Locks
 from rushlight.train.resuming.place import Place
@@ -175,6 +176,8 @@ class Trainer:
         self._unswitched: dict[str, Any] | None = None  # the parts before the first Switch
         self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._seeds = Seeds(seed)
+        self._ranks: Ranks | None = None  # the processes of this `fit`, where there are several
+        self._of_ranks: Any = None  # the generators of each, of the checkpoint that was resumed
         self._weighted: WeightedLoss | None = None
         self._made = {
             "optimizer": resuming.of_optimizer(self.optimizer),
@@ -218,7 +221,8 @@ class Trainer:
                 fraction or number of the training samples, set aside at random with their weights,
                 the same ones in each `fit` of as many samples (default None).
             epochs: how many epochs to add; with `resume`, how many there are to be in all.
-            batch_size: samples in a batch (default None: 64; a loader has its own). A last batch
+            batch_size: samples in a batch (default None: 64; a loader has its own); processes that
+                `mpiexec` has started share out each batch. A last batch
                 of one sample is left out where the model has batch normalization, which needs two.
             shuffle: a new order in each epoch (default True; a loader has its own).
             sample_weight: a number >= 0 for each row of X, or for each element of y; True where
@@ -325,13 +329,15 @@ class Trainer:
         interrupt: Interrupt,
         weights: Weights | None = None,
         metrics: list[Any] | None = None,
+        ranks: Ranks | None = None,
     ) -> dict[str, float]:
-        meter = Meter(self, metrics)
+        meter = Meter(self, metrics, ranks=ranks)
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model), no_grad():
             for batch, (inputs, target, weight) in enumerate(parts, 1):
-                output, loss = self._run(inputs, target, weight)
-                meter.update(output, target, loss, f"{where}, batch {batch}")
+                if ranks is None or ranks.judges(inputs, target, meter):
+                    output, loss = self._run(inputs, target, weight)
+                    meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
         self.current = None
         return meter.compute()
@@ -399,12 +405,13 @@ class Trainer:
     def _begin(self, given: Any, epochs: int, *parts: Any) -> Loop:
         """Check everything that can be wrong, and return the loop, at its first place."""
         epochs = feed.check_count("fit epochs", epochs)
+        self._ranks = ranks = Ranks(self) if comm.current().size > 1 else None
         self._keepers = [c for c in self.callbacks if isinstance(c, Checkpoint)]
-        if given:
-            for keeper in self._keepers:
-                check_folder(keeper.folder)
-                self.claim(keeper.folder)
-        found = resuming.look_up(given, self._keepers)
+        if ranks is not None:
+            ranks.same_random()
+            self._keepers = self._keepers if ranks.first else []
+        look_up = functools.partial(self._look_up, given)
+        found = look_up() if ranks is None else ranks.of_first(look_up)
         if found is not None:
             self._seeds.split = found[1]["split_seed"]
             vars(self).update(self._unswitched or {})  # a Switch that had happened comes anew
@@ -414,6 +421,8 @@ class Trainer:
             got = f"validate_every={self.validate_every} and no validation data"
             raise ValueError(explain("fit", got=got, expected="validation data", fix="pass some"))
         self._listen(data.held_out is not None)
+        if ranks is not None:
+            ranks.begin(data, {"epochs": epochs, "monitor": self.monitored})
         if self._keepers or found is not None:
             data.facts = resuming.of_run(self, data.facts)
         place = Place(len(self.history) + 1)
@@ -432,10 +441,19 @@ class Trainer:
             loop.keep(now=True)
         else:
             resuming.restore(self, found[1], data)
+            self._of_ranks = found[1].get("ranks")
             for keeper in self._keepers:
                 keeper.resumed(found[0])
         self.limits.begin()
         return loop
+
+    def _look_up(self, given: Any) -> Any:
+        """Return the checkpoint to go on from, its folder claimed, or None."""
+        if given:
+            for keeper in self._keepers:
+                check_folder(keeper.folder)
+                self.claim(keeper.folder)
+        return resuming.look_up(given, self._keepers)
 
     def _listen(self, validated: bool) -> None:
         """Settle what is monitored and who is called when."""
@@ -449,6 +467,8 @@ class Trainer:
         listeners = list(self.callbacks)
         if self.restore_best and validated and not any(isinstance(c, KeepBest) for c in listeners):
             listeners.insert(0, KeepBest())
+        if self._ranks is not None and not self._ranks.first:
+            listeners = [c for c in listeners if not getattr(c, "first_only", False)]
         self.listeners, self._handlers = listeners, dispatch(listeners)
 
     def _end(self, failure: Exception | None) -> None:
@@ -475,6 +495,8 @@ class Trainer:
             yield
         finally:
             self._snapshot = self.current = self.average = None
+            if self._ranks is not None:
+                self._ranks.close()
             with contextlib.ExitStack() as stack:  # all of them, even if one fails
                 for listener in self.listeners:
                     if isinstance(listener, Callback):

@@ -7,7 +7,7 @@ import json
 import pathlib
 from typing import Any, TextIO
 
-from rushlight import nn
+from rushlight import comm, nn
 from rushlight.cli.recipes.checks import check_parts, optimizer_of, schedule_of
 from rushlight.cli.recipes.config import saved_options, write_config
 from rushlight.cli.recipes.explicit import explicit
@@ -106,7 +106,8 @@ def run(
     second = None if records.interrupted else recipe.refit(finished)
     fits = [records] if second is None else [records, refit(recipe, finished, second, resume, log)]
     interrupted = fits[-1].interrupted
-    figures = {} if interrupted else recipe.test(finished)
+    first = comm.current().first  # of several processes it alone tests and writes
+    figures = {} if interrupted or not first else recipe.test(finished)
     result = {
         "recipe": recipe.name,
         "title": recipe.heading(options),
@@ -123,6 +124,8 @@ def run(
     }
     if second is not None:
         result["refit"] = {"samples": second.samples, "epochs": len(fits[-1])}
+    if not first:
+        return result
     _write(out / "result.json", result)
     if picture is not None and not interrupted:
         _draw(recipe, finished)
@@ -159,8 +162,9 @@ def refit(recipe: Recipe[Any], run: Run[Any], second: Refit, resume: bool, log: 
         resume="auto" if resume else False,
     )
     if not records.interrupted:
-        save(model.state_dict(), run.out / "best.safetensors")
         run.trainer = trainer
+    if not records.interrupted and comm.current().first:
+        save(model.state_dict(), run.out / "best.safetensors")
     return records
 
 
@@ -193,6 +197,8 @@ class Papers(Callback):
         data: the data.
         out: the folder.
     """
+
+    first_only = True
 
     def __init__(
         self, recipe: Recipe[Any], options: Options, data: Data, out: pathlib.Path

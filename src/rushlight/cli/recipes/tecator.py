@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from rushlight import comm
 from rushlight.arrays import Array
 from rushlight.cli.mistake import Mistake
 from rushlight.cli.recipes import units
@@ -129,6 +130,10 @@ class TecatorRecipe(Standardized[TecatorOptions]):
         """Train nets of all sizes and several activations, where that is asked for."""
         if options.size != "all":
             return None
+        if comm.current().size > 1:
+            got = f"--size all on {comm.current().size} ranks"
+            fix = "start it without mpiexec"
+            raise Mistake(explain("tecator", got=got, expected="one process", fix=fix))
         from rushlight.cli.recipes.tecator_table import sweep
 
         return sweep(self, options, given, out, log)

@@ -54,6 +54,8 @@ class Checkpoint(Callback):
         OSError: the folder cannot be written to; found out before the first step.
     """
 
+    first_only = True
+
     def __init__(
         self,
         folder: Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rushlight.errors import explain
 from rushlight.train.history import History, Record
@@ -44,12 +44,18 @@ class Callback:
     One that remembers something overrides `state_dict` and `load_state_dict` as well: then a run
     that was killed goes on as if nothing had happened.
 
+    Attributes:
+        first_only: whether only the first of several processes calls it: what prints or writes
+            files, and changes nothing of the training (default False).
+
     Example:
         >>> class Halve(Callback):
         ...     def on_epoch_end(self, *, trainer, epoch, record):
         ...         for group in trainer.optimizer.param_groups:
         ...             group["lr"] /= 2
     """
+
+    first_only: ClassVar[bool] = False
 
     def on_fit_begin(
         self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None

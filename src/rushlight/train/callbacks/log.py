@@ -33,6 +33,8 @@ class HistoryLog(Callback):
         path: the JSON file, which `History.load` reads.
     """
 
+    first_only = True
+
     def __init__(self, folder: Path, interval: float = 2.0) -> None:
         self.folder, self.interval = (
             pathlib.Path(folder),

@@ -70,6 +70,21 @@ class Metric:
         """Take in one batch: what the model returned and what was wanted, as NumPy arrays."""
         raise NotImplementedError(f"{type(self).__name__} must define update")
 
+    def merge(self, other: Any) -> None:
+        """Take in the batches of another metric of this kind: those of another process.
+
+        Metrics that several processes are to train with define it, and are then exact: sums and
+        counts are added, not averages averaged.
+        """
+        raise NotImplementedError(
+            explain(
+                f"metric {metric_name(self)!r}",
+                got="batches of several processes, and no merge",
+                expected=f"{type(self).__name__}.merge(other)",
+                fix="define it: add the sums and counts of the other one to those of this",
+            )
+        )
+
     def compute(self) -> Any:
         """Return the value over all batches since `reset`; NaN where there was none."""
         raise NotImplementedError(f"{type(self).__name__} must define compute")
@@ -126,6 +141,11 @@ class Average(Metric):
         """Take in one batch."""
         self._sum += float(self.function(output, target)) * len(output)
         self._count += len(output)
+
+    def merge(self, other: Average) -> None:
+        """Add the sum and the count of another process."""
+        self._sum += other._sum
+        self._count += other._count
 
     def compute(self) -> float:
         """Return the mean over the samples."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.errors import DtypeError, explain
+from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.train.metrics.base import (
     Metric,
     as_arrays,
@@ -25,6 +25,7 @@ __all__ = [
     "class_targets",
     "classes_of",
     "counted",
+    "joined_counts",
     "tally",
     "whole_classes",
 ]
@@ -78,6 +79,11 @@ class Accuracy(Metric):
         else:
             self._count += hits.size
         self._right += int(np.count_nonzero(hits))
+
+    def merge(self, other: Any) -> None:
+        """Add the counts of another process."""
+        self._right += other._right
+        self._count += other._count
 
     def compute(self) -> float:
         """Return right / counted."""
@@ -139,6 +145,11 @@ class TopK(Metric):
         ahead = np.count_nonzero((scores > own) | ((scores == own) & before), axis=1)
         self._right += int(np.count_nonzero(ahead < self.k))
         self._count += len(wanted)
+
+    def merge(self, other: Any) -> None:
+        """Add the counts of another process."""
+        self._right += other._right
+        self._count += other._count
 
     def compute(self) -> float:
         """Return right / counted."""
@@ -205,6 +216,10 @@ class ConfusionMatrix(Metric):
         """Take in one batch."""
         self._counts = tally(self, output, target, self._counts)
 
+    def merge(self, other: ConfusionMatrix) -> None:
+        """Add the counts of another process."""
+        self._counts = joined_counts(self, other)
+
     def compute(self) -> Array:
         """Return the matrix, (0, 0) where there was no batch."""
         if self.normalize is None:
@@ -236,6 +251,20 @@ def tally(metric: Any, output: Any, target: Any, counts: Array) -> Array:
     check_range(where, wanted, size)
     pairs = np.bincount(wanted * np.int64(size) + found, minlength=size * size)
     return pairs.reshape(size, size) + (counts if len(counts) else 0)
+
+
+def joined_counts(metric: Any, other: Any) -> Array:
+    """Return the sum of two matrices of counts; one without a batch is empty."""
+    counts: list[Array] = [m._counts for m in (metric, other) if len(m._counts)]
+    if len(counts) == 2 and counts[0].shape != counts[1].shape:
+        raise ShapeError(
+            explain(
+                f"{type(metric).__name__}.merge",
+                got=f"counts of {len(counts[1])} classes",
+                expected=f"{len(counts[0])} classes",
+            )
+        )
+    return sum(counts[1:], start=counts[0]) if counts else metric._counts
 
 
 def classes_of(

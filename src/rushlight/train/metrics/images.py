@@ -49,6 +49,11 @@ class _PerImage(Metric):
         """Return the value of each image, (N,)."""
         raise NotImplementedError
 
+    def merge(self, other: Any) -> None:
+        """Add the sum and the count of another process."""
+        self._sum += other._sum
+        self._count += other._count
+
     def compute(self) -> float:
         """Return the mean over the images."""
         return self._sum / self._count if self._count else math.nan

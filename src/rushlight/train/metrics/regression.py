@@ -114,6 +114,11 @@ class MSE(_PerOutput):
     def _finish(self, mean: Any) -> Any:
         return mean
 
+    def merge(self, other: Any) -> None:
+        """Add the sums and the count of another process."""
+        self._sum = self._sum + other._sum
+        self._count += other._count
+
     def compute(self) -> float:
         """Return the mean over all elements."""
         if not self._count:
@@ -204,13 +209,21 @@ class R2(_PerOutput):
     def _take(self, output: Array, target: Array) -> None:
         n = len(target) if target.ndim else 1
         wanted = target.reshape(n, -1).astype(np.float64)
-        self._error = self._error + np.square(output.reshape(n, -1) - wanted).sum(0)
         mean = wanted.mean(0)
+        error = np.square(output.reshape(n, -1) - wanted).sum(0)
+        self._join(n, mean, np.square(wanted - mean).sum(0), error)
+
+    def _join(self, n: int, mean: Any, spread: Any, error: Any) -> None:
+        """Take in n samples by their mean, their spread about it and the errors."""
         shift, total = mean - self._mean, self._count + n
-        self._spread = (
-            self._spread + np.square(wanted - mean).sum(0) + shift**2 * (self._count * n / total)
-        )
+        self._error = self._error + error
+        self._spread = self._spread + spread + shift**2 * (self._count * n / total)
         self._mean, self._count = self._mean + shift * (n / total), total
+
+    def merge(self, other: R2) -> None:
+        """Take in the samples of another process."""
+        if other._count:
+            self._join(other._count, other._mean, other._spread, other._error)
 
     def _shares(self) -> Array:
         flat = self._spread == 0

@@ -21,7 +21,13 @@ from rushlight.train.metrics.base import (
     refuse_nan,
     refuse_shapes,
 )
-from rushlight.train.metrics.classes import class_targets, counted, tally, whole_classes
+from rushlight.train.metrics.classes import (
+    class_targets,
+    counted,
+    joined_counts,
+    tally,
+    whole_classes,
+)
 
 __all__ = ["F1", "ROCAUC", "Precision", "Recall"]
 
@@ -82,6 +88,10 @@ class _Score(Metric):
         if self.labels is not None and max(self.labels) >= size:
             got = f"the label {max(self.labels)} of {size} classes"
             raise ValueError(explain(where, got=got, expected=f"labels 0 to {size - 1}"))
+
+    def merge(self, other: Any) -> None:
+        """Add the counts of another process."""
+        self._counts = joined_counts(self, other)
 
     def compute(self) -> Any:
         """Return the score; without average an array, one for each label or class."""
@@ -250,6 +260,11 @@ class ROCAUC(Metric):
             refuse_shapes("ROCAUC", output, target, expected, "call reset between two data sets")
         self._scores.append(scores.astype(np.float64))
         self._classes.append(classes.copy())
+
+    def merge(self, other: ROCAUC) -> None:
+        """Take in the scores of another process."""
+        self._scores = self._scores + other._scores
+        self._classes = self._classes + other._classes
 
     def compute(self) -> float:
         """Return the area; NaN, with a warning, where a class has no sample."""

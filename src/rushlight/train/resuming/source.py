@@ -43,6 +43,7 @@ class Source:
         if self._listed and (own or length(self._sampler) is None):
             self.streams, self._listed = True, False
         self._order: list[Any] | None = None
+        self.ranks: Any = None  # the Ranks that share each batch
 
     def begin(self, done: int) -> None:
         """Let the next epoch be the one after so many."""
@@ -54,7 +55,8 @@ class Source:
         """Return the batches of the epoch behind the first `skip`."""
         if self._listed:
             if not skip or self._order is None:
-                self._order = list(self._sampler)
+                drawn = list(self._sampler)
+                self._order = drawn if self.ranks is None else self.ranks.of_first(lambda: drawn)
             return iter(self._behind(self._order[skip:]))
         if not skip:
             return iter(self.loader)
@@ -75,8 +77,11 @@ class Source:
         """Return a loader of what is left of an order."""
         loader, collate = self.loader, self.loader.collate_fn
         if loader.batch_sampler is None:
-            return DataLoader(loader.dataset, batch_size=None, sampler=rest, collate_fn=collate)
-        return DataLoader(loader.dataset, batch_sampler=rest, collate_fn=collate)
+            left = DataLoader(loader.dataset, batch_size=None, sampler=rest, collate_fn=collate)
+        else:
+            left = DataLoader(loader.dataset, batch_sampler=rest, collate_fn=collate)
+        left._share = loader._share
+        return left
 
     def state_dict(self, within: bool) -> dict[str, Any]:
         """Return the place: the epoch (counted from 0) and, within one, a drawn order."""

@@ -1,0 +1,21 @@
+"""Processes that compute together: what they are to each other, and what they say.
+
+`current()` is the communicator of this process. Nothing else of the package knows MPI, and this
+part knows arrays only.
+"""
+
+from rushlight.comm.communicator import Communicator, Request
+from rushlight.comm.local import LocalCommunicator
+from rushlight.comm.mpi import MPICommunicator
+from rushlight.comm.now import current, joined, launched, use
+
+__all__ = [
+    "Communicator",
+    "LocalCommunicator",
+    "MPICommunicator",
+    "Request",
+    "current",
+    "joined",
+    "launched",
+    "use",
+]

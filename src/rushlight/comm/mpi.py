@@ -1,0 +1,131 @@
+"""Processes that `mpiexec` or Slurm has started, over mpi4py's buffer interface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.comm.communicator import Communicator, Request
+from rushlight.comm.faults import watch
+from rushlight.errors import MissingExtra, explain
+
+__all__ = ["MPICommunicator"]
+
+
+class MPICommunicator(Communicator):
+    """The processes of an MPI job. Arrays are sent from where they lie, without a copy.
+
+    A call of one order and one size adds up in one order: the same bits from run to run, and on
+    every rank. The first one made begins to watch over the job (`faults.py`).
+
+    Args:
+        parent: an mpi4py communicator; default MPI.COMM_WORLD. A duplicate of it is used, so that
+            messages of the program's own are never mistaken for ours.
+
+    Raises:
+        MissingExtra: mpi4py is not installed.
+        RuntimeError: mpi4py is there, the MPI library below it is not.
+    """
+
+    kind = "mpi"
+
+    def __init__(self, parent: Any = None) -> None:
+        mpi = _library()
+        watch(mpi)
+        self._mpi = mpi
+        self._comm = (mpi.COMM_WORLD if parent is None else parent).Dup()
+        self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
+        self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
+
+    def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
+        """Begin `all_reduce`."""
+        self._check("all_reduce", array)
+        self._check_op(op)
+        operation = self._operations[op]
+        return _Request(self._comm.Iallreduce(self._mpi.IN_PLACE, array, operation), array)
+
+    def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
+        """Begin `reduce_scatter`."""
+        self._check_cuts("reduce_scatter", array, cuts)
+        own = np.empty(cuts[self.rank + 1] - cuts[self.rank], array.dtype)
+        counts = np.diff(cuts).tolist()
+        request = self._comm.Ireduce_scatter(array, own, counts, self._mpi.SUM)
+        return _Request(request, array, own, slice(cuts[self.rank], cuts[self.rank + 1]))
+
+    def start_all_gather(self, array: Array, cuts: Sequence[int]) -> Request:
+        """Begin `all_gather`."""
+        self._check_cuts("all_gather", array, cuts)
+        counts = np.diff(cuts).tolist()
+        into = [array, (counts, list(cuts[:-1]))]
+        return _Request(self._comm.Iallgatherv(self._mpi.IN_PLACE, into), array)
+
+    def broadcast(self, array: Array, root: int = 0) -> Array:
+        """Put into `array` what it holds on rank `root`, and return it."""
+        self._check("broadcast", array)
+        self._check_root("broadcast", root)
+        self._comm.Bcast(array, root)
+        return array
+
+    def barrier(self) -> None:
+        """Return when every rank has called this."""
+        self._comm.Barrier()
+
+    def gather_objects(self, value: Any) -> list[Any]:
+        """Return the values of all ranks, by rank."""
+        found: list[Any] = self._comm.allgather(value)
+        return found
+
+    def broadcast_object(self, value: Any, root: int = 0) -> Any:
+        """Return the value of rank `root`."""
+        self._check_root("broadcast_object", root)
+        return self._comm.bcast(value, root)
+
+    def abort(self, code: int = 1) -> None:
+        """End every process of the job, now."""
+        self._mpi.COMM_WORLD.Abort(code)
+
+
+class _Request(Request):
+    """An MPI request that keeps its arrays alive and, at the end, puts a part in its place."""
+
+    def __init__(
+        self, request: Any, array: Array, part: Array | None = None, place: slice = slice(0)
+    ) -> None:
+        self._request, self._array, self._part, self._place = request, array, part, place
+        self._done = False
+
+    def test(self) -> bool:
+        if not self._done and self._request.Test():
+            self._finish()
+        return self._done
+
+    def wait(self) -> None:
+        if not self._done:
+            self._request.Wait()
+            self._finish()
+
+    def _finish(self) -> None:
+        self._done = True
+        if self._part is not None:
+            self._array[self._place] = self._part
+
+
+def _library() -> Any:
+    """Return mpi4py's MPI, which starts MPI where that has not happened yet."""
+    try:
+        from mpi4py import MPI
+    except ModuleNotFoundError as error:
+        raise MissingExtra("mpi4py", "mpi", "training in several processes") from error
+    except (ImportError, RuntimeError) as error:
+        raise RuntimeError(
+            explain(
+                "MPI",
+                got=f"mpi4py without a library of MPI ({error})",
+                expected="one that it can load",
+                fix="pip install mpich, or let the loader find that of the system",
+            )
+        ) from error
+    return MPI

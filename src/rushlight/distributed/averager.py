@@ -1,0 +1,185 @@
+"""Gradients of all ranks, averaged while the backward pass is still going on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from rushlight import comm
+from rushlight.comm import Communicator, Request
+from rushlight.distributed.buckets import Bucket, plan
+from rushlight.errors import explain
+from rushlight.nn import Module
+from rushlight.tape import cell, wrap
+from rushlight.tape.nodes import state
+
+__all__ = ["GradientAverager"]
+
+
+class GradientAverager:
+    """Calls backward, and makes of the gradients of all ranks those of one process.
+
+    With the loss of rank r a mean over n_r samples, each rank's `.grad` becomes
+    sum_r(n_r * gradient_r) / sum_r(n_r): the gradient of the mean over all samples, exactly, also
+    where ranks have unequal numbers of them, or none. Gradients are sent in buckets, those of the
+    last layer first, as soon as they are complete.
+
+    Args:
+        parameters: the tensors to train, in one order on all ranks, or a Module.
+        communicator: default None: `comm.current()`.
+        bucket_bytes: how much is sent at once; default 1 MiB. Smaller ones are sent earlier,
+            larger ones cost less.
+
+    Attributes:
+        timeline: None (default), or a list to which (what, bucket, seconds) are added:
+            'begin', 'sent', 'done', 'walked' (backward has ended) and 'end'.
+
+    Raises:
+        ValueError: no parameter that requires a gradient.
+
+    Example:
+        >>> import rushlight as rl
+        >>> w = rl.tensor([1.0], requires_grad=True)
+        >>> averager = GradientAverager([w])
+        >>> averager.backward((w * 3).mean(), 10)
+        >>> w.grad
+        tensor([3.])
+
+    Source: Li et al., PyTorch Distributed: Experiences on Accelerating Data Parallel Training,
+    2020 (buckets in reverse order, sent during backward).
+    """
+
+    def __init__(
+        self,
+        parameters: Module | Iterable[Any],
+        communicator: Communicator | None = None,
+        *,
+        bucket_bytes: int = 1 << 20,
+    ) -> None:
+        given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
+        self.parameters = [p for p in given if p.requires_grad]
+        if not self.parameters:
+            expected = "at least one parameter that requires a gradient"
+            raise ValueError(explain("GradientAverager", got="none", expected=expected))
+        if bucket_bytes < 1:
+            raise ValueError(explain("bucket_bytes", got=bucket_bytes, expected="1 or more"))
+        self.comm = comm.current() if communicator is None else communicator
+        self.timeline: list[tuple[str, int, float]] | None = None
+        self._count = 0.0
+        self._sending = False
+        self._next = 0  # the bucket that is to be sent next, on all ranks
+        self._buckets: list[Bucket] = []
+        self._handles: list[Any] = []
+        if self.comm.size > 1:
+            self._buckets = plan(self.parameters, bucket_bytes)
+            for number, bucket in enumerate(self._buckets):
+                for place, p in enumerate(bucket.parameters):
+                    hook = _Hook(self, number, place)
+                    self._handles.append(p.register_post_accumulate_grad_hook(hook))
+
+    def close(self) -> None:
+        """Take the hooks off the parameters."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def backward(
+        self, loss: Any, count: float = 1.0, *, more: bool = False, mean: bool = True
+    ) -> None:
+        """Add to each `.grad` that of a batch; with the last batch of a step, average.
+
+        Args:
+            loss: a scalar Tensor; None where this rank has no sample in the batch.
+            count: what the mean of the loss divides by: its samples, or their weights.
+            more: whether a further batch of the same step follows: nothing is sent (default
+                False). It must be so on all ranks.
+            mean: whether the loss is a mean (default); of a sum nothing is divided.
+        """
+        self._count += count
+        if more:
+            self._walk(loss, count, mean)
+            return
+        total = np.array([self._count])
+        self._count = 0.0
+        if self.comm.size == 1:
+            self._walk(loss, count, mean)
+            if mean and total[0]:
+                for p in self.parameters:
+                    if p._grad is not None:
+                        p._grad._array /= total[0]
+                        cell(p._grad)[0] += 1
+            return
+        self._note("begin")
+        for bucket in self._buckets:
+            bucket.begin()
+        self._next, self._sending = 0, True
+        counted = self.comm.start_all_reduce(total)
+        try:
+            self._walk(loss, count, mean)
+        finally:
+            self._sending = False
+        self._note("walked")
+        self._finish(counted, total, mean)
+        self._note("end")
+
+    def _walk(self, loss: Any, count: float, mean: bool) -> None:
+        """Walk the tape backward from count * loss."""
+        if loss is None:
+            return
+        seed = wrap(np.full(loss.shape, count if mean else 1.0, loss._array.dtype))
+        early, state.early = state.early, True
+        try:
+            loss.backward(seed)
+        finally:
+            state.early = early
+
+    def _arrived(self, number: int, place: int) -> None:
+        """Send what is complete: a hook has seen a gradient."""
+        if not self._sending:
+            return
+        self._buckets[number].take(place)
+        while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
+            self._send()
+        for bucket in self._buckets[: self._next]:  # MPI sends on while it is called
+            if bucket.request is not None and not bucket.request.test():
+                break
+
+    def _send(self) -> None:
+        bucket = self._buckets[self._next]
+        bucket.request = self.comm.start_all_reduce(bucket.flat)
+        self._note("sent", self._next)
+        self._next += 1
+
+    def _finish(self, counted: Request, total: Any, mean: bool) -> None:
+        """Send what no hook has seen, and put the sums into the gradients."""
+        while self._next < len(self._buckets):
+            for place in list(self._buckets[self._next].waiting):
+                self._buckets[self._next].take(place)
+            self._send()
+        counted.wait()
+        divisor = float(total[0]) if mean and total[0] else None
+        for number, bucket in enumerate(self._buckets):
+            assert bucket.request is not None
+            bucket.request.wait()
+            self._note("done", number)
+            bucket.give(wrap, divisor)
+            for p in bucket.parameters:
+                if p._grad is not None:
+                    cell(p._grad)[0] += 1
+
+    def _note(self, what: str, bucket: int = -1) -> None:
+        if self.timeline is not None:
+            self.timeline.append((what, bucket, time.perf_counter()))
+
+
+class _Hook:
+    """Tells an averager that the gradient of a parameter is there; a copy of a model drops it."""
+
+    def __init__(self, owner: GradientAverager, number: int, place: int) -> None:
+        self.owner, self.number, self.place = owner, number, place
+
+    def __call__(self, parameter: Any) -> None:
+        self.owner._arrived(self.number, self.place)

@@ -1,0 +1,107 @@
+"""Batch norm by the statistics of the batches of several processes.
+
+Not in the table of ops: it is one computation of several processes, and what sums over them comes
+in as an option.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.errors import explain
+from rushlight.kernels import kernel
+from rushlight.ops.contract import Op, Saved
+from rushlight.ops.norm import check_train
+
+__all__ = ["batch_norm_together"]
+
+_eval = kernel("batch_norm_eval")
+_eval_grad = kernel("batch_norm_eval_grad")
+_channel_sum = kernel("channel_sum")
+
+Add = Callable[[Array], Array]
+
+
+def _column(value: Array, x: Array) -> Array:
+    """(C,) -> (C, 1, ...), in the dtype of x"""
+    return value.reshape(-1, *[1] * (x.ndim - 2)).astype(x.dtype, copy=False)
+
+
+def _sum(x: Array) -> Array:
+    found: Array = _channel_sum(x) if x.size else np.zeros(x.shape[1], x.dtype)
+    return found.astype(np.float64)
+
+
+def _forward(x: Any, w: Any, b: Any, eps: float, add: Add) -> tuple[tuple[Any, ...], Saved]:
+    """Normalize by the mean and the biased variance of all processes.
+
+    Args:
+        x: (N, C, *), of which N may be 0 in some of the processes.
+        w, b: (C,) or None.
+        eps: added to the variance.
+        add: float64 array -> its sum over all processes; it may write to it.
+
+    Returns:
+        y, mean (C,), variance (C,) and how many values of each channel there are, ().
+    """
+    here = x.size // max(x.shape[1], 1)
+    found = add(np.append(_sum(x), here))
+    count = found[-1]
+    if count < 2:
+        raise ValueError(
+            f"batch_norm: expected more than 1 value per channel when training, got {count:.0f} in "
+            "all processes; call eval() to use the running statistics"
+        )
+    mean = (found[:-1] / count).astype(x.dtype)
+    centred = x - _column(mean, x)
+    var = (add(_sum(centred * centred)) / count).astype(x.dtype)
+    y, rstd = _eval(x, mean, var, w, b, eps)
+    outputs = (y, mean, var, np.asarray(count))
+    return outputs, Saved((x, w, None), constants=(mean, rstd, count, add))
+
+
+def _backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequence[Any]:
+    """dx = rstd w (g - mean(g) - normal mean(g normal)), means over the values of all processes."""
+    x, w, _ = saved.inputs
+    mean, rstd, count, add = saved.constants
+    g = grads[0]
+    if g is None or any(grad is not None for grad in grads[1:]):
+        expected = "no gradient through its statistics"
+        raise NotImplementedError(
+            explain("batch norm of several processes", got="one", expected=expected)
+        )
+    _, dw, db = _eval_grad(g, x, mean, rstd, w, (False, True, True))
+    dx = None
+    if needs[0]:
+        sums = add(np.concatenate([dw, db], dtype=np.float64)) / count
+        along, total = np.split(sums, 2)
+        dx = (x - _column(mean, x)) * _column(-along * rstd, x)
+        dx += g
+        dx -= _column(total, x)
+        dx *= _column(rstd if w is None else rstd * w, x)
+    return dx, dw if needs[1] else None, db if needs[2] else None
+
+
+def _graph_backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequence[Any]:
+    raise NotImplementedError(
+        explain(
+            "batch norm of several processes",
+            got="create_graph=True",
+            expected="a first derivative",
+            fix="second derivatives exist within one process",
+        )
+    )
+
+
+batch_norm_together = Op(
+    "batch_norm_together",
+    _forward,
+    _backward,
+    graph_backward=_graph_backward,
+    fresh=True,
+    check=check_train,
+)

@@ -1,0 +1,297 @@
+"""Several processes that train one model: `mpiexec -n 4 python train.py`, nothing else changed.
+
+Every batch is shared out, so that the ranks together do what one process does: the same batches,
+steps, history and files. The first rank alone prints and writes.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rushlight import __version__, comm
+from rushlight.autograd import no_grad
+from rushlight.data import DataLoader
+from rushlight.data.loader import Share
+from rushlight.distributed import DistributedSampler, GradientAverager, agree, broadcast_model
+from rushlight.errors import explain
+from rushlight.nn.normalization import _BatchNorm
+from rushlight.random import default_generator
+from rushlight.tensor import Tensor
+from rushlight.train import feed
+from rushlight.train.guard import NonFiniteError
+from rushlight.train.metrics import Metric, metric_name
+from rushlight.train.resuming.plain import plain_state, set_plain_state
+from rushlight.train.resuming.state import of_model
+from rushlight.train.weights import samples
+
+if TYPE_CHECKING:
+    from rushlight.train.loop import Loop
+    from rushlight.train.trainer import Trainer
+
+__all__ = ["Ranks", "Told"]
+
+
+class Told:
+    """What all ranks know of a step: its loss, and whether one asks to end or to write.
+
+    Attributes:
+        loss: of the whole step.
+        interrupted: whether Ctrl-C was pressed.
+        limit: whether a limit is reached, by the clock of the first rank.
+        due: whether the first rank has a checkpoint to write.
+    """
+
+    def __init__(self, sums: Sequence[float], summed: bool) -> None:
+        total, count, asked, limit, due = sums
+        self.loss = total if summed else total / (count or 1.0)
+        self.interrupted, self.limit, self.due = asked > 0, limit > 0, due > 0
+
+
+class Ranks:
+    """The processes of a `fit`.
+
+    Args:
+        trainer: the Trainer.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.comm = trainer, comm.current()
+        self.first = self.comm.first
+        self._averager: GradientAverager | None = None
+        self._trained: list[Any] = []
+        self._norms: list[Any] = []
+        self._loaders: list[DataLoader] = []
+        self._total = self._count = 0.0
+
+    # ---- before and after
+
+    def same_random(self) -> None:
+        """Let all ranks draw what the first one does, until the first epoch begins."""
+        default_generator.set_state(self.comm.broadcast_object(default_generator.get_state()))
+
+    def of_first(self, function: Callable[[], Any]) -> Any:
+        """Return what a function gives on the first rank, or raise there and everywhere."""
+        found: tuple[bool, Any] = (True, None)
+        if self.first:
+            try:
+                found = True, function()
+            except Exception as error:
+                found = False, error
+        done, value = self.comm.broadcast_object(found)
+        if not done:
+            raise value
+        return value
+
+    def begin(self, data: Any, facts: dict[str, Any]) -> None:
+        """Hold ranks against each other, send the weights of the first, share out the data."""
+        trainer = self.trainer
+        versions = {"rushlight": __version__, "python": platform.python_version()}
+        versions["numpy"] = np.__version__
+        made = {"seed": trainer.seed, "validate_every": trainer.validate_every, **trainer._made}
+        model = {f"model.{name}": value for name, value in of_model(trainer.model).items()}
+        agree("fit", {**versions, **model, **made, **facts, **data.facts}, self.comm)
+        for metric in trainer.metrics:
+            _check_metric(metric)
+        broadcast_model(trainer.model, self.comm)
+        for loader in (data.source.loader, data.held_out):
+            if loader is not None:
+                _check_loader(loader)
+                self._loaders.append(loader)
+                loader._share = Share(self.comm.rank, self.comm.size)
+        data.source.ranks = self
+        trainer._seeds.rank = self.comm.rank
+        counter = data.source.loader._counter()
+        if hasattr(counter, "root"):
+            counter.root()  # its seed is drawn now, on all ranks alike
+        if self.comm.rank:
+            own = default_generator.spawn(self.comm.rank)
+            default_generator.set_state(own.get_state())
+        self._norms = [m for m in trainer.model.modules() if isinstance(m, _BatchNorm)]
+        for norm in self._norms:
+            norm._synchronized = True
+
+    def close(self) -> None:
+        """Leave everything as it was."""
+        self.trainer._seeds.rank = 0
+        if self._averager is not None:
+            self._averager.close()
+        for norm in self._norms:
+            norm._synchronized = type(norm)._synchronized
+        for loader in self._loaders:
+            loader._share = None
+
+    # ---- a step
+
+    def backward(self, loop: Loop, inputs: Any, target: Any, weight: Any, more: bool) -> None:
+        """Run this rank's part of a batch, and backward; with the last batch of a step, average."""
+        trainer = self.trainer
+        meter = loop.place.meter
+        assert meter is not None
+        summed = feed.is_sum(trainer.loss)
+        rows = target.shape[0] if target.ndim else 1
+        count = samples(trainer.loss, target) if rows else 0.0
+        loss = None
+        if rows or self._norms:  # batch norm is a call of all ranks
+            output, loss = trainer._run(inputs, target, weight)
+            if count:
+                value = meter.update(output, target, loss, loop.place)
+                self._total += value if summed else value * count
+                self._count += count
+            else:  # the mean of nothing is NaN
+                if rows:
+                    meter.measure(output, target)
+                loss = _nothing(output)
+        self._averaged().backward(loss, count, more=more, mean=not summed)
+
+    def _averaged(self) -> GradientAverager:
+        """Return the averager of the parameters that are trained: a callback may thaw some."""
+        trained = [p for p in self.trainer.model.parameters() if p.requires_grad]
+        same = len(trained) == len(self._trained)
+        if self._averager is None or not (same and all(map(_is, trained, self._trained))):
+            if self._averager is not None:
+                self._averager.close()
+            self._averager, self._trained = GradientAverager(trained, self.comm), trained
+        return self._averager
+
+    def told(self, loop: Loop) -> Told:
+        """Exchange what all ranks must know behind a step."""
+        trainer, first = self.trainer, self.first
+        limit = first and trainer.limits.any and trainer.limits.reached(trainer.step) is not None
+        due = any(keeper.due(trainer.step) for keeper in trainer._keepers)
+        asked = loop._interrupt.asked
+        sums = self.comm.all_reduce(np.array([self._total, self._count, asked, limit, due], float))
+        self._total = self._count = 0.0
+        if not sums[1] and not feed.is_sum(trainer.loss):
+            expected = "one sample that counts"
+            fix = "choose a larger batch_size, or leave such samples out"
+            got = "a step whose loss ignores all targets, on all ranks"
+            raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
+        told = Told(sums.tolist(), feed.is_sum(trainer.loss))
+        loop._interrupt.asked = told.interrupted
+        return told
+
+    def any(self, value: bool) -> bool:
+        """Tell whether it is so on some rank."""
+        return bool(self.comm.all_reduce(np.array([value], np.int64), "max")[0])
+
+    def stopped(self) -> str | None:
+        """Return why training has ended, by the first rank that says so."""
+        reasons: list[str | None] = self.comm.gather_objects(self.trainer.stopped)
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def judges(self, inputs: Any, target: Any, meter: Any) -> bool:
+        """Tell whether this rank has a batch of the validation whose loss counts.
+
+        Where there is none, batch norm that goes by the batch is called all the same.
+        """
+        trainer = self.trainer
+        rows = target.shape[0] if target.ndim else 1
+        if rows and samples(trainer.loss, target):
+            return True
+        if rows or any(not norm.track_running_stats for norm in self._norms):
+            output = trainer.model(*inputs)
+            if rows:
+                meter.measure(output, target)
+        return False
+
+    # ---- sums and states
+
+    def merged(
+        self, total: float, count: float, metrics: list[Any]
+    ) -> tuple[float, float, list[Any]]:
+        """Return the sums of all ranks and copies of the metrics with their batches."""
+        states = [plain_state(metric) for metric in metrics]
+        found = self.comm.gather_objects((total, count, states))
+        merged = []
+        for place, metric in enumerate(metrics):
+            parts = []
+            for _, _, held in found:
+                part = copy.copy(metric)
+                set_plain_state(part, held[place])
+                parts.append(part)
+            for part in parts[1:]:
+                parts[0].merge(part)
+            merged.append(parts[0])
+        return sum(part[0] for part in found), sum(part[1] for part in found), merged
+
+    def generators(self) -> dict[str, Any]:
+        """Return the states of the default generators of all ranks, for a checkpoint."""
+        return {"ranks": self.comm.gather_objects(default_generator.get_state())}
+
+    def put_back(self, states: Any) -> None:
+        """Take the own state from a checkpoint; written by other ranks, it becomes a new one."""
+        if states is not None and len(states) == self.comm.size:
+            default_generator.set_state(states[self.comm.rank])
+        elif self.comm.rank:
+            own = default_generator.spawn(self.comm.rank)
+            default_generator.set_state(own.get_state())
+
+
+def _is(a: Any, b: Any) -> bool:
+    return a is b
+
+
+def _nothing(output: Any) -> Tensor:
+    """Return a loss of 0 whose backward walks the same way as any."""
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            explain(
+                "fit on several ranks",
+                got=f"a batch with no samples for one, and a model that returns "
+                f"{type(output).__name__}",
+                expected="a Tensor, where the model has batch norm",
+                fix="choose a batch size that leaves each rank a sample",
+            )
+        )
+    with no_grad():
+        zero = output.detach() * 0.0
+    return (output * zero.nan_to_num(0.0, 0.0, 0.0)).sum()
+
+
+def _check_metric(metric: Any) -> None:
+    """Refuse a metric whose batches cannot be put together."""
+    merge = getattr(metric, "merge", None)
+    if merge is None or getattr(merge, "__func__", None) is Metric.merge:
+        raise NotImplementedError(
+            explain(
+                "fit on several ranks",
+                got=f"the metric {metric_name(metric)!r} without merge",
+                expected=f"{type(metric).__name__}.merge(other)",
+                fix="define it: add the sums and counts of the other one to those of this",
+            )
+        )
+    if plain_state(metric) is None:
+        raise NotImplementedError(
+            explain(
+                "fit on several ranks",
+                got=f"the metric {metric_name(metric)!r}, which holds what cannot be sent",
+                expected="numbers and arrays",
+                fix="define its state_dict and load_state_dict",
+            )
+        )
+
+
+def _check_loader(loader: DataLoader) -> None:
+    """Refuse a loader whose batches cannot be shared out."""
+    if isinstance(loader.sampler, DistributedSampler):
+        raise ValueError(
+            explain(
+                "fit on several ranks",
+                got="a DataLoader with a DistributedSampler",
+                expected="one that goes over all samples: the Trainer shares out each batch",
+                fix="leave the sampler out; batch_size is that of all ranks together",
+            )
+        )
+    if type(loader).__iter__ is not DataLoader.__iter__:
+        raise NotImplementedError(
+            explain(
+                "fit on several ranks",
+                got=f"{type(loader).__name__} with an __iter__ of its own",
+                expected="a DataLoader, whose batches are shared out",
+            )
+        )

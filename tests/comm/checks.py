@@ -1,0 +1,109 @@
+"""What several processes check of their communicator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.distributed.launch import collect, main
+
+from rushlight import comm
+from rushlight.errors import DtypeError, ShapeError
+
+DTYPES = ("float64", "float32", "float16", "int64", "int32", "uint8")
+
+
+def _cuts(size: int) -> list[int]:
+    """Return parts of 0, 1, 2, ... elements."""
+    return np.cumsum([0, *range(size)]).tolist()
+
+
+def check_rank_and_size(joined: Any) -> None:
+    assert comm.current() is joined and joined.kind == "mpi" and comm.launched()
+    ranks = joined.gather_objects(joined.rank)
+    assert ranks == list(range(joined.size)) and joined.size > 1
+    assert joined.first == (joined.rank == 0)
+
+
+def check_all_reduce(joined: Any) -> None:
+    for dtype in DTYPES:
+        own = np.arange(6).reshape(2, 3).astype(dtype) + joined.rank
+        base = np.arange(6).reshape(2, 3)
+        last = joined.size - 1
+        wanted = {
+            "sum": joined.size * base + last * (last + 1) // 2,
+            "max": base + last,
+            "min": base,
+        }
+        for op, expected in wanted.items():
+            array = own.copy()
+            assert joined.all_reduce(array, op) is array
+            assert array.dtype == dtype and np.array_equal(array, expected.astype(dtype))
+
+
+def check_several_under_way(joined: Any) -> None:
+    arrays = [np.full(n, float(joined.rank + 1)) for n in (1, 70000, 0, 5)]
+    requests = [joined.start_all_reduce(array) for array in arrays]
+    for request in reversed(requests):
+        while not request.test():
+            pass
+        request.wait()  # of one that is done: nothing
+    total = joined.size * (joined.size + 1) / 2
+    assert all((array == total).all() for array in arrays)
+
+
+def check_reduce_scatter(joined: Any) -> None:
+    cuts = _cuts(joined.size)
+    array = np.arange(cuts[-1]) * (joined.rank + 1.0)
+    before = array.copy()
+    part = joined.reduce_scatter(array, cuts)
+    low, high = cuts[joined.rank], cuts[joined.rank + 1]
+    total = joined.size * (joined.size + 1) / 2
+    assert np.array_equal(part, np.arange(low, high) * total)
+    before[low:high] = part
+    assert np.array_equal(array, before)
+
+
+def check_all_gather(joined: Any) -> None:
+    cuts = _cuts(joined.size)
+    array = np.full(cuts[-1], -1, np.float32)
+    array[cuts[joined.rank] : cuts[joined.rank + 1]] = joined.rank
+    assert joined.all_gather(array, cuts) is array
+    assert array.tolist() == [rank for rank in range(joined.size) for _ in range(rank)]
+
+
+def check_broadcast(joined: Any) -> None:
+    for root in range(joined.size):
+        array = np.full((2, 2), joined.rank)
+        assert (joined.broadcast(array, root) == root).all()
+        assert joined.broadcast_object({"rank": joined.rank}, root) == {"rank": root}
+    joined.barrier()
+
+
+def check_same_bits(joined: Any) -> None:
+    values = np.random.default_rng(joined.rank).normal(size=20001).astype(np.float32)
+    found = {joined.all_reduce(values.copy()).tobytes() for _ in range(5)}
+    assert len(found) == 1
+    assert len(set(joined.gather_objects(found.pop()))) == 1
+
+
+def check_refusals(joined: Any) -> None:
+    with pytest.raises(DtypeError, match="all_reduce: got list, expected a NumPy array of number"):
+        joined.all_reduce([1.0])
+    with pytest.raises(DtypeError, match="got object"):
+        joined.all_reduce(np.array([None]))
+    with pytest.raises(ValueError, match="not C-contiguous"):
+        joined.broadcast(np.zeros((2, 3)).T)
+    with pytest.raises(ValueError, match="op: got 'mean', expected 'sum', 'max', 'min'"):
+        joined.all_reduce(np.zeros(1), "mean")
+    with pytest.raises(ShapeError, match=r"reduce_scatter: got an array \(3,\) cut at \[0, 3\]"):
+        joined.reduce_scatter(np.zeros(3), [0, 3])
+    with pytest.raises(ValueError, match=f"root: got {joined.size}, expected a rank from 0 to"):
+        joined.broadcast(np.zeros(1), joined.size)
+
+
+CHECKS = collect(globals())
+
+if __name__ == "__main__":
+    main(CHECKS)

@@ -1,0 +1,73 @@
+"""Communicators: of one process here, of several by `mpiexec`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.comm.checks import CHECKS
+from tests.distributed.launch import expect
+
+from rushlight import comm
+from rushlight.comm import LocalCommunicator
+from rushlight.errors import MissingExtra, ShapeError
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("name", CHECKS)
+def test_mpi(name, ranks):
+    expect("tests.comm.checks", ranks, name)
+
+
+def test_local():
+    alone = LocalCommunicator()
+    array = np.arange(3.0)
+    assert alone.all_reduce(array) is array and alone.broadcast(array) is array
+    assert alone.reduce_scatter(array, [0, 3]).tolist() == [0, 1, 2]
+    assert alone.all_gather(array, [0, 3]) is array
+    assert alone.gather_objects("a") == ["a"] and alone.broadcast_object(3) == 3
+    assert alone.start_all_reduce(array).test() and alone.first
+    alone.barrier()
+    assert repr(alone) == "<LocalCommunicator: rank 0 of 1>"
+    with pytest.raises(ShapeError, match="cut at 2 places from 0 to its end"):
+        alone.all_gather(array, [0, 2])
+
+
+@pytest.fixture
+def undecided(monkeypatch):
+    before = comm.current()
+    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMIX_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    comm.use(None)
+    yield monkeypatch
+    comm.use(before)
+
+
+def test_one_process_is_local(undecided):
+    assert not comm.joined() and comm.current().kind == "local" and comm.joined()
+    undecided.setenv("PMI_SIZE", "1")
+    assert not comm.launched()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PMI_SIZE", "2"), ("OMPI_COMM_WORLD_SIZE", "4"), ("PMIX_RANK", "0")]
+)
+def test_launched(undecided, name, value):
+    undecided.setenv(name, value)
+    assert comm.launched()
+    undecided.setenv("RUSHLIGHT_COMM", "local")
+    assert comm.current().kind == "local"
+
+
+def test_mpi4py_is_missing(undecided):
+    undecided.setenv("PMI_SIZE", "2")
+    undecided.setitem(__import__("sys").modules, "mpi4py", None)
+    with pytest.raises(MissingExtra, match=r"several processes needs the package 'mpi4py'.*\[mpi"):
+        comm.current()
+
+
+def test_refusals(undecided):
+    with pytest.raises(TypeError, match=r"comm.use: got int, expected a Communicator or None"):
+        comm.use(3)
+    undecided.setenv("RUSHLIGHT_COMM", "gloo")
+    with pytest.raises(ValueError, match="RUSHLIGHT_COMM: got 'gloo', expected 'auto', 'local'"):
+        comm.current()

@@ -1,0 +1,96 @@
+"""A rank that fails ends the job, everywhere, and is named; started by `mpiexec`."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+import pytest
+from tests.distributed.launch import start
+
+from rushlight.comm.faults import silence
+
+
+def run(kind, victim=1, ranks=3, **env):
+    """Return (exit status, what was said, rank -> process)."""
+    args = ("-W", "error", "-m", "tests.comm.faulty", kind, str(victim))
+    ended = start(ranks, *args, timeout=90, env=env)
+    who = {int(rank): int(pid) for rank, pid in re.findall(r"(\d+) is (\d+)", ended.stderr)}
+    return ended.returncode, ended.stderr + ended.stdout, who
+
+
+def gone(who):
+    """Tell whether no process of the job is left, waiting a little for the kernel."""
+    stop = time.monotonic() + 10
+    while time.monotonic() < stop:
+        left = [pid for pid in who.values() if os.path.exists(f"/proc/{pid}/environ")]
+        if not left:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_job_without_faults_ends_well_and_says_only_who_is_who():
+    code, said, who = run("fine", victim=2)
+    assert code == 0
+    assert sorted(who) == [0, 1, 2]
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("victim", [0, 2])
+def test_a_rank_that_raises_ends_all(victim):
+    code, said, who = run("raise", victim)
+    assert code == 1
+    assert f"rushlight: rank {victim} of 3 (process {who[victim]} on " in said
+    assert said.count(f"ValueError: a failure on rank {victim}") == 1
+    assert "faulty.py" in said
+    assert said.count("Traceback") == 1
+    assert gone(who)
+
+
+def test_ranks_that_all_raise_are_told_of_once():
+    code, said, who = run("all")
+    assert code == 1
+    assert said.count("Traceback") == 1
+    assert re.search(r"so did ranks? \d", said)
+    assert gone(who)
+
+
+def test_a_rank_that_leaves_while_others_wait_for_it_ends_all():
+    code, said, who = run("leave")
+    assert code == 1
+    assert re.search(r"rank 1 of 3 \(process \d+ on .*\) ended its program, while rank [02]", said)
+    assert "in all_reduce" in said
+    assert gone(who)
+
+
+def test_a_rank_that_is_killed_ends_all_and_can_be_named():
+    code, said, who = run("SIGKILL")
+    assert code != 0
+    # the launcher names the process, and the line of who is who its rank
+    assert f"PID {who[1]} " in said or "rank 1 of 3" in said
+    assert gone(who)
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_that_stands_still_ends_all_and_tells_where_it_was(victim):
+    code, said, who = run("SIGSTOP", victim, ranks=2, RUSHLIGHT_HEARTBEAT="5")
+    assert code == 1
+    assert f"rank {victim} of 2 (process {who[victim]} on " in said
+    assert "has not answered for" in said
+    assert "It was seen last at:" in said
+    assert "faulty.py" in said
+    assert gone(who)
+
+
+@pytest.mark.parametrize("asked", ["soon", "-1", "1", "nan", "inf"])
+def test_no_other_silence(asked, monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_HEARTBEAT", asked)
+    with pytest.raises(ValueError, match=r"RUSHLIGHT_HEARTBEAT.*at least 5 seconds"):
+        silence()
+
+
+def test_silence_is_off_at_zero(monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_HEARTBEAT", "0")
+    assert silence() == 0

@@ -1,0 +1,262 @@
+"""What several processes check of gradients, samplers and what they agree on."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.distributed.launch import collect, main
+
+import rushlight as rl
+from rushlight import nn
+from rushlight.distributed import (
+    DistributedSampler,
+    GradientAverager,
+    agree,
+    broadcast_model,
+    init,
+    rank,
+    size,
+)
+
+
+def _net() -> nn.Sequential:
+    rl.manual_seed(3)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5), nn.Tanh(),
+        nn.Linear(5, 3),
+    ).to(rl.float64)  # fmt: skip
+
+
+def _data(count: int) -> tuple[Any, Any]:
+    numbers = np.random.default_rng(count)
+    return numbers.normal(size=(count, 1, 8, 8)), numbers.integers(0, 3, count)
+
+
+def _equal(model: nn.Module, other: nn.Module) -> None:
+    for (name, p), q in zip(model.named_parameters(), other.parameters(), strict=True):
+        assert (p.grad is None) == (q.grad is None), name
+        if p.grad is not None:
+            error = np.abs(p.grad.numpy() - q.grad.numpy()).max()
+            assert error <= 1e-12 * max(1.0, np.abs(q.grad.numpy()).max()), (name, error)
+
+
+def _compare(joined: Any, loss: Any, count: int, counted: Any = None, **options: Any) -> None:
+    """Hold the averaged gradients, of ragged shares, equal to those of one process."""
+    x, y = _data(count)
+    whole, own = _net(), _net()
+    averager = GradientAverager(own, **options)
+    for _ in range(3):  # the second and third by a chain
+        whole.zero_grad()
+        own.zero_grad()
+        loss(whole(rl.tensor(x)), rl.tensor(y)).backward()
+        mine = DistributedSampler(range(count), shuffle=False)
+        a, b = x[list(mine)], y[list(mine)]
+        if len(a):
+            weight = len(a) if counted is None else counted(b)
+            averager.backward(loss(own(rl.tensor(a)), rl.tensor(b)), weight)
+        else:
+            averager.backward(None, 0)
+        _equal(own, whole)
+    averager.close()
+
+
+def check_batch_norm(joined: Any) -> None:
+    for count in (9, 3, 2):  # 2: with 4 ranks some have none
+        x, y = _data(count)
+        rl.manual_seed(8)
+        parts: list[Any] = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()]
+        parts += [nn.Linear(144, 6), nn.BatchNorm1d(6, momentum=None), nn.Tanh(), nn.Linear(6, 3)]
+        whole = nn.Sequential(*parts).to(rl.float64)
+        own = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(whole))
+        averager, loss = GradientAverager(own), nn.CrossEntropyLoss(reduction="sum")
+        mine = list(DistributedSampler(range(count), shuffle=False))
+        for _ in range(3):
+            whole.zero_grad()
+            own.zero_grad()
+            expected = whole(rl.tensor(x))
+            (loss(expected, rl.tensor(y)) / count).backward()
+            found = own(rl.tensor(x[mine]))
+            assert (
+                np.abs(found.numpy(force=True) - expected.numpy(force=True)[mine]).max(initial=0)
+                < 1e-12
+            )
+            averager.backward(loss(found, rl.tensor(y[mine])) / count, mean=False)
+            _equal(own, whole)
+        for (name, p), q in zip(own.named_buffers(), whole.buffers(), strict=True):
+            assert np.abs(p.numpy() - q.numpy()).max() < 1e-12, name
+        own.eval(), whole.eval()
+        error = own(rl.tensor(x)).numpy(force=True) - whole(rl.tensor(x)).numpy(force=True)
+        assert np.abs(error).max() < 1e-12
+        averager.close()
+
+
+def check_batch_norm_refuses(joined: Any) -> None:
+    layer = nn.SyncBatchNorm(2)
+    with pytest.raises(ValueError, match="got 1 in all processes"):
+        layer(rl.zeros(int(joined.rank == 0), 2))
+    x = rl.randn(4, 2, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="expected a first derivative"):
+        rl.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+
+
+def check_init(joined: Any) -> None:
+    assert init() is joined and init("mpi") is joined
+    assert (rank(), size()) == (joined.rank, joined.size)
+    with pytest.raises(RuntimeError, match="init: got local, expected mpi, joined"):
+        init("local")
+
+
+def check_gradients(joined: Any) -> None:
+    _compare(joined, nn.CrossEntropyLoss(), 8)
+
+
+def check_ragged(joined: Any) -> None:
+    _compare(joined, nn.CrossEntropyLoss(), 7)
+
+
+def check_empty_shard(joined: Any) -> None:
+    _compare(joined, nn.CrossEntropyLoss(), 1)
+
+
+def check_small_buckets(joined: Any) -> None:
+    _compare(joined, nn.CrossEntropyLoss(), 7, bucket_bytes=1)
+
+
+def check_class_weights(joined: Any) -> None:
+    weights = np.array([0.2, 3.0, 1.0])
+    loss = nn.CrossEntropyLoss(weight=rl.tensor(weights))
+    _compare(joined, loss, 9, lambda y: float(weights[y].sum()))
+
+
+def check_accumulation(joined: Any) -> None:
+    x, y = _data(12)
+    whole, own = _net(), _net()
+    loss = nn.CrossEntropyLoss()
+    loss(whole(rl.tensor(x)), rl.tensor(y)).backward()
+    averager = GradientAverager(own)
+    averager.timeline = []
+    x, y = x[joined.rank :: joined.size], y[joined.rank :: joined.size]
+    cut = 1 + joined.rank % 2
+    averager.backward(loss(own(rl.tensor(x[:cut])), rl.tensor(y[:cut])), cut, more=True)
+    assert not averager.timeline  # nothing was sent
+    averager.backward(loss(own(rl.tensor(x[cut:])), rl.tensor(y[cut:])), len(x) - cut)
+    _equal(own, whole)
+
+
+def check_sum(joined: Any) -> None:
+    x, y = _data(7)
+    whole, own = _net(), _net()
+    loss = nn.CrossEntropyLoss(reduction="sum")
+    loss(whole(rl.tensor(x)), rl.tensor(y)).backward()
+    x, y = x[joined.rank :: joined.size], y[joined.rank :: joined.size]
+    GradientAverager(own).backward(loss(own(rl.tensor(x)), rl.tensor(y)), mean=False)
+    _equal(own, whole)
+
+
+def check_overlap(joined: Any) -> None:
+    x, y = _data(8)
+    model = _net()
+    averager = GradientAverager(model, bucket_bytes=1)
+    for step in range(2):
+        averager.timeline = []
+        averager.backward(nn.CrossEntropyLoss()(model(rl.tensor(x)), rl.tensor(y)), 8)
+        what = [(name, bucket) for name, bucket, _ in averager.timeline]
+        assert what.index(("sent", 5)) < what.index(("walked", -1)), step
+        assert [bucket for name, bucket in what if name == "sent"] == list(range(6))
+    first = np.array(next(t for name, b, t in averager.timeline if (name, b) == ("sent", 0)))
+    last = next(t for name, b, t in averager.timeline if (name, b) == ("sent", 5))
+    assert first < last  # the first was on its way while backward went on
+
+
+def check_unused_parameters(joined: Any) -> None:
+    a, b, c = (rl.tensor([2.0], requires_grad=True) for _ in range(3))
+    averager = GradientAverager([a, b, c])
+    loss = (a * 3).sum() if joined.rank else (b * 5).sum()
+    averager.backward(loss, 1)
+    others = joined.size - 1
+    assert a.grad.item() == pytest.approx(3 * others / joined.size)
+    assert b.grad.item() == pytest.approx(5 / joined.size)
+    assert c.grad is None  # of no rank: the optimizer leaves it out
+
+
+def check_used_twice(joined: Any) -> None:
+    w = rl.tensor([2.0, 1.0], requires_grad=True)
+    seen = []
+    w.register_post_accumulate_grad_hook(lambda w: seen.append(w.grad.tolist()))
+    averager = GradientAverager([w])
+    averager.backward(((w * w).sum() + w.sum()).mean(), 1)
+    assert w.grad.tolist() == [5.0, 3.0] and seen == [[5.0, 3.0]]
+
+
+def check_same_bits(joined: Any) -> None:
+    x, y = _data(11)
+    found = set()
+    for _ in range(3):
+        model = _net()
+        a, b = x[joined.rank :: joined.size], y[joined.rank :: joined.size]
+        averager = GradientAverager(model)
+        averager.backward(nn.CrossEntropyLoss()(model(rl.tensor(a)), rl.tensor(b)), len(a))
+        found.add(b"".join(p.grad.numpy().tobytes() for p in model.parameters()))
+    assert len(found) == 1 and len(set(joined.gather_objects(found.pop()))) == 1
+
+
+def check_training(joined: Any) -> None:
+    x, y = _data(13)
+    loss, whole, own = nn.CrossEntropyLoss(), _net(), _net()
+    if joined.rank:
+        with rl.no_grad():
+            for p in own.parameters():
+                p.add_(1.0)
+    broadcast_model(own)
+    steps = [rl.optim.SGD(m.parameters(), lr=0.1, momentum=0.9) for m in (whole, own)]
+    averager = GradientAverager(own)
+    sampler = DistributedSampler(range(13), seed=4)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        for optimizer in steps:
+            optimizer.zero_grad()
+        loss(whole(rl.tensor(x)), rl.tensor(y)).backward()
+        mine = list(sampler)
+        averager.backward(loss(own(rl.tensor(x[mine])), rl.tensor(y[mine])), len(mine))
+        for optimizer in steps:
+            optimizer.step()
+    for p, q in zip(own.parameters(), whole.parameters(), strict=True):
+        assert np.abs(p.numpy(force=True) - q.numpy(force=True)).max() < 1e-12
+
+
+def check_sampler(joined: Any) -> None:
+    for count in (0, 1, 7, 16):
+        for shuffle in (True, False):
+            sampler = DistributedSampler(range(count), shuffle=shuffle, seed=5)
+            orders = []
+            for epoch in (0, 1, 0):
+                sampler.set_epoch(epoch)
+                found = joined.gather_objects(list(sampler))
+                assert sorted(index for part in found for index in part) == list(range(count))
+                assert len(found[joined.rank]) == len(sampler)
+                orders.append(found)
+            assert orders[0] == orders[2] and (orders[0] != orders[1]) == (shuffle and count > 1)
+
+
+def check_another_model(joined: Any) -> None:
+    odd = joined.size - 1
+    model = nn.Linear(3, 2 if joined.rank != odd else 4)
+    with pytest.raises(
+        ValueError, match=rf"got weight: .*rank {odd} has 'float32 \(4, 3\), trained'"
+    ):
+        broadcast_model(model)
+
+
+def check_agree(joined: Any) -> None:
+    agree("fit", {"samples": 7})
+    with pytest.raises(ValueError, match=rf"on {joined.size} ranks: got samples: .*rank 0 has 0"):
+        agree("fit", {"version": "1", "samples": joined.rank})
+
+
+CHECKS = collect(globals())
+
+if __name__ == "__main__":
+    main(CHECKS)
