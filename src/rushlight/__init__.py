@@ -435,7 +435,9 @@ if TYPE_CHECKING:
     from rushlight import bridge as bridge
     from rushlight import check as check
     from rushlight import classic as classic
+    from rushlight import comm as comm
     from rushlight import data as data
+    from rushlight import distributed as distributed
     from rushlight import func as func
     from rushlight import io as io
     from rushlight import models as models
@@ -465,8 +467,10 @@ _LAZY = frozenset(
         "bridge",
         "check",
         "classic",
+        "comm",
         "cuda",
         "data",
+        "distributed",
         "func",
         "io",
         "linalg",
