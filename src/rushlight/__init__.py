@@ -435,7 +435,6 @@ if TYPE_CHECKING:
     from rushlight import bridge as bridge
     from rushlight import check as check
     from rushlight import classic as classic
-    from rushlight import comm as comm
     from rushlight import data as data
     from rushlight import distributed as distributed
     from rushlight import func as func
@@ -467,7 +466,6 @@ _LAZY = frozenset(
         "bridge",
         "check",
         "classic",
-        "comm",
         "cuda",
         "data",
         "distributed",
