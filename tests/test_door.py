@@ -24,6 +24,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "serve",
         "errors",
         "arrays",
+        "comm",
         "kernels",
         "ops",
         "tape",

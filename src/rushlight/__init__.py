@@ -436,6 +436,7 @@ if TYPE_CHECKING:
     from rushlight import check as check
     from rushlight import classic as classic
     from rushlight import data as data
+    from rushlight import distributed as distributed
     from rushlight import func as func
     from rushlight import io as io
     from rushlight import models as models
@@ -467,6 +468,7 @@ _LAZY = frozenset(
         "classic",
         "cuda",
         "data",
+        "distributed",
         "func",
         "io",
         "linalg",

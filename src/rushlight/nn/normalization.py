@@ -157,9 +157,10 @@ class _BatchNorm(NormBase):
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         options = {"eps": self.eps, "add": comm.current().all_reduce}
         results: Any = apply(batch_norm_together, (x, weight, bias), options)
-        y, *found, count = (results[0], *[value._array for value in results[1:]])
+        y = results[0]
+        batch_mean, batch_var, count = (value._array for value in results[1:])
         if mean is not None or var is not None:
-            follow_batch(mean, var, *found, self._share(batches), int(count))
+            follow_batch(mean, var, batch_mean, batch_var, self._share(batches), int(count))
         self._count(batches)
         return y
 

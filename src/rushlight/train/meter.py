@@ -87,7 +87,7 @@ class Meter:
         """Return the sums, and the metrics, over the batches of all processes."""
         if self._ranks is None:
             return self._total, self._count, self._metrics
-        return self._ranks.merged(self._total, self._count, self._metrics)  # type: ignore[no-any-return]
+        return self._ranks.merged(self._total, self._count, self._metrics)
 
     def state_dict(self) -> dict[str, Any] | None:
         """Return the running sums; None where a metric holds what cannot be written."""

@@ -211,7 +211,7 @@ class Ranks:
         for place, metric in enumerate(metrics):
             parts = []
             for _, _, held in found:
-                part = copy.copy(metric)
+                part = copy.deepcopy(metric)  # one may hold another
                 set_plain_state(part, held[place])
                 parts.append(part)
             for part in parts[1:]:

@@ -411,6 +411,7 @@ class Trainer:
             ranks.same_random()
             self._keepers = self._keepers if ranks.first else []
         look_up = functools.partial(self._look_up, given)
+        found: tuple[Any, Any] | None
         found = look_up() if ranks is None else ranks.of_first(look_up)
         if found is not None:
             self._seeds.split = found[1]["split_seed"]

@@ -37,6 +37,7 @@ from rushlight.tensor import from_numpy
 from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
 from rushlight.train.names import pieces
 from rushlight.train.parts import make_loss
+from rushlight.train.resuming.plain import plain_state, set_plain_state
 
 __all__ = ["AutoencoderOptions", "Autoencoding", "through"]
 
@@ -402,6 +403,18 @@ class _OfLogits(Metric):
         """Take in one batch."""
         self.metric.update(sigmoid(from_numpy(output)).numpy(), target)
 
+    def merge(self, other: _OfLogits) -> None:
+        """Take in the batches of another process."""
+        self.metric.merge(other.metric)
+
     def compute(self) -> Any:
         """Return the value of the metric."""
         return self.metric.compute()
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Return the state of the metric within an epoch."""
+        return plain_state(self.metric)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on within an epoch."""
+        set_plain_state(self.metric, state)

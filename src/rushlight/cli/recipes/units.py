@@ -54,6 +54,10 @@ class InUnits(Metric):
         """Take in one batch, as the loss has it."""
         self.metric.update(self.scale.inverse(output), self.scale.inverse(target))
 
+    def merge(self, other: InUnits) -> None:
+        """Take in the batches of another process."""
+        self.metric.merge(other.metric)
+
     def compute(self) -> Any:
         """Return the value over all batches."""
         return self.metric.compute()
