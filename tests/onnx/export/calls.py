@@ -15,11 +15,9 @@ from rushlight.ops.contract import OPS
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from rushlight.onnx.export import rows, table  # noqa: E402
+from rushlight.onnx.export import table  # noqa: E402
 from rushlight.onnx.export.proto import build  # noqa: E402
 from rushlight.onnx.export.versions import newest  # noqa: E402
-
-assert rows.FAMILIES
 
 _LIMITS = {"float32": 1e-5, "float64": 1e-10}
 _ANGLES = {"dft"}  # which onnxruntime computes from float32 cosines, for lengths of no power of 2
