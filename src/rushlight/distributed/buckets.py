@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.comm import Request
+from rushlight.comm import Communicator, Request
 
-__all__ = ["Bucket", "plan"]
+__all__ = ["Bucket", "parts", "plan"]
 
 
 class Bucket:
@@ -27,6 +27,8 @@ class Bucket:
         self.parameters = list(parameters)
         sizes = [p._array.size for p in self.parameters]
         ends = np.cumsum(sizes).tolist()
+        self.starts: list[int] = [0, *ends[:-1]]
+        self.size: int = ends[-1]  # elements of the gradients
         self.flat = np.zeros(ends[-1] + len(sizes), self.parameters[0]._array.dtype)
         self.views: list[Array] = [
             self.flat[end - size : end].reshape(p._array.shape)
@@ -50,6 +52,15 @@ class Bucket:
         self.present[place] = grad is not None
         self.waiting.discard(place)
 
+    def send(self, comm: Communicator) -> None:
+        """Begin to add up the gradients of all ranks."""
+        self.request = comm.start_all_reduce(self.flat)
+
+    def receive(self) -> None:
+        """Return when the sums are there."""
+        assert self.request is not None
+        self.request.wait()
+
     def give(self, wrap: Any, divisor: float | None) -> None:
         """Put the sums, divided, into the gradients."""
         found = self.present.tolist()
@@ -64,7 +75,19 @@ class Bucket:
                 np.divide(view, divisor, out=p._grad._array)
 
 
-def plan(parameters: Sequence[Any], capacity: int) -> list[Bucket]:
+def parts(size: int, ranks: int) -> list[int]:
+    """Return where so many elements are cut into a part for each rank.
+
+    Example:
+        >>> parts(10, 4)
+        [0, 2, 5, 7, 10]
+    """
+    return [size * rank // ranks for rank in range(ranks + 1)]
+
+
+def plan(
+    parameters: Sequence[Any], capacity: int, make: Callable[[list[Any]], Bucket] = Bucket
+) -> list[Bucket]:
     """Put parameters into buckets of so many bytes, the last first: its gradient is there first."""
     groups: list[list[Any]] = []
     held = 0
@@ -75,4 +98,4 @@ def plan(parameters: Sequence[Any], capacity: int) -> list[Bucket]:
             held = 0
         groups[-1].append(p)
         held += bytes_
-    return [Bucket(group) for group in groups]
+    return [make(group) for group in groups]
