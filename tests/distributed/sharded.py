@@ -118,9 +118,7 @@ def check_memory(joined: Any) -> None:
         optimizer.step()
 
     def held(state: Any) -> int:
-        return sum(
-            value.numpy().nbytes for entry in state.values() for value in entry.values()
-        )
+        return sum(value.numpy().nbytes for entry in state.values() for value in entry.values())
 
     whole, own = held(pair.optimizers[0].state), held(pair.optimizers[1]._shards.inner.state)
     assert not pair.optimizers[1].state and whole == 2 * (7 * 999 * 4 + 4)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.distributed.sharded import CHECKS
 from tests.distributed.launch import expect
+from tests.distributed.sharded import CHECKS
 
 
 @pytest.mark.parametrize("ranks", [2, 4])

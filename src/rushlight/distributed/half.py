@@ -12,6 +12,7 @@ before they are added, so that no rank has to wait until all have agreed on one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -127,10 +128,10 @@ class HalfBucket(Bucket):
             only(self)
             return
         super().receive()
-        for (low, high), message in zip(
-            _pairs(self.cuts), self._messages(self._out, 1), strict=True
-        ):
-            self.flat[low:high] = _back(message, 1, self.flat.dtype)
+        messages = self._messages(self._out, 1)
+        with np.errstate(invalid="ignore"):
+            for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
+                self.flat[low:high] = _back(message, 1, self.flat.dtype)
 
     def give(self, wrap: Any, divisor: float | None) -> None:
         """Put the sums into the gradients; they are divided already."""
@@ -169,12 +170,11 @@ class _Untouched:
 
 
 def _pairs(cuts: Sequence[int]) -> list[tuple[int, int]]:
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(itertools.pairwise(cuts))
 
 
 def _scale(numbers: Array, error: Array) -> tuple[int, bool]:
-    """Add what was rounded away; return the power of two by which to scale, and if all is finite.
-    """
+    """Add what was rounded away; return the power of two to scale by, and if all is finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         numbers += error
         peak = max(float(numbers.max()), -float(numbers.min())) if numbers.size else 0.0

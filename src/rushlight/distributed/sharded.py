@@ -131,7 +131,8 @@ class Shards:
             self.pieces[p] = piece = wrap(np.empty(high - low, p._array.dtype))
             if entry is not None:
                 self.inner.state[piece] = {
-                    name: wrap(_flat(value)[low:high].copy()) if self._cuttable(p, name, value)
+                    name: wrap(_flat(value)[low:high].copy())
+                    if self._cuttable(p, name, value)
                     # a number, and what the optimizer does not know of
                     else copy.deepcopy(value)
                     for name, value in entry.items()
