@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight import comm
-from rushlight.comm import Communicator, Request
+from rushlight.arrays import Array
+from rushlight.comm import Communicator
 from rushlight.distributed.buckets import Bucket, plan
 from rushlight.errors import explain
 from rushlight.nn import Module
@@ -30,8 +31,8 @@ class GradientAverager:
     Args:
         parameters: the tensors to train, in one order on all ranks, or a Module.
         communicator: default None: `comm.current()`.
-        bucket_bytes: how much is sent at once; default 1 MiB. Smaller ones are sent earlier,
-            larger ones cost less.
+        bucket_bytes: how much of small gradients is sent at once; default 256 KiB. Fewer are sent
+            earlier, more cost less. Large ones are sent each for itself.
 
     Attributes:
         timeline: None (default), or a list to which (what, bucket, seconds) are added:
@@ -57,7 +58,7 @@ class GradientAverager:
         parameters: Module | Iterable[Any],
         communicator: Communicator | None = None,
         *,
-        bucket_bytes: int = 1 << 20,
+        bucket_bytes: int = 1 << 18,
     ) -> None:
         given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
         self.parameters = [p for p in given if p.requires_grad]
@@ -70,12 +71,15 @@ class GradientAverager:
         self.timeline: list[tuple[str, int, float]] | None = None
         self._count = 0.0
         self._sending = False
+        self._places: list[Sequence[int]] = []  # of each bucket's parameters among all
         self._next = 0  # the bucket that is to be sent next, on all ranks
         self._buckets: list[Bucket] = []
         self._handles: list[Any] = []
         if self.comm.size > 1:
             self._buckets = plan(self.parameters, bucket_bytes)
+            order = {id(p): place for place, p in enumerate(self.parameters)}
             for number, bucket in enumerate(self._buckets):
+                self._places.append([order[id(p)] for p in bucket.parameters])
                 for place, p in enumerate(bucket.parameters):
                     hook = _Hook(self, number, place)
                     self._handles.append(p.register_post_accumulate_grad_hook(hook))
@@ -87,7 +91,13 @@ class GradientAverager:
         self._handles = []
 
     def backward(
-        self, loss: Any, count: float = 1.0, *, more: bool = False, mean: bool = True
+        self,
+        loss: Any,
+        count: float = 1.0,
+        *,
+        more: bool = False,
+        mean: bool = True,
+        beside: Array | None = None,
     ) -> None:
         """Add to each `.grad` that of a batch; with the last batch of a step, average.
 
@@ -97,32 +107,32 @@ class GradientAverager:
             more: whether a further batch of the same step follows: nothing is sent (default
                 False). It must be so on all ranks.
             mean: whether the loss is a mean (default); of a sum nothing is divided.
+            beside: float64 numbers that are added up over the ranks, too, in place (default None):
+                that costs no message of its own.
         """
         self._count += count
         if more:
             self._walk(loss, count, mean)
             return
-        total = np.array([self._count])
-        self._count = 0.0
+        total, self._count = self._count, 0.0
         if self.comm.size == 1:
             self._walk(loss, count, mean)
-            if mean and total[0]:
+            if mean and total:
                 for p in self.parameters:
                     if p._grad is not None:
-                        p._grad._array /= total[0]
+                        p._grad._array /= total
                         cell(p._grad)[0] += 1
             return
         self._note("begin")
         for bucket in self._buckets:
             bucket.begin()
         self._next, self._sending = 0, True
-        counted = self.comm.start_all_reduce(total)
         try:
             self._walk(loss, count, mean)
         finally:
             self._sending = False
         self._note("walked")
-        self._finish(counted, total, mean)
+        self._finish(total, mean, beside)
         self._note("end")
 
     def _walk(self, loss: Any, count: float, mean: bool) -> None:
@@ -140,7 +150,7 @@ class GradientAverager:
         """Send what is complete: a hook has seen a gradient."""
         if not self._sending:
             return
-        self._buckets[number].take(place)
+        self._buckets[number].waiting.discard(place)
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
             self._send()
         for bucket in self._buckets[: self._next]:  # MPI sends on while it is called
@@ -149,23 +159,27 @@ class GradientAverager:
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
+        bucket.take()
         bucket.request = self.comm.start_all_reduce(bucket.flat)
         self._note("sent", self._next)
         self._next += 1
 
-    def _finish(self, counted: Request, total: Any, mean: bool) -> None:
+    def _finish(self, count: float, mean: bool, beside: Array | None) -> None:
         """Send what no hook has seen, and put the sums into the gradients."""
+        there = [p._grad is not None for p in self.parameters]
         while self._next < len(self._buckets):
-            for place in list(self._buckets[self._next].waiting):
-                self._buckets[self._next].take(place)
             self._send()
-        counted.wait()
-        divisor = float(total[0]) if mean and total[0] else None
+        numbers = np.array([count, *there, *(() if beside is None else beside)])
+        self.comm.all_reduce(numbers)
+        divisor = float(numbers[0]) if mean and numbers[0] else None
+        found = (numbers[1 : len(there) + 1] > 0).tolist()
+        if beside is not None:
+            beside[:] = numbers[len(there) + 1 :]
         for number, bucket in enumerate(self._buckets):
             assert bucket.request is not None
             bucket.request.wait()
             self._note("done", number)
-            bucket.give(wrap, divisor)
+            bucket.give(wrap, divisor, [found[place] for place in self._places[number]])
             for p in bucket.parameters:
                 if p._grad is not None:
                     cell(p._grad)[0] += 1
