@@ -14,6 +14,8 @@ from rushlight.errors import MissingExtra, explain
 
 __all__ = ["MPICommunicator"]
 
+EXCHANGED = 1 << 15  # bytes: so much is what two ranks hand each other, and each adds for itself
+
 
 class MPICommunicator(Communicator):
     """The processes of an MPI job. Arrays are sent from where they lie, without a copy.
@@ -39,13 +41,37 @@ class MPICommunicator(Communicator):
         self._comm = (mpi.COMM_WORLD if parent is None else parent).Dup()
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
+        self._spare: dict[tuple[str, int], list[Array]] = {}
 
     def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
         """Begin `all_reduce`."""
         self._check("all_reduce", array)
         self._check_op(op)
+        large = array.nbytes >= EXCHANGED and array.dtype.char in "fd"
+        if large and self.size == 2 and op == "sum":
+            return self._exchange(array)
         operation = self._operations[op]
         return _Request(self._comm.Iallreduce(self._mpi.IN_PLACE, array, operation), array)
+
+    def _exchange(self, array: Array) -> Request:
+        """Begin the sum of two ranks: as many bytes as any all-reduce, and one message each way.
+
+        The sum of two numbers knows no order: both ranks get the same bits.
+        """
+        spare = self._spare.setdefault((array.dtype.char, array.size), [])
+        other = spare.pop() if spare else np.empty_like(array)
+        requests = [self._comm.Irecv(other, 1 - self.rank), self._comm.Isend(array, 1 - self.rank)]
+        return _Exchange(self._mpi, requests, array, other, spare)
+
+    def all_reduce(self, array: Array, op: str = "sum") -> Array:
+        """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
+        if array.nbytes >= EXCHANGED:
+            return super().all_reduce(array, op)
+        self._check("all_reduce", array)
+        self._check_op(op)
+        # small and waited for: the blocking call costs half of what a request does
+        self._comm.Allreduce(self._mpi.IN_PLACE, array, self._operations[op])
+        return array
 
     def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `reduce_scatter`."""
@@ -124,6 +150,32 @@ class _Request(Request):
         self._done = True
         if self._part is not None:
             self._array[self._place] = self._part
+
+
+class _Exchange(Request):
+    """The array of another rank that is added when it is there and the own one is away."""
+
+    def __init__(
+        self, mpi: Any, requests: list[Any], array: Array, other: Array, spare: list[Array]
+    ) -> None:
+        self._mpi, self._requests = mpi, requests
+        self._array, self._other, self._spare = array, other, spare
+        self._done = False
+
+    def test(self) -> bool:
+        if not self._done and self._mpi.Request.Testall(self._requests):
+            self._finish()
+        return self._done
+
+    def wait(self) -> None:
+        if not self._done:
+            self._mpi.Request.Waitall(self._requests)
+            self._finish()
+
+    def _finish(self) -> None:
+        self._done = True
+        self._array += self._other
+        self._spare.append(self._other)
 
 
 def _library() -> Any:

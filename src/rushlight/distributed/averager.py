@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from rushlight import comm
-from rushlight.comm import Communicator, Request
-from rushlight.distributed.buckets import Bucket, parts, plan
+from rushlight.arrays import Array
+from rushlight.comm import Communicator
+from rushlight.distributed.buckets import Bucket, plan
 from rushlight.distributed.half import HalfBucket
-from rushlight.distributed.scattered import PartBucket, gather
+from rushlight.distributed.scattered import PartBucket, gather, parts, starts
 from rushlight.errors import explain
 from rushlight.nn import Module, utils
 from rushlight.tape import cell, wrap
@@ -32,8 +33,8 @@ class GradientAverager:
     Args:
         parameters: the tensors to train, in one order on all ranks, or a Module.
         communicator: default None: `comm.current()`.
-        bucket_bytes: how much is sent at once; default 1 MiB. Smaller ones are sent earlier,
-            larger ones cost less.
+        bucket_bytes: how much of small gradients is sent at once; default 256 KiB. Fewer are sent
+            earlier, more cost less. Large ones are sent each for itself.
         compress: 'float16' sends half the bytes; what is rounded away on a rank is added to its
             gradients of the next step, so that in the mean over the steps nothing is lost. Only
             float32 and float64 are compressed. Default None: as they are.
@@ -65,7 +66,7 @@ class GradientAverager:
         parameters: Module | Iterable[Any],
         communicator: Communicator | None = None,
         *,
-        bucket_bytes: int = 1 << 20,
+        bucket_bytes: int = 1 << 18,
         compress: str | None = None,
     ) -> None:
         given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
@@ -83,15 +84,22 @@ class GradientAverager:
         self.timeline: list[tuple[str, int, float]] | None = None
         self._count = 0.0
         self._sending = False
+        self._places: list[Sequence[int]] = []  # of each bucket's parameters among all
         self._next = 0  # the bucket that is to be sent next, on all ranks
         self._buckets: list[Bucket] = []
         self._handles: list[Any] = []
         if self.comm.size > 1:
-            self._buckets = self._planned()
-            for number, bucket in enumerate(self._buckets):
-                for place, p in enumerate(bucket.parameters):
-                    hook = _Hook(self, number, place)
-                    self._handles.append(p.register_post_accumulate_grad_hook(hook))
+            self._listen()
+
+    def _listen(self) -> None:
+        """Plan the buckets, and let the parameters tell when their gradients are there."""
+        self._buckets, self._places = self._planned(), []
+        order = {id(p): place for place, p in enumerate(self.parameters)}
+        for number, bucket in enumerate(self._buckets):
+            self._places.append([order[id(p)] for p in bucket.parameters])
+            for place, p in enumerate(bucket.parameters):
+                hook = _Hook(self, number, place)
+                self._handles.append(p.register_post_accumulate_grad_hook(hook))
 
     def close(self) -> None:
         """Take the hooks off the parameters."""
@@ -100,7 +108,13 @@ class GradientAverager:
         self._handles = []
 
     def backward(
-        self, loss: Any, count: float = 1.0, *, more: bool = False, mean: bool = True
+        self,
+        loss: Any,
+        count: float = 1.0,
+        *,
+        more: bool = False,
+        mean: bool = True,
+        beside: Array | None = None,
     ) -> None:
         """Add to each `.grad` that of a batch; with the last batch of a step, average.
 
@@ -110,33 +124,34 @@ class GradientAverager:
             more: whether a further batch of the same step follows: nothing is sent (default
                 False). It must be so on all ranks.
             mean: whether the loss is a mean (default); of a sum nothing is divided.
+            beside: float64 numbers that are added up over the ranks, too, in place (default None):
+                that costs no message of its own.
         """
         self._count += count
         if more:
             self._walk(loss, count, mean)
             return
-        total = np.array([self._count])
-        self._count = 0.0
+        total, self._count = self._count, 0.0
         if self.comm.size == 1:
             self._walk(loss, count, mean)
-            if mean and total[0]:
+            if mean and total:
                 for p in self.parameters:
                     if p._grad is not None:
-                        p._grad._array /= total[0]
+                        p._grad._array /= total
                         cell(p._grad)[0] += 1
             return
         self._note("begin")
         for bucket in self._buckets:
             bucket.begin()
         self._next, self._sending = 0, True
-        counted = self.comm.start_all_reduce(total)
-        self._counted = counted, total, mean
+        if self.compress:
+            self._ask(total, mean)
         try:
             self._walk(loss, count, mean)
         finally:
             self._sending = False
         self._note("walked")
-        self._finish(counted, total, mean)
+        self._finish(total, mean, beside)
         self._note("end")
 
     def _walk(self, loss: Any, count: float, mean: bool) -> None:
@@ -154,7 +169,7 @@ class GradientAverager:
         """Send what is complete: a hook has seen a gradient."""
         if not self._sending:
             return
-        self._buckets[number].take(place)
+        self._buckets[number].waiting.discard(place)
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
             self._send()
         for bucket in self._buckets[: self._next]:  # MPI sends on while it is called
@@ -163,22 +178,26 @@ class GradientAverager:
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
+        bucket.take()
         bucket.send(self.comm)
         self._note("sent", self._next)
         self._next += 1
 
-    def _finish(self, counted: Request, total: Any, mean: bool) -> None:
+    def _finish(self, count: float, mean: bool, beside: Array | None) -> None:
         """Send what no hook has seen, and put the sums into the gradients."""
+        there = [p._grad is not None for p in self.parameters]
         while self._next < len(self._buckets):
-            for place in list(self._buckets[self._next].waiting):
-                self._buckets[self._next].take(place)
             self._send()
-        counted.wait()
-        divisor = float(total[0]) if mean and total[0] else None
+        numbers = np.array([count, *there, *(() if beside is None else beside)])
+        self.comm.all_reduce(numbers)
+        divisor = float(numbers[0]) if mean and numbers[0] else None
+        found = (numbers[1 : len(there) + 1] > 0).tolist()
+        if beside is not None:
+            beside[:] = numbers[len(there) + 1 :]
         for number, bucket in enumerate(self._buckets):
             bucket.receive()
             self._note("done", number)
-            bucket.give(wrap, divisor)
+            bucket.give(wrap, divisor, [found[place] for place in self._places[number]])
             for p in bucket.parameters:
                 if p._grad is not None:
                     cell(p._grad)[0] += 1
@@ -188,20 +207,28 @@ class GradientAverager:
 
     def _planned(self) -> list[Bucket]:
         """Return buckets that are sent as is asked for."""
-        buckets = plan(self.parameters, self._bytes, self._make)
+        if not self.scattered and self.compress is None:
+            return plan(self.parameters, self._bytes)
+        plain = plan(self.parameters, self._bytes, single=False)
+        buckets = [self._made(bucket.parameters) for bucket in plain]
         halves = [bucket for bucket in buckets if isinstance(bucket, HalfBucket)]
         for bucket, later in zip(halves, halves[2:], strict=False):
             later.before = bucket  # by then its first turn is likely to be over
         return buckets
 
-    def _make(self, group: list[Any]) -> Bucket:
+    def _made(self, group: list[Any]) -> Bucket:
         if self.compress and group[0]._array.dtype in (np.float32, np.float64):
             return HalfBucket(group, self.comm, self._divisor, self.scattered)
         return PartBucket(group, self.comm) if self.scattered else Bucket(group)
 
+    def _ask(self, count: float, mean: bool) -> None:
+        """Begin to count what the sums of this step are divided by, which rounding has to know."""
+        total = np.array([count])
+        self._asked = self.comm.start_all_reduce(total), total, mean
+
     def _divisor(self) -> float | None:
         """Return what the sums of this step are divided by, as soon as all ranks have said."""
-        counted, total, mean = self._counted
+        counted, total, mean = self._asked
         counted.wait()
         return float(total[0]) if mean and total[0] else None
 
@@ -209,14 +236,17 @@ class GradientAverager:
         """Give each rank, from the next step on, its own part of the gradients or all (default)."""
         if scattered != self.scattered:
             self.scattered = scattered
-            self._buckets = self._planned() if self.comm.size > 1 else []
+            if self.comm.size > 1:
+                self.close()
+                self._listen()
 
     def cuts(self) -> dict[Any, list[int]]:
         """Return parameter -> where its elements are cut into the parts of the ranks."""
         found = {}
         for bucket in self._buckets:
-            whole = parts(bucket.size, self.comm.size)
-            for p, start in zip(bucket.parameters, bucket.starts, strict=True):
+            places = starts(bucket.parameters)
+            whole = parts(places[-1], self.comm.size)
+            for p, start in zip(bucket.parameters, places[:-1], strict=True):
                 ends = np.clip(np.subtract(whole, start), 0, p._array.size)
                 found[p] = ends.tolist()
         return found
@@ -226,11 +256,12 @@ class GradientAverager:
         if not self._parted:
             return
         self._parted = False
-        for bucket in self._buckets:
-            for p, view in zip(bucket.parameters, bucket.views, strict=True):
-                if p._grad is not None:
-                    view[...] = p._grad._array
-        gather(self._buckets, self.comm, {p: p._grad for p in self.parameters})
+        gradients = {p: p._grad for p in self.parameters if p._grad is not None}
+
+        def put(p: Any, memory: Array) -> None:
+            memory[:] = p._grad._array.reshape(-1)
+
+        gather(self._buckets, self.comm, gradients, put)
 
     def clip_grad_norm_(
         self, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False

@@ -21,8 +21,8 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket, parts
-from rushlight.distributed.scattered import only
+from rushlight.distributed.buckets import Bucket
+from rushlight.distributed.scattered import only, parts, starts
 
 __all__ = ["HalfBucket"]
 
@@ -57,6 +57,7 @@ class HalfBucket(Bucket):
     ) -> None:
         super().__init__(parameters)
         self.comm, self.divisor, self.scatter = comm, divisor, scatter
+        self.starts, self.size = starts(self.parameters), self.flat.size
         self.cuts = parts(self.size, comm.size)
         self.own = slice(self.cuts[comm.rank], self.cuts[comm.rank + 1])
         width = self.own.stop - self.own.start
@@ -78,11 +79,11 @@ class HalfBucket(Bucket):
 
     def send(self, comm: Communicator) -> None:
         """Send each rank its part of the gradients of this one."""
-        numbers, divisor = self.flat[: self.size], self.divisor()
+        numbers, divisor = self.flat, self.divisor()
         if divisor is not None:
             numbers /= divisor
-        there = self.present != 0
-        with self._untouched(np.flatnonzero(~there), self.error, slice(0, self.size)):
+        there = np.array([p._grad is not None for p in self.parameters])
+        with self._untouched(~there, self.error, slice(0, self.size)):
             scale, finite = _scale(numbers, self.error)
             messages = self._messages(self._out, self.head)
             for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
@@ -103,7 +104,7 @@ class HalfBucket(Bucket):
         assert self.request is not None
         self.request.wait()
         bits = np.ascontiguousarray(self._into[:, 1 : self.head]).view(np.uint8)
-        self.present[:] = np.unpackbits(bits, axis=1)[:, : self.present.size].sum(0)
+        absent = ~np.unpackbits(bits, axis=1)[:, : len(self.parameters)].any(0)
         total = self.flat[self.own]
         total[:] = 0
         with np.errstate(over="ignore", invalid="ignore"):
@@ -112,7 +113,7 @@ class HalfBucket(Bucket):
         self._turn = 2
         if self.scatter:
             return
-        with self._untouched(np.flatnonzero(self.present == 0), self.rest, self.own):
+        with self._untouched(absent, self.rest, self.own):
             scale, finite = _scale(total, self.rest)
             message = self._messages(self._out, 1)[self.comm.rank]
             message[0:1].view(np.int16)[:] = scale
@@ -125,7 +126,7 @@ class HalfBucket(Bucket):
         if self._turn == 1:
             self.pass_on()
         if self.scatter:
-            only(self)
+            only(self.flat, self.own)
             return
         super().receive()
         messages = self._messages(self._out, 1)
@@ -133,9 +134,9 @@ class HalfBucket(Bucket):
             for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
                 self.flat[low:high] = _back(message, 1, self.flat.dtype)
 
-    def give(self, wrap: Any, divisor: float | None) -> None:
+    def give(self, wrap: Any, divisor: float | None, found: Sequence[bool]) -> None:
         """Put the sums into the gradients; they are divided already."""
-        super().give(wrap, None)
+        super().give(wrap, None, found)
 
     # ---- where things lie
 
@@ -147,10 +148,9 @@ class HalfBucket(Bucket):
     def _untouched(self, absent: Array, kept: Array, region: slice) -> _Untouched:
         """Let what is kept of parameters without a gradient be as it was behind a block."""
         found = []
-        for place in absent.tolist():
-            start = self.starts[place]
-            low = max(start, region.start) - region.start
-            high = min(start + self.views[place].size, region.stop) - region.start
+        for place in np.flatnonzero(absent).tolist():
+            low = max(self.starts[place], region.start) - region.start
+            high = min(self.starts[place + 1], region.stop) - region.start
             if low < high:
                 found.append(kept[low:high])
         return _Untouched(found)
