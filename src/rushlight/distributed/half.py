@@ -104,7 +104,8 @@ class HalfBucket(Bucket):
         assert self.request is not None
         self.request.wait()
         bits = np.ascontiguousarray(self._into[:, 1 : self.head]).view(np.uint8)
-        absent = ~np.unpackbits(bits, axis=1)[:, : len(self.parameters)].any(0)
+        flags = np.unpackbits(bits, axis=1)[:, : len(self.parameters)]
+        absent: Array = np.equal(flags.max(0), 0)
         total = self.flat[self.own]
         total[:] = 0
         with np.errstate(over="ignore", invalid="ignore"):
