@@ -131,10 +131,15 @@ def check_several_buckets_and_dtypes(joined: Any) -> None:
 
 def check_feedback(joined: Any) -> None:
     """What is averaged over T steps is off by 1 / T of one rounding; without feedback by one."""
-    own, mean = _numbers(joined, 1000)
+    for size in (1000, 20_000):  # the second is added up where it lies
+        _feedback(joined, size)
+
+
+def _feedback(joined: Any, size: int) -> None:
+    own, mean = _numbers(joined, size)
     errors = []
     for feedback in (True, False):
-        given, total = Given(1000), np.zeros(1000)
+        given, total = Given(size), np.zeros(size)
         for _ in range(64):
             total += given.average(own)[0]
             if not feedback:

@@ -18,6 +18,7 @@ from tests.distributed.training import _alone, _close, _data, _fit, _net, _same
 import rushlight as rl
 from rushlight import comm, nn
 from rushlight.distributed import GradientAverager, shard
+from rushlight.distributed.scattered import PartBucket, PartSingle
 from rushlight.errors import ShapeError
 from rushlight.optim import Optimizer
 from rushlight.train import EMA, CheckGradients, Checkpoint, EarlyStopping, Switch, Trainer
@@ -106,6 +107,28 @@ def check_small_buckets_and_float32(joined: Any) -> None:
     single = Pair(lambda m: rl.optim.Adam(m.parameters()), lambda: _model(rl.float32))
     single.step(joined, 0)
     single.check(0 if joined.size == 2 else 1e-6)
+
+
+def check_large_parameters(joined: Any) -> None:
+    """They are added up where they lie."""
+
+    for turned in (False, True):
+
+        def model(turned: bool = turned) -> Any:
+            rl.manual_seed(3)
+            net = nn.Sequential(nn.Linear(6, 4000), nn.Tanh(), nn.Linear(4000, 3)).to(rl.float64)
+            if turned:  # its own step is that of other kernels, in the last bit
+                array = np.asfortranarray(net[2].weight.numpy(force=True))
+                net[2].weight.data = rl.from_numpy(array)
+            return net
+
+        pair = Pair(lambda m: rl.optim.Adam(m.parameters()), model)
+        assert {type(bucket) for bucket in pair.averagers[1]._buckets} == {PartBucket, PartSingle}
+        for step in range(3):
+            pair.step(joined, step)
+        pair.check(1e-12 if turned else _bound(joined))
+        pair.step(joined, 3, limit=0.01)
+        pair.check(1e-12)
 
 
 def check_memory(joined: Any) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from rushlight import comm
 from rushlight.arrays import Array
 from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket, plan
-from rushlight.distributed.half import HalfBucket
-from rushlight.distributed.scattered import PartBucket, gather, parts, starts
+from rushlight.distributed.buckets import Bucket, Single, plan
+from rushlight.distributed.half import HalfBucket, HalfSingle
+from rushlight.distributed.scattered import PartBucket, PartSingle, gather, parts, starts
 from rushlight.errors import explain
 from rushlight.nn import Module, utils
 from rushlight.tape import cell, wrap
@@ -207,19 +207,20 @@ class GradientAverager:
 
     def _planned(self) -> list[Bucket]:
         """Return buckets that are sent as is asked for."""
-        if not self.scattered and self.compress is None:
-            return plan(self.parameters, self._bytes)
-        plain = plan(self.parameters, self._bytes, single=False)
-        buckets = [self._made(bucket.parameters) for bucket in plain]
+        buckets = [self._made(bucket) for bucket in plan(self.parameters, self._bytes)]
         halves = [bucket for bucket in buckets if isinstance(bucket, HalfBucket)]
         for bucket, later in zip(halves, halves[2:], strict=False):
             later.before = bucket  # by then its first turn is likely to be over
         return buckets
 
-    def _made(self, group: list[Any]) -> Bucket:
-        if self.compress and group[0]._array.dtype in (np.float32, np.float64):
-            return HalfBucket(group, self.comm, self._divisor, self.scattered)
-        return PartBucket(group, self.comm) if self.scattered else Bucket(group)
+    def _made(self, plain: Bucket) -> Bucket:
+        parameters, single = plain.parameters, isinstance(plain, Single)
+        if self.compress and plain.flat.dtype in (np.float32, np.float64):
+            half = HalfSingle if single else HalfBucket
+            return half(parameters, self.comm, self._divisor, self.scattered)
+        if self.scattered:
+            return (PartSingle if single else PartBucket)(parameters, self.comm)
+        return plain
 
     def _ask(self, count: float, mean: bool) -> None:
         """Begin to count what the sums of this step are divided by, which rounding has to know."""

@@ -21,10 +21,10 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket
+from rushlight.distributed.buckets import Bucket, Single
 from rushlight.distributed.scattered import only, parts, starts
 
-__all__ = ["HalfBucket"]
+__all__ = ["HalfBucket", "HalfSingle"]
 
 TOP = 15  # scaled numbers are below 2^TOP; float16 ends at 2^16
 
@@ -57,12 +57,13 @@ class HalfBucket(Bucket):
     ) -> None:
         super().__init__(parameters)
         self.comm, self.divisor, self.scatter = comm, divisor, scatter
-        self.starts, self.size = starts(self.parameters), self.flat.size
+        self.starts, dtype = starts(self.parameters), self.flat.dtype
+        self.size = self.starts[-1]
         self.cuts = parts(self.size, comm.size)
         self.own = slice(self.cuts[comm.rank], self.cuts[comm.rank + 1])
         width = self.own.stop - self.own.start
-        self.error = np.zeros(self.size, self.flat.dtype)
-        self.rest = np.zeros(0 if scatter else width, self.flat.dtype)
+        self.error = np.zeros(self.size, dtype)
+        self.rest = np.zeros(0 if scatter else width, dtype)
         # before the numbers for a rank: the scale, and a bit for each parameter: is it there
         self.head = 1 + -(-len(self.parameters) // 16)
         self._out = np.zeros(self.size + comm.size * self.head, np.uint16)
@@ -155,6 +156,10 @@ class HalfBucket(Bucket):
             if low < high:
                 found.append(kept[low:high])
         return _Untouched(found)
+
+
+class HalfSingle(HalfBucket, Single):
+    """One large parameter, whose gradient is rounded and added up where it lies."""
 
 
 class _Untouched:

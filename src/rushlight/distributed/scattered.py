@@ -10,10 +10,10 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket
+from rushlight.distributed.buckets import Bucket, Single
 from rushlight.tape import cell
 
-__all__ = ["PartBucket", "gather", "only", "parts", "starts"]
+__all__ = ["PartBucket", "PartSingle", "gather", "only", "parts", "starts"]
 
 
 class PartBucket(Bucket):
@@ -26,7 +26,7 @@ class PartBucket(Bucket):
 
     def __init__(self, parameters: Sequence[Any], comm: Communicator) -> None:
         super().__init__(parameters)
-        self.cuts = parts(self.flat.size, comm.size)
+        self.cuts = parts(starts(self.parameters)[-1], comm.size)
         self.own = slice(self.cuts[comm.rank], self.cuts[comm.rank + 1])
 
     def send(self, comm: Communicator) -> None:
@@ -37,6 +37,10 @@ class PartBucket(Bucket):
         """Return when the sums are there."""
         super().receive()
         only(self.flat, self.own)
+
+
+class PartSingle(PartBucket, Single):
+    """One large parameter, whose gradient is added up, in parts, where it lies."""
 
 
 def parts(size: int, ranks: int) -> list[int]:
