@@ -16,7 +16,7 @@ from tests.distributed.launch import collect, main
 from tests.distributed.training import _alone, _close, _data, _fit, _net, _same
 
 import rushlight as rl
-from rushlight import comm, nn
+from rushlight import nn
 from rushlight.distributed import GradientAverager, shard
 from rushlight.distributed.scattered import PartBucket, PartSingle
 from rushlight.errors import ShapeError
@@ -423,17 +423,6 @@ def check_trainer_refuses(joined: Any) -> None:
     odd = joined.rank == joined.size - 1
     with pytest.raises(ValueError, match=r"got sharded: .*rank \d has (True|False)"):
         _fit(sharded=odd)
-
-
-def check_in_one_process(joined: Any) -> None:
-    plain, sharded = _alone(), _alone(sharded=True, compress="float16")
-    assert repr(plain[0]) == repr(sharded[0])
-    assert all(np.array_equal(a, sharded[1][name]) for name, a in plain[1].items())
-    alone = comm.LocalCommunicator()
-    model = _model()
-    optimizer = rl.optim.Adam(model.parameters())
-    shard(optimizer, GradientAverager(model, alone))
-    assert optimizer._shards is None
 
 
 CHECKS = collect(globals())
