@@ -88,6 +88,17 @@ class MPICommunicator(Communicator):
         into = [array, (counts, list(cuts[:-1]))]
         return _Request(self._comm.Iallgatherv(self._mpi.IN_PLACE, into), array)
 
+    def start_all_to_all(self, array: Array, cuts: Sequence[int], into: Array) -> Request:
+        """Begin `all_to_all`; what is sent are bytes, of any dtype."""
+        self._check_into("all_to_all", array, cuts, into)
+        width = array.itemsize
+        counts, places = (np.diff(cuts) * width).tolist(), [cut * width for cut in cuts[:-1]]
+        row = into.shape[1] * width
+        rows = [row] * self.size, [row * rank for rank in range(self.size)]
+        byte = self._mpi.BYTE
+        sent, received = [array, (counts, places), byte], [into, rows, byte]
+        return _Request(self._comm.Ialltoallv(sent, received), (array, into))
+
     def broadcast(self, array: Array, root: int = 0) -> Array:
         """Put into `array` what it holds on rank `root`, and return it."""
         self._check("broadcast", array)
@@ -99,10 +110,12 @@ class MPICommunicator(Communicator):
         """Return when every rank has called this."""
         self._comm.Barrier()
 
-    def gather_objects(self, value: Any) -> list[Any]:
+    def gather_objects(self, value: Any, root: int | None = None) -> list[Any]:
         """Return the values of all ranks, by rank."""
-        found: list[Any] = self._comm.allgather(value)
-        return found
+        self._check_root("gather_objects", root or 0)
+        found: list[Any] | None
+        found = self._comm.allgather(value) if root is None else self._comm.gather(value, root)
+        return found or []
 
     def broadcast_object(self, value: Any, root: int = 0) -> Any:
         """Return the value of rank `root`."""
@@ -118,7 +131,7 @@ class _Request(Request):
     """An MPI request that keeps its arrays alive and, at the end, puts a part in its place."""
 
     def __init__(
-        self, request: Any, array: Array, part: Array | None = None, place: slice = slice(0)
+        self, request: Any, array: Any, part: Array | None = None, place: slice = slice(0)
     ) -> None:
         self._request, self._array, self._part, self._place = request, array, part, place
         self._done = False
