@@ -199,12 +199,14 @@ def build(
     *,
     channels_last: bool = False,
     wrap: Callable[[Any], Any] | None = None,
+    backward: Callable[[Any], Callable[[Any], None]] | None = None,
     **adam: Any,
 ) -> Workload:
     """Make a workload in `torch` (or rushlight).
 
     channels_last: in torch's format of that name. wrap: what the model is handed to before it is
-    used, such as torch.compile. adam: more options of the optimizer.
+    used, such as torch.compile. backward: makes of the model what is called with the loss in place
+    of its own backward. adam: more options of the optimizer.
     """
     make, size, shape, kind = net(name)
     torch.manual_seed(0)
@@ -224,11 +226,15 @@ def build(
         target, loss_of = torch.rand(size, 2), torch.nn.MSELoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **adam)
     used = model if wrap is None else wrap(model)
+    walk = None if backward is None else backward(model)
 
     def step() -> float:
         optimizer.zero_grad()
         loss = loss_of(used(x), target)
-        loss.backward()
+        if walk is None:
+            loss.backward()
+        else:
+            walk(loss)
         optimizer.step()
         return float(loss.item())
 

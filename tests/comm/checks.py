@@ -73,6 +73,27 @@ def check_all_gather(joined: Any) -> None:
     assert array.tolist() == [rank for rank in range(joined.size) for _ in range(rank)]
 
 
+def check_all_to_all(joined: Any) -> None:
+    cuts = _cuts(joined.size)
+    for dtype in DTYPES:
+        sent = (np.arange(cuts[-1]) + 10 * joined.rank).astype(dtype)
+        into = np.zeros((joined.size, joined.rank), dtype)
+        assert joined.all_to_all(sent, cuts, into) is into
+        low, high = cuts[joined.rank], cuts[joined.rank + 1]
+        for rank, row in enumerate(into):
+            assert np.array_equal(row, np.arange(low, high) + 10 * rank)
+    with pytest.raises(ShapeError, match=r"all_to_all: got into int64 \(3,\), expected uint8 \("):
+        joined.all_to_all(np.zeros(cuts[-1], np.uint8), cuts, np.zeros(3, np.int64))
+
+
+def check_gather_objects(joined: Any) -> None:
+    whole = [{"rank": rank} for rank in range(joined.size)]
+    assert joined.gather_objects({"rank": joined.rank}) == whole
+    for root in range(joined.size):
+        found = joined.gather_objects({"rank": joined.rank}, root)
+        assert found == (whole if joined.rank == root else [])
+
+
 def check_broadcast(joined: Any) -> None:
     for root in range(joined.size):
         array = np.full((2, 2), joined.rank)

@@ -24,7 +24,9 @@ def test_local():
     assert alone.all_reduce(array) is array and alone.broadcast(array) is array
     assert alone.reduce_scatter(array, [0, 3]).tolist() == [0, 1, 2]
     assert alone.all_gather(array, [0, 3]) is array
-    assert alone.gather_objects("a") == ["a"] and alone.broadcast_object(3) == 3
+    assert alone.all_to_all(array, [0, 3], np.zeros((1, 3))).tolist() == [[0, 1, 2]]
+    assert alone.gather_objects("a") == ["a"] == alone.gather_objects("a", 0)
+    assert alone.broadcast_object(3) == 3
     assert alone.start_all_reduce(array).test() and alone.first
     alone.barrier()
     assert repr(alone) == "<LocalCommunicator: rank 0 of 1>"

@@ -11,11 +11,13 @@ from tests.distributed.launch import collect, main
 
 import rushlight as rl
 from rushlight import nn
+from rushlight.comm import mpi
 from rushlight.distributed import (
     DistributedSampler,
     GradientAverager,
     agree,
     broadcast_model,
+    buckets,
     init,
     rank,
     size,
@@ -123,6 +125,36 @@ def check_empty_shard(joined: Any) -> None:
 
 def check_small_buckets(joined: Any) -> None:
     _compare(joined, nn.CrossEntropyLoss(), 7, bucket_bytes=1)
+
+
+def check_large_gradients(joined: Any) -> None:
+    """Each is sent from where it lies, and two ranks exchange them."""
+    before = buckets.LARGE, mpi.EXCHANGED
+    try:
+        for large in (1, 100):  # 100: some of them
+            buckets.LARGE, mpi.EXCHANGED = large, 1
+            for count in (7, 1):
+                _compare(joined, nn.CrossEntropyLoss(), count)
+            w, apart, other = (rl.ones(n, dtype=rl.float64, requires_grad=True) for n in (40, 5, 9))
+            averager = GradientAverager([w, apart, other])
+            loss = (w * 2).mean() if joined.rank else (w * 2).mean() + apart.sum()
+            kept = averager.backward(loss, joined.rank + 1)
+            assert kept is None and other.grad is None
+            total = sum(range(1, joined.size + 1))
+            assert np.abs(w.grad.numpy() - 0.05).max() < 1e-15
+            assert np.abs(apart.grad.numpy() - 1 / total).max() < 1e-15
+            averager.close()
+    finally:
+        buckets.LARGE, mpi.EXCHANGED = before
+
+
+def check_beside(joined: Any) -> None:
+    w = rl.ones(3, requires_grad=True)
+    averager = GradientAverager([w])
+    numbers = np.array([1.0, joined.rank])
+    averager.backward(w.sum(), beside=numbers)
+    assert numbers.tolist() == [joined.size, joined.size * (joined.size - 1) / 2]
+    averager.close()
 
 
 def check_class_weights(joined: Any) -> None:

@@ -90,6 +90,21 @@ class Communicator(ABC):
     def start_all_gather(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `all_gather`."""
 
+    def all_to_all(self, array: Array, cuts: Sequence[int], into: Array) -> Array:
+        """Send each rank its part of `array`; return `into`, what all ranks sent to this one.
+
+        Args:
+            array: one axis; the part for rank r is array[cuts[r]:cuts[r + 1]].
+            cuts: size + 1 ints, the same on all ranks.
+            into: (size, length of this rank's part), of the dtype of `array`; row r is from rank r.
+        """
+        self.start_all_to_all(array, cuts, into).wait()
+        return into
+
+    @abstractmethod
+    def start_all_to_all(self, array: Array, cuts: Sequence[int], into: Array) -> Request:
+        """Begin `all_to_all`."""
+
     @abstractmethod
     def broadcast(self, array: Array, root: int = 0) -> Array:
         """Put into `array` what it holds on rank `root`, and return it."""
@@ -99,8 +114,13 @@ class Communicator(ABC):
         """Return when every rank has called this."""
 
     @abstractmethod
-    def gather_objects(self, value: Any) -> list[Any]:
-        """Return the values of all ranks, by rank; they are pickled."""
+    def gather_objects(self, value: Any, root: int | None = None) -> list[Any]:
+        """Return the values of all ranks, by rank; they are pickled.
+
+        Args:
+            value: of this rank.
+            root: the only rank that is given them, the others an empty list; default None: all.
+        """
 
     @abstractmethod
     def broadcast_object(self, value: Any, root: int = 0) -> Any:
@@ -140,6 +160,19 @@ class Communicator(ABC):
                     where,
                     got=f"an array {array.shape} cut at {list(cuts)}",
                     expected=f"one axis, cut at {self.size + 1} places from 0 to its end",
+                )
+            )
+
+    def _check_into(self, where: str, array: Array, cuts: Sequence[int], into: Any) -> None:
+        self._check_cuts(where, array, cuts)
+        self._check(where, into)
+        expected = (self.size, cuts[self.rank + 1] - cuts[self.rank])
+        if into.shape != expected or into.dtype != array.dtype:
+            raise ShapeError(
+                explain(
+                    where,
+                    got=f"into {into.dtype} {into.shape}",
+                    expected=f"{array.dtype} {expected}: a row for each rank",
                 )
             )
 

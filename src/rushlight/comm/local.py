@@ -40,6 +40,12 @@ class LocalCommunicator(Communicator):
         self._check_cuts("all_gather", array, cuts)
         return _DONE
 
+    def start_all_to_all(self, array: Array, cuts: Sequence[int], into: Array) -> Request:
+        """Copy the array, and return a request that is done."""
+        self._check_into("all_to_all", array, cuts, into)
+        into[0] = array
+        return _DONE
+
     def broadcast(self, array: Array, root: int = 0) -> Array:
         """Return the array."""
         self._check("broadcast", array)
@@ -49,8 +55,9 @@ class LocalCommunicator(Communicator):
     def barrier(self) -> None:
         """Return."""
 
-    def gather_objects(self, value: Any) -> list[Any]:
+    def gather_objects(self, value: Any, root: int | None = None) -> list[Any]:
         """Return a list of the value."""
+        self._check_root("gather_objects", root or 0)
         return [value]
 
     def broadcast_object(self, value: Any, root: int = 0) -> Any:

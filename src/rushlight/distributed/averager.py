@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight import comm
-from rushlight.comm import Communicator, Request
-from rushlight.distributed.buckets import Bucket, plan
+from rushlight.arrays import Array
+from rushlight.comm import Communicator
+from rushlight.distributed.buckets import Bucket, Single, plan
+from rushlight.distributed.half import HalfBucket, HalfSingle
+from rushlight.distributed.scattered import PartBucket, PartSingle, gather, parts, starts
 from rushlight.errors import explain
-from rushlight.nn import Module
+from rushlight.nn import Module, utils
 from rushlight.tape import cell, wrap
 from rushlight.tape.nodes import state
 
@@ -30,15 +33,21 @@ class GradientAverager:
     Args:
         parameters: the tensors to train, in one order on all ranks, or a Module.
         communicator: default None: `comm.current()`.
-        bucket_bytes: how much is sent at once; default 1 MiB. Smaller ones are sent earlier,
-            larger ones cost less.
+        bucket_bytes: how much of small gradients is sent at once; default 256 KiB. Fewer are sent
+            earlier, more cost less. Large ones are sent each for itself.
+        compress: 'float16' sends half the bytes; what is rounded away on a rank is added to its
+            gradients of the next step, so that in the mean over the steps nothing is lost. Only
+            float32 and float64 are compressed. Default None: as they are.
 
     Attributes:
+        scattered: whether each rank is given its own part of the gradients only, for an optimizer
+            whose state is sharded (`shard`): `.grad` is then 0 elsewhere, and the sum over the
+            ranks is the gradient. `gather_gradients` makes them whole.
         timeline: None (default), or a list to which (what, bucket, seconds) are added:
             'begin', 'sent', 'done', 'walked' (backward has ended) and 'end'.
 
     Raises:
-        ValueError: no parameter that requires a gradient.
+        ValueError: no parameter that requires a gradient; another compress.
 
     Example:
         >>> import rushlight as rl
@@ -57,7 +66,8 @@ class GradientAverager:
         parameters: Module | Iterable[Any],
         communicator: Communicator | None = None,
         *,
-        bucket_bytes: int = 1 << 20,
+        bucket_bytes: int = 1 << 18,
+        compress: str | None = None,
     ) -> None:
         given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
         self.parameters = [p for p in given if p.requires_grad]
@@ -66,19 +76,30 @@ class GradientAverager:
             raise ValueError(explain("GradientAverager", got="none", expected=expected))
         if bucket_bytes < 1:
             raise ValueError(explain("bucket_bytes", got=bucket_bytes, expected="1 or more"))
+        if compress not in (None, "float16"):
+            raise ValueError(explain("compress", got=repr(compress), expected="None or 'float16'"))
+        self.compress, self._bytes = compress, bucket_bytes
+        self.scattered = self._parted = False  # how gradients are sent; how those at hand came
         self.comm = comm.current() if communicator is None else communicator
         self.timeline: list[tuple[str, int, float]] | None = None
         self._count = 0.0
         self._sending = False
+        self._places: list[Sequence[int]] = []  # of each bucket's parameters among all
         self._next = 0  # the bucket that is to be sent next, on all ranks
         self._buckets: list[Bucket] = []
         self._handles: list[Any] = []
         if self.comm.size > 1:
-            self._buckets = plan(self.parameters, bucket_bytes)
-            for number, bucket in enumerate(self._buckets):
-                for place, p in enumerate(bucket.parameters):
-                    hook = _Hook(self, number, place)
-                    self._handles.append(p.register_post_accumulate_grad_hook(hook))
+            self._listen()
+
+    def _listen(self) -> None:
+        """Plan the buckets, and let the parameters tell when their gradients are there."""
+        self._buckets, self._places = self._planned(), []
+        order = {id(p): place for place, p in enumerate(self.parameters)}
+        for number, bucket in enumerate(self._buckets):
+            self._places.append([order[id(p)] for p in bucket.parameters])
+            for place, p in enumerate(bucket.parameters):
+                hook = _Hook(self, number, place)
+                self._handles.append(p.register_post_accumulate_grad_hook(hook))
 
     def close(self) -> None:
         """Take the hooks off the parameters."""
@@ -87,7 +108,13 @@ class GradientAverager:
         self._handles = []
 
     def backward(
-        self, loss: Any, count: float = 1.0, *, more: bool = False, mean: bool = True
+        self,
+        loss: Any,
+        count: float = 1.0,
+        *,
+        more: bool = False,
+        mean: bool = True,
+        beside: Array | None = None,
     ) -> None:
         """Add to each `.grad` that of a batch; with the last batch of a step, average.
 
@@ -97,32 +124,34 @@ class GradientAverager:
             more: whether a further batch of the same step follows: nothing is sent (default
                 False). It must be so on all ranks.
             mean: whether the loss is a mean (default); of a sum nothing is divided.
+            beside: float64 numbers that are added up over the ranks, too, in place (default None):
+                that costs no message of its own.
         """
         self._count += count
         if more:
             self._walk(loss, count, mean)
             return
-        total = np.array([self._count])
-        self._count = 0.0
+        total, self._count = self._count, 0.0
         if self.comm.size == 1:
             self._walk(loss, count, mean)
-            if mean and total[0]:
+            if mean and total:
                 for p in self.parameters:
                     if p._grad is not None:
-                        p._grad._array /= total[0]
+                        p._grad._array /= total
                         cell(p._grad)[0] += 1
             return
         self._note("begin")
         for bucket in self._buckets:
             bucket.begin()
         self._next, self._sending = 0, True
-        counted = self.comm.start_all_reduce(total)
+        if self.compress:
+            self._ask(total, mean)
         try:
             self._walk(loss, count, mean)
         finally:
             self._sending = False
         self._note("walked")
-        self._finish(counted, total, mean)
+        self._finish(total, mean, beside)
         self._note("end")
 
     def _walk(self, loss: Any, count: float, mean: bool) -> None:
@@ -140,7 +169,7 @@ class GradientAverager:
         """Send what is complete: a hook has seen a gradient."""
         if not self._sending:
             return
-        self._buckets[number].take(place)
+        self._buckets[number].waiting.discard(place)
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
             self._send()
         for bucket in self._buckets[: self._next]:  # MPI sends on while it is called
@@ -149,26 +178,135 @@ class GradientAverager:
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
-        bucket.request = self.comm.start_all_reduce(bucket.flat)
+        bucket.take()
+        bucket.send(self.comm)
         self._note("sent", self._next)
         self._next += 1
 
-    def _finish(self, counted: Request, total: Any, mean: bool) -> None:
+    def _finish(self, count: float, mean: bool, beside: Array | None) -> None:
         """Send what no hook has seen, and put the sums into the gradients."""
+        there = [p._grad is not None for p in self.parameters]
         while self._next < len(self._buckets):
-            for place in list(self._buckets[self._next].waiting):
-                self._buckets[self._next].take(place)
             self._send()
-        counted.wait()
-        divisor = float(total[0]) if mean and total[0] else None
+        numbers = np.array([count, *there, *(() if beside is None else beside)])
+        self.comm.all_reduce(numbers)
+        divisor = float(numbers[0]) if mean and numbers[0] else None
+        found = (numbers[1 : len(there) + 1] > 0).tolist()
+        if beside is not None:
+            beside[:] = numbers[len(there) + 1 :]
         for number, bucket in enumerate(self._buckets):
-            assert bucket.request is not None
-            bucket.request.wait()
+            bucket.receive()
             self._note("done", number)
-            bucket.give(wrap, divisor)
+            bucket.give(wrap, divisor, [found[place] for place in self._places[number]])
             for p in bucket.parameters:
                 if p._grad is not None:
                     cell(p._grad)[0] += 1
+        self._parted = self.scattered
+
+    # ---- compressed, and in parts
+
+    def _planned(self) -> list[Bucket]:
+        """Return buckets that are sent as is asked for."""
+        buckets = [self._made(bucket) for bucket in plan(self.parameters, self._bytes)]
+        halves = [bucket for bucket in buckets if isinstance(bucket, HalfBucket)]
+        for bucket, later in zip(halves, halves[2:], strict=False):
+            later.before = bucket  # by then its first turn is likely to be over
+        return buckets
+
+    def _made(self, plain: Bucket) -> Bucket:
+        parameters, single = plain.parameters, isinstance(plain, Single)
+        if self.compress and plain.flat.dtype in (np.float32, np.float64):
+            half = HalfSingle if single else HalfBucket
+            return half(parameters, self.comm, self._divisor, self.scattered)
+        if self.scattered:
+            return (PartSingle if single else PartBucket)(parameters, self.comm)
+        return plain
+
+    def _ask(self, count: float, mean: bool) -> None:
+        """Begin to count what the sums of this step are divided by, which rounding has to know."""
+        total = np.array([count])
+        self._asked = self.comm.start_all_reduce(total), total, mean
+
+    def _divisor(self) -> float | None:
+        """Return what the sums of this step are divided by, as soon as all ranks have said."""
+        counted, total, mean = self._asked
+        counted.wait()
+        return float(total[0]) if mean and total[0] else None
+
+    def scatter(self, scattered: bool = True) -> None:
+        """Give each rank, from the next step on, its own part of the gradients or all (default)."""
+        if scattered != self.scattered:
+            self.scattered = scattered
+            if self.comm.size > 1:
+                self.close()
+                self._listen()
+
+    def cuts(self) -> dict[Any, list[int]]:
+        """Return parameter -> where its elements are cut into the parts of the ranks."""
+        found = {}
+        for bucket in self._buckets:
+            places = starts(bucket.parameters)
+            whole = parts(places[-1], self.comm.size)
+            for p, start in zip(bucket.parameters, places[:-1], strict=True):
+                ends = np.clip(np.subtract(whole, start), 0, p._array.size)
+                found[p] = ends.tolist()
+        return found
+
+    def gather_gradients(self) -> None:
+        """Make `.grad` whole on all ranks, where each has been given its own part."""
+        if not self._parted:
+            return
+        self._parted = False
+        gradients = {p: p._grad for p in self.parameters if p._grad is not None}
+
+        def put(p: Any, memory: Array) -> None:
+            memory[:] = p._grad._array.reshape(-1)
+
+        gather(self._buckets, self.comm, gradients, put)
+
+    def clip_grad_norm_(
+        self, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    ) -> Any:
+        """Scale the gradients so that their total norm, of all ranks, is at most `max_norm`.
+
+        Where each rank has all gradients this is `nn.utils.clip_grad_norm_`, with its arguments.
+
+        Returns:
+            The total norm before scaling, a Tensor.
+        """
+        if not self._parted:
+            given = (max_norm, norm_type, error_if_nonfinite)
+            return utils.clip_grad_norm_(self.parameters, *given)
+        rank = self.comm.rank
+        own = [
+            wrap(p._grad._array.reshape(-1)[ends[rank] : ends[rank + 1]])
+            for p, ends in self.cuts().items()
+            if p._grad is not None
+        ]
+        norms = np.zeros(self.comm.size)
+        norms[rank] = float(utils.get_total_norm(own, norm_type))
+        self.comm.all_gather(norms, list(range(self.comm.size + 1)))
+        total = utils.get_total_norm([wrap(norms)], norm_type, error_if_nonfinite)
+        utils.clip_grads_with_norm_(self.parameters, max_norm, total)
+        dtype = np.result_type(*[each._array.dtype for each in own]) if own else np.float32
+        return wrap(total._array.astype(dtype))
+
+    # ---- what compression keeps
+
+    def residuals(self) -> list[Any]:
+        """Return what was rounded away on this rank, and has not been sent yet."""
+        kept = [bucket for bucket in self._buckets if isinstance(bucket, HalfBucket)]
+        return [(bucket.error, bucket.rest) for bucket in kept]
+
+    def put_residuals(self, kept: Sequence[Any]) -> bool:
+        """Take over what `residuals` returned, where it is of such buckets; tell whether it is."""
+        own = [array for pair in self.residuals() for array in pair]
+        found = [np.asarray(array) for pair in kept for array in pair]
+        if [(a.shape, a.dtype) for a in own] != [(a.shape, a.dtype) for a in found]:
+            return False
+        for array, value in zip(own, found, strict=True):
+            array[:] = value
+        return True
 
     def _note(self, what: str, bucket: int = -1) -> None:
         if self.timeline is not None:

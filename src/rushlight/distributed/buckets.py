@@ -8,71 +8,130 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.comm import Request
+from rushlight.comm import Communicator, Request
 
-__all__ = ["Bucket", "plan"]
+__all__ = ["Bucket", "Single", "plan"]
+
+LARGE = 1 << 16  # bytes: a gradient as large as this is sent from where it lies
 
 
 class Bucket:
-    """Parameters whose gradients are sent together.
-
-    Behind the gradients stands a number for each parameter: 1 where this rank has a gradient. Of
-    the sums, 0 says that no rank has: the parameter is then left out of the step, as ever.
+    """Parameters whose gradients are sent together, copied behind each other.
 
     Args:
         parameters: the tensors, of one dtype.
+
+    Attributes:
+        flat: what is sent, once every gradient has been taken.
     """
 
     def __init__(self, parameters: Sequence[Any]) -> None:
         self.parameters = list(parameters)
+        self.waiting: set[int] = set()  # places of the parameters that have no gradient yet
+        self.request: Request | None = None
+        self._lay()
+
+    def _lay(self) -> None:
+        """Make room for the gradients."""
         sizes = [p._array.size for p in self.parameters]
         ends = np.cumsum(sizes).tolist()
-        self.flat = np.zeros(ends[-1] + len(sizes), self.parameters[0]._array.dtype)
+        self.flat = np.zeros(ends[-1], self.parameters[0]._array.dtype)
         self.views: list[Array] = [
             self.flat[end - size : end].reshape(p._array.shape)
             for p, size, end in zip(self.parameters, sizes, ends, strict=True)
         ]
-        self.present = self.flat[ends[-1] :]
-        self.waiting: set[int] = set()  # places of the parameters that have no gradient yet
-        self.request: Request | None = None
 
     def begin(self) -> None:
         """Forget the gradients of the last step."""
         self.waiting, self.request = set(range(len(self.parameters))), None
 
-    def take(self, place: int) -> None:
-        """Copy the gradient of a parameter."""
-        grad = self.parameters[place]._grad
-        if grad is None:
-            self.views[place][...] = 0
-        else:
-            self.views[place][...] = grad._array
-        self.present[place] = grad is not None
-        self.waiting.discard(place)
+    def take(self) -> None:
+        """Copy the gradients; where there is none, it is 0."""
+        for p, view in zip(self.parameters, self.views, strict=True):
+            view[...] = 0 if p._grad is None else p._grad._array
 
-    def give(self, wrap: Any, divisor: float | None) -> None:
-        """Put the sums, divided, into the gradients."""
-        found = self.present.tolist()
+    def send(self, comm: Communicator) -> None:
+        """Begin to add up the gradients of all ranks."""
+        self.request = comm.start_all_reduce(self.flat)
+
+    def receive(self) -> None:
+        """Return when the sums are there."""
+        assert self.request is not None
+        self.request.wait()
+
+    def give(self, wrap: Any, divisor: float | None, found: Sequence[bool]) -> None:
+        """Put the sums, divided, into the gradients.
+
+        Args:
+            wrap: makes a tensor of an array.
+            divisor: None divides by nothing.
+            found: of each parameter, whether some rank has a gradient; else it is left out of the
+                step, as ever.
+        """
+        if divisor is not None:
+            self.flat /= divisor  # all at once, while it is in the cache
         for p, view, there in zip(self.parameters, self.views, found, strict=True):
             if not there:
                 continue
             if p._grad is None:
                 p._grad = wrap(np.empty(view.shape, view.dtype))
-            if divisor is None:
-                p._grad._array[...] = view
-            else:
-                np.divide(view, divisor, out=p._grad._array)
+            p._grad._array[...] = view
 
 
-def plan(parameters: Sequence[Any], capacity: int) -> list[Bucket]:
-    """Put parameters into buckets of so many bytes, the last first: its gradient is there first."""
-    groups: list[list[Any]] = []
+class Single(Bucket):
+    """One parameter, whose gradient is sent, added up and divided where it lies.
+
+    Only one that does not lie in order, or is not there, is copied.
+    """
+
+    def _lay(self) -> None:
+        self.flat = np.zeros(0, self.parameters[0]._array.dtype)
+
+    def take(self) -> None:
+        """Look where the gradient lies."""
+        p = self.parameters[0]
+        if p._grad is None:
+            self.flat = np.zeros(p._array.size, p._array.dtype)
+        else:
+            self.flat = np.ascontiguousarray(p._grad._array, p._array.dtype).reshape(-1)
+            if not self.flat.flags.writeable:
+                self.flat = self.flat.copy()
+
+    def give(self, wrap: Any, divisor: float | None, found: Sequence[bool]) -> None:
+        """Divide the sum, and see that it is the gradient."""
+        p, sums = self.parameters[0], self.flat
+        self._lay()
+        if not found[0]:
+            return
+        if divisor is not None:
+            sums /= divisor
+        if p._grad is None:
+            p._grad = wrap(sums.reshape(p._array.shape))
+        elif not np.may_share_memory(sums, p._grad._array):
+            p._grad._array[...] = sums.reshape(p._array.shape)
+
+
+def plan(parameters: Sequence[Any], capacity: int, *, single: bool = True) -> list[Bucket]:
+    """Put parameters into buckets of so many bytes, in the order in which they are full.
+
+    The last parameter comes first: its gradient is there first.
+
+    Args:
+        parameters: the tensors.
+        capacity: bytes of a bucket.
+        single: whether large gradients are sent from where they lie (default True).
+    """
+    made: list[Bucket] = []
+    group: list[Any] = []
     held = 0
     for p in reversed(parameters):
-        bytes_ = p._array.nbytes
-        if not groups or held + bytes_ > capacity or groups[-1][0]._array.dtype != p._array.dtype:
-            groups.append([])
-            held = 0
-        groups[-1].append(p)
-        held += bytes_
-    return [Bucket(group) for group in groups]
+        size = p._array.nbytes
+        if single and size >= LARGE:
+            made.append(Single([p]))
+            continue
+        if group and (held + size > capacity or group[0]._array.dtype != p._array.dtype):
+            made.append(Bucket(group))
+            group, held = [], 0
+        group.append(p)
+        held += size
+    return [*made, Bucket(group)] if group else made

@@ -70,6 +70,7 @@ class Optimizer:
     elementwise: ClassVar[bool] = True  # False: `update` takes parameters whole, one by one
     numbers: ClassVar[tuple[str, ...]] = (COUNTER,)  # state that is one number, not an array
     _flat: ClassVar[bool] = True  # False: step every array by itself, the definition of right
+    _shards: Any = None  # what steps in its place where several processes share the state
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         where = type(self).__name__
@@ -271,6 +272,9 @@ class Optimizer:
         return loss
 
     def _step(self) -> None:
+        if self._shards is not None:
+            self._shards.step()
+            return
         layouts = self._layouts
         for i, group in enumerate(self.param_groups):
             if i == len(layouts) or not layouts[i].fits(group):
@@ -288,6 +292,9 @@ class Optimizer:
             `{"state": {index: {name: Tensor}}, "param_groups": [{..., "params": [indices]}]}`. The
             tensors are those of the optimizer: `rushlight.save` or `copy.deepcopy` it to keep it.
         """
+        return self._packed(self.state if self._shards is None else self._shards.whole())
+
+    def _packed(self, held: Mapping[Any, Any]) -> dict[str, Any]:
         index: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -296,7 +303,7 @@ class Optimizer:
             packed = {key: value for key, value in group.items() if key != "params"}
             packed["params"] = [index[id(p)] for p in group["params"]]
             groups.append(packed)
-        state = {index.get(id(key), key): dict(value) for key, value in self.state.items()}
+        state = {index.get(id(key), key): dict(value) for key, value in held.items()}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -350,6 +357,8 @@ class Optimizer:
             }
             self._check_state(where, key, p, state[p], options[id(p)])
         self.state, self.param_groups = state, groups
+        if self._shards is not None:
+            self._shards.cut()
 
     def _check_state(
         self, where: str, key: object, p: Any, entry: dict[str, Any], group: dict[str, Any]
@@ -374,6 +383,10 @@ class Optimizer:
                 )
 
     def __getstate__(self) -> dict[str, Any]:
+        if self._shards is not None:
+            got = f"{type(self).__name__}, whose state other processes hold a part of"
+            fix = "copy its state_dict()"
+            raise TypeError(explain("copy", got=got, expected="an optimizer of its own", fix=fix))
         hidden = ("_layouts", "_scratch")
         return {key: value for key, value in self.__dict__.items() if key not in hidden}
 

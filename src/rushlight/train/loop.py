@@ -143,12 +143,16 @@ class Loop:
 
     def _step(self) -> None:
         """Let the optimizer take a step with the gradients there are."""
-        trainer, place = self.trainer, self.place
+        trainer, place, ranks = self.trainer, self.place, self.data.source.ranks
         if self._gradients:
+            if ranks is not None:
+                ranks.gather_gradients()
             trainer._emit(Event.GRADIENTS, epoch=place.epoch, batch=place.batch)
         if trainer.clip_value is not None:
             nn.utils.clip_grad_value_(trainer.model.parameters(), trainer.clip_value)
-        if trainer.clip_norm is not None:
+        if trainer.clip_norm is not None and ranks is not None:
+            ranks.clip_norm(trainer.clip_norm)
+        elif trainer.clip_norm is not None:
             nn.utils.clip_grad_norm_(trainer.model.parameters(), trainer.clip_norm)
         trainer._rates.step()
         trainer.step += 1

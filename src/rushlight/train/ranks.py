@@ -17,17 +17,23 @@ from rushlight import __version__, comm
 from rushlight.autograd import no_grad
 from rushlight.data import DataLoader
 from rushlight.data.loader import Share
-from rushlight.distributed import DistributedSampler, GradientAverager, agree, broadcast_model
+from rushlight.distributed import (
+    DistributedSampler,
+    GradientAverager,
+    agree,
+    broadcast_model,
+    check_elementwise,
+    shard,
+)
 from rushlight.errors import explain
 from rushlight.nn.normalization import _BatchNorm
 from rushlight.random import default_generator
 from rushlight.tensor import Tensor
-from rushlight.train import feed
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.metrics import Metric, metric_name
 from rushlight.train.resuming.plain import plain_state, set_plain_state
 from rushlight.train.resuming.state import of_model
-from rushlight.train.weights import samples
+from rushlight.train.weights import is_sum, samples
 
 if TYPE_CHECKING:
     from rushlight.train.loop import Loop
@@ -66,6 +72,7 @@ class Ranks:
         self._trained: list[Any] = []
         self._norms: list[Any] = []
         self._loaders: list[DataLoader] = []
+        self._residuals: Any = None  # of a checkpoint: what was rounded away, and is to be sent
         self._total = self._count = 0.0
 
     # ---- before and after
@@ -93,10 +100,13 @@ class Ranks:
         versions = {"rushlight": __version__, "python": platform.python_version()}
         versions["numpy"] = np.__version__
         made = {"seed": trainer.seed, "validate_every": trainer.validate_every, **trainer._made}
+        made |= {"sharded": trainer.sharded, "compress": trainer.compress}
         model = {f"model.{name}": value for name, value in of_model(trainer.model).items()}
         agree("fit", {**versions, **model, **made, **facts, **data.facts}, self.comm)
         for metric in trainer.metrics:
             _check_metric(metric)
+        if trainer.sharded:
+            check_elementwise(trainer.optimizer)
         broadcast_model(trainer.model, self.comm)
         for loader in (data.source.loader, data.held_out):
             if loader is not None:
@@ -132,7 +142,7 @@ class Ranks:
         trainer = self.trainer
         meter = loop.place.meter
         assert meter is not None
-        summed = feed.is_sum(trainer.loss)
+        summed = is_sum(trainer.loss)
         rows = target.shape[0] if target.ndim else 1
         count = samples(trainer.loss, target) if rows else 0.0
         loss = None
@@ -155,8 +165,25 @@ class Ranks:
         if self._averager is None or not (same and all(map(_is, trained, self._trained))):
             if self._averager is not None:
                 self._averager.close()
-            self._averager, self._trained = GradientAverager(trained, self.comm), trained
+            compress = self.trainer.compress
+            self._averager = GradientAverager(trained, self.comm, compress=compress)
+            self._trained = trained
+        if self.trainer.sharded:
+            shard(self.trainer.optimizer, self._averager)  # a Switch may have put in another one
+        if self._residuals is not None:
+            self._averager.put_residuals(self._residuals)
+            self._residuals = None
         return self._averager
+
+    def gather_gradients(self) -> None:
+        """Make the gradients whole on all ranks, for callbacks that look at them."""
+        if self._averager is not None:
+            self._averager.gather_gradients()
+
+    def clip_norm(self, limit: float) -> None:
+        """Scale the gradients down to a total norm, of all ranks."""
+        assert self._averager is not None
+        self._averager.clip_grad_norm_(limit)
 
     def told(self, loop: Loop) -> Told:
         """Exchange what all ranks must know behind a step."""
@@ -166,12 +193,12 @@ class Ranks:
         asked = loop._interrupt.asked
         sums = self.comm.all_reduce(np.array([self._total, self._count, asked, limit, due], float))
         self._total = self._count = 0.0
-        if not sums[1] and not feed.is_sum(trainer.loss):
+        if not sums[1] and not is_sum(trainer.loss):
             expected = "one sample that counts"
             fix = "choose a larger batch_size, or leave such samples out"
             got = "a step whose loss ignores all targets, on all ranks"
             raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
-        told = Told(sums.tolist(), feed.is_sum(trainer.loss))
+        told = Told(sums.tolist(), is_sum(trainer.loss))
         loop._interrupt.asked = told.interrupted
         return told
 
@@ -219,9 +246,25 @@ class Ranks:
             merged.append(parts[0])
         return sum(part[0] for part in found), sum(part[1] for part in found), merged
 
-    def generators(self) -> dict[str, Any]:
-        """Return the states of the default generators of all ranks, for a checkpoint."""
-        return {"ranks": self.comm.gather_objects(default_generator.get_state())}
+    def state(self) -> dict[str, Any]:
+        """Return what each rank has of its own, for a checkpoint; the first is given it all."""
+        held: dict[str, Any] = {"ranks": self.comm.gather_objects(default_generator.get_state())}
+        if self.trainer.compress is not None:
+            own = self._residuals or (self._averager.residuals() if self._averager else [])
+            held["residuals"] = self.comm.gather_objects(own, 0)
+        return held
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return the state dict of the optimizer; that of the first rank alone is whole."""
+        shards = self.trainer.optimizer._shards
+        state: dict[str, Any]
+        state = self.trainer.optimizer.state_dict() if shards is None else shards.state_dict(0)
+        return state
+
+    def put_residuals(self, residuals: Any) -> None:
+        """Take over what compression had rounded away; of other ranks it is left out."""
+        if self.trainer.compress is not None and len(residuals or ()) == self.comm.size:
+            self._residuals = residuals[self.comm.rank]
 
     def put_back(self, states: Any) -> None:
         """Take the own state from a checkpoint; written by other ranks, it becomes a new one."""

@@ -86,6 +86,12 @@ class Trainer:
             ends (default True).
         callbacks: Callbacks, or pairs (Event, function), called in this order. A Switch among them
             exchanges optimizer, loss, metrics or schedule in the middle of the run.
+        sharded: in several processes, let each keep its part of the optimizer's state only and
+            update that part of the weights: the same steps, 1/N of the memory of the state. The
+            optimizer must be elementwise, as most are (default False; one process keeps it all).
+        compress: 'float16' lets several processes send gradients in half the bytes; what is
+            rounded away is added to the next step's. Default None: as they are; one process sends
+            nothing.
         seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
             before (the default generator is reseeded at each epoch). Default None: the default
             generator, see `manual_seed`.
@@ -140,6 +146,8 @@ class Trainer:
         monitor: str = "auto",
         restore_best: bool = True,
         callbacks: Iterable[Any] = (),
+        sharded: bool = False,
+        compress: str | None = None,
         seed: int | None = None,
         out: str | os.PathLike[str] | None = None,
         progress: str = "auto",
@@ -158,6 +166,9 @@ class Trainer:
         if validate_every is not None:
             validate_every = feed.check_count("validate_every", validate_every)
         self.validate_every = validate_every
+        if compress not in (None, "float16"):
+            raise ValueError(explain("compress", got=repr(compress), expected="None or 'float16'"))
+        self.sharded, self.compress = bool(sharded), compress
         self.limits = Limits(max_steps, max_seconds)
         self.callbacks = make_callbacks(callbacks, out, progress)
         self.listeners: list[Any] = []

@@ -160,7 +160,9 @@ def saved_options(recipe: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def refuse_differences(out: pathlib.Path, saved: dict[str, Any], given: dict[str, Any]) -> None:
-    """Refuse options that are not those of the run that is resumed; epochs alone may be others.
+    """Refuse options that are not those of the run that is resumed, but for those that may change.
+
+    More epochs may be asked for, and the processes may share memory and send gradients otherwise.
 
     Args:
         out: the folder of the run.
@@ -170,7 +172,7 @@ def refuse_differences(out: pathlib.Path, saved: dict[str, Any], given: dict[str
     told = [
         f"{flag(name)} {_literal(value)} (was {_literal(saved.get(name, 'its default'))})"
         for name, value in given.items()
-        if name != "epochs" and value != saved.get(name)
+        if name not in ("epochs", "sharded", "compress") and value != saved.get(name)
     ]
     if told:
         fix = "leave them out, or begin another run with another --out"

@@ -94,6 +94,14 @@ class Options:
         metavar="TEXT",
         note="none",
     )
+    sharded: bool = option(
+        False, "In several processes, each keeps its part of the optimizer's state only."
+    )
+    compress: str = option(
+        "none",
+        "Several processes send gradients as float16, half the bytes.",
+        choices=("none", "float16"),
+    )
     seed: int = option(0, "Seed of everything random.", least=0)
     api: str = option(
         "autograd",

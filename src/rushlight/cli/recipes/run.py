@@ -252,6 +252,8 @@ def _trainer(
         scheduler=schedule_of(options),
         warmup=options.warmup,
         clip_norm=options.clip_norm,
+        sharded=options.sharded,
+        compress=None if options.compress == "none" else options.compress,
         monitor=monitor or recipe.monitored(options, metrics),
         callbacks=callbacks,
         seed=options.seed,

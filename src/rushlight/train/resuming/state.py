@@ -207,6 +207,7 @@ def stateful(callbacks: Iterable[Any]) -> dict[str, dict[str, Any]]:
 
 def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
     """Return the whole state of a run between two steps."""
+    ranks, optimizer = data.source.ranks, trainer.optimizer
     return {
         "format": 1,
         "made": data.facts,
@@ -217,8 +218,8 @@ def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
         "buffers": _hidden_buffers(trainer.model),
         "frozen": [n for n, p in trainer.model.named_parameters() if not p.requires_grad],
         "optimizer": {
-            "kind": type(trainer.optimizer).__qualname__,
-            "state": trainer.optimizer.state_dict(),
+            "kind": type(optimizer).__qualname__,
+            "state": optimizer.state_dict() if ranks is None else ranks.optimizer_state(),
         },
         "rates": trainer._rates.state_dict(),
         "callbacks": stateful(trainer.listeners),
@@ -228,7 +229,7 @@ def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
         "train": data.source.state_dict(place.meter is not None),
         "validation": None if data.held_out is None else place_of(data.held_out),
         "generators": data.generators.state_dict(),
-        **({} if data.source.ranks is None else data.source.ranks.generators()),
+        **({} if ranks is None else ranks.state()),
     }
 
 
@@ -264,6 +265,8 @@ def restore(trainer: Trainer, state: dict[str, Any], data: Data) -> None:
     trainer._rates.load_state_dict(state["rates"])
     trainer._best.load_state_dict(state["best"])
     data.source.load_state_dict(state["train"], state["place"]["batch"])
+    if data.source.ranks is not None:
+        data.source.ranks.put_residuals(state.get("residuals"))
     if data.held_out is not None and state["validation"] is not None:
         put_place(data.held_out, state["validation"])
 
