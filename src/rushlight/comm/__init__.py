@@ -5,9 +5,10 @@ part knows arrays only.
 """
 
 from rushlight.comm.communicator import Communicator, Request
+from rushlight.comm.launch import launched
 from rushlight.comm.local import LocalCommunicator
 from rushlight.comm.mpi import MPICommunicator
-from rushlight.comm.now import current, joined, launched, use
+from rushlight.comm.now import current, fail, join, joined, use
 
 __all__ = [
     "Communicator",
@@ -15,6 +16,8 @@ __all__ = [
     "MPICommunicator",
     "Request",
     "current",
+    "fail",
+    "join",
     "joined",
     "launched",
     "use",

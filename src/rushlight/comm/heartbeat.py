@@ -16,16 +16,20 @@ import time
 import traceback
 from typing import Any
 
+from rushlight.comm import calls
+
 __all__ = ["Heartbeat"]
 
-BEAT, FAULT, BYE = 1, 2, 3  # tags
+BEAT, FAULT, BYE, RAISED, ALL = range(1, 6)  # tags
 EVERY = 1.0  # seconds between beats
 FRAMES = 6  # of the main thread, innermost last
 COLLECT = 1.0  # seconds in which other ranks may add that they failed, too
 CALLS = os.path.join(os.path.dirname(__file__), "mpi.py")  # where a rank waits for others
-STUCK = 8  # beats in which a rank waits for one that has ended its program
+STUCK = 8.0  # seconds in which a rank waits for one that has ended its program
+MISSED = 1.5  # ... for one that has raised
+LAST = 10.0  # seconds after which all ranks must have raised if one has
 
-# what ranks send: {"rank", "pid", "host", "frames" or "text"}
+# what ranks send: {"rank", "pid", "host"}, with "text", or "frames", "waits" and "calls"
 Message = dict[str, Any]
 
 
@@ -46,14 +50,16 @@ class Heartbeat:
         now = time.monotonic()
         self._heard = dict.fromkeys(self._others, now)
         self._seen: dict[int, Message] = {}
-        self._waited = dict.fromkeys(range(self.size), 0)
+        self._waiting: dict[int, tuple[Any, float]] = {}  # the call, and since when
         self._gone: set[int] = set()
         self._faults: list[Message] = []
+        self._raisers: dict[int, tuple[Message, float]] = {}
         self._pending: dict[int, Any] = {}
         self._sent: list[Any] = []
         self._wake, self._leaving = threading.Event(), threading.Event()
         self._main = threading.main_thread().ident
-        self._told: Message | None = None
+        self._all_raised = threading.Event()
+        self._told: list[tuple[int, Message]] = []  # what the thread has yet to send
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -68,13 +74,30 @@ class Heartbeat:
             sys.stderr.flush()
         self._thread.start()
 
-    def fault(self, text: str) -> None:
-        """End the job because of what this rank says; return only if that fails."""
-        told = self._told = dict(self._who(), text=text)
-        self._wake.set()
-        self._thread.join(COLLECT + 5)
+    def fault(self, text: str, code: int | None = None) -> None:
+        """End the job because of what this rank says.
+
+        Args:
+            text: what happened; with a code a line, which is told once if all ranks say it.
+            code: what the processes exit with; default None: 1.
+        """
+        told = self._tell(FAULT, text) if code is None else self._tell(FAULT, text, code=code)
+        self._thread.join(self._silence)
         # rank 0 has not ended the job: it is gone, or stopped
         self._end([told])
+
+    def raised(self, text: str) -> None:
+        """Return when all ranks have called this; end the job if one does something else."""
+        self._all_raised.clear()
+        self._tell(RAISED, text, calls=calls.latest())
+        while not self._all_raised.wait(EVERY) and self._thread.is_alive():
+            pass
+
+    def _tell(self, tag: int, text: str, **more: Any) -> Message:
+        message = dict(self._who(), text=text, **more)
+        self._told.append((tag, message))
+        self._wake.set()
+        return message
 
     def leave(self) -> None:
         """Say goodbye, and return when all ranks have done so."""
@@ -94,19 +117,19 @@ class Heartbeat:
     def _beats(self) -> None:
         last, everyone = time.monotonic(), None
         while everyone is None or not everyone.Test():
-            pause = 0.05 if everyone is not None else EVERY
-            self._wake.wait(pause)
+            self._wake.wait(EVERY if everyone is None and not self._raisers else 0.05)
             self._wake.clear()
             now = time.monotonic()
             if now - last > EVERY + self._silence / 4:
                 # this process itself was stopped or starved: it knows nothing of the others
                 self._heard = dict.fromkeys(self._others, now)
             last = now
-            told, self._told = self._told, None
-            if told is not None and self.rank == 0:
-                self._faults.append(told)
-            elif told is not None:
-                self._send(0, FAULT, told)
+            while self._told:
+                tag, message = self._told.pop(0)
+                if self.rank:
+                    self._send(0, tag, message)
+                else:
+                    self._take(tag, message, now)
             if self._leaving.is_set() and everyone is None:
                 self._gone.add(self.rank)
                 if self.rank:
@@ -122,9 +145,9 @@ class Heartbeat:
         self._listen(time.monotonic())
 
     def _beat(self) -> None:
-        message = dict(self._who(), frames=_frames(self._main))
-        self._seen[self.rank] = message
+        message = dict(self._who(), frames=_frames(self._main), calls=calls.latest())
         message["waits"] = any(frame[0] == CALLS for frame in message["frames"])
+        self._take(BEAT, message, time.monotonic())
         for other in self._others:
             if other not in self._pending or self._pending[other].Test():
                 # one beat at a time: a rank that stands still is not sent ever more
@@ -137,42 +160,90 @@ class Heartbeat:
             buffer = bytearray(status.Get_count(self._mpi.BYTE))
             self._comm.Recv([buffer, self._mpi.BYTE], source, tag)
             self._heard[source] = now
-            if tag == BYE:
-                self._gone.add(source)
-                continue
-            message = json.loads(buffer.decode())
-            if tag == FAULT:
-                self._faults.append(message)
-            else:
-                self._seen[source] = message
+            self._take(tag, json.loads(buffer.decode()), now)
+
+    def _take(self, tag: int, message: Message, now: float) -> None:
+        """Note what a rank says, this one's own words among it."""
+        rank = message["rank"]
+        if tag == BYE:
+            self._gone.add(rank)
+        elif tag == FAULT:
+            self._faults.append(message)
+        elif tag == RAISED:
+            self._raisers[rank] = message, now
+        elif tag == ALL:
+            self._all_raised.set()
+        else:
+            self._seen[rank] = message
+            call = message["calls"][-1:] if message["waits"] else None
+            if call is None:
+                self._waiting.pop(rank, None)
+            elif rank not in self._waiting or self._waiting[rank][0] != call:
+                self._waiting[rank] = call, now
+
+    # ---- what rank 0 makes of it
 
     def _judge(self, now: float) -> None:
-        if self._faults and self.rank == 0:
-            stop = time.monotonic() + COLLECT
-            while time.monotonic() < stop and len(self._faults) < self.size:
-                time.sleep(0.02)
-                self._listen(time.monotonic())
-            self._end(self._faults)
         # rank 0 ends the job; if it is rank 0 that is silent, rank 1 does, or else the others
         patience = self._silence if self.rank < 2 else self._silence + 3
         for other, heard in self._heard.items():
             if now - heard > patience:
                 self._end([self._silent(other, now - heard)])
-        if self.rank == 0 and self._gone:
-            self._judge_left()
+        if self.rank:
+            return
+        if self._faults:
+            self._collect(self._faults)
+        if self._raisers:
+            self._judge_raised(now)
+        if self._gone:
+            self._judge_left(now)
+        self._judge_calls()
 
-    def _judge_left(self) -> None:
+    def _collect(self, faults: list[Message]) -> None:
+        """End the job, when others have had time to say that they failed, too."""
+        stop = time.monotonic() + COLLECT
+        while time.monotonic() < stop and len(faults) < self.size:
+            time.sleep(0.02)
+            self._listen(time.monotonic())
+        self._end(faults)
+
+    def _judge_raised(self, now: float) -> None:
+        """Let exceptions go on that all ranks have raised; end the job if some do not."""
+        if len(self._raisers) == self.size:
+            self._raisers.clear()
+            self._all_raised.set()
+            for other in self._others:
+                self._send(other, ALL, self._who())
+            return
+        faults = [message for message, _ in self._raisers.values()]
+        begun = max((calls[-1][0] for fault in faults if (calls := fault["calls"])), default=0)
+        missed = any(
+            rank not in self._raisers and call and call[0][0] > begun and now - since > MISSED
+            for rank, (call, since) in self._waiting.items()
+        )
+        first = min(since for _, since in self._raisers.values())
+        if missed or now - first > LAST or self._gone - {*self._raisers}:
+            self._end(faults)
+
+    def _judge_left(self, now: float) -> None:
         """Find a rank that waits in a call which one that has ended its program never makes."""
-        for rank, message in self._seen.items():
-            stuck = message["waits"] and rank not in self._gone
-            self._waited[rank] = self._waited[rank] + 1 if stuck else 0
-            if self._waited[rank] > STUCK:
-                left, place = min(self._gone), _placed(message["frames"])
-                text = (
-                    f"ended its program, while rank {rank} waits for it. Every rank must make the "
-                    f"same calls.\nRank {rank} waits at:\n{place}"
-                )
+        for rank, (_, since) in self._waiting.items():
+            if rank not in self._gone and now - since > STUCK:
+                left = min(self._gone)
+                text = f"ended its program, while rank {rank} waits for it.{self._waits(rank)}"
                 self._end([dict(self._seen.get(left, {"rank": left}), text=text)])
+
+    def _judge_calls(self) -> None:
+        """Find ranks whose calls differ: they would wait for each other, or add up what is not."""
+        found = calls.unlike({rank: seen["calls"] for rank, seen in self._seen.items()})
+        if found is not None:
+            rank, call, other, others = found
+            text = f"calls '{call}' where rank {other} calls '{others}'.{self._waits(rank)}"
+            self._end([dict(self._seen[rank], text=text)])
+
+    def _waits(self, rank: int) -> str:
+        place = _placed(self._seen[rank]["frames"])
+        return f" Every rank must make the same calls.\nRank {rank} is at:\n{place}"
 
     def _silent(self, rank: int, seconds: float) -> Message:
         seen = self._seen.get(rank, {"rank": rank, "frames": []})
@@ -183,21 +254,29 @@ class Heartbeat:
 
     def _end(self, faults: list[Message]) -> None:
         """Tell the fault once, and end every process of the job."""
-        first, others = faults[0], sorted({fault["rank"] for fault in faults[1:]})
-        who = f"rank {first['rank']} of {self.size}"
-        if "pid" in first:
-            who += f" (process {first['pid']} on {first['host']})"
-        lines = [f"rushlight: {who} {first['text'].rstrip()}"]
-        if others:
-            lines.append(f"rushlight: so did rank {', '.join(map(str, others))}")
-        lines.append("rushlight: the job ends. A run with checkpoints goes on with --resume.")
-        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.write("".join(f"rushlight: {line}\n" for line in self._lines(faults)))
         sys.stderr.flush()
         # what the others have been told to print may still be on its way through the launcher
         time.sleep(0.1)
+        code = faults[0].get("code", 1)
         # Abort asks the launcher, which may be gone with its machine: end at least this process
-        threading.Timer(5, os._exit, [1]).start()
-        self._mpi.COMM_WORLD.Abort(1)
+        threading.Timer(5, os._exit, [code]).start()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MPI's own words add nothing
+        self._mpi.COMM_WORLD.Abort(code)
+        os._exit(code)
+
+    def _lines(self, faults: list[Message]) -> list[str]:
+        first, others = faults[0], sorted({fault["rank"] for fault in faults[1:]})
+        same = len(faults) == self.size and len({fault["text"] for fault in faults}) == 1
+        if "code" in first and same:
+            return [first["text"]]
+        who = f"rank {first['rank']} of {self.size}"
+        if "pid" in first:
+            who += f" (process {first['pid']} on {first['host']})"
+        lines = [f"{who}{':' * ('code' in first)} {first['text'].rstrip()}"]
+        if others:
+            lines.append(f"so did rank {', '.join(map(str, others))}")
+        return [*lines, "the job ends. A run with checkpoints goes on with --resume."]
 
     # ---- messages
 
