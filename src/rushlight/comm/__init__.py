@@ -8,13 +8,14 @@ from rushlight.comm.communicator import Communicator, Request
 from rushlight.comm.launch import launched
 from rushlight.comm.local import LocalCommunicator
 from rushlight.comm.mpi import MPICommunicator
-from rushlight.comm.now import current, fail, join, joined, use
+from rushlight.comm.now import alone, current, fail, join, joined, use
 
 __all__ = [
     "Communicator",
     "LocalCommunicator",
     "MPICommunicator",
     "Request",
+    "alone",
     "current",
     "fail",
     "join",

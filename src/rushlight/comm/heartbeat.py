@@ -7,9 +7,12 @@ it is known where it was seen last. A fault ends the job: rank 0 tells it once, 
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import platform
+import signal
 import sys
 import threading
 import time
@@ -17,6 +20,7 @@ import traceback
 from typing import Any
 
 from rushlight.comm import calls
+from rushlight.comm.witness import Witness, possible
 
 __all__ = ["Heartbeat"]
 
@@ -59,12 +63,16 @@ class Heartbeat:
         self._wake, self._leaving = threading.Event(), threading.Event()
         self._main = threading.main_thread().ident
         self._all_raised = threading.Event()
+        self._witness: Witness | None = None
         self._told: list[tuple[int, Message]] = []  # what the thread has yet to send
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
         """Begin to beat; rank 0 tells who is who, as launchers name processes only."""
-        everyone = self._comm.gather(self._who())
+        self._pipe = os.pipe()
+        if hasattr(os, "register_at_fork"):  # or it would stay open in what a rank forks
+            os.register_at_fork(after_in_child=functools.partial(os.close, self._pipe[1]))
+        everyone = self._comm.gather(dict(self._who(), pipe=self._pipe[0]))
         if self.rank == 0:
             hosts: dict[str, list[str]] = {}
             for who in everyone:
@@ -72,6 +80,11 @@ class Heartbeat:
             for host, ranks in hosts.items():
                 sys.stderr.write(f"rushlight: ranks (processes) on {host}: {', '.join(ranks)}\n")
             sys.stderr.flush()
+        machine = self._comm.Split_type(self._mpi.COMM_TYPE_SHARED)
+        if self.rank == 0 and machine.Get_size() == self.size and possible():
+            self._witness = Witness({who["rank"]: (who["pid"], who["pipe"]) for who in everyone})
+            self._seen = {who["rank"]: dict(who, frames=[], calls=[]) for who in everyone}
+        machine.Free()
         self._thread.start()
 
     def fault(self, text: str, code: int | None = None) -> None:
@@ -141,12 +154,19 @@ class Heartbeat:
         # what is still under way would be left over when MPI ends
         for request in (*self._pending.values(), *self._sent):
             request.Wait()
+        if self._witness is not None:
+            self._witness.dismiss()
         self._comm.Barrier()
         self._listen(time.monotonic())
 
     def _beat(self) -> None:
         message = dict(self._who(), frames=_frames(self._main), calls=calls.latest())
         message["waits"] = any(frame[0] == CALLS for frame in message["frames"])
+        if self._witness is not None:
+            message["witness"] = self._witness.process
+            died = "was killed, or ended without a word"
+            told = {rank: self._lines([self._told_of(rank, died)]) for rank in self._seen}
+            self._witness.tell({rank: "\n".join([*lines, ""]) for rank, lines in told.items()})
         self._take(BEAT, message, time.monotonic())
         for other in self._others:
             if other not in self._pending or self._pending[other].Test():
@@ -191,6 +211,8 @@ class Heartbeat:
                 self._end([self._silent(other, now - heard)])
         if self.rank:
             return
+        if self._witness is not None and self._witness.spoke():
+            self._end([])
         if self._faults:
             self._collect(self._faults)
         if self._raisers:
@@ -246,19 +268,28 @@ class Heartbeat:
         return f" Every rank must make the same calls.\nRank {rank} is at:\n{place}"
 
     def _silent(self, rank: int, seconds: float) -> Message:
+        what = f"has not answered for {seconds:.0f} s: killed, stopped, or its machine is away"
+        return self._told_of(rank, what)
+
+    def _told_of(self, rank: int, text: str) -> Message:
+        """Return a fault of another rank: what happened, and where it was seen last."""
         seen = self._seen.get(rank, {"rank": rank, "frames": []})
-        text = f"has not answered for {seconds:.0f} s: killed, stopped, or its machine is away"
         if seen["frames"]:
             text += f".\nIt was seen last at:\n{_placed(seen['frames'])}"
         return dict(seen, text=text)
 
     def _end(self, faults: list[Message]) -> None:
-        """Tell the fault once, and end every process of the job."""
-        sys.stderr.write("".join(f"rushlight: {line}\n" for line in self._lines(faults)))
+        """Tell the fault once, where there is one, and end every process of the job."""
+        if self._witness is not None:
+            self._witness.dismiss()
+        elif (witness := self._seen.get(0, {}).get("witness")) is not None:
+            with contextlib.suppress(OSError):
+                os.kill(witness, signal.SIGKILL)
+        sys.stderr.write("".join(f"{line}\n" for line in self._lines(faults)))
         sys.stderr.flush()
         # what the others have been told to print may still be on its way through the launcher
         time.sleep(0.1)
-        code = faults[0].get("code", 1)
+        code = faults[0].get("code", 1) if faults else 1
         # Abort asks the launcher, which may be gone with its machine: end at least this process
         threading.Timer(5, os._exit, [code]).start()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MPI's own words add nothing
@@ -266,17 +297,20 @@ class Heartbeat:
         os._exit(code)
 
     def _lines(self, faults: list[Message]) -> list[str]:
+        if not faults:
+            return []
         first, others = faults[0], sorted({fault["rank"] for fault in faults[1:]})
         same = len(faults) == self.size and len({fault["text"] for fault in faults}) == 1
         if "code" in first and same:
-            return [first["text"]]
-        who = f"rank {first['rank']} of {self.size}"
+            return [f"rushlight: {first['text']}"]
+        who = f"rushlight: rank {first['rank']} of {self.size}"
         if "pid" in first:
             who += f" (process {first['pid']} on {first['host']})"
         lines = [f"{who}{':' * ('code' in first)} {first['text'].rstrip()}"]
         if others:
-            lines.append(f"so did rank {', '.join(map(str, others))}")
-        return [*lines, "the job ends. A run with checkpoints goes on with --resume."]
+            lines.append(f"rushlight: so did rank {', '.join(map(str, others))}")
+        lines.append("rushlight: the job ends. A run with checkpoints goes on with --resume.")
+        return lines
 
     # ---- messages
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from rushlight.comm import faults, launch
@@ -13,7 +15,7 @@ from rushlight.comm.local import LocalCommunicator
 from rushlight.comm.mpi import MPICommunicator
 from rushlight.errors import explain
 
-__all__ = ["current", "fail", "join", "joined", "use"]
+__all__ = ["alone", "current", "fail", "join", "joined", "use"]
 
 _now: Communicator | None = None
 
@@ -86,6 +88,17 @@ def use(communicator: Any) -> None:
         got = type(communicator).__name__
         raise TypeError(explain("comm.use", got=got, expected="a Communicator or None"))
     _now = communicator
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Let `current` return this process alone within the block, which other ranks do not enter."""
+    global _now
+    before, _now = _now, LocalCommunicator()
+    try:
+        yield
+    finally:
+        _now = before
 
 
 def fail(text: str, code: int) -> None:
