@@ -136,6 +136,7 @@ class Heartbeat:
             if now - last > EVERY + self._silence / 4:
                 # this process itself was stopped or starved: it knows nothing of the others
                 self._heard = dict.fromkeys(self._others, now)
+                self._waiting = {rank: (call, now) for rank, (call, _) in self._waiting.items()}
             last = now
             while self._told:
                 tag, message = self._told.pop(0)
@@ -161,7 +162,9 @@ class Heartbeat:
 
     def _beat(self) -> None:
         message = dict(self._who(), frames=_frames(self._main), calls=calls.latest())
-        message["waits"] = any(frame[0] == CALLS for frame in message["frames"])
+        message["waits"] = any(
+            file == CALLS and name != "together" for file, _, name in message["frames"]
+        )
         if self._witness is not None:
             message["witness"] = self._witness.process
             died = "was killed, or ended without a word"
