@@ -19,7 +19,7 @@ from rushlight import comm, nn
 from rushlight.data import Dataset
 from rushlight.train import Callback, Metric, Trainer
 
-PLACES = ("forward", "hook", "callback", "validated", "dataset", "metric", "loss", "nan", "written")
+PLACES = ("forward", "hook", "callback", "validated", "dataset", "metric", "loss", "nan")
 
 
 class Failing:
