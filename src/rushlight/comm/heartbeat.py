@@ -63,6 +63,7 @@ class Heartbeat:
         self._wake, self._leaving = threading.Event(), threading.Event()
         self._main = threading.main_thread().ident
         self._all_raised = threading.Event()
+        self._raising = False
         self._witness: Witness | None = None
         self._told: list[tuple[int, Message]] = []  # what the thread has yet to send
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -102,9 +103,11 @@ class Heartbeat:
     def raised(self, text: str) -> None:
         """Return when all ranks have called this; end the job if one does something else."""
         self._all_raised.clear()
-        self._tell(RAISED, text, calls=calls.latest())
-        while not self._all_raised.wait(EVERY) and self._thread.is_alive():
-            pass
+        self._raising = True
+        told = self._tell(RAISED, text, calls=calls.latest())
+        if not self._all_raised.wait(LAST + self._silence / 2):
+            self._end([told])  # rank 0 says neither that all have, nor that some have not
+        self._raising = False
 
     def _tell(self, tag: int, text: str, **more: Any) -> Message:
         message = dict(self._who(), text=text, **more)
@@ -130,7 +133,8 @@ class Heartbeat:
     def _beats(self) -> None:
         last, everyone = time.monotonic(), None
         while everyone is None or not everyone.Test():
-            self._wake.wait(EVERY if everyone is None and not self._raisers else 0.05)
+            hurried = everyone is not None or self._raisers or self._raising
+            self._wake.wait(0.05 if hurried else EVERY)
             self._wake.clear()
             now = time.monotonic()
             if now - last > EVERY + self._silence / 4:
