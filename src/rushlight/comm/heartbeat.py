@@ -85,7 +85,9 @@ class Heartbeat:
         if self.rank == 0 and machine.Get_size() == self.size and possible():
             self._witness = Witness({who["rank"]: (who["pid"], who["pipe"]) for who in everyone})
             self._seen = {who["rank"]: dict(who, frames=[], calls=[]) for who in everyone}
+            self._prepare(self._witness)
         machine.Free()
+        self._comm.Barrier()
         self._thread.start()
 
     def fault(self, text: str, code: int | None = None) -> None:
@@ -171,14 +173,17 @@ class Heartbeat:
         )
         if self._witness is not None:
             message["witness"] = self._witness.process
-            died = "was killed, or ended without a word"
-            told = {rank: self._lines([self._told_of(rank, died)]) for rank in self._seen}
-            self._witness.tell({rank: "\n".join([*lines, ""]) for rank, lines in told.items()})
+            self._prepare(self._witness)
         self._take(BEAT, message, time.monotonic())
         for other in self._others:
             if other not in self._pending or self._pending[other].Test():
                 # one beat at a time: a rank that stands still is not sent ever more
                 self._pending[other] = self._isend(message, other, BEAT)
+
+    def _prepare(self, witness: Witness) -> None:
+        died = "was killed, or ended without a word"
+        told = {rank: self._lines([self._told_of(rank, died)]) for rank in self._seen}
+        witness.tell({rank: "\n".join([*lines, ""]) for rank, lines in told.items()})
 
     def _listen(self, now: float) -> None:
         status = self._mpi.Status()

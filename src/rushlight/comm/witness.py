@@ -38,10 +38,13 @@ class Witness:
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, json.dumps(pipes)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             start_new_session=True,  # or it would be killed with the ranks
         )
         self.process = self._child.pid
+        assert self._child.stdout is not None
+        with self._child.stdout as ready:
+            ready.read()
 
     def tell(self, texts: dict[int, str]) -> None:
         """Say what is to be written of each rank, should it be the first that dies."""
@@ -73,6 +76,7 @@ def _main(pipes: dict[str, tuple[int, int]]) -> int:
         waiting.register(watched, select.EPOLLIN)
     told = sys.stdin.fileno()
     waiting.register(told, select.EPOLLIN)
+    os.close(sys.stdout.fileno())  # now it is ready
     texts: dict[str, Any] = {}
     held = b""
     while True:
