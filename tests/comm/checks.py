@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +16,7 @@ import pytest
 from tests.distributed.launch import collect, main
 
 from rushlight import comm
+from rushlight.comm import calls
 from rushlight.errors import DtypeError, ShapeError
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "uint8")
@@ -122,6 +130,76 @@ def check_refusals(joined: Any) -> None:
         joined.reduce_scatter(np.zeros(3), [0, 3])
     with pytest.raises(ValueError, match=f"root: got {joined.size}, expected a rank from 0 to"):
         joined.broadcast(np.zeros(1), joined.size)
+
+
+def check_mismatches_are_found_by_number(joined: Any) -> None:
+    made = calls.latest()
+    assert made == sorted(made) and len(made) == 16
+    everyone = dict(enumerate(joined.gather_objects(calls.latest())))
+    assert calls.unlike(everyone) is None
+    everyone[1] = [(number, "barrier") for number, _ in everyone[1]]
+    assert calls.unlike(everyone) is not None
+
+
+def check_exceptions_of_all(joined: Any) -> None:
+    left = np.ones(5)
+    for turn in range(2):
+        with pytest.raises(ValueError, match="on all"), joined.together():
+            if joined.rank < turn:  # a call that not all have made
+                joined.start_all_reduce(left)
+            raise ValueError("on all")
+        assert joined.all_reduce(np.ones(3)).tolist() == [joined.size] * 3
+    with joined.together():
+        joined.barrier()
+
+
+def check_children_are_no_ranks(joined: Any) -> None:
+    assert os.environ["RUSHLIGHT_COMM"] == "local"
+    said = "from rushlight import comm; print(comm.current().size)"
+    found = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert found.stdout == "1\n" and found.stderr == ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a fork where there are threads
+        child = os.fork()
+    if not child:
+        os._exit(comm.current().size)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    with comm.alone():
+        assert comm.current().size == 1
+    assert comm.current() is joined
+
+
+def _listening(process: int | str) -> set[str]:
+    """Return the sockets of a process on which TCP listens."""
+    listening = set()
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                listening.add(f"socket:[{fields[9]}]")
+    return listening & set(_open(process).values())
+
+
+def _open(process: int | str) -> dict[str, str]:
+    found = {}
+    for number in os.listdir(f"/proc/{process}/fd"):
+        with contextlib.suppress(OSError):
+            found[number] = os.readlink(f"/proc/{process}/fd/{number}")
+    return found
+
+
+def check_nothing_listens(joined: Any) -> None:
+    # what the launcher listens on, and hands down, lies on the network of the test
+    assert _listening("self") - _listening(os.getppid()) == set()
+    if _listening("self"):
+        assert [name for _, name in socket.if_nameindex()] == ["lo"]
+
+
+def check_files_are_of_the_user_alone(joined: Any) -> None:
+    held = {number: path for number, path in _open("self").items() if path.startswith("/dev/shm")}
+    assert held, "MPI holds no shared memory: look elsewhere"
+    for number, path in held.items():
+        assert not os.stat(f"/proc/self/fd/{number}").st_mode & 0o077, path
 
 
 CHECKS = collect(globals())

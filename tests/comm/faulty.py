@@ -1,7 +1,7 @@
 """A job in which a rank fails: python -m tests.comm.faulty KIND RANK, under mpiexec.
 
-All ranks add up arrays; after some rounds the one rank raises, is killed, stops, leaves, or (KIND
-'all') every rank raises.
+All ranks add up arrays; after some rounds the one rank raises, is killed, stops, leaves, makes
+another call, or (KIND 'all') every rank raises.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ def main(kind: str, victim: int) -> None:
     """Fail in the third round."""
     joined = comm.current()
     joined.barrier()
-    time.sleep(2.5)  # the ranks have heard of each other
+    time.sleep(1.5)  # the ranks have heard of each other
     for turn in range(6 if kind == "fine" else 10**9):
         joined.all_reduce(np.ones(1000))
         if turn == 3 and (kind == "all" or joined.rank == victim):
             if kind in ("raise", "all"):
                 raise ValueError(f"a failure on rank {joined.rank}")
+            if kind == "other":
+                joined.barrier()
             if kind == "leave":
                 sys.exit(3)
             if kind in ("SIGSTOP", "SIGKILL"):
                 os.kill(os.getpid(), getattr(signal, kind))
     if kind == "fine" and joined.rank == victim:
-        time.sleep(3)  # the others have ended their programs by then, and wait
+        time.sleep(1)  # the others have ended their programs by then, and wait
 
 
 if __name__ == "__main__":

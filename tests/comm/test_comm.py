@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from tests.comm.checks import CHECKS
 from tests.distributed.launch import expect
 
 from rushlight import comm
-from rushlight.comm import LocalCommunicator
+from rushlight.comm import LocalCommunicator, launch
 from rushlight.errors import MissingExtra, ShapeError
 
 
@@ -37,7 +39,14 @@ def test_local():
 @pytest.fixture
 def undecided(monkeypatch):
     before = comm.current()
-    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMIX_RANK"):
+    for name in (
+        "PMI_SIZE",
+        "OMPI_COMM_WORLD_SIZE",
+        "MV2_COMM_WORLD_SIZE",
+        "PMIX_RANK",
+        "RUSHLIGHT_COMM",
+        "SLURM_STEP_NUM_TASKS",
+    ):
         monkeypatch.delenv(name, raising=False)
     comm.use(None)
     yield monkeypatch
@@ -58,6 +67,30 @@ def test_launched(undecided, name, value):
     assert comm.launched()
     undecided.setenv("RUSHLIGHT_COMM", "local")
     assert comm.current().kind == "local"
+
+
+def test_srun_without_mpi_is_refused(undecided):
+    undecided.setenv("SLURM_STEP_NUM_TASKS", "8")
+    with pytest.raises(RuntimeError, match=r"8 processes started by srun, of which MPI .*--mpi=pm"):
+        comm.current()
+    undecided.setenv("RUSHLIGHT_COMM", "local")
+    assert comm.current().size == 1
+
+
+def test_ranks_are_confined_to_shared_memory_on_one_host_only(undecided):
+    for name in ("UCX_TLS", "UCX_NET_DEVICES", "MPI_UNIVERSE_SIZE"):
+        undecided.delenv(name, raising=False)
+    undecided.setenv("PMI_SIZE", "4")
+    undecided.setenv("MPI_LOCALNRANKS", "2")
+    launch.confine()
+    assert "UCX_TLS" not in os.environ
+    undecided.setenv("MPI_LOCALNRANKS", "4")
+    undecided.setenv("UCX_NET_DEVICES", "ib0")
+    launch.confine()
+    assert "UCX_TLS" not in os.environ
+    undecided.delenv("UCX_NET_DEVICES")
+    launch.confine()
+    assert os.environ.pop("UCX_TLS") == "self,sm"
 
 
 def test_mpi4py_is_missing(undecided):

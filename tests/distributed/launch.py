@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import fcntl
 import functools
 import importlib.util
 import json
@@ -23,6 +25,7 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "HYDRA_IFACE": "lo",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
 }
 
@@ -33,25 +36,72 @@ def mpiexec() -> str:
     """Return the mpiexec that belongs to this Python, or skip the test."""
     if importlib.util.find_spec("mpi4py") is None:
         pytest.skip("mpi4py is not installed")
-    beside = pathlib.Path(sys.executable).parent / "mpiexec"
-    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    found = beside("mpiexec") or shutil.which("mpiexec")
     if found is None:
         pytest.skip("there is no mpiexec")
     return found
 
 
+def beside(name: str) -> str | None:
+    """Return a program that lies beside this Python."""
+    path = pathlib.Path(sys.executable).parent / name
+    return str(path) if path.exists() else None
+
+
+@functools.cache
+def launcher() -> tuple[str, ...]:
+    """Return mpiexec so that its ports, which are open to all, are on a network of their own.
+
+    Where the system allows no such network it is MPICH's gforker, which has no ports, or else
+    mpiexec as it is.
+    """
+    alone = ("unshare", "-rn", sys.executable, str(ROOT / "tests/distributed/loopback.py"))
+    found = mpiexec()
+    if (
+        shutil.which("unshare")
+        and not subprocess.run([*alone, "true"], capture_output=True).returncode
+    ):
+        return (*alone, found)
+    return (beside("mpiexec.gforker") or found,)
+
+
 def start(ranks: int, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run Python in so many processes, and return how that ended."""
-    env = os.environ | ENVIRONMENT | options.pop("env", {})
-    env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
-    command = [mpiexec(), "-n", str(ranks), sys.executable, *args]
-    options = {"cwd": ROOT, "timeout": 180, "capture_output": True, "text": True} | options
+    command = [*options.pop("by", launcher()), "-n", str(ranks), sys.executable, *args]
+    options = {"cwd": ROOT, "timeout": 300, "capture_output": True, "text": True} | options
+    env = environment() | options.pop("env", {})
     return subprocess.run(command, env=env, check=False, **options)
+
+
+def environment() -> dict[str, str]:
+    """Return what processes that are started find in their environment."""
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    # pytest's own, and what a test has set, is not theirs
+    own = {name: value for name, value in os.environ.items() if name != "RUSHLIGHT_COMM"}
+    return own | ENVIRONMENT | {"PYTHONPATH": path}
 
 
 @functools.cache
 def results(module: str, ranks: int) -> list[dict[str, str]]:
     """Run all checks of a module in so many processes, once; return what each rank found."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return _run(module, ranks)
+    # the workers of a run start each job once
+    shared = pathlib.Path(tempfile.gettempdir(), f"rushlight-{run}")
+    shared.mkdir(mode=0o700, exist_ok=True)
+    atexit.register(shutil.rmtree, shared, ignore_errors=True)
+    with open(shared / f"{module}-{ranks}", "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if not (text := file.read()):
+            text = json.dumps(_run(module, ranks))
+            file.write(text)
+        found: list[dict[str, str]] = json.loads(text)
+    return found
+
+
+def _run(module: str, ranks: int) -> list[dict[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         ended = start(ranks, "-W", "error", "-m", module, folder)
         files = [pathlib.Path(folder, f"{rank}.json") for rank in range(ranks)]
@@ -83,6 +133,7 @@ def main(checks: dict[str, Check]) -> None:
             found[name] = "passed"
         except BaseException:
             found[name] = traceback.format_exc()
+            print(found[name], file=sys.stderr)  # others may wait in vain, and the job end
     pathlib.Path(sys.argv[1], f"{joined.rank}.json").write_text(json.dumps(found))
 
 

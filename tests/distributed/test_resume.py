@@ -30,10 +30,12 @@ def test_killed_within_an_epoch_and_resumed_on_another_count(
     before, victim, after, whole, tmp_path
 ):
     # batch 11 lies in the second of four epochs, the checkpoint behind step 9
-    killed = start(before, "-m", MODULE, str(tmp_path), str(victim), "11")
+    killed = start(before, "-m", MODULE, str(tmp_path), str(victim), "11", umask=0o077)
     assert killed.returncode != 0
     assert not (tmp_path / "losses.json").exists()
     assert list(tmp_path.iterdir()), "no checkpoint was written"
+    for path in tmp_path.rglob("*"):  # no file has more than the umask leaves
+        assert not path.stat().st_mode & 0o077, path
     ended = start(after, "-m", MODULE, str(tmp_path), "0", "0")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     losses = json.loads((tmp_path / "losses.json").read_text())

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from rushlight import comm
 from rushlight.errors import MissingExtra
 
 __all__ = ["main", "run"]
@@ -86,10 +87,17 @@ def run(args: Sequence[str]) -> int:
         if hasattr(error, "format_message"):  # a usage error of typer
             text = error.format_message() + _received(args, getattr(error, "param", None))
             hint = "" if hasattr(error, "param_hint") else " (--help shows what there is)"
-            return _complain(text + hint, int(getattr(error, "exit_code", 2)))
+            return _fail(text + hint, args, int(getattr(error, "exit_code", 2)))
         if isinstance(error, _EXPECTED):
-            return _complain(_text(error))
+            return _fail(_text(error), args)
         raise
+
+
+def _fail(text: str, args: Sequence[str], code: int = 1) -> int:
+    """Complain; of several processes, end all."""
+    if comm.joined() or (comm.launched() and "train" in args[:1]):  # the others join there, too
+        comm.fail(" ".join(text.split()), code)
+    return _complain(text, code)
 
 
 def _complain(text: str, code: int = 1) -> int:
@@ -118,7 +126,10 @@ def _text(error: Exception) -> str:
 
 
 class _Warnings:
-    """Prints warnings as one line each: of a class of its own the first, else each text once."""
+    """Prints warnings as one line each: of a class of its own the first, else each text once.
+
+    Of several processes the first prints.
+    """
 
     def __init__(self) -> None:
         self._seen: set[object] = set()
@@ -127,4 +138,6 @@ class _Warnings:
         kind: object = str(message) if category is UserWarning else category
         if kind not in self._seen:
             self._seen.add(kind)
+            if comm.joined() and not comm.current().first:
+                return
             _complain(f"warning: {message}")

@@ -5,16 +5,20 @@ part knows arrays only.
 """
 
 from rushlight.comm.communicator import Communicator, Request
+from rushlight.comm.launch import launched
 from rushlight.comm.local import LocalCommunicator
 from rushlight.comm.mpi import MPICommunicator
-from rushlight.comm.now import current, joined, launched, use
+from rushlight.comm.now import alone, current, fail, join, joined, use
 
 __all__ = [
     "Communicator",
     "LocalCommunicator",
     "MPICommunicator",
     "Request",
+    "alone",
     "current",
+    "fail",
+    "join",
     "joined",
     "launched",
     "use",

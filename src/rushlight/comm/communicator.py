@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -125,6 +126,14 @@ class Communicator(ABC):
     @abstractmethod
     def broadcast_object(self, value: Any, root: int = 0) -> Any:
         """Return the value of rank `root`; it is pickled."""
+
+    def together(self) -> contextlib.AbstractContextManager[None]:
+        """Let an exception leave the `with` block on all ranks, or end the job.
+
+        Where only some raise, the others would wait for them: the job ends, and the exception is
+        told, though the program may catch it. Where all raise, each may catch its own and go on.
+        """
+        return contextlib.nullcontext()
 
     @abstractmethod
     def abort(self, code: int = 1) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from rushlight.comm.heartbeat import EVERY, Heartbeat
 from rushlight.errors import explain
 
-__all__ = ["silence", "watch"]
+__all__ = ["raised", "silence", "tell", "watch"]
 
 _SILENCE = 20.0
 _beating: Heartbeat | None = None
@@ -77,8 +77,7 @@ def watch(mpi: Any) -> None:
         if os.getpid() != process:  # a process that this one has forked is no rank
             before(kind, error, trace)
             return
-        text = "".join(traceback.format_exception(kind, error, trace))
-        beating.fault(f"failed:\n{text}")
+        beating.fault(_failed(error.with_traceback(trace)))
 
     def left() -> None:
         if os.getpid() == process and not mpi.Is_finalized():
@@ -87,3 +86,35 @@ def watch(mpi: Any) -> None:
     sys.excepthook = failed
     # called before mpi4py ends MPI, which waits for all ranks without a word
     atexit.register(left)
+
+
+def raised(error: BaseException) -> bool:
+    """Return True when all ranks have called this, each with an exception; else end the job.
+
+    Returns:
+        False where nobody watches.
+    """
+    if _beating is None:
+        return False
+    _beating.raised(_failed(error))
+    return True
+
+
+def tell(text: str, code: int) -> bool:
+    """End the job because of a mistake; what all ranks tell alike is told once.
+
+    Args:
+        text: one line.
+        code: what the processes exit with.
+
+    Returns:
+        False where nobody watches.
+    """
+    if _beating is None:
+        return False
+    _beating.fault(text, code)
+    return True
+
+
+def _failed(error: BaseException) -> str:
+    return f"failed:\n{''.join(traceback.format_exception(error))}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.comm import calls
 from rushlight.comm.communicator import Communicator, Request
-from rushlight.comm.faults import watch
+from rushlight.comm.faults import raised, watch
 from rushlight.errors import MissingExtra, explain
 
 __all__ = ["MPICommunicator"]
@@ -38,7 +40,11 @@ class MPICommunicator(Communicator):
         mpi = _library()
         watch(mpi)
         self._mpi = mpi
-        self._comm = (mpi.COMM_WORLD if parent is None else parent).Dup()
+        self._parent = mpi.COMM_WORLD if parent is None else parent
+        self._noted = parent is None  # calls that all ranks make
+        self._comm = self._parent.Dup()
+        self._under_way: set[Any] = set()
+        self._given_up: list[Any] = []  # what a failed call may still write to
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
         self._spare: dict[tuple[str, int], list[Array]] = {}
@@ -47,11 +53,13 @@ class MPICommunicator(Communicator):
         """Begin `all_reduce`."""
         self._check("all_reduce", array)
         self._check_op(op)
+        self._note("all_reduce", op, array.dtype, array.shape)
         large = array.nbytes >= EXCHANGED and array.dtype.char in "fd"
         if large and self.size == 2 and op == "sum":
             return self._exchange(array)
         operation = self._operations[op]
-        return _Request(self._comm.Iallreduce(self._mpi.IN_PLACE, array, operation), array)
+        request = self._comm.Iallreduce(self._mpi.IN_PLACE, array, operation)
+        return _Request(self._under_way, request, array)
 
     def _exchange(self, array: Array) -> Request:
         """Begin the sum of two ranks: as many bytes as any all-reduce, and one message each way.
@@ -61,7 +69,7 @@ class MPICommunicator(Communicator):
         spare = self._spare.setdefault((array.dtype.char, array.size), [])
         other = spare.pop() if spare else np.empty_like(array)
         requests = [self._comm.Irecv(other, 1 - self.rank), self._comm.Isend(array, 1 - self.rank)]
-        return _Exchange(self._mpi, requests, array, other, spare)
+        return _Exchange(self._mpi, self._under_way, requests, array, other, spare)
 
     def all_reduce(self, array: Array, op: str = "sum") -> Array:
         """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
@@ -69,6 +77,7 @@ class MPICommunicator(Communicator):
         self._check_op(op)
         if array.nbytes >= EXCHANGED:
             return super().all_reduce(array, op)
+        self._note("all_reduce", op, array.dtype, array.shape)
         # small and waited for: the blocking call costs half of what a request does
         self._comm.Allreduce(self._mpi.IN_PLACE, array, self._operations[op])
         return array
@@ -78,15 +87,19 @@ class MPICommunicator(Communicator):
         self._check_cuts("reduce_scatter", array, cuts)
         own = np.empty(cuts[self.rank + 1] - cuts[self.rank], array.dtype)
         counts = np.diff(cuts).tolist()
+        self._note("reduce_scatter", array.dtype, array.shape)
         request = self._comm.Ireduce_scatter(array, own, counts, self._mpi.SUM)
-        return _Request(request, array, own, slice(cuts[self.rank], cuts[self.rank + 1]))
+        place = slice(cuts[self.rank], cuts[self.rank + 1])
+        return _Request(self._under_way, request, array, own, place)
 
     def start_all_gather(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `all_gather`."""
         self._check_cuts("all_gather", array, cuts)
         counts = np.diff(cuts).tolist()
+        self._note("all_gather", array.dtype, array.shape)
         into = [array, (counts, list(cuts[:-1]))]
-        return _Request(self._comm.Iallgatherv(self._mpi.IN_PLACE, into), array)
+        request = self._comm.Iallgatherv(self._mpi.IN_PLACE, into)
+        return _Request(self._under_way, request, array)
 
     def start_all_to_all(self, array: Array, cuts: Sequence[int], into: Array) -> Request:
         """Begin `all_to_all`; what is sent are bytes, of any dtype."""
@@ -97,22 +110,27 @@ class MPICommunicator(Communicator):
         rows = [row] * self.size, [row * rank for rank in range(self.size)]
         byte = self._mpi.BYTE
         sent, received = [array, (counts, places), byte], [into, rows, byte]
-        return _Request(self._comm.Ialltoallv(sent, received), (array, into))
+        self._note("all_to_all", array.dtype, array.shape)
+        request = self._comm.Ialltoallv(sent, received)
+        return _Request(self._under_way, request, (array, into))
 
     def broadcast(self, array: Array, root: int = 0) -> Array:
         """Put into `array` what it holds on rank `root`, and return it."""
         self._check("broadcast", array)
         self._check_root("broadcast", root)
+        self._note("broadcast", array.dtype, array.shape, "of rank", root)
         self._comm.Bcast(array, root)
         return array
 
     def barrier(self) -> None:
         """Return when every rank has called this."""
+        self._note("barrier")
         self._comm.Barrier()
 
     def gather_objects(self, value: Any, root: int | None = None) -> list[Any]:
         """Return the values of all ranks, by rank."""
         self._check_root("gather_objects", root or 0)
+        self._note("gather_objects", "to", "all" if root is None else f"rank {root}")
         found: list[Any] | None
         found = self._comm.allgather(value) if root is None else self._comm.gather(value, root)
         return found or []
@@ -120,7 +138,29 @@ class MPICommunicator(Communicator):
     def broadcast_object(self, value: Any, root: int = 0) -> Any:
         """Return the value of rank `root`."""
         self._check_root("broadcast_object", root)
+        self._note("broadcast_object", "of rank", root)
         return self._comm.bcast(value, root)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Let an exception leave the block on all ranks, or end the job."""
+        try:
+            yield
+        except BaseException as error:
+            if self._noted and raised(error):
+                self._renew()
+            raise
+
+    def _renew(self) -> None:
+        """Begin anew: of the calls that were under way, not all ranks have made all."""
+        self._given_up += [self._comm, self._under_way]
+        self._under_way = set()
+        self._comm = self._parent.Dup()
+        calls.restart()
+
+    def _note(self, *call: Any) -> None:
+        if self._noted:
+            calls.begin(*call)
 
     def abort(self, code: int = 1) -> None:
         """End every process of the job, now."""
@@ -131,8 +171,15 @@ class _Request(Request):
     """An MPI request that keeps its arrays alive and, at the end, puts a part in its place."""
 
     def __init__(
-        self, request: Any, array: Any, part: Array | None = None, place: slice = slice(0)
+        self,
+        under_way: set[Any],
+        request: Any,
+        array: Any,
+        part: Array | None = None,
+        place: slice = slice(0),
     ) -> None:
+        self._under_way = under_way
+        under_way.add(self)
         self._request, self._array, self._part, self._place = request, array, part, place
         self._done = False
 
@@ -148,6 +195,7 @@ class _Request(Request):
 
     def _finish(self) -> None:
         self._done = True
+        self._under_way.discard(self)
         if self._part is not None:
             self._array[self._place] = self._part
 
@@ -156,8 +204,16 @@ class _Exchange(Request):
     """The array of another rank that is added when it is there and the own one is away."""
 
     def __init__(
-        self, mpi: Any, requests: list[Any], array: Array, other: Array, spare: list[Array]
+        self,
+        mpi: Any,
+        under_way: set[Any],
+        requests: list[Any],
+        array: Array,
+        other: Array,
+        spare: list[Array],
     ) -> None:
+        self._under_way = under_way
+        under_way.add(self)
         self._mpi, self._requests = mpi, requests
         self._array, self._other, self._spare = array, other, spare
         self._done = False
@@ -174,6 +230,7 @@ class _Exchange(Request):
 
     def _finish(self) -> None:
         self._done = True
+        self._under_way.discard(self)
         self._array += self._other
         self._spare.append(self._other)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rushlight import comm
-from rushlight.comm import Communicator, LocalCommunicator, MPICommunicator
+from rushlight.comm import Communicator, LocalCommunicator
 from rushlight.errors import explain
 
 __all__ = ["barrier", "init", "rank", "size"]
@@ -27,11 +27,10 @@ def init(backend: str = "auto") -> Communicator:
         >>> init()
         <LocalCommunicator: rank 0 of 1>
     """
-    kinds = {"mpi": MPICommunicator, "local": LocalCommunicator}
-    if backend not in ("auto", *kinds):
+    if backend not in ("auto", "mpi", "local"):
         raise ValueError(explain("init", got=repr(backend), expected="'auto', 'mpi' or 'local'"))
     if backend != "auto" and not comm.joined():
-        comm.use(kinds[backend]())
+        comm.use(comm.join() if backend == "mpi" else LocalCommunicator())
     now = comm.current()
     if backend not in ("auto", now.kind):
         fix = "call init before anything else of the job"

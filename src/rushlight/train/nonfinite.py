@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rushlight import comm
 from rushlight.autograd import enable_grad
 from rushlight.nn import Module
 from rushlight.nn.summary.watching import tensors_in, untouched
@@ -145,7 +146,7 @@ def in_batch(trainer: Trainer) -> NonFinite | None:
         return trainer._loss(output, target, weight)
 
     loss.__name__ = getattr(trainer.loss, "__name__", type(trainer.loss).__name__)
-    with suppress(Exception):
+    with comm.alone(), suppress(Exception):  # other ranks have no error to explain
         return first_nonfinite(trainer.model, tuple(inputs), loss, target, random=random)
     return None
 

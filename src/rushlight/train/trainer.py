@@ -260,7 +260,7 @@ class Trainer:
             OSError: a folder cannot be written to.
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
-        with Locks() as self._locks, self._closing():
+        with comm.current().together(), Locks() as self._locks, self._closing():
             loop = self._begin(
                 resume,
                 epochs,
