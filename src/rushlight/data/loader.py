@@ -20,7 +20,7 @@ from rushlight.data.sampler import (
     SequentialSampler,
 )
 from rushlight.errors import explain
-from rushlight.random import Generator
+from rushlight.random import Generator, OwnRows
 
 __all__ = ["DataLoader"]
 
@@ -321,15 +321,20 @@ class Share:
     Args:
         rank: which process.
         size: how many there are.
+
+    Attributes:
+        rows: which rows of the batch that was shared out last are its own.
     """
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
+        self.rows = OwnRows(0, 0, 0)
 
     def of_slice(self, whole: slice) -> slice:
         """Return the part of a range of indices."""
         count = whole.stop - whole.start
         low, high = (count * r // self.size for r in (self.rank, self.rank + 1))
+        self.rows = OwnRows(low, high, count)
         return slice(whole.start + low, whole.start + high)
 
     def of(self, batch: Any) -> Any:

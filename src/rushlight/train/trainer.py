@@ -177,7 +177,6 @@ class Trainer:
         self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._seeds = Seeds(seed)
         self._ranks: Ranks | None = None  # the processes of this `fit`, where there are several
-        self._of_ranks: Any = None  # the generators of each, of the checkpoint that was resumed
         self._weighted: WeightedLoss | None = None
         self._made = {
             "optimizer": resuming.of_optimizer(self.optimizer),
@@ -332,13 +331,19 @@ class Trainer:
         ranks: Ranks | None = None,
     ) -> dict[str, float]:
         meter = Meter(self, metrics, ranks=ranks)
+        if ranks is not None:
+            source = ranks.noted(source)
+        drawing = contextlib.nullcontext if ranks is None else ranks.drawing
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model), no_grad():
             for batch, (inputs, target, weight) in enumerate(parts, 1):
-                if ranks is None or ranks.judges(inputs, target, meter):
-                    output, loss = self._run(inputs, target, weight)
-                    meter.update(output, target, loss, f"{where}, batch {batch}")
+                with drawing():
+                    if ranks is None or ranks.judges(inputs, target, meter):
+                        output, loss = self._run(inputs, target, weight)
+                        meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
+        if ranks is not None:
+            ranks.in_step()
         self.current = None
         return meter.compute()
 
@@ -442,7 +447,6 @@ class Trainer:
             loop.keep(now=True)
         else:
             resuming.restore(self, found[1], data)
-            self._of_ranks = found[1].get("ranks")
             for keeper in self._keepers:
                 keeper.resumed(found[0])
         self.limits.begin()

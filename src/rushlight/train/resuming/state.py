@@ -228,7 +228,6 @@ def gather(trainer: Trainer, data: Data, place: Place) -> dict[str, Any]:
         "train": data.source.state_dict(place.meter is not None),
         "validation": None if data.held_out is None else place_of(data.held_out),
         "generators": data.generators.state_dict(),
-        **({} if data.source.ranks is None else data.source.ranks.generators()),
     }
 
 
