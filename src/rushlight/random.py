@@ -287,8 +287,13 @@ class Generator:
         each is with probability `p`.
         """
         bits, threshold = _threshold(p)
-        if self.rows is None:
+        rows = self.rows
+        if rows is None:
             return _raw(self._bits, bits, prod(shape)), threshold
+        if rows.axis(shape) == 0:  # neighbours: what comes before and behind need not be stored
+            each = prod(shape[1:])
+            part = rows.low * each, rows.high * each
+            return _part(self._bits, bits, rows.whole * each, *part), threshold
         words = self._draw(
             shape,
             lambda source, shape: _raw(source.bit_generator, bits, prod(shape)).reshape(shape),
@@ -315,6 +320,16 @@ def _raw(source: Any, bits: int, size: int) -> Array:
     """Draw words of 16 or 32 bits, several from each of the 64 that the source gives."""
     words: Array = source.random_raw(-(-size * bits // 64))
     return words.view(np.uint16 if bits == 16 else np.uint32)[:size]
+
+
+def _part(source: Any, bits: int, size: int, low: int, high: int) -> Array:
+    """Return _raw(source, bits, size)[low:high], and pass over the others."""
+    each = 64 // bits
+    first, last, end = low // each, -(-high // each), -(-size // each)
+    source.random_raw(first, output=False)
+    words = _raw(source, bits, (last - first) * each)
+    source.random_raw(end - last, output=False)
+    return words[low - first * each : high - first * each]
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,9 @@ from tests.distributed.training import _alone, _close, _data, _fit
 
 import rushlight as rl
 from rushlight import nn
-from rushlight.data import DataLoader, Dataset, IterableDataset
+from rushlight.data import DataLoader, Dataset, IterableDataset, Subset
+from rushlight.data.augment import Augmented, RandomAffine
+from rushlight.data.transforms import Compose, Normalize
 from rushlight.random import Generator, default_generator
 from rushlight.train import Callback
 
@@ -144,7 +146,9 @@ def check_what_cannot_be_cut_differs(joined: Any) -> None:
         "tokens": lambda x, g: note("tokens", g.normal((len(x) * 6, 2))),
         "permutation": lambda x, g: note("permutation", g.permutation(len(x))),
         "poisson": lambda x, g: note("poisson", g.poisson(np.full((len(x), 2), 50.0))),
-        "binomial": lambda x, g: note("binomial", g.binomial(np.full((len(x), 2), 99), np.array(0.5))),
+        "binomial": lambda x, g: note(
+            "binomial", g.binomial(np.full((len(x), 2), 99), np.array(0.5))
+        ),
     }
     for name, draw in draws.items():
         runs = []
@@ -201,6 +205,50 @@ class Stream(IterableDataset[Any]):
     def __iter__(self) -> Any:
         for _ in range(30):
             yield rl.randn(1, 8, 8).double(), int(rl.randint(0, 3, ()).item())
+
+
+class Images(Dataset[Any]):
+    """Images that go through a transform, in batches."""
+
+    def __init__(self, transform: Any) -> None:
+        (self.x, self.y), self.transform = _data(30), transform
+
+    @property
+    def varies(self) -> bool:
+        return self.transform.varies
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.transform(rl.tensor(self.x[index])), rl.tensor(self.y[index])
+
+    def batch_reader(self) -> Any:
+        return lambda index: list(self[index])
+
+
+def check_transforms_that_draw(joined: Any) -> None:
+    """Of a plain warp, which draws a seed for a batch; of one by seed, epoch and index."""
+    plain, affine = Normalize(0.5, 0.5), RandomAffine(20, translate=(0.2, 0.2))
+
+    def own() -> Any:
+        return RandomAffine(20, generator=Generator(5))
+
+    for make, varies in [
+        (lambda: Images(affine), True),
+        (lambda: Images(Compose([plain, affine])), True),
+        (lambda: Subset(Images(own()), range(3, 25)), True),
+        (lambda: Augmented(Images(plain), affine, 3), False),
+        (lambda: Augmented(Images(plain), Compose([affine, plain]), 3), False),
+        (lambda: Augmented(Images(affine), plain, 3), True),
+    ]:
+        assert make().varies == varies
+        found = _fit(model=_dropping(), data=(make(),), validation=None, optimizer="sgd")
+        _close(
+            found,
+            _alone(model=_dropping(), data=(make(),), validation=None, optimizer="sgd"),
+            1e-11,
+        )
 
 
 def check_data_that_draws(joined: Any) -> None:

@@ -136,6 +136,7 @@ def in_batch(trainer: Trainer) -> NonFinite | None:
     if trainer.current is None:
         return None
     inputs, target, weight, place = trainer.current
+
     def loss(output: Any, target: Any) -> Any:
         return trainer._loss(output, target, weight)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rushlight import comm, nn
 from rushlight.autograd import no_grad
+from rushlight.determinism import deterministic_algorithms
 from rushlight.errors import explain
 from rushlight.nn.evaluating import evaluating
 from rushlight.random import default_generator
@@ -89,6 +90,9 @@ class Trainer:
         seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
             before (the default generator is reseeded at each epoch). Default None: the default
             generator, see `manual_seed`.
+        deterministic: True puts the mode of `rushlight.use_deterministic_algorithms` on for each
+            `fit`, False off, None (default) leaves it as it is. Results are then the same bits from
+            run to run, of several processes, too.
         out: folder for best.safetensors, last/ (see Checkpoint), history.json, history.csv and,
             where matplotlib is installed, curves.png (default None: nothing is written). While a
             run writes into it, no other may.
@@ -141,6 +145,7 @@ class Trainer:
         restore_best: bool = True,
         callbacks: Iterable[Any] = (),
         seed: int | None = None,
+        deterministic: bool | None = None,
         out: str | os.PathLike[str] | None = None,
         progress: str = "auto",
     ) -> None:
@@ -148,10 +153,14 @@ class Trainer:
             raise TypeError(explain("Trainer", got=kind_of(model), expected="an nn.Module object"))
         if seed is not None:
             seed = feed.check_count("Trainer seed", seed, least=0)
+        if not (deterministic is None or isinstance(deterministic, bool)):
+            got, expected = repr(deterministic), "True, False or None"
+            raise TypeError(explain("Trainer deterministic", got=got, expected=expected))
         self.model, self.loss = model, make_loss(loss)
         self.optimizer = make_optimizer(optimizer, model, lr)
         self.metrics = make_metrics(metrics, self.loss)
         self.monitor, self.restore_best, self.seed = monitor, restore_best, seed
+        self.deterministic = deterministic
         self.accumulate = feed.check_count("accumulate", accumulate)
         self.clip_norm = positive("clip_norm", clip_norm)
         self.clip_value = positive("clip_value", clip_value)
@@ -248,7 +257,8 @@ class Trainer:
             OSError: a folder cannot be written to.
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
-        with Locks() as self._locks, self._closing():
+        mode = deterministic_algorithms(self.deterministic)
+        with mode, Locks() as self._locks, self._closing():
             loop = self._begin(
                 resume,
                 epochs,
