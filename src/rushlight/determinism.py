@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rushlight.errors import explain
 
@@ -23,8 +24,8 @@ __all__ = [
 _mode: bool | None = None  # None: what the environment says
 
 
-def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Let results be the same bits from run to run, of as many processes, also where that is slower.
+def use_deterministic_algorithms(mode: Any, *, warn_only: bool = False) -> None:
+    """Let results be the same bits from run to run, of as many processes, even if that is slower.
 
     With the mode on, sums over processes are ((a0 + a1) + a2) + ..., in the order of the ranks,
     whatever the MPI library, the machines and the links between them; all ranks have the same bits.
@@ -39,7 +40,7 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     Args:
         mode: on or off. Until this is called, RUSHLIGHT_DETERMINISTIC=1 in the environment says on.
             It must be the same on all ranks, or they wait for each other in vain.
-        warn_only: of no effect: there is no computation that the mode has to refuse (default False).
+        warn_only: of no effect: there is nothing that the mode has to refuse (default False).
 
     Raises:
         TypeError: a mode that is no bool.

@@ -56,7 +56,7 @@ class OwnRows(NamedTuple):
         return array[(*[slice(None)] * axis, slice(self.low, self.high))].copy()
 
     def several(self, shape: Shape) -> bool:
-        """Tell whether an axis has several elements, or one, for each row, such as (rows * T, C)."""
+        """Tell whether an axis has as many elements for each row, such as (rows * T, C)."""
         own = self.high - self.low
         return any(n % own == 0 if own else n == 0 for n in shape)
 
@@ -77,10 +77,11 @@ class Generator:
 
     The last kind is not what one process draws. Nor is what only looks like the first: weights that
     have as many rows as the batch here, or any axis of 1 where a process has one row. All processes
-    go on at one place afterwards. Drawing for all costs each process: of dropout's words for a
-    hidden layer of 128 and 64 rows here, 0.01 ms a step at 2 processes, @16 at 16 and @128 at 128
-    (a step of that network takes 13 ms); of the normal numbers of noise about 7 ns for each element
-    of the whole batch.
+    go on at one place afterwards, that of the last one, behind each step at the latest. Drawing for
+    all costs each process time: for the dropout of the MNIST recipe (128 units, 64 rows in each
+    process; a step takes 13 ms) 0.01 ms at 2 processes, 0.1 at 16 and 1 at 128; for noise about
+    10 ns for each number of the whole batch, so with as many images of 28 x 28 1 ms at 2, 10 at 16
+    and 80 at 128.
 
     Args:
         seed: any non-negative int; None takes entropy from the operating system.
@@ -219,7 +220,7 @@ class Generator:
         return draw(self._of(shape)._numpy, shape)
 
     def _of(self, shape: Shape) -> Generator:
-        """Return what draws for a shape that cannot be cut: a generator of this process, or self."""
+        """Return what draws for a shape that is not cut: a generator of this process, or self."""
         if self.rows is None or not self.rows.several(shape):
             return self
         return Generator(int(self._bits.random_raw())).spawn(self.rows.low)

@@ -18,6 +18,8 @@ from rushlight.data.transforms import Compose, Normalize
 from rushlight.random import Generator, default_generator
 from rushlight.train import Callback
 
+HALF = np.array(0.5)
+
 
 class Draws(nn.Module):
     """Multiplies by what a function draws for an input."""
@@ -146,9 +148,7 @@ def check_what_cannot_be_cut_differs(joined: Any) -> None:
         "tokens": lambda x, g: note("tokens", g.normal((len(x) * 6, 2))),
         "permutation": lambda x, g: note("permutation", g.permutation(len(x))),
         "poisson": lambda x, g: note("poisson", g.poisson(np.full((len(x), 2), 50.0))),
-        "binomial": lambda x, g: note(
-            "binomial", g.binomial(np.full((len(x), 2), 99), np.array(0.5))
-        ),
+        "binomial": lambda x, g: note("binomial", g.binomial(np.full((len(x), 2), 99), HALF)),
     }
     for name, draw in draws.items():
         runs = []

@@ -25,13 +25,12 @@ from rushlight.errors import explain
 from rushlight.nn.normalization import _BatchNorm
 from rushlight.random import Generator, OwnRows, default_generator
 from rushlight.tensor import Tensor
-from rushlight.train import feed
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.metrics import Metric, metric_name
 from rushlight.train.resuming.generators import generators_of
 from rushlight.train.resuming.plain import plain_state, set_plain_state
 from rushlight.train.resuming.state import of_model
-from rushlight.train.weights import samples
+from rushlight.train.weights import is_sum, samples
 
 if TYPE_CHECKING:
     from rushlight.train.loop import Loop
@@ -176,7 +175,7 @@ class Ranks:
         trainer = self.trainer
         meter = loop.place.meter
         assert meter is not None
-        summed = feed.is_sum(trainer.loss)
+        summed = is_sum(trainer.loss)
         rows = target.shape[0] if target.ndim else 1
         count = samples(trainer.loss, target) if rows else 0.0
         loss = None
@@ -215,12 +214,12 @@ class Ranks:
         sums, places = np.split(self.comm.all_reduce(np.append(own, places)), [own.size])
         self._go_to(places)
         self._total = self._count = 0.0
-        if not sums[1] and not feed.is_sum(trainer.loss):
+        if not sums[1] and not is_sum(trainer.loss):
             expected = "one sample that counts"
             fix = "choose a larger batch_size, or leave such samples out"
             got = "a step whose loss ignores all targets, on all ranks"
             raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
-        told = Told(sums.tolist(), feed.is_sum(trainer.loss))
+        told = Told(sums.tolist(), is_sum(trainer.loss))
         loop._interrupt.asked = told.interrupted
         return told
 

@@ -153,14 +153,14 @@ class Trainer:
             raise TypeError(explain("Trainer", got=kind_of(model), expected="an nn.Module object"))
         if seed is not None:
             seed = feed.check_count("Trainer seed", seed, least=0)
-        if not (deterministic is None or isinstance(deterministic, bool)):
+        if deterministic not in (None, True, False):
             got, expected = repr(deterministic), "True, False or None"
             raise TypeError(explain("Trainer deterministic", got=got, expected=expected))
         self.model, self.loss = model, make_loss(loss)
         self.optimizer = make_optimizer(optimizer, model, lr)
         self.metrics = make_metrics(metrics, self.loss)
         self.monitor, self.restore_best, self.seed = monitor, restore_best, seed
-        self.deterministic = deterministic
+        self.deterministic = None if deterministic is None else bool(deterministic)
         self.accumulate = feed.check_count("accumulate", accumulate)
         self.clip_norm = positive("clip_norm", clip_norm)
         self.clip_value = positive("clip_value", clip_value)
