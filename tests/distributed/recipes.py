@@ -140,9 +140,10 @@ def check_mnist_augmented(joined: Any) -> None:
 
 def check_mnist_options(joined: Any) -> None:
     small: dict[str, Any] = {"size": "small", "dropout": 0.6}
+    by_epochs = {"schedule": "step:step_size=1"}
     _same(joined, Mnist(), **small, ema=0.9, clip_norm=0.1, warmup=1.0, weight_decay=1e-2)
     _same(joined, Mnist(), **small, switch=("2: optimizer=sgd lr=0.01",), activation="gelu")
-    _same(joined, Mnist(), **small, loss="multi_margin", **stepped)
+    _same(joined, Mnist(), **small, loss="multi_margin", optimizer="sgd", **by_epochs)
     _same(joined, Mnist(), **small, optimizer="adamw", metric=("top2", "top3"), schedule="none")
 
 
