@@ -15,7 +15,7 @@ __all__ = ["OrderedSums"]
 
 
 class OrderedSums:
-    """Adds up arrays as ((a0 + a1) + a2) + ..., a0 of rank 0: the same bits on all ranks and always.
+    """Adds up arrays as ((a0 + a1) + a2) + ..., by rank: the same bits on all ranks, always.
 
     Each rank is sent its own slice by all others, adds up, and sends what comes out to all. MPI
     moves memory only, so that its choice of an algorithm does not matter. The second half of a sum
