@@ -27,6 +27,10 @@ from rushlight.arrays import int32 as int32
 from rushlight.arrays import int64 as int64
 from rushlight.arrays import set_default_dtype as set_default_dtype
 from rushlight.arrays import uint8 as uint8
+from rushlight.determinism import (
+    are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+)
+from rushlight.determinism import use_deterministic_algorithms as use_deterministic_algorithms
 from rushlight.random import Generator as Generator
 from rushlight.random import get_rng_state as get_rng_state
 from rushlight.random import manual_seed as manual_seed

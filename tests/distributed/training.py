@@ -138,20 +138,6 @@ def check_without_seed(joined: Any) -> None:
     assert texts.count(texts[0]) == joined.size
 
 
-def check_dropout_differs(joined: Any) -> None:
-    seen = []
-
-    class Draw(Callback):
-        def on_batch_end(self, **facts: Any) -> None:
-            seen.append(rl.get_rng_state()["spawn_key"])
-
-    first = _fit(model=_net(nn.Dropout(0.5)), callbacks=[Draw()])
-    again = _fit(model=_net(nn.Dropout(0.5)))
-    assert repr(first[0]) == repr(again[0])  # the same bits from run to run
-    assert all(np.array_equal(a, again[1][name]) for name, a in first[1].items())
-    assert len(set(joined.gather_objects(repr(seen)))) == joined.size
-
-
 def check_frozen(joined: Any) -> None:
     class Thaw(Callback):
         def on_epoch_begin(self, *, trainer: Any, epoch: int) -> None:

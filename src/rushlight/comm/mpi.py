@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from rushlight.arrays import Array
 from rushlight.comm import calls
 from rushlight.comm.communicator import Communicator, Request
 from rushlight.comm.faults import raised, watch
+from rushlight.comm.ordered import OrderedSums
+from rushlight.determinism import are_deterministic_algorithms_enabled
 from rushlight.errors import MissingExtra, explain
 
 __all__ = ["MPICommunicator"]
@@ -22,8 +25,10 @@ EXCHANGED = 1 << 15  # bytes: so much is what two ranks hand each other, and eac
 class MPICommunicator(Communicator):
     """The processes of an MPI job. Arrays are sent from where they lie, without a copy.
 
-    A call of one order and one size adds up in one order: the same bits from run to run, and on
-    every rank. The first one made begins to watch over the job (`faults.py`).
+    In which order numbers are added up is the library's affair, unless the deterministic mode is
+    on (`determinism.py`): then it is that of the ranks (`ordered.py`). That takes up to twice the
+    messages, and memory for as much as is being summed. The first one made begins to watch over
+    the job (`faults.py`).
 
     Args:
         parent: an mpi4py communicator; default MPI.COMM_WORLD. A duplicate of it is used, so that
@@ -49,17 +54,32 @@ class MPICommunicator(Communicator):
         self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
         self._spare: dict[tuple[str, int], list[Array]] = {}
 
+    @cached_property
+    def _ordered(self) -> OrderedSums:
+        """The sums of the deterministic mode; made by the first one, which all ranks make."""
+        return OrderedSums(self._comm, self._mpi.IN_PLACE)
+
+    def _in_order(self, array: Array, op: str = "sum") -> bool:
+        """Tell whether the order of the ranks is that in which to add up: it may change bits."""
+        return op == "sum" and array.dtype.kind == "f" and are_deterministic_algorithms_enabled()
+
+    def _settle(self) -> None:
+        """Let no rank wait for a sum in this one's hands while this one waits for it."""
+        if "_ordered" in self.__dict__:
+            self._ordered.settle()
+
     def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
         """Begin `all_reduce`."""
         self._check("all_reduce", array)
         self._check_op(op)
         self._note("all_reduce", op, array.dtype, array.shape)
+        if self._in_order(array, op):
+            return self._ordered.all_reduce(array)
         large = array.nbytes >= EXCHANGED and array.dtype.char in "fd"
         if large and self.size == 2 and op == "sum":
             return self._exchange(array)
-        operation = self._operations[op]
-        request = self._comm.Iallreduce(self._mpi.IN_PLACE, array, operation)
-        return _Request(self._under_way, request, array)
+        request = self._comm.Iallreduce(self._mpi.IN_PLACE, array, self._operations[op])
+        return _Request(self, request, array)
 
     def _exchange(self, array: Array) -> Request:
         """Begin the sum of two ranks: as many bytes as any all-reduce, and one message each way.
@@ -69,15 +89,16 @@ class MPICommunicator(Communicator):
         spare = self._spare.setdefault((array.dtype.char, array.size), [])
         other = spare.pop() if spare else np.empty_like(array)
         requests = [self._comm.Irecv(other, 1 - self.rank), self._comm.Isend(array, 1 - self.rank)]
-        return _Exchange(self._mpi, self._under_way, requests, array, other, spare)
+        return _Exchange(self, requests, array, other, spare)
 
     def all_reduce(self, array: Array, op: str = "sum") -> Array:
         """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
         self._check("all_reduce", array)
         self._check_op(op)
-        if array.nbytes >= EXCHANGED:
+        if array.nbytes >= EXCHANGED or self._in_order(array, op):
             return super().all_reduce(array, op)
         self._note("all_reduce", op, array.dtype, array.shape)
+        self._settle()
         # small and waited for: the blocking call costs half of what a request does
         self._comm.Allreduce(self._mpi.IN_PLACE, array, self._operations[op])
         return array
@@ -85,12 +106,13 @@ class MPICommunicator(Communicator):
     def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `reduce_scatter`."""
         self._check_cuts("reduce_scatter", array, cuts)
+        if self._in_order(array):
+            return self._ordered.reduce_scatter(array, cuts)
         own = np.empty(cuts[self.rank + 1] - cuts[self.rank], array.dtype)
         counts = np.diff(cuts).tolist()
         self._note("reduce_scatter", array.dtype, array.shape)
         request = self._comm.Ireduce_scatter(array, own, counts, self._mpi.SUM)
-        place = slice(cuts[self.rank], cuts[self.rank + 1])
-        return _Request(self._under_way, request, array, own, place)
+        return _Request(self, request, array, own, slice(cuts[self.rank], cuts[self.rank + 1]))
 
     def start_all_gather(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `all_gather`."""
@@ -99,7 +121,7 @@ class MPICommunicator(Communicator):
         self._note("all_gather", array.dtype, array.shape)
         into = [array, (counts, list(cuts[:-1]))]
         request = self._comm.Iallgatherv(self._mpi.IN_PLACE, into)
-        return _Request(self._under_way, request, array)
+        return _Request(self, request, array)
 
     def start_all_to_all(self, array: Array, cuts: Sequence[int], into: Array) -> Request:
         """Begin `all_to_all`; what is sent are bytes, of any dtype."""
@@ -112,25 +134,28 @@ class MPICommunicator(Communicator):
         sent, received = [array, (counts, places), byte], [into, rows, byte]
         self._note("all_to_all", array.dtype, array.shape)
         request = self._comm.Ialltoallv(sent, received)
-        return _Request(self._under_way, request, (array, into))
+        return _Request(self, request, (array, into))
 
     def broadcast(self, array: Array, root: int = 0) -> Array:
         """Put into `array` what it holds on rank `root`, and return it."""
         self._check("broadcast", array)
         self._check_root("broadcast", root)
         self._note("broadcast", array.dtype, array.shape, "of rank", root)
+        self._settle()
         self._comm.Bcast(array, root)
         return array
 
     def barrier(self) -> None:
         """Return when every rank has called this."""
         self._note("barrier")
+        self._settle()
         self._comm.Barrier()
 
     def gather_objects(self, value: Any, root: int | None = None) -> list[Any]:
         """Return the values of all ranks, by rank."""
         self._check_root("gather_objects", root or 0)
         self._note("gather_objects", "to", "all" if root is None else f"rank {root}")
+        self._settle()
         found: list[Any] | None
         found = self._comm.allgather(value) if root is None else self._comm.gather(value, root)
         return found or []
@@ -139,6 +164,7 @@ class MPICommunicator(Communicator):
         """Return the value of rank `root`."""
         self._check_root("broadcast_object", root)
         self._note("broadcast_object", "of rank", root)
+        self._settle()
         return self._comm.bcast(value, root)
 
     @contextlib.contextmanager
@@ -172,14 +198,14 @@ class _Request(Request):
 
     def __init__(
         self,
-        under_way: set[Any],
+        owner: MPICommunicator,
         request: Any,
         array: Any,
         part: Array | None = None,
         place: slice = slice(0),
     ) -> None:
-        self._under_way = under_way
-        under_way.add(self)
+        self._owner = owner
+        owner._under_way.add(self)
         self._request, self._array, self._part, self._place = request, array, part, place
         self._done = False
 
@@ -190,12 +216,13 @@ class _Request(Request):
 
     def wait(self) -> None:
         if not self._done:
+            self._owner._settle()
             self._request.Wait()
             self._finish()
 
     def _finish(self) -> None:
         self._done = True
-        self._under_way.discard(self)
+        self._owner._under_way.discard(self)
         if self._part is not None:
             self._array[self._place] = self._part
 
@@ -205,32 +232,31 @@ class _Exchange(Request):
 
     def __init__(
         self,
-        mpi: Any,
-        under_way: set[Any],
+        owner: MPICommunicator,
         requests: list[Any],
         array: Array,
         other: Array,
         spare: list[Array],
     ) -> None:
-        self._under_way = under_way
-        under_way.add(self)
-        self._mpi, self._requests = mpi, requests
+        self._owner, self._requests = owner, requests
+        owner._under_way.add(self)
         self._array, self._other, self._spare = array, other, spare
         self._done = False
 
     def test(self) -> bool:
-        if not self._done and self._mpi.Request.Testall(self._requests):
+        if not self._done and self._owner._mpi.Request.Testall(self._requests):
             self._finish()
         return self._done
 
     def wait(self) -> None:
         if not self._done:
-            self._mpi.Request.Waitall(self._requests)
+            self._owner._settle()
+            self._owner._mpi.Request.Waitall(self._requests)
             self._finish()
 
     def _finish(self) -> None:
         self._done = True
-        self._under_way.discard(self)
+        self._owner._under_way.discard(self)
         self._array += self._other
         self._spare.append(self._other)
 

@@ -30,6 +30,8 @@ class _Warp(_Transform):
         generator: source of what plain calls draw; None: the default generator.
     """
 
+    varies = True
+
     def __init__(self, fill: float | Sequence[float], generator: Generator | None) -> None:
         self.fill, self.generator = np.atleast_1d(np.asarray(fill, np.float64)), generator
         if self.fill.ndim != 1 or not self.fill.size or not np.isfinite(self.fill).all():
@@ -424,6 +426,11 @@ class Augmented(Dataset[Any]):
         key = np.array([index % len(self) if index < 0 else index])
         return self._changed(sample, key)
 
+    @property
+    def varies(self) -> bool:  # type: ignore[override]
+        """Whether something draws that is not a function of seed, epoch and index."""
+        return getattr(self.dataset, "varies", True) or _varies(self.transform)
+
     def batch_reader(self) -> BatchReader | None:
         """Read and transform batches whole, where data set and transform allow it."""
         inner = None if overrides(self, Augmented) else batch_reader(self.dataset)
@@ -438,6 +445,13 @@ class Augmented(Dataset[Any]):
             return _keyed(self.transform, sample, generator, keys)
         first = _keyed(self.transform, sample[0], generator, keys)
         return type(sample)([first, *sample[1:]])
+
+
+def _varies(transform: Any) -> bool:
+    """Tell whether what `_keyed` does depends on more than generator and keys."""
+    if type(transform) is Compose:
+        return any(map(_varies, transform.transforms))
+    return not isinstance(transform, _Warp) and bool(getattr(transform, "varies", True))
 
 
 def _keyed(transform: Any, x: Any, generator: Generator, keys: Array) -> Any:

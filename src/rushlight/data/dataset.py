@@ -56,6 +56,8 @@ class Dataset(Generic[T_co]):
     Source: https://docs.pytorch.org/docs/stable/data.html
     """
 
+    varies: bool = True  # reading may draw random numbers: processes that share a batch read it all
+
     def __getitem__(self, index: Any) -> T_co:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__")
 
@@ -154,6 +156,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __len__(self) -> int:
         return int(self.tensors[0].shape[0])
 
+    varies = False
+
     def batch_reader(self) -> BatchReader | None:
         """Read a batch by one index operation for each tensor."""
         if overrides(self, TensorDataset) or any(t.requires_grad for t in self.tensors):
@@ -219,6 +223,11 @@ class Subset(Dataset[T_co]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def varies(self) -> bool:  # type: ignore[override]
+        """Whether reading a sample of the data set below may draw random numbers."""
+        return getattr(self.dataset, "varies", True)
 
     def batch_reader(self) -> BatchReader | None:
         """Read a batch from the data set below, where that can."""

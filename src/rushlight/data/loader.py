@@ -20,7 +20,7 @@ from rushlight.data.sampler import (
     SequentialSampler,
 )
 from rushlight.errors import explain
-from rushlight.random import Generator
+from rushlight.random import Generator, OwnRows
 
 __all__ = ["DataLoader"]
 
@@ -277,7 +277,7 @@ class DataLoader:
             if type(sampler) is SequentialSampler and sampler.data_source is self.dataset:
                 starts = range(skip * step, len(batches) * step, step)
                 slices = (slice(start, min(start + step, size)) for start in starts)
-                return map(reader, slices if share is None else map(share.of_slice, slices))
+                return self._parts(reader, slices)
             if isinstance(sampler, SeededSampler) and (
                 type(sampler).__iter__ is SeededSampler.__iter__
             ):
@@ -286,9 +286,18 @@ class DataLoader:
                     return reader.in_order(order, step, skip)
                 starts = range(skip * step, len(order), step)
                 parts = (order[start : start + step] for start in starts)
-                return map(reader, parts if share is None else map(share.of, parts))
+                return self._parts(reader, parts)
         lists = map(_indices, itertools.islice(iter(batches), skip, None))
-        return map(reader, lists if share is None else map(share.of, lists))
+        return self._parts(reader, lists)
+
+    def _parts(self, reader: Any, indices: Iterable[Any]) -> Iterator[Any]:
+        """Read batches, or the own part of each: behind reading, where that draws for all rows."""
+        share = self._share
+        if share is None:
+            return map(reader, indices)
+        if getattr(self.dataset, "varies", True):
+            return map(share.of, map(reader, indices))
+        return map(reader, map(share.of, indices))
 
     def _fetch(self, dataset: Any, indices: list[int]) -> Any:
         many = getattr(dataset, "__getitems__", None)
@@ -321,19 +330,26 @@ class Share:
     Args:
         rank: which process.
         size: how many there are.
+
+    Attributes:
+        rows: which rows of the batch that was shared out last are its own.
     """
 
     def __init__(self, rank: int, size: int) -> None:
         self.rank, self.size = rank, size
+        self.rows = OwnRows(0, 0, 0)
 
     def of_slice(self, whole: slice) -> slice:
         """Return the part of a range of indices."""
         count = whole.stop - whole.start
         low, high = (count * r // self.size for r in (self.rank, self.rank + 1))
+        self.rows = OwnRows(low, high, count)
         return slice(whole.start + low, whole.start + high)
 
     def of(self, batch: Any) -> Any:
-        """Return the part of an array, a Tensor, or of each of those in a tuple or list."""
+        """Return the part of a slice, an array, a Tensor, or of each in a tuple or list."""
+        if isinstance(batch, slice):
+            return self.of_slice(batch)
         if isinstance(batch, tuple | list):
             return type(batch)([self.of(part) for part in batch])
         return batch[self.of_slice(slice(0, len(batch)))]

@@ -168,6 +168,12 @@ class MNIST(Dataset[tuple[Any, Any]]):
         images, labels = self.arrays(normalize)
         return from_numpy(images), from_numpy(labels)
 
+    @property
+    def varies(self) -> bool:  # type: ignore[override]
+        """Whether a transform may draw random numbers."""
+        steps = (self.transform, self.target_transform)
+        return any(step is not None and getattr(step, "varies", True) for step in steps)
+
     def batch_reader(self) -> BatchReader | None:
         """Read batches by slicing, unless a transform wants single items."""
         transform = self.transform

@@ -116,6 +116,12 @@ class Tecator(Dataset[tuple[Any, Any]]):
         """Return what `arrays` returns as Tensors of the default dtype."""
         return self.data.clone(), self.targets.clone()
 
+    @property
+    def varies(self) -> bool:  # type: ignore[override]
+        """Whether a transform may draw random numbers."""
+        steps = (self.transform, self.target_transform)
+        return any(step is not None and getattr(step, "varies", True) for step in steps)
+
     def batch_reader(self) -> BatchReader | None:
         """Read batches by slicing, unless a transform wants single items."""
         steps = (self.transform, self.target_transform)

@@ -18,6 +18,7 @@ class _Transform:
     """Base: gives an array for an array, a Tensor for a Tensor."""
 
     batched = True  # a batch may be transformed at once
+    varies = False  # it may do something else to the same sample the next time
 
     def apply(self, x: Array) -> Array:
         raise NotImplementedError
@@ -72,6 +73,11 @@ class Compose:
     def batched(self) -> bool:
         """Whether a batch may be transformed at once."""
         return all(getattr(transform, "batched", False) for transform in self.transforms)
+
+    @property
+    def varies(self) -> bool:
+        """Whether one of them may do something else to the same sample the next time."""
+        return any(getattr(transform, "varies", True) for transform in self.transforms)
 
     def __call__(self, x: Any) -> Any:
         for transform in self.transforms:

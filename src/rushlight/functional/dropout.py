@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from math import prod, sqrt
+from collections.abc import Callable, Sequence
+from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,7 @@ def draw_factor(like: Any, p: float) -> dict[str, Any]:
 
 
 def _draw(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
-    return ops.factor_of(*default_generator.words(prod(shape), 1.0 - p), p, shape, dtype)
+    return ops.factor_of(*default_generator.words(shape, 1.0 - p), p, shape, dtype)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -65,6 +65,20 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0.0 or not input._array.size:
         return input
     return apply(ops.dropout, (input,), draw_factor(input._array, p))
+
+
+def drop_steps(rows: Tensor, p: float, sizes: Sequence[int]) -> Tensor:
+    """Do `dropout` to packed rows (M, K), of which each step of a sequence has `sizes`.
+
+    Where these are all N, it is drawn as (M / N, N, K): processes that share a batch each have
+    their part of the N.
+    """
+    like = rows._array
+    if len(set(sizes)) != 1 or not like.size or not like.flags.c_contiguous:
+        return dropout(rows, p)
+    check_probability(p)
+    factor = _draw((len(sizes), sizes[0], like.shape[1]), p, like.dtype)
+    return apply(ops.dropout, (rows,), {"factor": factor.reshape(like.shape)})
 
 
 def _of_channels(input: Tensor, p: float, training: bool) -> Tensor:

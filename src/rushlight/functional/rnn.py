@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rushlight.errors import ShapeError, explain
-from rushlight.functional.dropout import dropout as drop
+from rushlight.functional.dropout import drop_steps
 from rushlight.functional.shaping import cat, stack
 from rushlight.ops import rnn as ops
 from rushlight.tape import TensorBase, apply
@@ -78,7 +78,7 @@ def run_layers(
     finals: list[Any] = []
     for k in range(0, len(weights), directions):
         if k and train and dropout:
-            rows = drop(rows, dropout)
+            rows = drop_steps(rows, dropout, sizes)
         outputs = []
         for i in range(directions):
             y, *last = apply(

@@ -135,8 +135,8 @@ class Loop:
         loader = data.source.epoch(place.batch)
         if within:
             place.put_back(data.generators)
-            if ranks is not None:
-                ranks.put_back(trainer._of_ranks)
+        if ranks is not None:
+            loader = ranks.noted(loader)
         return place.meter, feed.batches(
             f"epoch {epoch}", loader, weights=data.weights, number=place.batch, finite=facts.finite
         )

@@ -137,17 +137,19 @@ def in_batch(trainer: Trainer) -> NonFinite | None:
     if trainer.current is None:
         return None
     inputs, target, weight, place = trainer.current
-    now = default_generator.mark()
-    default_generator.back_to(place)
-    random = default_generator.get_state()
-    default_generator.back_to(now)
 
     def loss(output: Any, target: Any) -> Any:
         return trainer._loss(output, target, weight)
 
     loss.__name__ = getattr(trainer.loss, "__name__", type(trainer.loss).__name__)
-    with comm.alone(), suppress(Exception):  # other ranks have no error to explain
-        return first_nonfinite(trainer.model, tuple(inputs), loss, target, random=random)
+    now = default_generator.mark()
+    default_generator.back_to(place)  # and for the same rows, where processes share the batch
+    try:
+        with comm.alone(), suppress(Exception):  # other ranks have no error to explain
+            random = default_generator.get_state()
+            return first_nonfinite(trainer.model, tuple(inputs), loss, target, random=random)
+    finally:
+        default_generator.back_to(now)
     return None
 
 

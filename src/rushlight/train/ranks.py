@@ -1,14 +1,16 @@
 """Several processes that train one model: `mpiexec -n 4 python train.py`, nothing else changed.
 
 Every batch is shared out, so that the ranks together do what one process does: the same batches,
-steps, history and files. The first rank alone prints and writes.
+steps, random layers, history and files. The first rank alone prints and writes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import platform
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from rushlight import __version__, comm
 from rushlight.autograd import no_grad
 from rushlight.data import DataLoader
 from rushlight.data.loader import Share
+from rushlight.determinism import are_deterministic_algorithms_enabled
 from rushlight.distributed import (
     DistributedSampler,
     GradientAverager,
@@ -27,10 +30,11 @@ from rushlight.distributed import (
 )
 from rushlight.errors import explain
 from rushlight.nn.normalization import _BatchNorm
-from rushlight.random import default_generator
+from rushlight.random import Generator, OwnRows, default_generator
 from rushlight.tensor import Tensor
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.metrics import Metric, metric_name
+from rushlight.train.resuming.generators import generators_of
 from rushlight.train.resuming.plain import plain_state, set_plain_state
 from rushlight.train.resuming.state import of_model
 from rushlight.train.weights import is_sum, samples
@@ -74,11 +78,14 @@ class Ranks:
         self._loaders: list[DataLoader] = []
         self._residuals: Any = None  # of a checkpoint: what was rounded away, and is to be sent
         self._total = self._count = 0.0
+        self._share = Share(self.comm.rank, self.comm.size)
+        self._rows: deque[OwnRows] = deque()  # of the batches that were read, not yet run
+        self._generators: list[Generator] = []  # what the model and the loss draw from
 
     # ---- before and after
 
     def same_random(self) -> None:
-        """Let all ranks draw what the first one does, until the first epoch begins."""
+        """Let all ranks draw what the first one does."""
         default_generator.set_state(self.comm.broadcast_object(default_generator.get_state()))
 
     def of_first(self, function: Callable[[], Any]) -> Any:
@@ -101,6 +108,7 @@ class Ranks:
         versions["numpy"] = np.__version__
         made = {"seed": trainer.seed, "validate_every": trainer.validate_every, **trainer._made}
         made |= {"sharded": trainer.sharded, "compress": trainer.compress}
+        made["deterministic"] = are_deterministic_algorithms_enabled()
         model = {f"model.{name}": value for name, value in of_model(trainer.model).items()}
         agree("fit", {**versions, **model, **made, **facts, **data.facts}, self.comm)
         for metric in trainer.metrics:
@@ -112,22 +120,16 @@ class Ranks:
             if loader is not None:
                 _check_loader(loader)
                 self._loaders.append(loader)
-                loader._share = Share(self.comm.rank, self.comm.size)
+                loader._share = self._share
         data.source.ranks = self
-        trainer._seeds.rank = self.comm.rank
-        counter = data.source.loader._counter()
-        if hasattr(counter, "root"):
-            counter.root()  # its seed is drawn now, on all ranks alike
-        if self.comm.rank:
-            own = default_generator.spawn(self.comm.rank)
-            default_generator.set_state(own.get_state())
+        self._generators = generators_of(trainer.model, trainer.loss)
+        self.in_step(root=0)
         self._norms = [m for m in trainer.model.modules() if isinstance(m, _BatchNorm)]
         for norm in self._norms:
             norm._synchronized = True
 
     def close(self) -> None:
         """Leave everything as it was."""
-        self.trainer._seeds.rank = 0
         if self._averager is not None:
             self._averager.close()
         for norm in self._norms:
@@ -135,10 +137,52 @@ class Ranks:
         for loader in self._loaders:
             loader._share = None
 
+    # ---- random numbers
+
+    def noted(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Yield the batches of a loader, and note which rows of each are this rank's."""
+        self._rows.clear()
+        for batch in batches:
+            self._rows.append(self._share.rows)
+            yield batch
+
+    @contextlib.contextmanager
+    def drawing(self) -> Iterator[OwnRows]:
+        """Let draws within the block be for the rows of the next batch that `noted` has yielded."""
+        rows = self._rows.popleft()
+        for generator in self._generators:
+            generator.rows = rows
+        try:
+            yield rows
+        finally:
+            for generator in self._generators:
+                generator.rows = None
+
+    def in_step(self, root: int = -1) -> None:
+        """Let all ranks go on at the place in the streams where one is: the last, or the first.
+
+        The last rank has rows of every batch. Who has none does not run the model, and is behind.
+        """
+        self._go_to(self.comm.broadcast(self._places(), root % self.comm.size))
+
+    def _places(self) -> Any:
+        """Return the places in all streams, as numbers that float64 holds exactly."""
+        return np.concatenate([generator.pack() for generator in self._generators], dtype=float)
+
+    def _go_to(self, places: Any) -> None:
+        for generator, place in zip(self._generators, places.reshape(-1, 10), strict=True):
+            generator.unpack(place)
+
     # ---- a step
 
     def backward(self, loop: Loop, inputs: Any, target: Any, weight: Any, more: bool) -> None:
         """Run this rank's part of a batch, and backward; with the last batch of a step, average."""
+        with self.drawing() as rows:
+            self._backward(loop, inputs, target, weight, more)
+        if more and rows.whole < self.comm.size:  # else `told` does it
+            self.in_step()
+
+    def _backward(self, loop: Loop, inputs: Any, target: Any, weight: Any, more: bool) -> None:
         trainer = self.trainer
         meter = loop.place.meter
         assert meter is not None
@@ -191,7 +235,12 @@ class Ranks:
         limit = first and trainer.limits.any and trainer.limits.reached(trainer.step) is not None
         due = any(keeper.due(trainer.step) for keeper in trainer._keepers)
         asked = loop._interrupt.asked
-        sums = self.comm.all_reduce(np.array([self._total, self._count, asked, limit, due], float))
+        places = self._places()
+        if self.comm.rank < self.comm.size - 1:  # those of the last rank count
+            places[:] = 0.0
+        own = np.array([self._total, self._count, asked, limit, due], float)
+        sums, places = np.split(self.comm.all_reduce(np.append(own, places)), [own.size])
+        self._go_to(places)
         self._total = self._count = 0.0
         if not sums[1] and not is_sum(trainer.loss):
             expected = "one sample that counts"
@@ -248,11 +297,10 @@ class Ranks:
 
     def state(self) -> dict[str, Any]:
         """Return what each rank has of its own, for a checkpoint; the first is given it all."""
-        held: dict[str, Any] = {"ranks": self.comm.gather_objects(default_generator.get_state())}
-        if self.trainer.compress is not None:
-            own = self._residuals or (self._averager.residuals() if self._averager else [])
-            held["residuals"] = self.comm.gather_objects(own, 0)
-        return held
+        if self.trainer.compress is None:
+            return {}
+        own = self._residuals or (self._averager.residuals() if self._averager else [])
+        return {"residuals": self.comm.gather_objects(own, 0)}
 
     def optimizer_state(self) -> dict[str, Any]:
         """Return the state dict of the optimizer; that of the first rank alone is whole."""
@@ -265,14 +313,6 @@ class Ranks:
         """Take over what compression had rounded away; of other ranks it is left out."""
         if self.trainer.compress is not None and len(residuals or ()) == self.comm.size:
             self._residuals = residuals[self.comm.rank]
-
-    def put_back(self, states: Any) -> None:
-        """Take the own state from a checkpoint; written by other ranks, it becomes a new one."""
-        if states is not None and len(states) == self.comm.size:
-            default_generator.set_state(states[self.comm.rank])
-        elif self.comm.rank:
-            own = default_generator.spawn(self.comm.rank)
-            default_generator.set_state(own.get_state())
 
 
 def _is(a: Any, b: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rushlight import comm, nn
 from rushlight.autograd import no_grad
+from rushlight.determinism import deterministic_algorithms
 from rushlight.errors import explain
 from rushlight.nn.evaluating import evaluating
 from rushlight.random import default_generator
@@ -95,6 +96,9 @@ class Trainer:
         seed: an int; it decides split, order and random layers of each epoch, whatever was drawn
             before (the default generator is reseeded at each epoch). Default None: the default
             generator, see `manual_seed`.
+        deterministic: True puts the mode of `rushlight.use_deterministic_algorithms` on for each
+            `fit`, False off, None (default) leaves it as it is. Results are then the same bits from
+            run to run, of several processes, too.
         out: folder for best.safetensors, last/ (see Checkpoint), history.json, history.csv and,
             where matplotlib is installed, curves.png (default None: nothing is written). While a
             run writes into it, no other may.
@@ -149,6 +153,7 @@ class Trainer:
         sharded: bool = False,
         compress: str | None = None,
         seed: int | None = None,
+        deterministic: bool | None = None,
         out: str | os.PathLike[str] | None = None,
         progress: str = "auto",
     ) -> None:
@@ -156,10 +161,14 @@ class Trainer:
             raise TypeError(explain("Trainer", got=kind_of(model), expected="an nn.Module object"))
         if seed is not None:
             seed = feed.check_count("Trainer seed", seed, least=0)
+        if deterministic not in (None, True, False):
+            got, expected = repr(deterministic), "True, False or None"
+            raise TypeError(explain("Trainer deterministic", got=got, expected=expected))
         self.model, self.loss = model, make_loss(loss)
         self.optimizer = make_optimizer(optimizer, model, lr)
         self.metrics = make_metrics(metrics, self.loss)
         self.monitor, self.restore_best, self.seed = monitor, restore_best, seed
+        self.deterministic = None if deterministic is None else bool(deterministic)
         self.accumulate = feed.check_count("accumulate", accumulate)
         self.clip_norm = positive("clip_norm", clip_norm)
         self.clip_value = positive("clip_value", clip_value)
@@ -188,7 +197,6 @@ class Trainer:
         self._snapshot: dict[str, Any] | None = None  # of the weights, made last
         self._seeds = Seeds(seed)
         self._ranks: Ranks | None = None  # the processes of this `fit`, where there are several
-        self._of_ranks: Any = None  # the generators of each, of the checkpoint that was resumed
         self._weighted: WeightedLoss | None = None
         self._made = {
             "optimizer": resuming.of_optimizer(self.optimizer),
@@ -260,7 +268,8 @@ class Trainer:
             OSError: a folder cannot be written to.
         """
         self.history.interrupted, self.history.stopped, self.stopped = False, None, None
-        with comm.current().together(), Locks() as self._locks, self._closing():
+        mode = deterministic_algorithms(self.deterministic)
+        with mode, comm.current().together(), Locks() as self._locks, self._closing():
             loop = self._begin(
                 resume,
                 epochs,
@@ -343,13 +352,19 @@ class Trainer:
         ranks: Ranks | None = None,
     ) -> dict[str, float]:
         meter = Meter(self, metrics, ranks=ranks)
+        if ranks is not None:
+            source = ranks.noted(source)
+        drawing = contextlib.nullcontext if ranks is None else ranks.drawing
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model), no_grad():
             for batch, (inputs, target, weight) in enumerate(parts, 1):
-                if ranks is None or ranks.judges(inputs, target, meter):
-                    output, loss = self._run(inputs, target, weight)
-                    meter.update(output, target, loss, f"{where}, batch {batch}")
+                with drawing():
+                    if ranks is None or ranks.judges(inputs, target, meter):
+                        output, loss = self._run(inputs, target, weight)
+                        meter.update(output, target, loss, f"{where}, batch {batch}")
                 interrupt.check()
+        if ranks is not None:
+            ranks.in_step()
         self.current = None
         return meter.compute()
 
@@ -453,7 +468,6 @@ class Trainer:
             loop.keep(now=True)
         else:
             resuming.restore(self, found[1], data)
-            self._of_ranks = found[1].get("ranks")
             for keeper in self._keepers:
                 keeper.resumed(found[0])
         self.limits.begin()

@@ -67,6 +67,8 @@ class Pixels(Dataset[tuple[Tensor, Tensor]]):
         clean = from_numpy(to_unit(self.pixels[index]))
         return (clean if self._noisy is None else from_numpy(self._noisy[index].copy())), clean
 
+    varies = False
+
     def batch_reader(self) -> Callable[[Any], Any]:
         """Read a batch by one index operation."""
         return lambda index: list(self[index])

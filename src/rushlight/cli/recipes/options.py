@@ -103,6 +103,9 @@ class Options:
         choices=("none", "float16"),
     )
     seed: int = option(0, "Seed of everything random.", least=0)
+    deterministic: bool = option(
+        False, "The same bits from run to run on several ranks, whatever the MPI library does."
+    )
     api: str = option(
         "autograd",
         "Gradients by autograd, or by the explicit methods of rushlight.classic.",

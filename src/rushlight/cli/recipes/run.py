@@ -257,6 +257,7 @@ def _trainer(
         monitor=monitor or recipe.monitored(options, metrics),
         callbacks=callbacks,
         seed=options.seed,
+        deterministic=options.deterministic or None,
     )
     options.lr = float(trainer.optimizer.param_groups[0]["lr"])
     return trainer

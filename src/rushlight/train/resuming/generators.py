@@ -15,7 +15,7 @@ from rushlight.arrays import Array
 from rushlight.random import Generator, default_generator
 from rushlight.tape import TensorBase
 
-__all__ = ["Generators"]
+__all__ = ["Generators", "generators_of"]
 
 _DEPTH = 8  # attributes and elements on the way from a root to a generator
 _ITEMS = 64  # of longer lists and dicts the elements are data
@@ -65,6 +65,13 @@ class Generators:
         for path, found in self._found.items():
             if path in state["found"]:
                 _set(found, state["found"][path])
+
+
+def generators_of(*roots: Any) -> list[Generator]:
+    """Return the default generator, and those of Rushlight's that objects hold, each once."""
+    seen = {id(default_generator)}
+    found = [part for root in roots for _, part in _search("", root, seen)]
+    return [default_generator, *(part for part in found if isinstance(part, Generator))]
 
 
 def _search(path: str, value: Any, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Any]]:

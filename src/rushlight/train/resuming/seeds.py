@@ -20,7 +20,6 @@ class Seeds:
     def __init__(self, seed: int | None) -> None:
         self.seed = seed
         self.split: int | None = None
-        self.rank = 0  # each process has random layers of its own, and one order and split
 
     def order(self) -> Generator | None:
         """Return the generator of the orders of all epochs, None where there is no seed."""
@@ -37,5 +36,4 @@ class Seeds:
     def epoch(self, epoch: int) -> None:
         """Let the default generator be that of an epoch."""
         if self.seed is not None:
-            key = (1, epoch, self.rank) if self.rank else (1, epoch)
-            default_generator.set_state(Generator(self.seed).spawn(*key).get_state())
+            default_generator.set_state(Generator(self.seed).spawn(1, epoch).get_state())
