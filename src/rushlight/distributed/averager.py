@@ -87,6 +87,9 @@ class GradientAverager:
         self._sending = False
         self._next = 0  # the bucket that is to be sent next, on all ranks
         self._buckets: list[Bucket] = []
+        self._over: list[
+            Request | None
+        ] = []  # of each bucket, the request that is known to be done
         self._handles: list[Any] = []
         self._plan()
 
@@ -133,6 +136,7 @@ class GradientAverager:
         self._note("begin")
         for bucket in self._buckets:
             bucket.begin()
+        self._over = [None] * len(self._buckets)
         self._next, self._sending = 0, True
         counted = self.comm.start_all_reduce(total)
         self._counted = counted, total, mean
@@ -164,9 +168,13 @@ class GradientAverager:
         self._buckets[number].take(place)
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
             self._send()
-        for bucket in self._buckets[: self._next]:  # MPI sends on while it is called
-            if bucket.request is not None and not bucket.request.test():
+        for sent, bucket in enumerate(self._buckets[: self._next]):
+            if self._over[sent] is bucket.request or bucket.request is None:
+                continue
+            if not bucket.request.test():  # MPI sends on while it is called
                 break
+            self._over[sent] = bucket.request
+            self._note("done", sent)
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
@@ -184,7 +192,8 @@ class GradientAverager:
         divisor = float(total[0]) if mean and total[0] else None
         for number, bucket in enumerate(self._buckets):
             bucket.receive()
-            self._note("done", number)
+            if self._over[number] is not bucket.request:
+                self._note("done", number)
         for bucket in self._buckets:
             bucket.give(wrap, divisor)
             for p in bucket.parameters:
