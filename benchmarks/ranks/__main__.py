@@ -1,20 +1,21 @@
 """One rank and two, of one thread each, beside torch's DistributedDataParallel.
 
-    python benchmarks/ranks [--workloads cnn vgg] [--rounds 15] [--write docs/scaling.md]
+    python benchmarks/ranks [--workloads cnn vgg] [--rounds 9] [--write docs/scaling.md]
 
 The batch of a rank is fixed. In turns, round by round, each in processes of their own: Rushlight in
-one process; in two ranks under mpiexec; two processes that know nothing of each other, which is
-what the machine gives at best; torch in one process; two under DistributedDataParallel (gloo); and
-Rushlight by the Trainer, in one and in two. Printed are medians over the rounds of the samples per
-second of all processes together, and of the ratios within a round. Then it draws when backward runs
-and when the buckets are under way.
+one process and in two ranks under mpiexec, by hand and by the Trainer; two processes that know
+nothing of each other, which is what the machine gives at best, and two that only wait for each
+other behind backward, which is what it gives at best to any that train together; torch in one
+process and in two under DistributedDataParallel (gloo). The rate of a process is samples by its
+median step of the round; printed are the medians over the rounds of the rates of all processes
+together, and of the ratios within a round. Then it shows when backward runs and when the buckets
+are under way.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -29,24 +31,38 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from speed import machine
-from workloads import net
+from speed import machine, versions  # noqa: E402
+from workloads import net  # noqa: E402
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-FORMATS = ("torch", "torch-channels-last")
+NETS = {"cnn": "CNN", "vgg": "VGG-like net"}
+BEGIN, END = "<!-- ranks: begin -->", "<!-- ranks: end -->"
 # name: (group of processes, how many of it work, what they do)
 PEERS = {
     "one": ("alone", 1, "by hand"),
     "two": ("ranks", 2, "by hand"),
     "apart": ("alone", 2, "by hand"),
     "in step": ("ranks", 2, "in step"),
-    "torch one": ("torch", 1, "torch"),
-    "torch two": ("ddp", 2, "torch"),
-    "last one": ("torch", 1, "torch-channels-last"),
-    "last two": ("ddp", 2, "torch-channels-last"),
     "trainer one": ("alone", 1, "trainer"),
     "trainer two": ("ranks", 2, "trainer"),
+    "torch one": ("torch", 1, "torch"),
+    "torch two": ("ddp", 2, "torch"),
+    "torch-channels-last one": ("torch", 1, "torch-channels-last"),
+    "torch-channels-last two": ("ddp", 2, "torch-channels-last"),
 }
+# what stands in the table: (name, one process, two)
+ROWS = (
+    ("Rushlight, by hand", "one", "two"),
+    ("Rushlight, by the Trainer", "trainer one", "trainer two"),
+    ("two processes that wait for each other, and send nothing", "one", "in step"),
+    ("two processes that know nothing of each other", "one", "apart"),
+    ("torch, DistributedDataParallel", "torch one", "torch two"),
+    (
+        "torch, DistributedDataParallel, channels-last",
+        "torch-channels-last one",
+        "torch-channels-last two",
+    ),
+)
 
 
 class Group:
@@ -108,7 +124,9 @@ def rates(
     for peer in peers:
         group, count, what = PEERS[peer]
         up[group].ask(count, what, workload, 3)
-        counts[peer] = max(int(seconds / max(map(statistics.median, up[group].ask(count, what, workload, 9)))), 3)
+        counts[peer] = max(
+            int(seconds / max(map(statistics.median, up[group].ask(count, what, workload, 9)))), 3
+        )
     found = []
     for _ in range(rounds):
         row = {}
@@ -126,36 +144,83 @@ def ratio(found: list[dict[str, float]], above: str, below: str) -> float:
     return statistics.median(row[above] / row[below] for row in found)
 
 
-def report(workload: str, found: list[dict[str, float]]) -> None:
-    print(workload)
-    for peer in found[0]:
-        print(f"   {peer:12s} {statistics.median(row[peer] for row in found):9.0f} /s")
-    pairs = [("apart", "one"), ("two", "one"), ("in step", "one"), ("two", "apart"), ("two", "in step"), ("trainer two", "trainer one"),
-             ("torch two", "torch one"), ("last two", "last one"), ("two", "torch two"),
-             ("two", "last two"), ("trainer one", "one"), ("trainer two", "two")]
-    for a, b in pairs:
-        if a in found[0] and b in found[0]:
-            print(f"   {a} / {b}: {ratio(found, a, b):.3f}")
+def middle(found: list[dict[str, float]], peer: str) -> float:
+    """Return the median over the rounds of a peer's samples per second."""
+    return statistics.median(row[peer] for row in found)
+
+
+def table(workload: str, found: list[dict[str, float]]) -> list[str]:
+    """Return the lines of a net."""
+    rows = net(workload)[1]
+    lines = ["", f"**{NETS.get(workload, workload)}**, {rows} samples a rank:", ""]
+    lines += ["| samples a second | one process | two | two by one |", "|---|---|---|---|"]
+    for name, one, two in ROWS:
+        if one in found[0] and two in found[0]:
+            cells = f"{middle(found, one):,.0f} | {middle(found, two):,.0f}"
+            lines.append(f"| {name} | {cells} | {ratio(found, two, one):.2f} |")
+    others = [peer for peer in found[0] if peer.startswith("torch") and peer.endswith("two")]
+    if others and "two" in found[0]:
+        best = max(others, key=lambda peer: middle(found, peer))
+        lines += ["", f"Two ranks of Rushlight by two of torch: {ratio(found, 'two', best):.2f}."]
+    return lines
+
+
+def under_way(steps: list[list[tuple[str, int, float]]]) -> list[str]:
+    """Return the timeline of the step in the middle, by how long it took."""
+    steps = sorted(steps, key=lambda step: step[-1][2] - step[0][2])
+    events = steps[len(steps) // 2]
+    begun = events[0][2]
+    at = {(what, bucket): (seconds - begun) * 1e3 for what, bucket, seconds in events}
+    walked, end = at["walked", -1], at["end", -1]
+    lines = ["| | from, ms | to, ms | | under way before backward ends |", "|---|---|---|---|---|"]
+    lines.append(f"| backward | 0.00 | {walked:.2f} | {_bar(0, walked, end)} | |")
+    hidden = total = 0.0
+    for bucket in sorted({number for what, number in at if what == "sent"}):
+        sent, done = at["sent", bucket], at["done", bucket]
+        before = max(min(done, walked) - sent, 0.0)
+        hidden, total = hidden + before, total + done - sent
+        lines.append(
+            f"| bucket {bucket} | {sent:.2f} | {done:.2f} | {_bar(sent, done, end)} |"
+            f" {before / max(done - sent, 1e-9):.0%} |"
+        )
+    shown = f"{end - walked:.2f} ms of {end:.2f} are left behind backward"
+    return [
+        *lines,
+        "",
+        f"Under way before backward ends: {hidden / total:.0%} of the time; {shown}.",
+    ]
+
+
+def _bar(start: float, stop: float, end: float) -> str:
+    first, last = (round(40 * place / end) for place in (start, stop))
+    last = max(last, first + 1)
+    return "`" + "·" * first + "█" * (last - first) + "·" * (40 - last) + "`"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--workloads", nargs="+", default=["cnn", "vgg"])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.2)
-    parser.add_argument("--peers", nargs="+", default=list(PEERS))
-    parser.add_argument("--pinned", action="store_true")
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workloads", nargs="+", default=list(NETS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.25, help="of each peer in a round")
+    parser.add_argument("--peers", nargs="+", choices=list(PEERS), default=list(PEERS))
+    parser.add_argument("--pinned", action="store_true", help="let mpiexec bind ranks to cores")
+    parser.add_argument("--write", type=Path, help="page whose section is replaced")
     options = parser.parse_args()
-    with groups({PEERS[p][0] for p in options.peers}, options.pinned) as up:
+    page = [f"Machine: {machine()}; {versions(['torch'])}, mpi4py {version('mpi4py')}."]
+    with groups({PEERS[peer][0] for peer in options.peers}, options.pinned) as up:
         for workload in options.workloads:
             found = rates(up, options.peers, workload, options.rounds, options.seconds)
-            report(workload, found)
+            page += table(workload, found)
             if "two" in options.peers:
-                first = up["ranks"].ask(2, "timeline", workload, 5)
-                for rank in range(2):
-                    line = first[rank][-1]
-                    t0 = line[0][2]
-                    print("  ", rank, [(w, b, round((t - t0) * 1e3, 2)) for w, b, t in line])
+                page += ["", "A step of rank 0, from the begin of backward:", ""]
+                page += under_way(up["ranks"].ask(2, "timeline", workload, 21)[0])
+    print("\n".join(page))
+    if options.write:
+        before, rest = options.write.read_text(encoding="utf-8").split(BEGIN)
+        after = rest.split(END)[1]
+        written = f"{before}{BEGIN}\n\n" + "\n".join(page) + f"\n\n{END}{after}"
+        options.write.write_text(written, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = "RUSHLIGHT_TEST_HOSTS"
 NETWORK = "10.231.7"
 TOOLS = ("unshare", "ip", "tc", "mount", "mpiexec")
-PACKETS = 12_000  # per second, of all hosts together: what the relay passes without being late
+PACKETS = 30_000  # per second, of all hosts together: what the relay passes without being late
 
 
 @dataclasses.dataclass(frozen=True)

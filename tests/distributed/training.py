@@ -158,7 +158,9 @@ def check_files_and_resume(joined: Any) -> None:
     folder = pathlib.Path(sys.argv[1], "run")
     _fit(out=folder, epochs=2)
     joined.barrier()
-    assert sorted(path.name for path in folder.iterdir())[0] == "best.safetensors"
+    names = sorted(path.name for path in folder.iterdir())
+    joined.barrier()  # or the first rank writes files of the next run meanwhile
+    assert names[0] == "best.safetensors"
     found = _fit(out=folder, epochs=4, resume=True, model=_net(seed=5))
     whole = _fit(epochs=4)
     for name, array in found[1].items():

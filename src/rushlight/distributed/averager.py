@@ -87,6 +87,7 @@ class GradientAverager:
         self._places: list[Sequence[int]] = []  # of each bucket's parameters among all
         self._next = 0  # the bucket that is to be sent next, on all ranks
         self._buckets: list[Bucket] = []
+        self._over: list[Request | None] = []  # of each bucket, the request known to be done
         self._handles: list[Any] = []
         if self.comm.size > 1:
             self._listen()
@@ -143,6 +144,7 @@ class GradientAverager:
         self._note("begin")
         for bucket in self._buckets:
             bucket.begin()
+        self._over = [None] * len(self._buckets)
         self._next, self._sending = 0, True
         if self.compress:
             self._ask(total, mean)
@@ -172,9 +174,13 @@ class GradientAverager:
         self._buckets[number].waiting.discard(place)
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
             self._send()
-        for bucket in self._buckets[: self._next]:  # MPI sends on while it is called
-            if bucket.request is not None and not bucket.request.test():
+        for sent, bucket in enumerate(self._buckets[: self._next]):
+            if self._over[sent] is bucket.request or bucket.request is None:
+                continue
+            if not bucket.request.test():  # MPI sends on while it is called
                 break
+            self._over[sent] = bucket.request
+            self._note("done", sent)
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
@@ -196,7 +202,9 @@ class GradientAverager:
             beside[:] = numbers[len(there) + 1 :]
         for number, bucket in enumerate(self._buckets):
             bucket.receive()
-            self._note("done", number)
+            if self._over[number] is not bucket.request:
+                self._note("done", number)
+        for number, bucket in enumerate(self._buckets):
             bucket.give(wrap, divisor, [found[place] for place in self._places[number]])
             for p in bucket.parameters:
                 if p._grad is not None:

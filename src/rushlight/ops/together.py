@@ -24,11 +24,22 @@ _eval_grad = kernel("batch_norm_eval_grad")
 _channel_sum = kernel("channel_sum")
 
 Add = Callable[[Array], Array]
+BLOCK = 1 << 18  # bytes of samples that are worked on at once: they stay in the cache
 
 
-def _column(value: Array, x: Array) -> Array:
-    """(C,) -> (C, 1, ...), in the dtype of x"""
-    return value.reshape(-1, *[1] * (x.ndim - 2)).astype(x.dtype, copy=False)
+def _scaled(x: Array, mean: Array, slope: Any = None, shift: Any = None) -> Array:
+    """Return slope * (x - mean) + shift, each (C,), by the kernel of a batch norm that does that.
+
+    NumPy would go over the channels of each pixel by themselves.
+    """
+    found: Array = _eval(x, mean, np.ones_like(mean), slope, shift, 0.0)[0]
+    return found
+
+
+def _blocks(x: Array) -> list[slice]:
+    """Return samples that are worked on at once."""
+    rows = max(BLOCK * len(x) // max(x.nbytes, 1), 1)
+    return [slice(low, low + rows) for low in range(0, len(x), rows)]
 
 
 def _sum(x: Array) -> Array:
@@ -57,8 +68,12 @@ def _forward(x: Any, w: Any, b: Any, eps: float, add: Add) -> tuple[tuple[Any, .
             "all processes; call eval() to use the running statistics"
         )
     mean = (found[:-1] / count).astype(x.dtype)
-    centred = x - _column(mean, x)
-    var = (add(_sum(centred * centred)) / count).astype(x.dtype)
+    squares = np.zeros(x.shape[1])
+    for block in _blocks(x):
+        centred = _scaled(x[block], mean)
+        centred *= centred
+        squares += _sum(centred)
+    var = (add(squares) / count).astype(x.dtype)
     y, rstd = _eval(x, mean, var, w, b, eps)
     outputs = (y, mean, var, np.asarray(count))
     return outputs, Saved((x, w, None), constants=(mean, rstd, count, add))
@@ -74,15 +89,14 @@ def _backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequ
         raise NotImplementedError(
             explain("batch norm of several processes", got="one", expected=expected)
         )
-    _, dw, db = _eval_grad(g, x, mean, rstd, w, (False, True, True))
-    dx = None
-    if needs[0]:
+    dx, dw, db = _eval_grad(g, x, mean, rstd, w, (needs[0], True, True))
+    if needs[0]:  # dx is rstd w g so far
         sums = add(np.concatenate([dw, db], dtype=np.float64)) / count
         along, total = np.split(sums, 2)
-        dx = (x - _column(mean, x)) * _column(-along * rstd, x)
-        dx += g
-        dx -= _column(total, x)
-        dx *= _column(rstd if w is None else rstd * w, x)
+        scale = (rstd if w is None else rstd * w).astype(np.float64)
+        slope, shift = ((-each * scale).astype(x.dtype) for each in (along * rstd, total))
+        for block in _blocks(x):
+            dx[block] += _scaled(x[block], mean, slope, shift)
     return dx, dw if needs[1] else None, db if needs[2] else None
 
 
