@@ -10,7 +10,7 @@ import numpy as np
 
 from rushlight import comm
 from rushlight.arrays import Array
-from rushlight.comm import Communicator
+from rushlight.comm import Communicator, Request
 from rushlight.distributed.buckets import Bucket, Single, plan
 from rushlight.distributed.half import HalfBucket, HalfSingle
 from rushlight.distributed.scattered import PartBucket, PartSingle, gather, parts, starts
