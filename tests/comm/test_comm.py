@@ -25,7 +25,8 @@ def test_local():
     assert alone.reduce_scatter(array, [0, 3]).tolist() == [0, 1, 2]
     assert alone.all_gather(array, [0, 3]) is array
     assert alone.all_to_all(array, [0, 3], np.zeros((1, 3))).tolist() == [[0, 1, 2]]
-    assert alone.gather_objects("a") == ["a"] == alone.gather_objects("a", 0) and alone.broadcast_object(3) == 3
+    assert alone.gather_objects("a") == ["a"] == alone.gather_objects("a", 0)
+    assert alone.broadcast_object(3) == 3
     assert alone.start_all_reduce(array).test() and alone.first
     alone.barrier()
     assert repr(alone) == "<LocalCommunicator: rank 0 of 1>"

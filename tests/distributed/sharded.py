@@ -16,8 +16,9 @@ from tests.distributed.launch import collect, main
 from tests.distributed.training import _alone, _close, _data, _fit, _net, _same
 
 import rushlight as rl
-from rushlight import comm, nn
+from rushlight import nn
 from rushlight.distributed import GradientAverager, shard
+from rushlight.distributed.scattered import PartBucket, PartSingle
 from rushlight.errors import ShapeError
 from rushlight.optim import Optimizer
 from rushlight.train import EMA, CheckGradients, Checkpoint, EarlyStopping, Switch, Trainer
@@ -108,6 +109,28 @@ def check_small_buckets_and_float32(joined: Any) -> None:
     single.check(0 if joined.size == 2 else 1e-6)
 
 
+def check_large_parameters(joined: Any) -> None:
+    """They are added up where they lie."""
+
+    for turned in (False, True):
+
+        def model(turned: bool = turned) -> Any:
+            rl.manual_seed(3)
+            net = nn.Sequential(nn.Linear(6, 4000), nn.Tanh(), nn.Linear(4000, 3)).to(rl.float64)
+            if turned:  # its own step is that of other kernels, in the last bit
+                array = np.asfortranarray(net[2].weight.numpy(force=True))
+                net[2].weight.data = rl.from_numpy(array)
+            return net
+
+        pair = Pair(lambda m: rl.optim.Adam(m.parameters()), model)
+        assert {type(bucket) for bucket in pair.averagers[1]._buckets} == {PartBucket, PartSingle}
+        for step in range(3):
+            pair.step(joined, step)
+        pair.check(1e-12 if turned else _bound(joined))
+        pair.step(joined, 3, limit=0.01)
+        pair.check(1e-12)
+
+
 def check_memory(joined: Any) -> None:
     pair = Pair(lambda m: rl.optim.Adam(m.parameters()), lambda: nn.Sequential(nn.Linear(6, 999)))
     x, y = _batch(joined)
@@ -118,9 +141,7 @@ def check_memory(joined: Any) -> None:
         optimizer.step()
 
     def held(state: Any) -> int:
-        return sum(
-            value.numpy().nbytes for entry in state.values() for value in entry.values()
-        )
+        return sum(value.numpy().nbytes for entry in state.values() for value in entry.values())
 
     whole, own = held(pair.optimizers[0].state), held(pair.optimizers[1]._shards.inner.state)
     assert not pair.optimizers[1].state and whole == 2 * (7 * 999 * 4 + 4)
@@ -402,17 +423,6 @@ def check_trainer_refuses(joined: Any) -> None:
     odd = joined.rank == joined.size - 1
     with pytest.raises(ValueError, match=r"got sharded: .*rank \d has (True|False)"):
         _fit(sharded=odd)
-
-
-def check_in_one_process(joined: Any) -> None:
-    plain, sharded = _alone(), _alone(sharded=True, compress="float16")
-    assert repr(plain[0]) == repr(sharded[0])
-    assert all(np.array_equal(a, sharded[1][name]) for name, a in plain[1].items())
-    alone = comm.LocalCommunicator()
-    model = _model()
-    optimizer = rl.optim.Adam(model.parameters())
-    shard(optimizer, GradientAverager(model, alone))
-    assert optimizer._shards is None
 
 
 CHECKS = collect(globals())

@@ -65,10 +65,10 @@ class MPICommunicator(Communicator):
 
     def all_reduce(self, array: Array, op: str = "sum") -> Array:
         """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
-        if array.nbytes >= EXCHANGED:
-            return super().all_reduce(array, op)
         self._check("all_reduce", array)
         self._check_op(op)
+        if array.nbytes >= EXCHANGED:
+            return super().all_reduce(array, op)
         # small and waited for: the blocking call costs half of what a request does
         self._comm.Allreduce(self._mpi.IN_PLACE, array, self._operations[op])
         return array

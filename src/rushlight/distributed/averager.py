@@ -11,9 +11,9 @@ import numpy as np
 from rushlight import comm
 from rushlight.arrays import Array
 from rushlight.comm import Communicator, Request
-from rushlight.distributed.buckets import Bucket, groups, parts, plan
-from rushlight.distributed.half import HalfBucket
-from rushlight.distributed.scattered import PartBucket, gather
+from rushlight.distributed.buckets import Bucket, Single, plan
+from rushlight.distributed.half import HalfBucket, HalfSingle
+from rushlight.distributed.scattered import PartBucket, PartSingle, gather, parts, starts
 from rushlight.errors import explain
 from rushlight.nn import Module, utils
 from rushlight.tape import cell, wrap
@@ -33,9 +33,8 @@ class GradientAverager:
     Args:
         parameters: the tensors to train, in one order on all ranks, or a Module.
         communicator: default None: `comm.current()`.
-        bucket_bytes: how much is sent at once; default 1 MiB. Smaller ones are sent earlier,
-            larger ones cost less. Gradients of 64 KiB and more are sent each for itself, if
-            `compress` and `scattered` are off.
+        bucket_bytes: how much of small gradients is sent at once; default 256 KiB. Fewer are sent
+            earlier, more cost less. Large ones are sent each for itself.
         compress: 'float16' sends half the bytes; what is rounded away on a rank is added to its
             gradients of the next step, so that in the mean over the steps nothing is lost. Only
             float32 and float64 are compressed. Default None: as they are.
@@ -67,7 +66,7 @@ class GradientAverager:
         parameters: Module | Iterable[Any],
         communicator: Communicator | None = None,
         *,
-        bucket_bytes: int = 1 << 20,
+        bucket_bytes: int = 1 << 18,
         compress: str | None = None,
     ) -> None:
         given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
@@ -85,13 +84,23 @@ class GradientAverager:
         self.timeline: list[tuple[str, int, float]] | None = None
         self._count = 0.0
         self._sending = False
+        self._places: list[Sequence[int]] = []  # of each bucket's parameters among all
         self._next = 0  # the bucket that is to be sent next, on all ranks
         self._buckets: list[Bucket] = []
-        self._over: list[
-            Request | None
-        ] = []  # of each bucket, the request that is known to be done
+        self._over: list[Request | None] = []  # of each bucket, the request known to be done
         self._handles: list[Any] = []
-        self._plan()
+        if self.comm.size > 1:
+            self._listen()
+
+    def _listen(self) -> None:
+        """Plan the buckets, and let the parameters tell when their gradients are there."""
+        self._buckets, self._places = self._planned(), []
+        order = {id(p): place for place, p in enumerate(self.parameters)}
+        for number, bucket in enumerate(self._buckets):
+            self._places.append([order[id(p)] for p in bucket.parameters])
+            for place, p in enumerate(bucket.parameters):
+                hook = _Hook(self, number, place)
+                self._handles.append(p.register_post_accumulate_grad_hook(hook))
 
     def close(self) -> None:
         """Take the hooks off the parameters."""
@@ -116,21 +125,20 @@ class GradientAverager:
             more: whether a further batch of the same step follows: nothing is sent (default
                 False). It must be so on all ranks.
             mean: whether the loss is a mean (default); of a sum nothing is divided.
-            beside: float64 numbers that are added up over the ranks with the counts, in place
-                (default None): that costs no message of its own.
+            beside: float64 numbers that are added up over the ranks, too, in place (default None):
+                that costs no message of its own.
         """
         self._count += count
         if more:
             self._walk(loss, count, mean)
             return
-        total = np.array([self._count, *(() if beside is None else beside)])
-        self._count = 0.0
+        total, self._count = self._count, 0.0
         if self.comm.size == 1:
             self._walk(loss, count, mean)
-            if mean and total[0]:
+            if mean and total:
                 for p in self.parameters:
                     if p._grad is not None:
-                        p._grad._array /= total[0]
+                        p._grad._array /= total
                         cell(p._grad)[0] += 1
             return
         self._note("begin")
@@ -138,16 +146,14 @@ class GradientAverager:
             bucket.begin()
         self._over = [None] * len(self._buckets)
         self._next, self._sending = 0, True
-        counted = self.comm.start_all_reduce(total)
-        self._counted = counted, total, mean
+        if self.compress:
+            self._ask(total, mean)
         try:
             self._walk(loss, count, mean)
         finally:
             self._sending = False
         self._note("walked")
-        self._finish(counted, total, mean)
-        if beside is not None:
-            beside[:] = total[1:]
+        self._finish(total, mean, beside)
         self._note("end")
 
     def _walk(self, loss: Any, count: float, mean: bool) -> None:
@@ -165,7 +171,7 @@ class GradientAverager:
         """Send what is complete: a hook has seen a gradient."""
         if not self._sending:
             return
-        self._buckets[number].take(place)
+        self._buckets[number].waiting.discard(place)
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
             self._send()
         for sent, bucket in enumerate(self._buckets[: self._next]):
@@ -178,24 +184,27 @@ class GradientAverager:
 
     def _send(self) -> None:
         bucket = self._buckets[self._next]
+        bucket.take()
         bucket.send(self.comm)
         self._note("sent", self._next)
         self._next += 1
 
-    def _finish(self, counted: Request, total: Any, mean: bool) -> None:
+    def _finish(self, count: float, mean: bool, beside: Array | None) -> None:
         """Send what no hook has seen, and put the sums into the gradients."""
+        there = [p._grad is not None for p in self.parameters]
         while self._next < len(self._buckets):
-            for place in list(self._buckets[self._next].waiting):
-                self._buckets[self._next].take(place)
             self._send()
-        counted.wait()
-        divisor = float(total[0]) if mean and total[0] else None
+        numbers = np.array([count, *there, *(() if beside is None else beside)])
+        self.comm.all_reduce(numbers)
+        divisor = float(numbers[0]) if mean and numbers[0] else None
+        found = (numbers[1 : len(there) + 1] > 0).tolist()
+        if beside is not None:
+            beside[:] = numbers[len(there) + 1 :]
         for number, bucket in enumerate(self._buckets):
             bucket.receive()
             if self._over[number] is not bucket.request:
                 self._note("done", number)
-        for bucket in self._buckets:
-            bucket.give(wrap, divisor)
+            bucket.give(wrap, divisor, [found[place] for place in self._places[number]])
             for p in bucket.parameters:
                 if p._grad is not None:
                     cell(p._grad)[0] += 1
@@ -203,32 +212,31 @@ class GradientAverager:
 
     # ---- compressed, and in parts
 
-    def _plan(self) -> None:
-        """Make buckets that are sent as is asked for, and wait for the gradients in them."""
-        self.close()
-        self._buckets = []
-        if self.comm.size == 1:
-            return
-        if self.compress or self.scattered:
-            self._buckets = [self._make(group) for group in groups(self.parameters, self._bytes)]
-        else:
-            self._buckets = plan(self.parameters, self._bytes)
-        halves = [bucket for bucket in self._buckets if isinstance(bucket, HalfBucket)]
-        for half, later in zip(halves, halves[2:], strict=False):
-            later.before = half  # by then its first turn is likely to be over
-        for number, bucket in enumerate(self._buckets):
-            for place, p in enumerate(bucket.parameters):
-                hook = _Hook(self, number, place)
-                self._handles.append(p.register_post_accumulate_grad_hook(hook))
+    def _planned(self) -> list[Bucket]:
+        """Return buckets that are sent as is asked for."""
+        buckets = [self._made(bucket) for bucket in plan(self.parameters, self._bytes)]
+        halves = [bucket for bucket in buckets if isinstance(bucket, HalfBucket)]
+        for bucket, later in zip(halves, halves[2:], strict=False):
+            later.before = bucket  # by then its first turn is likely to be over
+        return buckets
 
-    def _make(self, group: list[Any]) -> Bucket:
-        if self.compress and group[0]._array.dtype in (np.float32, np.float64):
-            return HalfBucket(group, self.comm, self._divisor, self.scattered)
-        return PartBucket(group, self.comm) if self.scattered else Bucket(group)
+    def _made(self, plain: Bucket) -> Bucket:
+        parameters, single = plain.parameters, isinstance(plain, Single)
+        if self.compress and plain.flat.dtype in (np.float32, np.float64):
+            half = HalfSingle if single else HalfBucket
+            return half(parameters, self.comm, self._divisor, self.scattered)
+        if self.scattered:
+            return (PartSingle if single else PartBucket)(parameters, self.comm)
+        return plain
+
+    def _ask(self, count: float, mean: bool) -> None:
+        """Begin to count what the sums of this step are divided by, which rounding has to know."""
+        total = np.array([count])
+        self._asked = self.comm.start_all_reduce(total), total, mean
 
     def _divisor(self) -> float | None:
         """Return what the sums of this step are divided by, as soon as all ranks have said."""
-        counted, total, mean = self._counted
+        counted, total, mean = self._asked
         counted.wait()
         return float(total[0]) if mean and total[0] else None
 
@@ -236,19 +244,19 @@ class GradientAverager:
         """Give each rank, from the next step on, its own part of the gradients or all (default)."""
         if scattered != self.scattered:
             self.scattered = scattered
-            self._plan()
+            if self.comm.size > 1:
+                self.close()
+                self._listen()
 
     def cuts(self) -> dict[Any, list[int]]:
         """Return parameter -> where its elements are cut into the parts of the ranks."""
-        found: dict[Any, list[int]] = {}
-        if self.comm.size == 1:
-            return found
-        for group in groups(self.parameters, self._bytes):
-            whole, start = parts(sum(p._array.size for p in group), self.comm.size), 0
-            for p in group:
+        found = {}
+        for bucket in self._buckets:
+            places = starts(bucket.parameters)
+            whole = parts(places[-1], self.comm.size)
+            for p, start in zip(bucket.parameters, places[:-1], strict=True):
                 ends = np.clip(np.subtract(whole, start), 0, p._array.size)
                 found[p] = ends.tolist()
-                start += p._array.size
         return found
 
     def gather_gradients(self) -> None:
@@ -256,11 +264,12 @@ class GradientAverager:
         if not self._parted:
             return
         self._parted = False
-        for bucket in self._buckets:
-            for p, view in zip(bucket.parameters, bucket.views, strict=True):
-                if p._grad is not None:
-                    view[...] = p._grad._array
-        gather(self._buckets, self.comm, {p: p._grad for p in self.parameters})
+        gradients = {p: p._grad for p in self.parameters if p._grad is not None}
+
+        def put(p: Any, memory: Array) -> None:
+            memory[:] = p._grad._array.reshape(-1)
+
+        gather(self._buckets, self.comm, gradients, put)
 
     def clip_grad_norm_(
         self, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False

@@ -12,6 +12,7 @@ before they are added, so that no rank has to wait until all have agreed on one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,10 +21,10 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket, parts
-from rushlight.distributed.scattered import only
+from rushlight.distributed.buckets import Bucket, Single
+from rushlight.distributed.scattered import only, parts, starts
 
-__all__ = ["HalfBucket"]
+__all__ = ["HalfBucket", "HalfSingle"]
 
 TOP = 15  # scaled numbers are below 2^TOP; float16 ends at 2^16
 
@@ -56,11 +57,13 @@ class HalfBucket(Bucket):
     ) -> None:
         super().__init__(parameters)
         self.comm, self.divisor, self.scatter = comm, divisor, scatter
+        self.starts, dtype = starts(self.parameters), self.flat.dtype
+        self.size = self.starts[-1]
         self.cuts = parts(self.size, comm.size)
         self.own = slice(self.cuts[comm.rank], self.cuts[comm.rank + 1])
         width = self.own.stop - self.own.start
-        self.error = np.zeros(self.size, self.flat.dtype)
-        self.rest = np.zeros(0 if scatter else width, self.flat.dtype)
+        self.error = np.zeros(self.size, dtype)
+        self.rest = np.zeros(0 if scatter else width, dtype)
         # before the numbers for a rank: the scale, and a bit for each parameter: is it there
         self.head = 1 + -(-len(self.parameters) // 16)
         self._out = np.zeros(self.size + comm.size * self.head, np.uint16)
@@ -77,11 +80,11 @@ class HalfBucket(Bucket):
 
     def send(self, comm: Communicator) -> None:
         """Send each rank its part of the gradients of this one."""
-        numbers, divisor = self.flat[: self.size], self.divisor()
+        numbers, divisor = self.flat, self.divisor()
         if divisor is not None:
             numbers /= divisor
-        there = self.present != 0
-        with self._untouched(np.flatnonzero(~there), self.error, slice(0, self.size)):
+        there = np.array([p._grad is not None for p in self.parameters])
+        with self._untouched(~there, self.error, slice(0, self.size)):
             scale, finite = _scale(numbers, self.error)
             messages = self._messages(self._out, self.head)
             for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
@@ -102,7 +105,8 @@ class HalfBucket(Bucket):
         assert self.request is not None
         self.request.wait()
         bits = np.ascontiguousarray(self._into[:, 1 : self.head]).view(np.uint8)
-        self.present[:] = np.unpackbits(bits, axis=1)[:, : self.present.size].sum(0)
+        flags = np.unpackbits(bits, axis=1)[:, : len(self.parameters)]
+        absent: Array = np.equal(flags.max(0), 0)
         total = self.flat[self.own]
         total[:] = 0
         with np.errstate(over="ignore", invalid="ignore"):
@@ -111,7 +115,7 @@ class HalfBucket(Bucket):
         self._turn = 2
         if self.scatter:
             return
-        with self._untouched(np.flatnonzero(self.present == 0), self.rest, self.own):
+        with self._untouched(absent, self.rest, self.own):
             scale, finite = _scale(total, self.rest)
             message = self._messages(self._out, 1)[self.comm.rank]
             message[0:1].view(np.int16)[:] = scale
@@ -124,17 +128,17 @@ class HalfBucket(Bucket):
         if self._turn == 1:
             self.pass_on()
         if self.scatter:
-            only(self)
+            only(self.flat, self.own)
             return
         super().receive()
-        for (low, high), message in zip(
-            _pairs(self.cuts), self._messages(self._out, 1), strict=True
-        ):
-            self.flat[low:high] = _back(message, 1, self.flat.dtype)
+        messages = self._messages(self._out, 1)
+        with np.errstate(invalid="ignore"):
+            for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
+                self.flat[low:high] = _back(message, 1, self.flat.dtype)
 
-    def give(self, wrap: Any, divisor: float | None) -> None:
+    def give(self, wrap: Any, divisor: float | None, found: Sequence[bool]) -> None:
         """Put the sums into the gradients; they are divided already."""
-        super().give(wrap, None)
+        super().give(wrap, None, found)
 
     # ---- where things lie
 
@@ -146,13 +150,16 @@ class HalfBucket(Bucket):
     def _untouched(self, absent: Array, kept: Array, region: slice) -> _Untouched:
         """Let what is kept of parameters without a gradient be as it was behind a block."""
         found = []
-        for place in absent.tolist():
-            start = self.starts[place]
-            low = max(start, region.start) - region.start
-            high = min(start + self.views[place].size, region.stop) - region.start
+        for place in np.flatnonzero(absent).tolist():
+            low = max(self.starts[place], region.start) - region.start
+            high = min(self.starts[place + 1], region.stop) - region.start
             if low < high:
                 found.append(kept[low:high])
         return _Untouched(found)
+
+
+class HalfSingle(HalfBucket, Single):
+    """One large parameter, whose gradient is rounded and added up where it lies."""
 
 
 class _Untouched:
@@ -169,12 +176,11 @@ class _Untouched:
 
 
 def _pairs(cuts: Sequence[int]) -> list[tuple[int, int]]:
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(itertools.pairwise(cuts))
 
 
 def _scale(numbers: Array, error: Array) -> tuple[int, bool]:
-    """Add what was rounded away; return the power of two by which to scale, and if all is finite.
-    """
+    """Add what was rounded away; return the power of two to scale by, and if all is finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         numbers += error
         peak = max(float(numbers.max()), -float(numbers.min())) if numbers.size else 0.0

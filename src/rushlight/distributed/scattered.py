@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
-from rushlight.comm import Communicator, Request
-from rushlight.distributed.buckets import Bucket, parts
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.comm import Communicator
+from rushlight.distributed.buckets import Bucket, Single
 from rushlight.tape import cell
 
-__all__ = ["PartBucket", "gather", "only"]
+__all__ = ["PartBucket", "PartSingle", "gather", "only", "parts", "starts"]
 
 
 class PartBucket(Bucket):
     """A bucket of which this rank is given its own part, and 0 elsewhere.
-
-    Which parameters have a gradient on some rank is told to all.
 
     Args:
         parameters: the tensors, of one dtype.
@@ -24,46 +26,83 @@ class PartBucket(Bucket):
 
     def __init__(self, parameters: Sequence[Any], comm: Communicator) -> None:
         super().__init__(parameters)
-        self.cuts = parts(self.size, comm.size)
+        self.cuts = parts(starts(self.parameters)[-1], comm.size)
         self.own = slice(self.cuts[comm.rank], self.cuts[comm.rank + 1])
-        self._told: Request | None = None
 
     def send(self, comm: Communicator) -> None:
         """Begin to add up the gradients of all ranks, each rank its own part."""
-        self.request = comm.start_reduce_scatter(self.flat[: self.size], self.cuts)
-        self._told = comm.start_all_reduce(self.present)
+        self.request = comm.start_reduce_scatter(self.flat, self.cuts)
 
     def receive(self) -> None:
         """Return when the sums are there."""
-        assert self._told is not None
         super().receive()
-        self._told.wait()
-        only(self)
+        only(self.flat, self.own)
 
 
-def only(bucket: Any) -> None:
-    """Leave nothing but the own part in a bucket."""
-    bucket.flat[: bucket.own.start] = 0
-    bucket.flat[bucket.own.stop : bucket.size] = 0
+class PartSingle(PartBucket, Single):
+    """One large parameter, whose gradient is added up, in parts, where it lies."""
 
 
-def gather(buckets: Sequence[Bucket], comm: Communicator, tensors: Mapping[Any, Any]) -> None:
-    """Fill tensors with the parts of all ranks, of which the own ones lie in the buckets.
+def parts(size: int, ranks: int) -> list[int]:
+    """Return where so many elements are cut into a part for each rank.
+
+    Example:
+        >>> parts(10, 4)
+        [0, 2, 5, 7, 10]
+    """
+    return [size * rank // ranks for rank in range(ranks + 1)]
+
+
+def starts(parameters: Sequence[Any]) -> list[int]:
+    """Return where each begins where they lie one behind the other, and the end of the last."""
+    return list(accumulate((p._array.size for p in parameters), initial=0))
+
+
+def only(flat: Any, own: slice) -> None:
+    """Leave nothing but the own part."""
+    flat[: own.start] = 0
+    flat[own.stop :] = 0
+
+
+def gather(
+    buckets: Sequence[Bucket],
+    comm: Communicator,
+    tensors: Mapping[Any, Any],
+    put: Callable[[Any, Array], None],
+) -> None:
+    """Fill tensors with the parts of all ranks.
 
     Args:
-        buckets: their memory is used; buckets without any of the tensors are left out.
+        buckets: what is sent together; those without any of the tensors are left out.
         comm: the ranks.
-        tensors: parameter -> the tensor of its shape to fill, or None; on all ranks alike.
+        tensors: parameter -> the tensor to fill, of its shape; on all ranks alike.
+        put: (parameter, memory of its size, one dim): puts this rank's part there.
     """
     under_way = []
     for bucket in buckets:
-        if any(tensors.get(p) is not None for p in bucket.parameters):
-            cuts = parts(bucket.size, comm.size)
-            under_way.append((bucket, comm.start_all_gather(bucket.flat[: bucket.size], cuts)))
-    for bucket, request in under_way:
+        held = [p for p in bucket.parameters if p in tensors]
+        if held:
+            places = starts(bucket.parameters)
+            lone = _in_place(tensors[held[0]]) if len(bucket.parameters) == 1 else None
+            flat = np.empty(places[-1], bucket.flat.dtype) if lone is None else lone
+            views = {
+                p: flat[low:high]
+                for p, (low, high) in zip(bucket.parameters, pairwise(places), strict=True)
+                if p in tensors
+            }
+            for p, view in views.items():
+                put(p, view)
+            request = comm.start_all_gather(flat, parts(flat.size, comm.size))
+            under_way.append((views, lone is None, request))
+    for views, copied, request in under_way:
         request.wait()
-        for p, view in zip(bucket.parameters, bucket.views, strict=True):
-            tensor = tensors.get(p)
-            if tensor is not None:
-                tensor._array[...] = view
-                cell(tensor)[0] += 1
+        for p, view in views.items():
+            if copied:
+                tensors[p]._array[...] = view.reshape(p._array.shape)
+            cell(tensors[p])[0] += 1
+
+
+def _in_place(tensor: Any) -> Array | None:
+    """Return the memory of a tensor as one dim, None where it cannot be filled so."""
+    array = tensor._array
+    return array.reshape(-1) if array.flags.c_contiguous and array.flags.writeable else None

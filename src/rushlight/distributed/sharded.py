@@ -105,10 +105,9 @@ class Shards:
 
     def follow(self, averager: GradientAverager) -> None:
         """Take over the cuts of an averager; pieces that are cut elsewhere are cut anew."""
-        cuts = averager.cuts()
         listed = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
         averager.scatter(all(id(p) in listed for p in averager.parameters))
-        self.averager = averager
+        self.averager, cuts = averager, averager.cuts()
         if cuts == self._cuts:
             return
         if self._cuts:
@@ -131,7 +130,8 @@ class Shards:
             self.pieces[p] = piece = wrap(np.empty(high - low, p._array.dtype))
             if entry is not None:
                 self.inner.state[piece] = {
-                    name: wrap(_flat(value)[low:high].copy()) if self._cuttable(p, name, value)
+                    name: wrap(_flat(value)[low:high].copy())
+                    if self._cuttable(p, name, value)
                     # a number, and what the optimizer does not know of
                     else copy.deepcopy(value)
                     for name, value in entry.items()
@@ -170,13 +170,14 @@ class Shards:
                 piece._array[...] = _flat(p)[part]
                 piece._grad = wrap(_flat(p._grad)[part])
         self.inner._step()
-        for bucket in self.averager._buckets:
-            for p, start in zip(bucket.parameters, bucket.starts, strict=True):
-                if p in stepped and p in self.pieces:
-                    low, high = self._cuts[p][rank], self._cuts[p][rank + 1]
-                    bucket.flat[start + low : start + high] = self.pieces[p]._array
-                    self.pieces[p]._grad = None
-        gather(self.averager._buckets, self.averager.comm, stepped)
+        gather(self.averager._buckets, self.averager.comm, stepped, self._put)
+        for piece in self.pieces.values():
+            piece._grad = None
+
+    def _put(self, p: Any, memory: Array) -> None:
+        piece, rank = self.pieces.get(p), self.averager.comm.rank
+        if piece is not None:
+            memory[self._cuts[p][rank] : self._cuts[p][rank + 1]] = piece._array
 
     def _check(self, p: Any) -> None:
         where = f"{type(self.optimizer).__name__}.step"

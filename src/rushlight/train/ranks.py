@@ -29,12 +29,11 @@ from rushlight.errors import explain
 from rushlight.nn.normalization import _BatchNorm
 from rushlight.random import default_generator
 from rushlight.tensor import Tensor
-from rushlight.train import feed
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.metrics import Metric, metric_name
 from rushlight.train.resuming.plain import plain_state, set_plain_state
 from rushlight.train.resuming.state import of_model
-from rushlight.train.weights import samples
+from rushlight.train.weights import is_sum, samples
 
 if TYPE_CHECKING:
     from rushlight.train.loop import Loop
@@ -145,7 +144,7 @@ class Ranks:
         trainer = self.trainer
         meter = loop.place.meter
         assert meter is not None
-        summed = feed.is_sum(trainer.loss)
+        summed = is_sum(trainer.loss)
         rows = target.shape[0] if target.ndim else 1
         count = samples(trainer.loss, target) if rows else 0.0
         loss = None
@@ -203,12 +202,12 @@ class Ranks:
     def told(self, loop: Loop) -> Told:
         """Return what all ranks must know behind a step."""
         trainer, sums = self.trainer, self._told
-        if not sums[1] and not feed.is_sum(trainer.loss):
+        if not sums[1] and not is_sum(trainer.loss):
             expected = "one sample that counts"
             fix = "choose a larger batch_size, or leave such samples out"
             got = "a step whose loss ignores all targets, on all ranks"
             raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
-        told = Told(sums.tolist(), feed.is_sum(trainer.loss))
+        told = Told(sums.tolist(), is_sum(trainer.loss))
         # who was asked meanwhile says so with the next step: all ranks end behind the same one
         self._late = loop._interrupt.asked and not told.interrupted
         loop._interrupt.asked = told.interrupted

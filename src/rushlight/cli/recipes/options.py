@@ -97,11 +97,10 @@ class Options:
     sharded: bool = option(
         False, "In several processes, each keeps its part of the optimizer's state only."
     )
-    compress: str | None = option(
-        None,
-        "What several processes send gradients as: half the bytes.",
-        choices=("float16",),
-        note="as they are",
+    compress: str = option(
+        "none",
+        "Several processes send gradients as float16, half the bytes.",
+        choices=("none", "float16"),
     )
     seed: int = option(0, "Seed of everything random.", least=0)
     api: str = option(
@@ -113,7 +112,7 @@ class Options:
     def __post_init__(self) -> None:
         for known in self.described():
             value = getattr(self, known.name)
-            if known.choices and value not in (*known.choices, known.default):
+            if known.choices and value not in known.choices:
                 expected = " or ".join(known.choices)
                 raise Mistake(explain(flag(known.name), got=repr(value), expected=expected))
         if not 0 <= self.dropout < 1:

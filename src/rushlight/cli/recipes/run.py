@@ -253,7 +253,7 @@ def _trainer(
         warmup=options.warmup,
         clip_norm=options.clip_norm,
         sharded=options.sharded,
-        compress=options.compress,
+        compress=None if options.compress == "none" else options.compress,
         monitor=monitor or recipe.monitored(options, metrics),
         callbacks=callbacks,
         seed=options.seed,
