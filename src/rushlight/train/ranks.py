@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 __all__ = ["Ranks", "Told"]
 
 
+_TOLD = 5  # numbers
+
+
 class Told:
     """What all ranks know of a step: its loss, and whether one asks to end or to write.
 
@@ -81,6 +84,8 @@ class Ranks:
         self._share = Share(self.comm.rank, self.comm.size)
         self._rows: deque[OwnRows] = deque()  # of the batches that were read, not yet run
         self._generators: list[Generator] = []  # what the model and the loss draw from
+        self._told = np.zeros(_TOLD)
+        self._late = False  # whether Ctrl-C was pressed since all ranks were told of a step
 
     # ---- before and after
 
@@ -200,7 +205,8 @@ class Ranks:
                 if rows:
                     meter.measure(output, target)
                 loss = _nothing(output)
-        self._averaged().backward(loss, count, more=more, mean=not summed)
+        beside = None if more else self._tells(loop)
+        self._averaged().backward(loss, count, more=more, mean=not summed, beside=beside)
 
     def _averaged(self) -> GradientAverager:
         """Return the averager of the parameters that are trained: a callback may thaw some."""
@@ -229,25 +235,34 @@ class Ranks:
         assert self._averager is not None
         self._averager.clip_grad_norm_(limit)
 
-    def told(self, loop: Loop) -> Told:
-        """Exchange what all ranks must know behind a step."""
-        trainer, first = self.trainer, self.first
-        limit = first and trainer.limits.any and trainer.limits.reached(trainer.step) is not None
-        due = any(keeper.due(trainer.step) for keeper in trainer._keepers)
-        asked = loop._interrupt.asked
+    def _tells(self, loop: Loop) -> Any:
+        """Return what this rank has to tell of a step; it is sent with the gradients."""
+        trainer, step = self.trainer, self.trainer.step + 1
+        reached = self.first and trainer.limits.any and trainer.limits.reached(step) is not None
+        due = any(keeper.due(step) for keeper in trainer._keepers)
+        asked = loop._interrupt.asked = loop._interrupt.asked or self._late
+        self._late = False
         places = self._places()
         if self.comm.rank < self.comm.size - 1:  # those of the last rank count
             places[:] = 0.0
-        own = np.array([self._total, self._count, asked, limit, due], float)
-        sums, places = np.split(self.comm.all_reduce(np.append(own, places)), [own.size])
-        self._go_to(places)
+        own = [self._total, self._count, asked, reached, due]
+        self._told = np.concatenate([own, places], dtype=float)
         self._total = self._count = 0.0
+        return self._told
+
+    def told(self, loop: Loop) -> Told:
+        """Return what all ranks must know behind a step."""
+        trainer = self.trainer
+        sums, places = np.split(self._told, [_TOLD])
+        self._go_to(places)
         if not sums[1] and not is_sum(trainer.loss):
             expected = "one sample that counts"
             fix = "choose a larger batch_size, or leave such samples out"
             got = "a step whose loss ignores all targets, on all ranks"
             raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
         told = Told(sums.tolist(), is_sum(trainer.loss))
+        # who was asked meanwhile says so with the next step: all ranks end behind the same one
+        self._late = loop._interrupt.asked and not told.interrupted
         loop._interrupt.asked = told.interrupted
         return told
 
