@@ -138,8 +138,13 @@ def _swept(name: str) -> Row:
 
 
 def net(name: str) -> Row:
-    """Return (model of a library, batch size, input shape, kind of target)."""
-    return _TABLE[name] if name in _TABLE else _swept(name)
+    """Return (model of a library, batch size, input shape, kind of target).
+
+    `cnn:256` is the CNN with batches of 256.
+    """
+    name, _, rows = name.partition(":")
+    make, size, shape, kind = _TABLE[name] if name in _TABLE else _swept(name)
+    return make, int(rows or size), shape, kind
 
 
 def _products(layer: Any, x: Any, y: Any) -> list[tuple[float, int, int]]:

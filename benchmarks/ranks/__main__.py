@@ -35,7 +35,7 @@ from speed import machine, versions  # noqa: E402
 from workloads import net  # noqa: E402
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-NETS = {"cnn": "CNN", "vgg": "VGG-like net"}
+NETS = {"cnn": "CNN", "cnn:256": "CNN", "vgg": "VGG-like net"}
 BEGIN, END = "<!-- ranks: begin -->", "<!-- ranks: end -->"
 # name: (group of processes, how many of it work, what they do)
 PEERS = {
