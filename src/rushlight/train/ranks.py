@@ -247,9 +247,7 @@ class Ranks:
             fix = "choose a larger batch_size, or leave such samples out"
             got = "a step whose loss ignores all targets, on all ranks"
             raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
-        told = Told(sums.tolist(), is_sum(trainer.loss))
-        loop._interrupt.asked = told.interrupted
-        return told
+        return Told(sums.tolist(), is_sum(trainer.loss))
 
     def any(self, value: bool) -> bool:
         """Tell whether it is so on some rank."""
