@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ class Loop:
             trainer._emit(Event.EPOCH_END, epoch=epoch, record=record)
             place.end()
             limit = self._limit() if reason is None else None
-            asked = interrupt.asked if ranks is None else ranks.any(interrupt.asked)
+            asked = interrupt.asked if ranks is None else ranks.settle(interrupt.asked)
             if reason is None:  # else it is resumed within the epoch
                 over = epoch == self.last or trainer.stopped is not None or limit is not None
                 self.keep(now=over or asked)
@@ -114,7 +115,7 @@ class Loop:
         if trainer.stopped is None and reason is not None:
             trainer.stop(reason)
         if self.data.source.ranks is not None:
-            trainer.stopped = self.data.source.ranks.stopped()
+            self.data.source.ranks.settle(False)
         return trainer.stopped is not None
 
     def _enter(self, epoch: int) -> tuple[Meter, Iterator[feed.Batch]]:
@@ -136,7 +137,8 @@ class Loop:
             place.held = None
         if data.source.streams and (trainer._keepers or within):
             place.at_begin(data.generators)
-        loader = data.source.epoch(place.batch)
+        with contextlib.nullcontext() if ranks is None else ranks.sharing(data.source.loader):
+            loader = data.source.epoch(place.batch)
         if within:
             place.put_back(data.generators)
         if ranks is not None:

@@ -19,6 +19,7 @@ from rushlight import __version__, comm
 from rushlight.autograd import no_grad
 from rushlight.data import DataLoader
 from rushlight.data.loader import Share
+from rushlight.data.sampler import SeededSampler
 from rushlight.determinism import are_deterministic_algorithms_enabled
 from rushlight.distributed import (
     DistributedSampler,
@@ -75,7 +76,6 @@ class Ranks:
         self._averager: GradientAverager | None = None
         self._trained: list[Any] = []
         self._norms: list[Any] = []
-        self._loaders: list[DataLoader] = []
         self._residuals: Any = None  # of a checkpoint: what was rounded away, and is to be sent
         self._total = self._count = 0.0
         self._share = Share(self.comm.rank, self.comm.size)
@@ -119,8 +119,6 @@ class Ranks:
         for loader in (data.source.loader, data.held_out):
             if loader is not None:
                 _check_loader(loader)
-                self._loaders.append(loader)
-                loader._share = self._share
         data.source.ranks = self
         self._generators = generators_of(trainer.model, trainer.loss)
         self.in_step(root=0)
@@ -134,7 +132,36 @@ class Ranks:
             self._averager.close()
         for norm in self._norms:
             norm._synchronized = type(norm)._synchronized
-        for loader in self._loaders:
+
+    # ---- batches
+
+    def _same_order(self, loader: DataLoader) -> None:
+        """Let a loader be in the epoch, and go by the seed, that the first rank's has.
+
+        A seed that is yet to be drawn comes from the default generator, which is the same on all.
+        """
+        counter = loader._counter()
+        seeded = isinstance(counter, SeededSampler) and counter.generator is not None
+        own = loader.epoch, counter.seed() if seeded else None
+        epoch, seed = self.comm.broadcast_object(own)
+        if epoch != own[0]:
+            loader.set_epoch(epoch)
+        if seed is None and seeded:
+            counter.generator = None
+        elif seed != own[1]:
+            counter.set_seed(seed)
+
+    @contextlib.contextmanager
+    def sharing(self, loader: DataLoader) -> Iterator[None]:
+        """Let an epoch of a loader that begins within the block be of this rank's rows.
+
+        Callbacks that iterate over the loader find whole batches, and may do so on one rank.
+        """
+        self._same_order(loader)
+        loader._share = self._share
+        try:
+            yield
+        finally:
             loader._share = None
 
     # ---- random numbers
@@ -253,10 +280,13 @@ class Ranks:
         """Tell whether it is so on some rank."""
         return bool(self.comm.all_reduce(np.array([value], np.int64), "max")[0])
 
-    def stopped(self) -> str | None:
-        """Return why training has ended, by the first rank that says so."""
-        reasons: list[str | None] = self.comm.gather_objects(self.trainer.stopped)
-        return next((reason for reason in reasons if reason is not None), None)
+    def settle(self, asked: bool) -> bool:
+        """Stop on all ranks where one has stopped; tell whether one of them was asked to end."""
+        found: list[Any] = self.comm.gather_objects((asked, self.trainer.stopped))
+        reason = next((reason for _, reason in found if reason is not None), None)
+        if reason is not None:
+            self.trainer.stop(reason)
+        return any(asked for asked, _ in found)
 
     def judges(self, inputs: Any, target: Any, meter: Any) -> bool:
         """Tell whether this rank has a batch of the validation whose loss counts.
