@@ -191,6 +191,28 @@ def _plain() -> Any:
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Dropout(0.5)).to(rl.float64)
 
 
+def check_resume_with_callbacks(joined: Any) -> None:
+    """Broken off within an epoch by one process, and by all; gone on with by the other."""
+
+    def given(fit: Any, epochs: int = 4, **more: Any) -> Any:
+        look = Diagnostics()
+        callbacks = [EMA(0.9), EarlyStopping(patience=5), look, Switch(at_epoch=3, lr=0.005)]
+        made = {"optimizer": "sgd:momentum=0.9", "sharded": True, "accumulate": 2, "batch_size": 5}
+        found = fit(callbacks=callbacks, epochs=epochs, **made, **more)
+        return found, [record["layers"]["1"]["mean"] for record in look.records]
+
+    whole = given(_alone)
+    for name, first, second in (("of_one", _alone, _fit), ("of_all", _fit, _alone)):
+        folder = pathlib.Path(sys.argv[1], name)
+        if joined.first or first is _fit:
+            given(first, out=folder, max_steps=6)
+        joined.barrier()
+        if joined.first or second is _fit:
+            again = given(second, out=folder, resume=True)
+            _close(again[0], whole[0])
+            assert again[1] == pytest.approx(whole[1], rel=1e-9)
+
+
 def check_find_lr(joined: Any) -> None:
     x, y = _data(40)
 
