@@ -34,7 +34,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "models",
         "to_torch",
     ),
-    *("memory", "threads", "compiled", "pages", "cli", "annotations", "graph"),
+    *("memory", "threads", "determinism", "compiled", "pages", "cli", "annotations", "graph"),
 }
 
 

@@ -267,6 +267,31 @@ def test_damaged_download_is_not_kept(server, tiny):
     assert not list(tiny.iterdir())
 
 
+def test_what_another_process_downloads_meanwhile_stays(server, tiny, monkeypatch):
+    import pooch
+
+    folder, log = server
+    read, fetch, seen = mnist._read_checked, pooch.retrieve, []
+
+    def late(path, name):
+        if path.parent == tiny and not path.exists():  # it comes just behind this look
+            tiny.mkdir(parents=True, exist_ok=True)
+            path.write_bytes((folder / path.name).read_bytes())
+            raise FileNotFoundError(path)
+        return read(path, name)
+
+    def watched(*args, **options):
+        seen.append(sorted(path.name for path in tiny.glob("*.gz")))
+        return fetch(*args, **options)
+
+    monkeypatch.setattr(mnist, "_read_checked", late)
+    monkeypatch.setattr(pooch, "retrieve", watched)
+    assert MNIST().source == "download"
+    names = ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
+    assert seen == [names[:1], names]
+    assert log
+
+
 def test_no_answer_ends_in_the_sample(monkeypatch):
     pytest.importorskip("pooch")
     monkeypatch.setattr(mnist, "_TIMEOUT", 0.2)

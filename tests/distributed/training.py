@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import signal
 import sys
 from typing import Any
 
@@ -14,7 +16,7 @@ import rushlight as rl
 from rushlight import comm, nn
 from rushlight.data import DataLoader, TensorDataset
 from rushlight.distributed import DistributedSampler
-from rushlight.train import Callback, Metric, Trainer
+from rushlight.train import Callback, Event, Metric, Trainer
 
 
 def _net(*layers: Any, seed: int = 0) -> nn.Sequential:
@@ -177,6 +179,26 @@ def check_resume_on_another_count(joined: Any) -> None:
         _alone(out=folder, epochs=2)  # by one process
     joined.barrier()
     _close(_fit(out=folder, epochs=4, resume=True), _alone(epochs=4))
+
+
+def check_ctrl_c_of_one_rank(joined: Any) -> None:
+    class Press:
+        def __init__(self) -> None:
+            self.pressed = False
+
+        def __call__(self, *, trainer: Any, **facts: Any) -> None:
+            if trainer.step >= 2 and joined.rank == joined.size - 1 and not self.pressed:
+                self.pressed = True
+                os.kill(os.getpid(), signal.SIGINT)
+
+    for event in (Event.BATCH_END, Event.VALIDATION_END, Event.EPOCH_END):
+        folder = pathlib.Path(sys.argv[1], event.name)
+        given = {"callbacks": [(event, Press())], "seed": 0, "progress": "none", "out": folder}
+        trainer = Trainer(_net(), "cross_entropy", **given)
+        trainer.fit(*_data(50), epochs=9, batch_size=16, validation=0.25)
+        # behind the second of three steps, the third is the last; at the end of an epoch, none
+        told = joined.gather_objects((trainer.history.interrupted, trainer.step))
+        assert told == [(True, 3)] * joined.size, event
 
 
 def check_odd_rank(joined: Any) -> None:

@@ -19,8 +19,9 @@ from rushlight.data.sampler import (
     SeededSampler,
     SequentialSampler,
 )
-from rushlight.errors import explain
+from rushlight.errors import ShapeError, explain
 from rushlight.random import Generator, OwnRows
+from rushlight.tensor import Tensor
 
 __all__ = ["DataLoader"]
 
@@ -162,7 +163,7 @@ class DataLoader:
         self._count = 0  # epochs begun, where no sampler counts them
         self._current: _Epoch | None = None  # the epoch begun last, until it is read to its end
         self._skip = 0  # batches that the next epoch begins behind
-        self._share: Share | None = None
+        self._share: Share | None = None  # of an epoch that begins now
 
     # ---- epochs
 
@@ -347,12 +348,34 @@ class Share:
         return slice(whole.start + low, whole.start + high)
 
     def of(self, batch: Any) -> Any:
-        """Return the part of a slice, an array, a Tensor, or of each in a tuple or list."""
+        """Return the part of a slice, an array, a Tensor, or of each in a tuple or list.
+
+        What holds anything else is no batch to train on, and is left to who says so.
+
+        Raises:
+            ShapeError: a batch without rows, or one whose parts have not the same number.
+        """
         if isinstance(batch, slice):
             return self.of_slice(batch)
-        if isinstance(batch, tuple | list):
-            return type(batch)([self.of(part) for part in batch])
-        return batch[self.of_slice(slice(0, len(batch)))]
+        listed = isinstance(batch, tuple | list)
+        parts = batch if listed else [batch]
+        if not parts or not all(isinstance(part, np.ndarray | Tensor) for part in parts):
+            return batch
+        shapes = [tuple(part.shape) for part in parts]
+        if () in shapes or len({shape[0] for shape in shapes}) > 1:
+            raise ShapeError(
+                explain(
+                    f"a batch on {self.size} ranks",
+                    got=" and ".join(map(str, shapes)),
+                    expected="as many rows in each, which can be shared out",
+                    fix="put samples together to batches",
+                )
+            )
+        own = self.of_slice(slice(0, shapes[0][0]))
+        cut = [part[own] for part in parts]
+        if not listed:
+            return cut[0]
+        return type(batch)(*cut) if hasattr(batch, "_fields") else type(batch)(cut)
 
 
 class _Epoch:

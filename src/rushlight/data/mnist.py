@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
+from rushlight import comm
 from rushlight.arrays import Array
 from rushlight.data.dataset import BatchReader, Dataset, overrides
 from rushlight.errors import FileFormatError, MissingExtra, explain
@@ -225,13 +226,14 @@ def _obtain(root: str | os.PathLike[str] | None, train: bool, download: bool) ->
     else:
         reasons.append("download=False")
     images = _sample(train)
-    warnings.warn(
-        f"MNIST: this is only the bundled sample of {len(images[0]):,} images, not the full "
-        f"{'60,000' if train else '10,000'}, because {'; '.join(reasons)}. For the full set name "
-        "a folder that holds its four idx files: MNIST(root=...) or RUSHLIGHT_DATA",
-        SampleDataWarning,
-        stacklevel=3,
-    )
+    if comm.current().first:  # of several processes one says so
+        warnings.warn(
+            f"MNIST: this is only the bundled sample of {len(images[0]):,} images, not the full "
+            f"{'60,000' if train else '10,000'}, because {'; '.join(reasons)}. For the full set "
+            "name a folder that holds its four idx files: MNIST(root=...) or RUSHLIGHT_DATA",
+            SampleDataWarning,
+            stacklevel=3,
+        )
     return images, "sample"
 
 
@@ -273,7 +275,10 @@ _unanswered: list[str] = []  # once per process is enough to wait for a net that
 
 
 def _download(cache: pathlib.Path, train: bool) -> None:
-    """Fetch the files of one part into the cache."""
+    """Fetch the files of one part into the cache.
+
+    Each comes to its place whole and checked, as other processes may do the same meanwhile.
+    """
     try:
         pooch = importlib.import_module("pooch")
     except ImportError as error:
@@ -288,14 +293,13 @@ def _download(cache: pathlib.Path, train: bool) -> None:
         try:
             _read_checked(path, name)
         except (FileFormatError, OSError):  # not there yet, or damaged
-            for old in (path, cache / name):
-                old.unlink(missing_ok=True)
-            pooch.retrieve(_MIRROR + path.name, None, path.name, cache, downloader=fetch)
-            try:
-                _read_checked(path, name)
-            except FileFormatError:
-                path.unlink()
-                raise
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache) as own:
+                made = pathlib.Path(own, path.name)
+                pooch.retrieve(_MIRROR + path.name, None, made.name, own, downloader=fetch)
+                _read_checked(made, name)
+                os.replace(made, path)
+            (cache / name).unlink(missing_ok=True)  # which would be read before it
 
 
 def _probe(url: str) -> None:

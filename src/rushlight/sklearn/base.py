@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from rushlight import nn
+from rushlight import comm, nn
 from rushlight.arrays import Array
 from rushlight.errors import explain
 from rushlight.random import get_rng_state, manual_seed, set_rng_state
@@ -281,7 +281,9 @@ class Net(BaseEstimator):
     # ---- randomness
 
     def _new_seed(self) -> int:
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        drawn = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        # of several processes that train one net, the first decides
+        return int(comm.current().broadcast_object(drawn))
 
     @contextlib.contextmanager
     def _stream(self, seed: int | None) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rushlight import nn
+from rushlight import comm, nn
 from rushlight.arrays import Array
 from rushlight.errors import explain
 from rushlight.io import write_text
@@ -55,7 +55,8 @@ class Diagnostics(Callback):
       5 % of the steepest.
 
     'histograms' has 'weights' at the end, and 'gradients' and 'activations' of the first batch,
-    each as 'counts' and 'edges'. Activations that are functions, not modules, are seen as part
+    each as 'counts' and 'edges'; of several processes, 'activations' are of the first one's part of
+    that batch. Activations that are functions, not modules, are seen as part
     of the layer around them. An epoch that is looked at takes about twice the time; hooks are
     removed after it.
 
@@ -104,7 +105,7 @@ class Diagnostics(Callback):
         self, *, trainer: Trainer, first_epoch: int, last_epoch: int, batches: int | None
     ) -> None:
         """Check the folder."""
-        if self.folder is not None:
+        if self.folder is not None and comm.current().first:
             check_folder(self.folder)
             trainer.claim(self.folder)
         self._model = trainer.model
@@ -158,20 +159,21 @@ class Diagnostics(Callback):
         self._unhook()
         kinds = {path: type(m).__name__ for path, m in trainer.model.named_modules()}
         owners = {path: parameters for path, _, parameters in _owners(trainer.model)}
+        seen = self._of_all()
         layers = {
-            path: _summed(self._layers.get(path, _empty()), kind, owners.get(path, []))
+            path: _summed(seen.get(path, _empty()), kind, owners.get(path, []))
             for path, kind in kinds.items()
-            if path in self._layers or path in owners
+            if path in seen or path in owners
         }
         self.records.append({"epoch": epoch, "layers": layers})
         self._open, self._layers = None, {}
-        if self.folder is not None:
+        if self.folder is not None and comm.current().first:
             self.save(self.folder / "diagnostics.json")
 
     def on_fit_end(self, *, trainer: Trainer, history: History) -> None:
         """Draw the picture."""
         self.close()  # what it draws needs no hooks, and may fail
-        if self.folder is not None and self.records and _can_draw():
+        if self.folder is not None and self.records and comm.current().first and _can_draw():
             self.plot(self.folder / "diagnostics.png")
 
     def close(self) -> None:
@@ -265,21 +267,37 @@ class Diagnostics(Callback):
         if slope is not None:
             layer["saturated"] += int(np.count_nonzero(slope < _SATURATED))
 
+    def _of_all(self) -> dict[str, Layer]:
+        """Return what has been seen on all ranks, each of which has its rows of every batch."""
+        found: dict[str, Layer] = {}
+        for layers in comm.current().gather_objects(self._layers):
+            for path, layer in layers.items():
+                if path in found:
+                    _join(found[path], layer)
+                else:
+                    found[path] = _copied(layer)
+        return found
+
     def _source(self, tensor: Any) -> str:
         return next((path for made, path in self._sources if made is tensor), "")
 
     # ---- state
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the records and what the epoch under way has given so far."""
-        layers = {path: _copied(layer) for path, layer in self._layers.items()}
+        """Return the records and what the epoch under way has given so far.
+
+        In a `fit` of several processes all call this.
+        """
+        layers = {} if self._open is None else self._of_all()
         return {"records": list(self.records), "epoch": self._open, "layers": layers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what `state_dict` returned."""
         self.records = list(state["records"])
         self._open = state["epoch"]
-        self._layers = {path: _copied(layer) for path, layer in state["layers"].items()}
+        self._layers = {}
+        if comm.current().first:  # it is of all ranks
+            self._layers = {path: _copied(layer) for path, layer in state["layers"].items()}
         if self._open is not None and self._model is not None:
             self._hook(self._model)
 
@@ -311,15 +329,35 @@ def _copied(layer: Layer) -> Layer:
 
 def _spread(layer: Layer, numbers: Array) -> None:
     """Take numbers into the mean and the sum of squared distances to it (Chan et al. 1979)."""
-    size, count = numbers.size, layer["count"] + numbers.size
-    if not size:
-        return
-    mean = float(numbers.mean())
-    away = numbers - numbers.dtype.type(mean)
-    step = mean - layer["mean"]
-    layer["squares"] += float(np.vdot(away, away)) + step * step * layer["count"] * size / count
+    if numbers.size:
+        mean = float(numbers.mean())
+        away = numbers - numbers.dtype.type(mean)
+        _widen(layer, numbers.size, mean, float(np.vdot(away, away)))
+
+
+def _widen(layer: Layer, size: int, mean: float, squares: float) -> None:
+    """Take in so many numbers by their mean and the sum of their squared distances to it."""
+    count, step = layer["count"] + size, mean - layer["mean"]
+    layer["squares"] += squares + step * step * layer["count"] * size / count
     layer["mean"] += step * size / count
     layer["count"] = count
+
+
+def _join(layer: Layer, other: Layer) -> None:
+    """Take in what another process has seen; steps and gradients are those of all already."""
+    if other["count"]:
+        if not layer["count"]:
+            layer["source"] = other["source"]
+        _widen(layer, other["count"], other["mean"], other["squares"])
+    for name in ("zeros", "saturated"):
+        layer[name] += other[name]
+    if layer["activations"] is None:
+        layer["activations"] = other["activations"]
+    fired, more = layer["fired"], other["fired"]
+    if fired is None or more is None:
+        layer["fired"] = more if fired is None else fired
+    elif fired.shape == more.shape:
+        layer["fired"] = fired | more
 
 
 def _summed(layer: Layer, kind: str, parameters: list[Any]) -> Layer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -63,22 +64,26 @@ class Loop:
                     self._validate(copy.deepcopy(trainer.metrics))
                 if trainer.limits.any and place.batch != data.batches:  # else the epoch is whole
                     reason = self._limit() if told is None else trainer.limits.text(told.limit)
-                now = interrupt.asked or reason is not None
+                # what is pressed from now on, one rank alone may know of: the next step tells all
+                asked = interrupt.asked if told is None else told.interrupted
+                now = asked or reason is not None
                 if trainer._keepers if told is None else now or told.due:
                     self.keep(now)
-                interrupt.check()
+                if asked or (told is None and interrupt.asked):
+                    raise KeyboardInterrupt
                 if reason is not None:
                     trainer.stop(reason)
                     break
             record = self._record()
             trainer._emit(Event.EPOCH_END, epoch=epoch, record=record)
             place.end()
+            limit = self._limit() if reason is None else None
+            asked = interrupt.asked if ranks is None else ranks.settle(interrupt.asked)
             if reason is None:  # else it is resumed within the epoch
-                over = (
-                    epoch == self.last or trainer.stopped is not None or self._limit() is not None
-                )
-                self.keep(now=over or interrupt.asked)
-            interrupt.check()
+                over = epoch == self.last or trainer.stopped is not None or limit is not None
+                self.keep(now=over or asked)
+            if asked or (ranks is None and interrupt.asked):
+                raise KeyboardInterrupt
 
     def _alone(self, meter: Meter, group: Sequence[tuple[float, feed.Batch]]) -> float:
         """Find the gradients of the batches of a step, and return its loss."""
@@ -110,7 +115,7 @@ class Loop:
         if trainer.stopped is None and reason is not None:
             trainer.stop(reason)
         if self.data.source.ranks is not None:
-            trainer.stopped = self.data.source.ranks.stopped()
+            self.data.source.ranks.settle(False)
         return trainer.stopped is not None
 
     def _enter(self, epoch: int) -> tuple[Meter, Iterator[feed.Batch]]:
@@ -132,7 +137,8 @@ class Loop:
             place.held = None
         if data.source.streams and (trainer._keepers or within):
             place.at_begin(data.generators)
-        loader = data.source.epoch(place.batch)
+        with contextlib.nullcontext() if ranks is None else ranks.sharing(data.source.loader):
+            loader = data.source.epoch(place.batch)
         if within:
             place.put_back(data.generators)
         if ranks is not None:

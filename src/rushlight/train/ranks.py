@@ -19,6 +19,7 @@ from rushlight import __version__, comm
 from rushlight.autograd import no_grad
 from rushlight.data import DataLoader
 from rushlight.data.loader import Share
+from rushlight.data.sampler import SeededSampler
 from rushlight.determinism import are_deterministic_algorithms_enabled
 from rushlight.distributed import (
     DistributedSampler,
@@ -78,14 +79,12 @@ class Ranks:
         self._averager: GradientAverager | None = None
         self._trained: list[Any] = []
         self._norms: list[Any] = []
-        self._loaders: list[DataLoader] = []
         self._residuals: Any = None  # of a checkpoint: what was rounded away, and is to be sent
         self._total = self._count = 0.0
         self._share = Share(self.comm.rank, self.comm.size)
         self._rows: deque[OwnRows] = deque()  # of the batches that were read, not yet run
         self._generators: list[Generator] = []  # what the model and the loss draw from
         self._told = np.zeros(_TOLD)
-        self._late = False  # whether Ctrl-C was pressed since all ranks were told of a step
 
     # ---- before and after
 
@@ -124,8 +123,6 @@ class Ranks:
         for loader in (data.source.loader, data.held_out):
             if loader is not None:
                 _check_loader(loader)
-                self._loaders.append(loader)
-                loader._share = self._share
         data.source.ranks = self
         self._generators = generators_of(trainer.model, trainer.loss)
         self.in_step(root=0)
@@ -139,7 +136,36 @@ class Ranks:
             self._averager.close()
         for norm in self._norms:
             norm._synchronized = type(norm)._synchronized
-        for loader in self._loaders:
+
+    # ---- batches
+
+    def _same_order(self, loader: DataLoader) -> None:
+        """Let a loader be in the epoch, and go by the seed, that the first rank's has.
+
+        A seed that is yet to be drawn comes from the default generator, which is the same on all.
+        """
+        counter = loader._counter()
+        seeded = isinstance(counter, SeededSampler) and counter.generator is not None
+        own = loader.epoch, counter.seed() if seeded else None
+        epoch, seed = self.comm.broadcast_object(own)
+        if epoch != own[0]:
+            loader.set_epoch(epoch)
+        if seed is None and seeded:
+            counter.generator = None
+        elif seed != own[1]:
+            counter.set_seed(seed)
+
+    @contextlib.contextmanager
+    def sharing(self, loader: DataLoader) -> Iterator[None]:
+        """Let an epoch of a loader that begins within the block be of this rank's rows.
+
+        Callbacks that iterate over the loader find whole batches, and may do so on one rank.
+        """
+        self._same_order(loader)
+        loader._share = self._share
+        try:
+            yield
+        finally:
             loader._share = None
 
     # ---- random numbers
@@ -240,8 +266,7 @@ class Ranks:
         trainer, step = self.trainer, self.trainer.step + 1
         reached = self.first and trainer.limits.any and trainer.limits.reached(step) is not None
         due = any(keeper.due(step) for keeper in trainer._keepers)
-        asked = loop._interrupt.asked = loop._interrupt.asked or self._late
-        self._late = False
+        asked = loop._interrupt.asked
         places = self._places()
         if self.comm.rank < self.comm.size - 1:  # those of the last rank count
             places[:] = 0.0
@@ -260,20 +285,19 @@ class Ranks:
             fix = "choose a larger batch_size, or leave such samples out"
             got = "a step whose loss ignores all targets, on all ranks"
             raise NonFiniteError(explain(str(loop.place), got=got, expected=expected, fix=fix))
-        told = Told(sums.tolist(), is_sum(trainer.loss))
-        # who was asked meanwhile says so with the next step: all ranks end behind the same one
-        self._late = loop._interrupt.asked and not told.interrupted
-        loop._interrupt.asked = told.interrupted
-        return told
+        return Told(sums.tolist(), is_sum(trainer.loss))
 
     def any(self, value: bool) -> bool:
         """Tell whether it is so on some rank."""
         return bool(self.comm.all_reduce(np.array([value], np.int64), "max")[0])
 
-    def stopped(self) -> str | None:
-        """Return why training has ended, by the first rank that says so."""
-        reasons: list[str | None] = self.comm.gather_objects(self.trainer.stopped)
-        return next((reason for reason in reasons if reason is not None), None)
+    def settle(self, asked: bool) -> bool:
+        """Stop on all ranks where one has stopped; tell whether one of them was asked to end."""
+        found: list[Any] = self.comm.gather_objects((asked, self.trainer.stopped))
+        reason = next((reason for _, reason in found if reason is not None), None)
+        if reason is not None:
+            self.trainer.stop(reason)
+        return any(asked for asked, _ in found)
 
     def judges(self, inputs: Any, target: Any, meter: Any) -> bool:
         """Tell whether this rank has a batch of the validation whose loss counts.

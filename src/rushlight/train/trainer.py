@@ -308,13 +308,15 @@ class Trainer:
     def claim(self, folder: str | os.PathLike[str]) -> None:
         """Take a folder for this `fit`: no other process, and no other fit, may write there.
 
+        Of the processes of one job the first takes it, for all of them.
+
         Args:
             folder: one that exists; callbacks that write into one call this in `on_fit_begin`.
 
         Raises:
             FolderInUse: another process trains into it.
         """
-        if self._locks is not None:
+        if self._locks is not None and (self._ranks is None or self._ranks.first):
             self._locks.claim(folder)
 
     # ---- evaluate and predict
@@ -325,7 +327,8 @@ class Trainer:
         """Return 'loss' and each metric over a data set, in one pass in evaluation mode.
 
         These are the numbers of the history's columns and, of metrics that have none there, what
-        they compute, such as the confusion matrix.
+        they compute, such as the confusion matrix. Of several processes any may call this, and
+        each evaluates for itself.
 
         Args:
             data: a DataLoader, a data set of (x, y), or an array X.
@@ -339,7 +342,9 @@ class Trainer:
         weights = self._weigh(sample_weight is not None)
         # Copies, so that a callback may evaluate in the middle of an epoch.
         metrics = copy.deepcopy(self.metrics)
-        found: dict[str, Any] = self._evaluate("evaluate", source, Interrupt(), weights, metrics)
+        with comm.alone():
+            found: dict[str, Any]
+            found = self._evaluate("evaluate", source, Interrupt(), weights, metrics)
         return found | {metric_name(m): m.compute() for m in metrics if not column_names(m)}
 
     def _evaluate(
@@ -353,7 +358,8 @@ class Trainer:
     ) -> dict[str, float]:
         meter = Meter(self, metrics, ranks=ranks)
         if ranks is not None:
-            source = ranks.noted(source)
+            with ranks.sharing(source):
+                source = ranks.noted(iter(source))
         drawing = contextlib.nullcontext if ranks is None else ranks.drawing
         parts = feed.batches(where, source, weights=weights)
         with evaluating(self.model), no_grad():
@@ -371,6 +377,8 @@ class Trainer:
     def predict(self, data: Any, *, batch_size: int = 256) -> Any:
         """Return the outputs of the model in evaluation mode as one array, row for row.
 
+        Of several processes any may call this, and each predicts all rows for itself.
+
         Args:
             data: an array X, a data set or a DataLoader; of (x, y) the target is left out.
             batch_size: samples in a batch (default 256; a loader has its own).
@@ -381,7 +389,7 @@ class Trainer:
         data = feed.as_dataset("predict", data, None, self._dtype(), "none")
         source = feed.loader("predict", data, batch_size)
         feed.in_order("predict", source)
-        with evaluating(self.model), no_grad():
+        with comm.alone(), evaluating(self.model), no_grad():
             return feed.join(
                 [
                     feed.rows("predict", self.model(*inputs), len(inputs[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from rushlight import comm, nn
@@ -80,7 +81,7 @@ def run(
     """
     picture = _curves(out, recipe.heading(options), curves, log)
     manual_seed(options.seed)
-    data = recipe.load(options)
+    data = _in_turn(lambda: recipe.load(options))
     recipe.settle(options, data)
     model = make_model(recipe, options, data)
     callbacks = [
@@ -131,6 +132,15 @@ def run(
         _draw(recipe, finished)
     write_report(out)
     return result
+
+
+def _in_turn(load: Callable[[], Data]) -> Data:
+    """Load data on the first rank, which may download it, then on the others."""
+    joined = comm.current()
+    if joined.first:
+        data = load()
+    joined.barrier()
+    return data if joined.first else load()
 
 
 def refit(recipe: Recipe[Any], run: Run[Any], second: Refit, resume: bool, log: TextIO) -> History:
