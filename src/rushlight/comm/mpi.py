@@ -68,6 +68,11 @@ class MPICommunicator(Communicator):
         if "_ordered" in self.__dict__:
             self._ordered.settle()
 
+    def _advance(self) -> None:
+        """Let sums go on while this rank asks again and again for something else."""
+        if "_ordered" in self.__dict__:
+            self._ordered.advance()
+
     def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
         """Begin `all_reduce`."""
         self._check("all_reduce", array)
@@ -106,11 +111,11 @@ class MPICommunicator(Communicator):
     def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `reduce_scatter`."""
         self._check_cuts("reduce_scatter", array, cuts)
+        self._note("reduce_scatter", array.dtype, array.shape)
         if self._in_order(array):
             return self._ordered.reduce_scatter(array, cuts)
         own = np.empty(cuts[self.rank + 1] - cuts[self.rank], array.dtype)
         counts = np.diff(cuts).tolist()
-        self._note("reduce_scatter", array.dtype, array.shape)
         request = self._comm.Ireduce_scatter(array, own, counts, self._mpi.SUM)
         return _Request(self, request, array, own, slice(cuts[self.rank], cuts[self.rank + 1]))
 
@@ -179,7 +184,8 @@ class MPICommunicator(Communicator):
 
     def _renew(self) -> None:
         """Begin anew: of the calls that were under way, not all ranks have made all."""
-        self._given_up += [self._comm, self._under_way]
+        ordered = self.__dict__.pop("_ordered", None)
+        self._given_up += [self._comm, self._under_way, ordered]
         self._under_way = set()
         self._comm = self._parent.Dup()
         calls.restart()
@@ -210,8 +216,10 @@ class _Request(Request):
         self._done = False
 
     def test(self) -> bool:
-        if not self._done and self._request.Test():
-            self._finish()
+        if not self._done:
+            self._owner._advance()
+            if self._request.Test():
+                self._finish()
         return self._done
 
     def wait(self) -> None:
@@ -244,8 +252,10 @@ class _Exchange(Request):
         self._done = False
 
     def test(self) -> bool:
-        if not self._done and self._owner._mpi.Request.Testall(self._requests):
-            self._finish()
+        if not self._done:
+            self._owner._advance()
+            if self._owner._mpi.Request.Testall(self._requests):
+                self._finish()
         return self._done
 
     def wait(self) -> None:
