@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -16,7 +17,8 @@ import pytest
 from tests.distributed.launch import collect, main
 
 from rushlight import comm
-from rushlight.comm import calls
+from rushlight.comm import calls, mpi
+from rushlight.determinism import deterministic_algorithms
 from rushlight.errors import DtypeError, ShapeError
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "uint8")
@@ -115,6 +117,16 @@ def check_same_bits(joined: Any) -> None:
     found = {joined.all_reduce(values.copy()).tobytes() for _ in range(5)}
     assert len(found) == 1
     assert len(set(joined.gather_objects(found.pop()))) == 1
+
+
+def check_not_finite(joined: Any) -> None:
+    """What overflows is infinite, without a word, however it is summed."""
+    for size, mode in itertools.product((3, mpi.EXCHANGED), (False, True)):
+        with deterministic_algorithms(mode):
+            array = np.full(size, 3e38, np.float32)
+            array[0] = -np.inf if joined.rank else np.inf
+            joined.all_reduce(array)
+        assert np.isnan(array[0]) and np.isposinf(array[1:]).all()
 
 
 def check_refusals(joined: Any) -> None:

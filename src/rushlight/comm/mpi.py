@@ -267,7 +267,8 @@ class _Exchange(Request):
     def _finish(self) -> None:
         self._done = True
         self._owner._under_way.discard(self)
-        self._array += self._other
+        with np.errstate(over="ignore", invalid="ignore"):  # as MPI does
+            self._array += self._other
         self._spare.append(self._other)
 
 

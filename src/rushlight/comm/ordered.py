@@ -90,8 +90,9 @@ class _Sum(Request):
         self.request.Wait()
         self.begun = False
         total = self._parts[0]
-        for part in self._parts[1:]:
-            total += part
+        with np.errstate(over="ignore", invalid="ignore"):  # as MPI does
+            for part in self._parts[1:]:
+                total += part
         self._flat[self._cuts[self._owner.rank] : self._cuts[self._owner.rank + 1]] = total
         self.request = None
         if self._whole:
