@@ -9,6 +9,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -117,6 +118,18 @@ def check_same_bits(joined: Any) -> None:
     found = {joined.all_reduce(values.copy()).tobytes() for _ in range(5)}
     assert len(found) == 1
     assert len(set(joined.gather_objects(found.pop()))) == 1
+
+
+def check_memory_of_many_sizes(joined: Any) -> None:
+    """Sums of ever new sizes, at different times, take the memory of one."""
+    tracemalloc.start()
+    try:
+        for size in range(50):
+            joined.all_reduce(np.ones(mpi.EXCHANGED + size))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * 8 * mpi.EXCHANGED
 
 
 def check_not_finite(joined: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -52,7 +52,7 @@ class MPICommunicator(Communicator):
         self._given_up: list[Any] = []  # what a failed call may still write to
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
-        self._spare: dict[tuple[str, int], list[Array]] = {}
+        self._spare: dict[int, list[Array]] = {}  # bytes, by the power of two that holds them
 
     @cached_property
     def _ordered(self) -> OrderedSums:
@@ -91,10 +91,12 @@ class MPICommunicator(Communicator):
 
         The sum of two numbers knows no order: both ranks get the same bits.
         """
-        spare = self._spare.setdefault((array.dtype.char, array.size), [])
-        other = spare.pop() if spare else np.empty_like(array)
+        power = (array.nbytes - 1).bit_length()
+        spare = self._spare.setdefault(power, [])
+        room = spare.pop() if spare else np.empty(1 << power, np.uint8)
+        other = room[: array.nbytes].view(array.dtype).reshape(array.shape)
         requests = [self._comm.Irecv(other, 1 - self.rank), self._comm.Isend(array, 1 - self.rank)]
-        return _Exchange(self, requests, array, other, spare)
+        return _Exchange(self, requests, array, other, lambda: spare.append(room))
 
     def all_reduce(self, array: Array, op: str = "sum") -> Array:
         """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
@@ -244,11 +246,11 @@ class _Exchange(Request):
         requests: list[Any],
         array: Array,
         other: Array,
-        spare: list[Array],
+        give_back: Callable[[], None],
     ) -> None:
         self._owner, self._requests = owner, requests
         owner._under_way.add(self)
-        self._array, self._other, self._spare = array, other, spare
+        self._array, self._other, self._give_back = array, other, give_back
         self._done = False
 
     def test(self) -> bool:
@@ -269,7 +271,7 @@ class _Exchange(Request):
         self._owner._under_way.discard(self)
         with np.errstate(over="ignore", invalid="ignore"):  # as MPI does
             self._array += self._other
-        self._spare.append(self._other)
+        self._give_back()
 
 
 def _library() -> Any:
