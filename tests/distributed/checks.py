@@ -98,6 +98,23 @@ def check_batch_norm(joined: Any) -> None:
         averager.close()
 
 
+def check_batch_norm_of_float16(joined: Any) -> None:
+    """Sums that float16 cannot hold are taken in float32."""
+    x = 100 + np.random.default_rng(0).normal(size=(2 * joined.size, 2, 20, 20))
+    mine = slice(joined.rank, None, joined.size)
+    whole, own = (layer(2, dtype=rl.float16) for layer in (nn.BatchNorm2d, nn.SyncBatchNorm))
+    a, b = (rl.tensor(values, dtype=rl.float16, requires_grad=True) for values in (x, x[mine]))
+    y, z = whole(a), own(b)
+    (y * y * y).sum().backward()
+    (z * z * z).sum().backward()
+    assert z.dtype == b.grad.dtype == own.weight.grad.dtype == rl.float16
+    pairs = [(y, z), (a.grad, b.grad)]
+    for expected, found in pairs:
+        error = np.abs(expected.numpy(force=True)[mine] - found.numpy(force=True)).max()
+        assert error <= 0.01 * np.abs(expected.numpy(force=True)).max()
+    assert np.abs(own.running_var.numpy() - whole.running_var.numpy()).max() < 2e-3
+
+
 def check_batch_norm_refuses(joined: Any) -> None:
     layer = nn.SyncBatchNorm(2)
     with pytest.raises(ValueError, match="got 1 in all processes"):
