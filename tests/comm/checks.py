@@ -147,6 +147,10 @@ def check_refusals(joined: Any) -> None:
         joined.all_reduce([1.0])
     with pytest.raises(DtypeError, match="got object"):
         joined.all_reduce(np.array([None]))
+    with pytest.raises(DtypeError, match="all_reduce: got bool, expected numbers"):
+        joined.all_reduce(np.ones(3, bool), "max")
+    with pytest.raises(DtypeError, match="reduce_scatter: got bool"):
+        joined.reduce_scatter(np.ones(joined.size, bool), list(range(joined.size + 1)))
     with pytest.raises(ValueError, match="not C-contiguous"):
         joined.broadcast(np.zeros((2, 3)).T)
     with pytest.raises(ValueError, match="op: got 'mean', expected 'sum', 'max', 'min'"):

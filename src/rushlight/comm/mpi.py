@@ -76,6 +76,7 @@ class MPICommunicator(Communicator):
     def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
         """Begin `all_reduce`."""
         self._check("all_reduce", array)
+        self._check_sum("all_reduce", array)
         self._check_op(op)
         self._note("all_reduce", op, array.dtype, array.shape)
         if self._in_order(array, op):
@@ -101,6 +102,7 @@ class MPICommunicator(Communicator):
     def all_reduce(self, array: Array, op: str = "sum") -> Array:
         """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
         self._check("all_reduce", array)
+        self._check_sum("all_reduce", array)
         self._check_op(op)
         if array.nbytes >= EXCHANGED or self._in_order(array, op):
             return super().all_reduce(array, op)
@@ -113,6 +115,7 @@ class MPICommunicator(Communicator):
     def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `reduce_scatter`."""
         self._check_cuts("reduce_scatter", array, cuts)
+        self._check_sum("reduce_scatter", array)
         self._note("reduce_scatter", array.dtype, array.shape)
         if self._in_order(array):
             return self._ordered.reduce_scatter(array, cuts)
