@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -16,7 +18,8 @@ import pytest
 from tests.distributed.launch import collect, main
 
 from rushlight import comm
-from rushlight.comm import calls
+from rushlight.comm import calls, mpi
+from rushlight.determinism import deterministic_algorithms
 from rushlight.errors import DtypeError, ShapeError
 
 DTYPES = ("float64", "float32", "float16", "int64", "int32", "uint8")
@@ -117,11 +120,37 @@ def check_same_bits(joined: Any) -> None:
     assert len(set(joined.gather_objects(found.pop()))) == 1
 
 
+def check_memory_of_many_sizes(joined: Any) -> None:
+    """Sums of ever new sizes, at different times, take the memory of one."""
+    tracemalloc.start()
+    try:
+        for size in range(50):
+            joined.all_reduce(np.ones(mpi.EXCHANGED + size))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * 8 * mpi.EXCHANGED
+
+
+def check_not_finite(joined: Any) -> None:
+    """What overflows is infinite, without a word, however it is summed."""
+    for size, mode in itertools.product((3, mpi.EXCHANGED), (False, True)):
+        with deterministic_algorithms(mode):
+            array = np.full(size, 3e38, np.float32)
+            array[0] = -np.inf if joined.rank else np.inf
+            joined.all_reduce(array)
+        assert np.isnan(array[0]) and np.isposinf(array[1:]).all()
+
+
 def check_refusals(joined: Any) -> None:
     with pytest.raises(DtypeError, match="all_reduce: got list, expected a NumPy array of number"):
         joined.all_reduce([1.0])
     with pytest.raises(DtypeError, match="got object"):
         joined.all_reduce(np.array([None]))
+    with pytest.raises(DtypeError, match="all_reduce: got bool, expected numbers"):
+        joined.all_reduce(np.ones(3, bool), "max")
+    with pytest.raises(DtypeError, match="reduce_scatter: got bool"):
+        joined.reduce_scatter(np.ones(joined.size, bool), list(range(joined.size + 1)))
     with pytest.raises(ValueError, match="not C-contiguous"):
         joined.broadcast(np.zeros((2, 3)).T)
     with pytest.raises(ValueError, match="op: got 'mean', expected 'sum', 'max', 'min'"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.distributed.launch import collect, main
 
 from rushlight.arrays import Array
+from rushlight.comm import calls
 from rushlight.determinism import deterministic_algorithms
 
 SIZES = (0, 1, 3, 1000, 70_001)
@@ -85,6 +88,39 @@ def check_several_under_way(joined: Any) -> None:
     for array, size in zip(arrays, SIZES, strict=True):
         assert np.array_equal(array, _sum(joined, size, "float64"))
     assert most[0] == joined.size - 1
+
+
+def check_polling(joined: Any) -> None:
+    """A rank that asks for one call, again and again, holds up nobody who waits for another."""
+    total, most = np.ones(5), np.array([float(joined.rank)])
+    with deterministic_algorithms(True):
+        sums = joined.start_all_reduce(total)
+        if joined.rank:
+            sums.wait()
+        maximum = joined.start_all_reduce(most, "max")
+        begun = time.monotonic()
+        while not maximum.test():
+            assert time.monotonic() < begun + 10
+        sums.wait()
+    assert total.tolist() == [joined.size] * 5 and most[0] == joined.size - 1
+
+
+def check_exceptions_of_all(joined: Any) -> None:
+    """Sums that not all ranks have begun are nobody's concern afterwards."""
+    with deterministic_algorithms(True):
+        for turn in range(3):
+            with pytest.raises(ValueError, match="on all"), joined.together():
+                for _ in range(min(turn, joined.rank)):
+                    joined.start_all_reduce(np.ones(100_000))
+                raise ValueError("on all")
+            joined.barrier()
+            assert joined.all_reduce(np.ones(3)).tolist() == [joined.size] * 3
+
+
+def check_calls_are_noted(joined: Any) -> None:
+    with deterministic_algorithms(True):
+        joined.reduce_scatter(np.ones(joined.size), list(range(joined.size + 1)))
+    assert calls.latest()[-1][1].startswith("reduce_scatter float64")
 
 
 def check_other_mode_to_rounding(joined: Any) -> None:

@@ -11,7 +11,7 @@ from tests.distributed.launch import expect
 
 from rushlight import comm
 from rushlight.comm import LocalCommunicator, launch
-from rushlight.errors import MissingExtra, ShapeError
+from rushlight.errors import DtypeError, MissingExtra, ShapeError
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
@@ -34,6 +34,8 @@ def test_local():
     assert repr(alone) == "<LocalCommunicator: rank 0 of 1>"
     with pytest.raises(ShapeError, match="cut at 2 places from 0 to its end"):
         alone.all_gather(array, [0, 2])
+    with pytest.raises(DtypeError, match="all_reduce: got bool, expected numbers"):
+        alone.all_reduce(array > 0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tests.distributed.launch import collect, main
 import rushlight as rl
 from rushlight import nn
 from rushlight.comm import mpi
+from rushlight.determinism import deterministic_algorithms
 from rushlight.distributed import (
     DistributedSampler,
     GradientAverager,
@@ -22,6 +24,7 @@ from rushlight.distributed import (
     rank,
     size,
 )
+from rushlight.errors import ShapeError
 
 
 def _net() -> nn.Sequential:
@@ -93,6 +96,23 @@ def check_batch_norm(joined: Any) -> None:
         error = own(rl.tensor(x)).numpy(force=True) - whole(rl.tensor(x)).numpy(force=True)
         assert np.abs(error).max() < 1e-12
         averager.close()
+
+
+def check_batch_norm_of_float16(joined: Any) -> None:
+    """Sums that float16 cannot hold are taken in float32."""
+    x = 100 + np.random.default_rng(0).normal(size=(2 * joined.size, 2, 20, 20))
+    mine = slice(joined.rank, None, joined.size)
+    whole, own = (layer(2, dtype=rl.float16) for layer in (nn.BatchNorm2d, nn.SyncBatchNorm))
+    a, b = (rl.tensor(values, dtype=rl.float16, requires_grad=True) for values in (x, x[mine]))
+    y, z = whole(a), own(b)
+    (y * y * y).sum().backward()
+    (z * z * z).sum().backward()
+    assert z.dtype == b.grad.dtype == own.weight.grad.dtype == rl.float16
+    pairs = [(y, z), (a.grad, b.grad)]
+    for expected, found in pairs:
+        error = np.abs(expected.numpy(force=True)[mine] - found.numpy(force=True)).max()
+        assert error <= 0.01 * np.abs(expected.numpy(force=True)).max()
+    assert np.abs(own.running_var.numpy() - whole.running_var.numpy()).max() < 2e-3
 
 
 def check_batch_norm_refuses(joined: Any) -> None:
@@ -221,6 +241,79 @@ def check_used_twice(joined: Any) -> None:
     averager = GradientAverager([w])
     averager.backward(((w * w).sum() + w.sum()).mean(), 1)
     assert w.grad.tolist() == [5.0, 3.0] and seen == [[5.0, 3.0]]
+
+
+def check_given_twice(joined: Any) -> None:
+    before = buckets.LARGE
+    try:
+        for buckets.LARGE in (1, 1 << 16):
+            w = rl.ones(3, requires_grad=True)
+            GradientAverager([w, w]).backward((w * 2).sum(), joined.rank + 1)
+            assert w.grad.tolist() == pytest.approx([2.0] * 3)
+    finally:
+        buckets.LARGE = before
+
+
+def check_no_loss_counts_nothing(joined: Any) -> None:
+    w = rl.ones(3, requires_grad=True)
+    GradientAverager([w]).backward(None if joined.rank else (w * 2).sum(), 4)
+    assert w.grad.tolist() == [2.0] * 3
+
+
+def check_loss_of_several_numbers(joined: Any) -> None:
+    w = rl.ones(3, requires_grad=True)
+    with pytest.raises(ShapeError, match=r"backward: got a loss \(3,\), expected one number"):
+        GradientAverager([w]).backward(w * 2, 3)
+
+
+def check_gradients_that_are_there(joined: Any) -> None:
+    """A step adds to them, as any backward does; of what was averaged nothing is counted again."""
+    for options in ({}, {"compress": "float16"}):
+        w, apart = (rl.ones(n, dtype=rl.float64, requires_grad=True) for n in (3, 2))
+        averager = GradientAverager([w, apart], **options)
+        averager.backward(w.sum() + apart.sum(), joined.rank + 1)
+        first = w.grad
+        averager.backward((w * 2).sum(), 1, more=True)
+        averager.backward((w * 4).sum(), 3)
+        assert w.grad is first and w.grad.tolist() == [4.5] * 3 and apart.grad.tolist() == [1.0] * 2
+        averager.close()
+
+
+def check_exceptions(joined: Any) -> None:
+    """What a step has sent before it failed does not reach the next one."""
+    before = buckets.LARGE
+    options: Any
+    try:
+        for options, mode in itertools.product(({}, {"compress": "float16"}), (False, True)):
+            buckets.LARGE = 1
+            chain = [rl.ones(10_000, dtype=rl.float64, requires_grad=True) for _ in range(4)]
+            averager = GradientAverager(chain, **options)
+            with deterministic_algorithms(mode):
+                for _ in range(3):
+                    loss = _product(chain)
+                    handle = chain[0].register_hook(_fail)
+                    with pytest.raises(ValueError, match="in a hook"), joined.together():
+                        averager.backward(loss, 2)
+                    handle.remove()
+                    assert all(p.grad is None for p in chain)
+                averager.backward(_product(chain), 3)
+            for p in chain:
+                assert np.abs(p.grad.numpy() - 1.0).max() < 1e-12
+            averager.close()
+    finally:
+        buckets.LARGE = before
+
+
+def _product(chain: list[Any]) -> Any:
+    """Return a loss whose gradients come one after the other, that of the first one last."""
+    found = chain[0] * 1.0
+    for p in chain[1:]:
+        found = found * p
+    return found.sum()
+
+
+def _fail(gradient: Any) -> None:
+    raise ValueError("in a hook")
 
 
 def check_same_bits(joined: Any) -> None:

@@ -33,7 +33,8 @@ class Communicator(ABC):
     """The processes of a job, each of which has a rank: 0, ..., size - 1.
 
     All calls but `rank` and `size` are collective: every rank makes the same ones, in one order,
-    with arrays of one shape and dtype. Arrays are changed in place; they are C-contiguous.
+    with arrays of one shape and dtype. Arrays are changed in place; they are C-contiguous. Of
+    bools there is no all_reduce and no reduce_scatter.
 
     Attributes:
         rank: int, the number of this process.
@@ -154,6 +155,12 @@ class Communicator(ABC):
                     fix="np.ascontiguousarray",
                 )
             )
+
+    def _check_sum(self, where: str, array: Array) -> None:
+        """Refuse bools, which MPI does not add up nor compare."""
+        if array.dtype.kind == "b":
+            expected, fix = "numbers: bools have no sum", "array.astype(np.int64)"
+            raise DtypeError(explain(where, got="bool", expected=expected, fix=fix))
 
     def _check_op(self, op: str) -> None:
         if op not in OPERATIONS:

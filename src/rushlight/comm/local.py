@@ -27,12 +27,14 @@ class LocalCommunicator(Communicator):
     def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
         """Return a request that is done."""
         self._check("all_reduce", array)
+        self._check_sum("all_reduce", array)
         self._check_op(op)
         return _DONE
 
     def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Return a request that is done."""
         self._check_cuts("reduce_scatter", array, cuts)
+        self._check_sum("reduce_scatter", array)
         return _DONE
 
     def start_all_gather(self, array: Array, cuts: Sequence[int]) -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -52,7 +52,7 @@ class MPICommunicator(Communicator):
         self._given_up: list[Any] = []  # what a failed call may still write to
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
-        self._spare: dict[tuple[str, int], list[Array]] = {}
+        self._spare: dict[int, list[Array]] = {}  # bytes, by the power of two that holds them
 
     @cached_property
     def _ordered(self) -> OrderedSums:
@@ -68,9 +68,15 @@ class MPICommunicator(Communicator):
         if "_ordered" in self.__dict__:
             self._ordered.settle()
 
+    def _advance(self) -> None:
+        """Let sums go on while this rank asks again and again for something else."""
+        if "_ordered" in self.__dict__:
+            self._ordered.advance()
+
     def start_all_reduce(self, array: Array, op: str = "sum") -> Request:
         """Begin `all_reduce`."""
         self._check("all_reduce", array)
+        self._check_sum("all_reduce", array)
         self._check_op(op)
         self._note("all_reduce", op, array.dtype, array.shape)
         if self._in_order(array, op):
@@ -86,14 +92,17 @@ class MPICommunicator(Communicator):
 
         The sum of two numbers knows no order: both ranks get the same bits.
         """
-        spare = self._spare.setdefault((array.dtype.char, array.size), [])
-        other = spare.pop() if spare else np.empty_like(array)
+        power = (array.nbytes - 1).bit_length()
+        spare = self._spare.setdefault(power, [])
+        room = spare.pop() if spare else np.empty(1 << power, np.uint8)
+        other = room[: array.nbytes].view(array.dtype).reshape(array.shape)
         requests = [self._comm.Irecv(other, 1 - self.rank), self._comm.Isend(array, 1 - self.rank)]
-        return _Exchange(self, requests, array, other, spare)
+        return _Exchange(self, requests, array, other, lambda: spare.append(room))
 
     def all_reduce(self, array: Array, op: str = "sum") -> Array:
         """Put into `array` the sum over all ranks (or the largest, the smallest), and return it."""
         self._check("all_reduce", array)
+        self._check_sum("all_reduce", array)
         self._check_op(op)
         if array.nbytes >= EXCHANGED or self._in_order(array, op):
             return super().all_reduce(array, op)
@@ -106,11 +115,12 @@ class MPICommunicator(Communicator):
     def start_reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin `reduce_scatter`."""
         self._check_cuts("reduce_scatter", array, cuts)
+        self._check_sum("reduce_scatter", array)
+        self._note("reduce_scatter", array.dtype, array.shape)
         if self._in_order(array):
             return self._ordered.reduce_scatter(array, cuts)
         own = np.empty(cuts[self.rank + 1] - cuts[self.rank], array.dtype)
         counts = np.diff(cuts).tolist()
-        self._note("reduce_scatter", array.dtype, array.shape)
         request = self._comm.Ireduce_scatter(array, own, counts, self._mpi.SUM)
         return _Request(self, request, array, own, slice(cuts[self.rank], cuts[self.rank + 1]))
 
@@ -179,7 +189,8 @@ class MPICommunicator(Communicator):
 
     def _renew(self) -> None:
         """Begin anew: of the calls that were under way, not all ranks have made all."""
-        self._given_up += [self._comm, self._under_way]
+        ordered = self.__dict__.pop("_ordered", None)
+        self._given_up += [self._comm, self._under_way, ordered]
         self._under_way = set()
         self._comm = self._parent.Dup()
         calls.restart()
@@ -210,8 +221,10 @@ class _Request(Request):
         self._done = False
 
     def test(self) -> bool:
-        if not self._done and self._request.Test():
-            self._finish()
+        if not self._done:
+            self._owner._advance()
+            if self._request.Test():
+                self._finish()
         return self._done
 
     def wait(self) -> None:
@@ -236,16 +249,18 @@ class _Exchange(Request):
         requests: list[Any],
         array: Array,
         other: Array,
-        spare: list[Array],
+        give_back: Callable[[], None],
     ) -> None:
         self._owner, self._requests = owner, requests
         owner._under_way.add(self)
-        self._array, self._other, self._spare = array, other, spare
+        self._array, self._other, self._give_back = array, other, give_back
         self._done = False
 
     def test(self) -> bool:
-        if not self._done and self._owner._mpi.Request.Testall(self._requests):
-            self._finish()
+        if not self._done:
+            self._owner._advance()
+            if self._owner._mpi.Request.Testall(self._requests):
+                self._finish()
         return self._done
 
     def wait(self) -> None:
@@ -257,8 +272,9 @@ class _Exchange(Request):
     def _finish(self) -> None:
         self._done = True
         self._owner._under_way.discard(self)
-        self._array += self._other
-        self._spare.append(self._other)
+        with np.errstate(over="ignore", invalid="ignore"):  # as MPI does
+            self._array += self._other
+        self._give_back()
 
 
 def _library() -> Any:

@@ -31,6 +31,7 @@ class OrderedSums:
         self._first, self._second, self._in_place = communicator, communicator.Dup(), in_place
         self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
         self._begun: deque[_Sum] = deque()  # those in their first half
+        self.under_way: set[_Sum] = set()  # MPI writes to them, whoever has lost interest
 
     def all_reduce(self, array: Array) -> Request:
         """Begin to put into `array` the sum over all ranks."""
@@ -59,6 +60,7 @@ class OrderedSums:
     def _begin(self, flat: Array, cuts: Sequence[int], whole: bool) -> Request:
         begun = _Sum(self, flat, cuts, whole)
         self._begun.append(begun)
+        self.under_way.add(begun)
         return begun
 
 
@@ -88,19 +90,26 @@ class _Sum(Request):
         self.request.Wait()
         self.begun = False
         total = self._parts[0]
-        for part in self._parts[1:]:
-            total += part
+        with np.errstate(over="ignore", invalid="ignore"):  # as MPI does
+            for part in self._parts[1:]:
+                total += part
         self._flat[self._cuts[self._owner.rank] : self._cuts[self._owner.rank + 1]] = total
         self.request = None
         if self._whole:
             into = [self._flat, (self._counts, self._cuts[:-1])]
             self.request = self._owner._second.Iallgatherv(self._owner._in_place, into)
+        else:
+            self._owner.under_way.discard(self)
 
     def test(self) -> bool:
         self._owner.advance()
-        return not self.begun and (self.request is None or bool(self.request.Test()))
+        done = not self.begun and (self.request is None or bool(self.request.Test()))
+        if done:
+            self._owner.under_way.discard(self)
+        return done
 
     def wait(self) -> None:
         self._owner.settle(self)
         if self.request is not None:
             self.request.Wait()
+        self._owner.under_way.discard(self)

@@ -14,7 +14,7 @@ from rushlight.comm import Communicator, Request
 from rushlight.distributed.buckets import Bucket, Single, plan
 from rushlight.distributed.half import HalfBucket, HalfSingle
 from rushlight.distributed.scattered import PartBucket, PartSingle, gather, parts, starts
-from rushlight.errors import explain
+from rushlight.errors import ShapeError, explain
 from rushlight.nn import Module, utils
 from rushlight.tape import cell, wrap
 from rushlight.tape.nodes import state
@@ -31,7 +31,8 @@ class GradientAverager:
     last layer first, as soon as they are complete.
 
     Args:
-        parameters: the tensors to train, in one order on all ranks, or a Module.
+        parameters: the tensors to train, in one order on all ranks, or a Module; one that is there
+            twice counts once.
         communicator: default None: `comm.current()`.
         bucket_bytes: how much of small gradients is sent at once; default 256 KiB. Fewer are sent
             earlier, more cost less. Large ones are sent each for itself.
@@ -70,7 +71,7 @@ class GradientAverager:
         compress: str | None = None,
     ) -> None:
         given: Any = parameters.parameters() if isinstance(parameters, Module) else parameters
-        self.parameters = [p for p in given if p.requires_grad]
+        self.parameters = list({id(p): p for p in given if p.requires_grad}.values())
         if not self.parameters:
             expected = "at least one parameter that requires a gradient"
             raise ValueError(explain("GradientAverager", got="none", expected=expected))
@@ -83,6 +84,8 @@ class GradientAverager:
         self.comm = comm.current() if communicator is None else communicator
         self.timeline: list[tuple[str, int, float]] | None = None
         self._count = 0.0
+        self._within = False  # a step, of which a batch has been walked
+        self._before: list[tuple[Any, Any]] = []  # parameters, and their gradients before the step
         self._sending = False
         self._places: list[Sequence[int]] = []  # of each bucket's parameters among all
         self._next = 0  # the bucket that is to be sent next, on all ranks
@@ -117,17 +120,71 @@ class GradientAverager:
         mean: bool = True,
         beside: Array | None = None,
     ) -> None:
-        """Add to each `.grad` that of a batch; with the last batch of a step, average.
+        """Add to each `.grad` the average of a step, with the last batch of it.
+
+        Between the batches of a step `.grad` holds the sums of this rank. Behind an exception it
+        is what it was before the step.
 
         Args:
             loss: a scalar Tensor; None where this rank has no sample in the batch.
-            count: what the mean of the loss divides by: its samples, or their weights.
+            count: what the mean of the loss divides by: its samples, or their weights. Without a
+                loss it is 0.
             more: whether a further batch of the same step follows: nothing is sent (default
                 False). It must be so on all ranks.
             mean: whether the loss is a mean (default); of a sum nothing is divided.
             beside: float64 numbers that are added up over the ranks, too, in place (default None):
                 that costs no message of its own.
+
+        Raises:
+            ShapeError: a loss of several numbers.
         """
+        if loss is not None and loss._array.size != 1:
+            got, fix = f"a loss {loss.shape}", "its mean, with `count`"
+            raise ShapeError(explain("backward", got=got, expected="one number", fix=fix))
+        if not self._within:
+            self._set_aside()
+        try:
+            self._step(loss, 0.0 if loss is None else count, more, mean, beside)
+        except BaseException:
+            self._give_up()
+            raise
+        if not more:
+            self._put_back()
+
+    def _set_aside(self) -> None:
+        """Let only what the step adds be averaged: what was there is that of all ranks already."""
+        self._within = True
+        for p in self.parameters:
+            if p._grad is not None and p._grad._array.any():
+                self._before.append((p, p._grad))
+                p._grad = None
+
+    def _put_back(self) -> None:
+        """Add what the step has found to what was there before."""
+        self._within = False
+        before, self._before = self._before, []
+        for p, gradient in before:
+            if p._grad is not None:
+                gradient._array += p._grad._array
+                cell(gradient)[0] += 1
+            p._grad = gradient
+
+    def _give_up(self) -> None:
+        """Leave a step that has failed, and the memory that calls under way still write to."""
+        self._count = 0.0
+        for p in self.parameters:
+            p._grad = None
+        self._put_back()
+        if self.comm.size > 1:
+            kept, closed = self.residuals(), not self._handles
+            self.close()
+            self._listen()
+            self.put_residuals(kept)
+            if closed:
+                self.close()
+
+    def _step(self, loss: Any, count: float, more: bool, mean: bool, beside: Array | None) -> None:
+        """Walk a batch; with the last one of a step, average."""
         self._count += count
         if more:
             self._walk(loss, count, mean)

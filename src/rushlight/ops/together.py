@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, widened
 from rushlight.errors import explain
 from rushlight.kernels import kernel
 from rushlight.ops.contract import Op, Saved
@@ -59,6 +59,8 @@ def _forward(x: Any, w: Any, b: Any, eps: float, add: Add) -> tuple[tuple[Any, .
     Returns:
         y, mean (C,), variance (C,) and how many values of each channel there are, ().
     """
+    given, dtype = (x, w), x.dtype
+    x, w, b = map(widened, (x, w, b))
     here = x.size // max(x.shape[1], 1)
     found = add(np.append(_sum(x), here))
     count = found[-1]
@@ -75,15 +77,14 @@ def _forward(x: Any, w: Any, b: Any, eps: float, add: Add) -> tuple[tuple[Any, .
         squares += _sum(centred)
     var = (add(squares) / count).astype(x.dtype)
     y, rstd = _eval(x, mean, var, w, b, eps)
-    outputs = (y, mean, var, np.asarray(count))
-    return outputs, Saved((x, w, None), constants=(mean, rstd, count, add))
+    outputs = (*[value.astype(dtype, copy=False) for value in (y, mean, var)], np.asarray(count))
+    return outputs, Saved((*given, None), constants=(mean, rstd, count, add))
 
 
 def _backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequence[Any]:
     """dx = rstd w (g - mean(g) - normal mean(g normal)), means over the values of all processes."""
-    x, w, _ = saved.inputs
+    x, w, g = map(widened, (*saved.inputs[:2], grads[0]))
     mean, rstd, count, add = saved.constants
-    g = grads[0]
     if g is None or any(grad is not None for grad in grads[1:]):
         expected = "no gradient through its statistics"
         raise NotImplementedError(
@@ -97,7 +98,9 @@ def _backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequ
         slope, shift = ((-each * scale).astype(x.dtype) for each in (along * rstd, total))
         for block in _blocks(x):
             dx[block] += _scaled(x[block], mean, slope, shift)
-    return dx, dw if needs[1] else None, db if needs[2] else None
+    dtype, found = saved.inputs[0].dtype, (dx, dw, db)
+    pairs = zip(found, needs, strict=True)
+    return [value.astype(dtype, copy=False) if need else None for value, need in pairs]
 
 
 def _graph_backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequence[Any]:
