@@ -68,13 +68,17 @@ class Heartbeat:
         self._told: list[tuple[int, Message]] = []  # what the thread has yet to send
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def start(self) -> None:
-        """Begin to beat; rank 0 tells who is who, as launchers name processes only."""
+    def start(self, late: bool = False) -> None:
+        """Begin to beat; rank 0 tells who is who, as launchers name processes only.
+
+        Args:
+            late: the program has ended, and no thread can start: `leave` beats.
+        """
         self._pipe = os.pipe()
         if hasattr(os, "register_at_fork"):  # or it would stay open in what a rank forks
             os.register_at_fork(after_in_child=functools.partial(os.close, self._pipe[1]))
-        everyone = self._comm.gather(dict(self._who(), pipe=self._pipe[0]))
-        if self.rank == 0:
+        everyone = self._comm.gather(dict(self._who(), pipe=self._pipe[0], late=late))
+        if self.rank == 0 and not all(who["late"] for who in everyone):
             hosts: dict[str, list[str]] = {}
             for who in everyone:
                 hosts.setdefault(who["host"], []).append(f"{who['rank']} is {who['pid']}")
@@ -88,7 +92,8 @@ class Heartbeat:
             self._prepare(self._witness)
         machine.Free()
         self._comm.Barrier()
-        self._thread.start()
+        if not late:
+            self._thread.start()
 
     def fault(self, text: str, code: int | None = None) -> None:
         """End the job because of what this rank says.
@@ -121,7 +126,10 @@ class Heartbeat:
         """Say goodbye, and return when all ranks have done so."""
         self._leaving.set()
         self._wake.set()
-        self._thread.join()
+        if self._thread.ident is None:
+            self._run()
+        else:
+            self._thread.join()
 
     # ---- the thread
 
