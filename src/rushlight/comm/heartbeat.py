@@ -20,6 +20,7 @@ import traceback
 from typing import Any
 
 from rushlight.comm import calls
+from rushlight.comm.clock import Clock
 from rushlight.comm.witness import Witness, possible
 
 __all__ = ["Heartbeat"]
@@ -51,8 +52,8 @@ class Heartbeat:
         self._comm.Set_errhandler(mpi.ERRORS_RETURN)
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._others = range(1, self.size) if self.rank == 0 else range(1)
-        now = time.monotonic()
-        self._heard = dict.fromkeys(self._others, now)
+        self._clock = Clock(EVERY + silence / 4)
+        self._heard = dict.fromkeys(self._others, self._clock.now)
         self._seen: dict[int, Message] = {}
         self._waiting: dict[int, tuple[Any, float]] = {}  # the call, and since when
         self._gone: set[int] = set()
@@ -112,8 +113,10 @@ class Heartbeat:
         self._all_raised.clear()
         self._raising = True
         told = self._tell(RAISED, text, calls=calls.latest())
-        if not self._all_raised.wait(LAST + self._silence / 2):
-            self._end([told])  # rank 0 says neither that all have, nor that some have not
+        begun = self._clock.now
+        while not self._all_raised.wait(EVERY):
+            if self._clock.now - begun > LAST + self._silence / 2:
+                self._end([told])  # rank 0 says neither that all have, nor that some have not
         self._raising = False
 
     def _tell(self, tag: int, text: str, **more: Any) -> Message:
@@ -141,17 +144,12 @@ class Heartbeat:
             self._end([dict(self._who(), text=f"lost its heartbeat:\n{traceback.format_exc()}")])
 
     def _beats(self) -> None:
-        last, everyone = time.monotonic(), None
+        everyone = None
         while everyone is None or not everyone.Test():
             hurried = everyone is not None or self._raisers or self._raising
             self._wake.wait(0.05 if hurried else EVERY)
             self._wake.clear()
-            now = time.monotonic()
-            if now - last > EVERY + self._silence / 4:
-                # this process itself was stopped or starved: it knows nothing of the others
-                self._heard = dict.fromkeys(self._others, now)
-                self._waiting = {rank: (call, now) for rank, (call, _) in self._waiting.items()}
-            last = now
+            now = self._clock.tick()
             while self._told:
                 tag, message = self._told.pop(0)
                 if self.rank:
@@ -163,7 +161,7 @@ class Heartbeat:
                 if self.rank:
                     self._send(0, BYE, self._who())
                 everyone = self._comm.Ibarrier()
-            self._beat()
+            self._beat(now)
             self._listen(now)
             self._judge(now)
         # what is still under way would be left over when MPI ends
@@ -172,9 +170,9 @@ class Heartbeat:
         if self._witness is not None:
             self._witness.dismiss()
         self._comm.Barrier()
-        self._listen(time.monotonic())
+        self._listen(self._clock.tick())
 
-    def _beat(self) -> None:
+    def _beat(self, now: float) -> None:
         message = dict(self._who(), frames=_frames(self._main), calls=calls.latest())
         message["waits"] = any(
             file == CALLS and name != "together" for file, _, name in message["frames"]
@@ -182,7 +180,7 @@ class Heartbeat:
         if self._witness is not None:
             message["witness"] = self._witness.process
             self._prepare(self._witness)
-        self._take(BEAT, message, time.monotonic())
+        self._take(BEAT, message, now)
         for other in self._others:
             if other not in self._pending or self._pending[other].Test():
                 # one beat at a time: a rank that stands still is not sent ever more
@@ -246,7 +244,7 @@ class Heartbeat:
         stop = time.monotonic() + COLLECT
         while time.monotonic() < stop and len(faults) < self.size:
             time.sleep(0.02)
-            self._listen(time.monotonic())
+            self._listen(self._clock.now)
         self._end(faults)
 
     def _judge_raised(self, now: float) -> None:
