@@ -19,7 +19,7 @@ import time
 import traceback
 from typing import Any
 
-from rushlight.comm import calls
+from rushlight.comm import calls, launch
 from rushlight.comm.clock import Clock
 from rushlight.comm.witness import Witness, possible
 
@@ -93,6 +93,7 @@ class Heartbeat:
             self._prepare(self._witness)
         machine.Free()
         self._comm.Barrier()
+        launch.take_off_names()
         if not late:
             self._thread.start()
 
