@@ -231,6 +231,14 @@ def check_files_are_of_the_user_alone(joined: Any) -> None:
         assert not os.stat(f"/proc/self/fd/{number}").st_mode & 0o077, path
 
 
+def check_no_shared_memory_has_a_name(joined: Any) -> None:
+    joined.barrier()
+    maps = pathlib.Path("/proc/self/maps")  # of Linux
+    lines = maps.read_text().splitlines() if maps.exists() else []
+    left = [line for line in lines if "/dev/shm/mpich" in line and "(deleted)" not in line]
+    assert not left
+
+
 CHECKS = collect(globals())
 
 if __name__ == "__main__":

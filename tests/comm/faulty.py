@@ -1,7 +1,8 @@
 """A job in which a rank fails: python -m tests.comm.faulty KIND RANK, under mpiexec.
 
 All ranks add up arrays; after some rounds the one rank raises, is killed, stops, leaves, makes
-another call, or (KIND 'all') every rank raises.
+another call, or (KIND 'all') every rank raises. With KIND 'early raise' or 'early leave' the one
+does so before it joins the job.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from rushlight import comm
 
 def main(kind: str, victim: int) -> None:
     """Fail in the third round."""
+    if comm.launch.rank_told() == victim:
+        if kind == "early raise":
+            raise ValueError(f"a failure on rank {victim}")
+        if kind == "early leave":
+            sys.exit(3)
     joined = comm.current()
     joined.barrier()
     time.sleep(1.5)  # the ranks have heard of each other

@@ -52,6 +52,15 @@ def test_a_rank_that_raises_ends_all(victim):
     assert gone(who)
 
 
+def test_a_rank_that_raises_before_it_joins_ends_all():
+    code, said, who = run("early raise", 1, ranks=2)
+    assert code == 1
+    assert f"rank 1 of 2 (process {who[1]} on " in said
+    assert "failed before it had joined the job: ValueError: a failure on rank 1" in said
+    assert said.count("Traceback") == 1 and "faulty.py" in said
+    assert gone(who)
+
+
 def test_ranks_that_all_raise_are_told_of_once():
     code, said, who = run("all")
     assert code == 1
@@ -60,11 +69,12 @@ def test_ranks_that_all_raise_are_told_of_once():
     assert gone(who)
 
 
-def test_a_rank_that_leaves_while_others_wait_for_it_ends_all():
-    code, said, who = run("leave")
+@pytest.mark.parametrize(("kind", "where"), [("leave", "all_reduce"), ("early leave", "join")])
+def test_a_rank_that_leaves_while_others_wait_for_it_ends_all(kind, where):
+    code, said, who = run(kind)
     assert code == 1
     assert re.search(r"rank 1 of 3 \(process \d+ on .*\) ended its program, while rank [02]", said)
-    assert "in all_reduce" in said
+    assert f"in {where}" in said
     assert gone(who)
 
 

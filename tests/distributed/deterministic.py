@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tests.distributed.draws import _dropping
 from tests.distributed.launch import collect, main
-from tests.distributed.training import _alone, _close, _data, _fit
+from tests.distributed.training import _close, _data, _fit, _once
 
 import rushlight as rl
 from rushlight import nn
@@ -80,7 +80,7 @@ def check_gradients_in_rank_order(joined: Any) -> None:
 
 def check_that_of_one_process(joined: Any) -> None:
     given = {"deterministic": True, "optimizer": "sgd"}
-    _close(_fit(model=_dropping(), **given), _alone(model=_dropping(), **given), 1e-11)
+    _close(_fit(model=_dropping(), **given), _once(model=_dropping(), **given), 1e-11)
 
 
 def check_resume(joined: Any) -> None:

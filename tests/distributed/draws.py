@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from tests.distributed.launch import collect, main
-from tests.distributed.training import _alone, _close, _data, _fit
+from tests.distributed.training import _alone, _close, _data, _fit, _once
 
 import rushlight as rl
 from rushlight import nn
@@ -246,7 +246,7 @@ def check_transforms_that_draw(joined: Any) -> None:
         found = _fit(model=_dropping(), data=(make(),), validation=None, optimizer="sgd")
         _close(
             found,
-            _alone(model=_dropping(), data=(make(),), validation=None, optimizer="sgd"),
+            _once(model=_dropping(), data=(make(),), validation=None, optimizer="sgd"),
             1e-11,
         )
 
@@ -274,7 +274,7 @@ def check_resume_on_another_count(joined: Any) -> None:
         made = {"callbacks": [keeper], "optimizer": "sgd", "restore_best": False, "epochs": 2}
         return {"model": _dropping(), "max_steps": last, "resume": "auto", **made}
 
-    whole = _alone(model=_dropping(), optimizer="sgd", restore_best=False)
+    whole = _once(model=_dropping(), optimizer="sgd", restore_best=False)
     if joined.first:
         _alone(**parts("one", 2))
     joined.barrier()

@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -135,6 +137,23 @@ def main(checks: dict[str, Check]) -> None:
             found[name] = traceback.format_exc()
             print(found[name], file=sys.stderr)  # others may wait in vain, and the job end
     pathlib.Path(sys.argv[1], f"{joined.rank}.json").write_text(json.dumps(found))
+
+
+def by_first(joined: Any, function: Callable[[], Any]) -> Any:
+    """Return what a function finds on the first rank, as in one process.
+
+    The others sleep meanwhile: where they wait in MPI, each keeps a core busy.
+    """
+    from rushlight import comm
+
+    found = None
+    if joined.first:
+        with comm.alone():
+            found = function()
+    ready = joined.start_all_reduce(np.zeros(1))
+    while not ready.test():
+        time.sleep(0.01)
+    return joined.broadcast_object(found)
 
 
 def collect(namespace: dict[str, Any]) -> dict[str, Check]:

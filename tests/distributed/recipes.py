@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.distributed.launch import collect, main
+from tests.distributed.launch import by_first, collect, main
 
 import rushlight as rl
-from rushlight import comm
 from rushlight.cli.recipes.autoencoder import Autoencoding
 from rushlight.cli.recipes.mnist import Mnist
 from rushlight.cli.recipes.regression import Regression
@@ -94,21 +93,10 @@ def _train(recipe: Any, given: dict[str, Any], count: int = 38, second: bool = F
     return gradients, records, {k: v.numpy(force=True) for k, v in model.state_dict().items()}
 
 
-def _alone(joined: Any, *args: Any, **given: Any) -> Any:
-    """Do the same in the first process alone, and tell all."""
-    found = None
-    if joined.first:
-        comm.use(comm.LocalCommunicator())
-        try:
-            found = _train(*args, **given)
-        finally:
-            comm.use(joined)
-    return joined.broadcast_object(found)
-
-
 def _same(joined: Any, recipe: Any, **given: Any) -> None:
     more = {name: given.pop(name) for name in ("count", "second") if name in given}
-    found, expected = _train(recipe, given, **more), _alone(joined, recipe, given, **more)
+    found = _train(recipe, given, **more)
+    expected = by_first(joined, lambda: _train(recipe, given, **more))
     assert len(found[0]) == len(expected[0]) == STEPS
     for number, (step, wanted) in enumerate(zip(found[0], expected[0], strict=True)):
         # Adam's first step divides each gradient by its size, and its rounding with it

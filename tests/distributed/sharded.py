@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.distributed.launch import collect, main
-from tests.distributed.training import _alone, _close, _data, _fit, _net, _same
+from tests.distributed.training import _alone, _close, _data, _fit, _net, _once, _same
 
 import rushlight as rl
 from rushlight import nn
@@ -381,7 +381,7 @@ def check_callbacks(joined: Any) -> None:
         lambda: [Switch(at_epoch=2, optimizer="sgd:momentum=0.9"), EarlyStopping(patience=5)],
     ):
         found = _fit(callbacks=callbacks(), **given)
-        _close(found, _alone(callbacks=callbacks(), **given))
+        _close(found, _once(callbacks=callbacks(), **given))
 
 
 def check_frozen(joined: Any) -> None:
@@ -390,7 +390,7 @@ def check_frozen(joined: Any) -> None:
 
     callbacks = [(rl.train.Event.EPOCH_BEGIN, thaw)]
     given = {"callbacks": callbacks, "sharded": True, "epochs": 3}
-    _close(_fit(**given), _alone(**given))
+    _close(_fit(**given), _once(**given))
 
 
 def check_resume(joined: Any) -> None:
@@ -411,7 +411,7 @@ def check_resume(joined: Any) -> None:
     if joined.first:
         _close(_alone(callbacks=[keeper], epochs=3, resume=True), _alone(epochs=3))
     joined.barrier()
-    _close(_fit(callbacks=[keeper], epochs=4, resume=True, sharded=True), _alone(epochs=4))
+    _close(_fit(callbacks=[keeper], epochs=4, resume=True, sharded=True), _once(epochs=4))
 
 
 def check_trainer_refuses(joined: Any) -> None:

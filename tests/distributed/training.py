@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.distributed.launch import collect, main
+from tests.distributed.launch import by_first, collect, main
 
 import rushlight as rl
 from rushlight import comm, nn
@@ -56,6 +56,11 @@ def _alone(**given: Any) -> Any:
         comm.use(joined)
 
 
+def _once(**given: Any) -> Any:
+    """Do the same in one process, and tell all ranks."""
+    return by_first(comm.current(), lambda: _fit(**given))
+
+
 def _close(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
     assert len(found[0]) == len(expected[0])
     for record, wanted in zip(found[0], expected[0], strict=True):
@@ -67,7 +72,7 @@ def _close(found: Any, expected: Any, tolerance: float = 1e-9) -> None:
 def _same(joined: Any, **given: Any) -> None:
     """Hold a run of several processes equal to that of one, and the ranks to each other."""
     found = _fit(**given)
-    _close(found, _alone(**given))
+    _close(found, _once(**given))
     texts = joined.gather_objects((repr(found[0]), [a.tobytes() for a in found[1].values()]))
     assert texts.count(texts[0]) == joined.size
 
@@ -128,7 +133,7 @@ def check_loader(joined: Any) -> None:
         given = {"data": (loader,), "validation": loader, "batch_size": None}
         found = _fit(**given)
         loader.load_state_dict(place)
-        _close(found, _alone(**given))
+        _close(found, _once(**given))
 
 
 def check_without_seed(joined: Any) -> None:
@@ -146,7 +151,7 @@ def check_frozen(joined: Any) -> None:
             trainer.model[0].weight.requires_grad_(epoch > 1)
 
     found = _fit(callbacks=[Thaw()], optimizer="sgd")
-    _close(found, _alone(callbacks=[Thaw()], optimizer="sgd"))
+    _close(found, _once(callbacks=[Thaw()], optimizer="sgd"))
 
 
 def check_limits(joined: Any) -> None:
@@ -167,7 +172,7 @@ def check_files_and_resume(joined: Any) -> None:
     whole = _fit(epochs=4)
     for name, array in found[1].items():
         assert np.array_equal(array, whole[1][name]), name
-    alone = _alone(epochs=4)
+    alone = _once(epochs=4)
     _close(found, alone)
     with pytest.raises(FileNotFoundError, match="no checkpoint in"):
         _fit(out=folder / "other", resume=True)
@@ -178,7 +183,7 @@ def check_resume_on_another_count(joined: Any) -> None:
     if joined.first:
         _alone(out=folder, epochs=2)  # by one process
     joined.barrier()
-    _close(_fit(out=folder, epochs=4, resume=True), _alone(epochs=4))
+    _close(_fit(out=folder, epochs=4, resume=True), _once(epochs=4))
 
 
 def check_ctrl_c_of_one_rank(joined: Any) -> None:
@@ -211,7 +216,7 @@ def check_odd_rank(joined: Any) -> None:
     with pytest.raises(ValueError, match=r"got samples: .*, expected the same on all"):
         _fit(data=_data(40 + is_odd), fit={"validation": 10})
     found = _fit(model=_net(seed=joined.rank))  # other weights: those of the first rank
-    _close(found, _alone(model=_net(seed=0)))
+    _close(found, _once(model=_net(seed=0)))
 
 
 def check_refusals(joined: Any) -> None:

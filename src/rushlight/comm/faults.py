@@ -19,7 +19,7 @@ from typing import Any
 from rushlight.comm.heartbeat import EVERY, Heartbeat
 from rushlight.errors import explain
 
-__all__ = ["raised", "silence", "tell", "watch"]
+__all__ = ["leave", "raised", "silence", "tell", "watch"]
 
 _SILENCE = 20.0
 _beating: Heartbeat | None = None
@@ -48,11 +48,12 @@ def silence() -> float:
     return seconds
 
 
-def watch(mpi: Any) -> None:
+def watch(mpi: Any, late: bool = False) -> None:
     """Watch over all ranks of MPI.COMM_WORLD, which all call this; a second call does nothing.
 
     Args:
         mpi: the module mpi4py.MPI.
+        late: whether the program is at its end, and `leave` comes next.
     """
     global _beating
     seconds = silence()
@@ -68,7 +69,7 @@ def watch(mpi: Any) -> None:
             )
         return
     beating = _beating = Heartbeat(mpi, seconds)
-    beating.start()
+    beating.start(late)
     process, before = os.getpid(), sys.excepthook
 
     def failed(
@@ -86,6 +87,12 @@ def watch(mpi: Any) -> None:
     sys.excepthook = failed
     # called before mpi4py ends MPI, which waits for all ranks without a word
     atexit.register(left)
+
+
+def leave() -> None:
+    """Say that this program ends, and return when all have said so."""
+    if _beating is not None:
+        _beating.leave()
 
 
 def raised(error: BaseException) -> bool:

@@ -19,7 +19,8 @@ import time
 import traceback
 from typing import Any
 
-from rushlight.comm import calls
+from rushlight.comm import calls, launch
+from rushlight.comm.clock import Clock
 from rushlight.comm.witness import Witness, possible
 
 __all__ = ["Heartbeat"]
@@ -51,8 +52,8 @@ class Heartbeat:
         self._comm.Set_errhandler(mpi.ERRORS_RETURN)
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._others = range(1, self.size) if self.rank == 0 else range(1)
-        now = time.monotonic()
-        self._heard = dict.fromkeys(self._others, now)
+        self._clock = Clock(EVERY + silence / 4)
+        self._heard = dict.fromkeys(self._others, self._clock.now)
         self._seen: dict[int, Message] = {}
         self._waiting: dict[int, tuple[Any, float]] = {}  # the call, and since when
         self._gone: set[int] = set()
@@ -68,13 +69,17 @@ class Heartbeat:
         self._told: list[tuple[int, Message]] = []  # what the thread has yet to send
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def start(self) -> None:
-        """Begin to beat; rank 0 tells who is who, as launchers name processes only."""
+    def start(self, late: bool = False) -> None:
+        """Begin to beat; rank 0 tells who is who, as launchers name processes only.
+
+        Args:
+            late: the program has ended, and no thread can start: `leave` beats.
+        """
         self._pipe = os.pipe()
         if hasattr(os, "register_at_fork"):  # or it would stay open in what a rank forks
             os.register_at_fork(after_in_child=functools.partial(os.close, self._pipe[1]))
-        everyone = self._comm.gather(dict(self._who(), pipe=self._pipe[0]))
-        if self.rank == 0:
+        everyone = self._comm.gather(dict(self._who(), pipe=self._pipe[0], late=late))
+        if self.rank == 0 and not all(who["late"] for who in everyone):
             hosts: dict[str, list[str]] = {}
             for who in everyone:
                 hosts.setdefault(who["host"], []).append(f"{who['rank']} is {who['pid']}")
@@ -88,7 +93,9 @@ class Heartbeat:
             self._prepare(self._witness)
         machine.Free()
         self._comm.Barrier()
-        self._thread.start()
+        launch.take_off_names()
+        if not late:
+            self._thread.start()
 
     def fault(self, text: str, code: int | None = None) -> None:
         """End the job because of what this rank says.
@@ -107,8 +114,10 @@ class Heartbeat:
         self._all_raised.clear()
         self._raising = True
         told = self._tell(RAISED, text, calls=calls.latest())
-        if not self._all_raised.wait(LAST + self._silence / 2):
-            self._end([told])  # rank 0 says neither that all have, nor that some have not
+        begun = self._clock.now
+        while not self._all_raised.wait(EVERY):
+            if self._clock.now - begun > LAST + self._silence / 2:
+                self._end([told])  # rank 0 says neither that all have, nor that some have not
         self._raising = False
 
     def _tell(self, tag: int, text: str, **more: Any) -> Message:
@@ -121,7 +130,10 @@ class Heartbeat:
         """Say goodbye, and return when all ranks have done so."""
         self._leaving.set()
         self._wake.set()
-        self._thread.join()
+        if self._thread.ident is None:
+            self._run()
+        else:
+            self._thread.join()
 
     # ---- the thread
 
@@ -133,17 +145,12 @@ class Heartbeat:
             self._end([dict(self._who(), text=f"lost its heartbeat:\n{traceback.format_exc()}")])
 
     def _beats(self) -> None:
-        last, everyone = time.monotonic(), None
+        everyone = None
         while everyone is None or not everyone.Test():
             hurried = everyone is not None or self._raisers or self._raising
             self._wake.wait(0.05 if hurried else EVERY)
             self._wake.clear()
-            now = time.monotonic()
-            if now - last > EVERY + self._silence / 4:
-                # this process itself was stopped or starved: it knows nothing of the others
-                self._heard = dict.fromkeys(self._others, now)
-                self._waiting = {rank: (call, now) for rank, (call, _) in self._waiting.items()}
-            last = now
+            now = self._clock.tick()
             while self._told:
                 tag, message = self._told.pop(0)
                 if self.rank:
@@ -155,7 +162,7 @@ class Heartbeat:
                 if self.rank:
                     self._send(0, BYE, self._who())
                 everyone = self._comm.Ibarrier()
-            self._beat()
+            self._beat(now)
             self._listen(now)
             self._judge(now)
         # what is still under way would be left over when MPI ends
@@ -164,9 +171,9 @@ class Heartbeat:
         if self._witness is not None:
             self._witness.dismiss()
         self._comm.Barrier()
-        self._listen(time.monotonic())
+        self._listen(self._clock.tick())
 
-    def _beat(self) -> None:
+    def _beat(self, now: float) -> None:
         message = dict(self._who(), frames=_frames(self._main), calls=calls.latest())
         message["waits"] = any(
             file == CALLS and name != "together" for file, _, name in message["frames"]
@@ -174,7 +181,7 @@ class Heartbeat:
         if self._witness is not None:
             message["witness"] = self._witness.process
             self._prepare(self._witness)
-        self._take(BEAT, message, time.monotonic())
+        self._take(BEAT, message, now)
         for other in self._others:
             if other not in self._pending or self._pending[other].Test():
                 # one beat at a time: a rank that stands still is not sent ever more
@@ -238,7 +245,7 @@ class Heartbeat:
         stop = time.monotonic() + COLLECT
         while time.monotonic() < stop and len(faults) < self.size:
             time.sleep(0.02)
-            self._listen(time.monotonic())
+            self._listen(self._clock.now)
         self._end(faults)
 
     def _judge_raised(self, now: float) -> None:

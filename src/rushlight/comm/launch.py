@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from rushlight.errors import explain
 
-__all__ = ["confine", "launched", "promised", "rank_told", "refuse_strangers"]
+__all__ = [
+    "confine",
+    "launched",
+    "promised",
+    "rank_told",
+    "refuse_strangers",
+    "take_off_names",
+]
 
 # mpiexec of MPICH, Intel MPI and Open MPI, and Slurm's srun --mpi
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
@@ -53,6 +61,19 @@ def confine() -> None:
     alone = forked if here is None else here == os.environ.get("PMI_SIZE")
     if alone and not any(name in os.environ for name in _NETWORK):
         os.environ["UCX_TLS"] = "self,sm"
+
+
+def take_off_names() -> None:
+    """Take the names off MPICH's shared memory, which all ranks of the machine have by now.
+
+    The memory goes with the last of them, however it ends; with a name it would stay behind one
+    that is killed.
+    """
+    with contextlib.suppress(OSError), open("/proc/self/maps") as maps:
+        names = {line.split()[-1] for line in maps if "/dev/shm/mpich_shm_" in line}
+        for name in names - {"(deleted)"}:
+            with contextlib.suppress(OSError):  # another rank was first
+                os.unlink(name)
 
 
 def _number(name: str, otherwise: int) -> int:

@@ -13,11 +13,12 @@ from rushlight.arrays import Array
 from rushlight.comm import calls
 from rushlight.comm.communicator import Communicator, Request
 from rushlight.comm.faults import raised, watch
+from rushlight.comm.late import patience
 from rushlight.comm.ordered import OrderedSums
 from rushlight.determinism import are_deterministic_algorithms_enabled
 from rushlight.errors import MissingExtra, explain
 
-__all__ = ["MPICommunicator"]
+__all__ = ["MPICommunicator", "library"]
 
 EXCHANGED = 1 << 15  # bytes: so much is what two ranks hand each other, and each adds for itself
 
@@ -42,7 +43,7 @@ class MPICommunicator(Communicator):
     kind = "mpi"
 
     def __init__(self, parent: Any = None) -> None:
-        mpi = _library()
+        mpi = library()
         watch(mpi)
         self._mpi = mpi
         self._parent = mpi.COMM_WORLD if parent is None else parent
@@ -277,10 +278,11 @@ class _Exchange(Request):
         self._give_back()
 
 
-def _library() -> Any:
+def library() -> Any:
     """Return mpi4py's MPI, which starts MPI where that has not happened yet."""
     try:
-        from mpi4py import MPI
+        with patience():
+            from mpi4py import MPI
     except ModuleNotFoundError as error:
         raise MissingExtra("mpi4py", "mpi", "training in several processes") from error
     except (ImportError, RuntimeError) as error:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from rushlight.comm import faults, launch
+from rushlight.comm import faults, late, launch
 from rushlight.comm.communicator import Communicator
 from rushlight.comm.local import LocalCommunicator
-from rushlight.comm.mpi import MPICommunicator
+from rushlight.comm.mpi import MPICommunicator, library
 from rushlight.errors import explain
 
 __all__ = ["alone", "current", "fail", "join", "joined", "use"]
@@ -127,5 +127,6 @@ def _alone() -> None:
         _now = LocalCommunicator()
 
 
+late.promise(library, joined)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_alone)
