@@ -220,11 +220,14 @@ class Run:
         shapes = [g._array.shape for g in grads]
         if shapes != self.shapes:
             _unequal(optimizer, shapes, self.shapes)
+        self.take(optimizer, self._gradient(grads), lr, group)
+
+    def take(self, optimizer: Optimizer, gradient: Array, lr: float, group: Any) -> None:
+        """Take one step along gradients that lie like the weights."""
         numbers: dict[str, Any] = {name: strip.views[0][()] for name, strip in self.others}
         if self.counter is not None:
             self.counter.flat += 1
             numbers[COUNTER] = float(self.counter.views[0].item())
-        gradient = self._gradient(grads)
         for cut, weight, state, scratch in self.blocks:
             state.update(numbers)
             if cut is None:
@@ -286,6 +289,24 @@ class Layout:
         """Tell whether this was made for the parameters of `group`."""
         params = group["params"]
         return len(params) == len(self.params) and all(map(is_, params, self.params))
+
+    def steady(self, group: dict[str, Any]) -> bool:
+        """Tell whether `step`, given all gradients that its runs wait for, would take the runs as
+        they are."""
+        options = [value for key, value in group.items() if key != "lr"]
+        if not (self.fits(group) and len(options) == len(self.options)):
+            return False
+        if not all(map(is_, options, self.options)):
+            return False
+        state = self.optimizer.state
+        for run in self.runs:
+            if run.names is not self.names or not run.holds(state):
+                return False
+            if len(run.params) > 1:
+                counts = run.counts()
+                if counts and counts.count(counts[0]) != len(counts):
+                    return False
+        return True
 
     def scratch(self, dtype: np.dtype[Any], size: int) -> tuple[Array, Array]:
         """Return two arrays for intermediate results; all blocks use the same memory."""

@@ -1,0 +1,308 @@
+"""Recording: one call of a function becomes a plan of what it does to arrays, and to tensors."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.nn.registry import edits
+from rushlight.optim import Optimizer
+from rushlight.plans.calls import CONSTANT, DATA, INPUT, Call, Recorder, Unplanned, root_of
+from rushlight.plans.plan import Gradient, Output, Plan
+from rushlight.plans.sight import sight
+from rushlight.plans.watched import Watched, plain, watch
+from rushlight.tape import Node, TensorBase, cell, wrap
+
+__all__ = ["mapped", "record"]
+
+
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """Return a structure of tuples, lists and dicts with the function of each tensor in it."""
+    if isinstance(value, TensorBase):
+        return function(value)
+    if value.__class__ in (tuple, list):
+        return value.__class__([mapped(function, part) for part in value])
+    if value.__class__ is dict:
+        return {key: mapped(function, part) for key, part in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[mapped(function, part) for part in value])
+    return value
+
+
+def record(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+    tensors: Sequence[Any],
+    optimizers: Sequence[Any],
+) -> tuple[Plan, Any]:
+    """Call a function and make a plan of what it does.
+
+    Args:
+        function, args, options: the call; tensors may stand in tuples, lists and dicts.
+        tensors: what else it may read and write: parameters, buffers, others that it refers to.
+        optimizers: those that it may call.
+
+    Returns:
+        The plan, and what the function returned.
+
+    Raises:
+        Unplanned: there can be no plan; the function has been run all the same, at least in part.
+    """
+    return _Recording(tensors, optimizers).of(function, args, options)
+
+
+class _Recording:
+    """One recording."""
+
+    def __init__(self, tensors: Sequence[Any], optimizers: Sequence[Any]) -> None:
+        self.tensors, self.optimizers = list(tensors), list(optimizers)
+        self.recorder = Recorder()
+        self.steps: list[tuple[Any, int]] = []  # an optimizer, and the calls made before its step
+        self.stepped: set[int] = set()  # ids of the tensors that optimizers have stepped
+
+    def of(
+        self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+    ) -> tuple[Plan, Any]:
+        inputs: list[tuple[Any, Any, Array]] = []  # tensor given, tensor used, its array
+        mapped(lambda t: self._input(t, inputs), (args, options))
+        stand_ins = {id(given): used for given, used, _ in inputs}
+        args, options = mapped(lambda t: stand_ins[id(t)], (args, options))
+        self.arrays = [t._array for t in self.tensors]
+        for array in self.arrays:
+            self.recorder.know(array, DATA)
+        before = [(t._grad, t._version[0] if t._version else 0) for t in self.tensors]
+        edit = edits.last
+        self._swap_in()
+        try:
+            with sight(self.recorder), self._stepping():
+                result = function(*args, **options)
+        finally:
+            self._swap_out()
+            grads = [t._grad for t in self.tensors]
+            for tensor in self.tensors:  # gradients shall be plain, whatever comes of this
+                if tensor._grad is not None and isinstance(tensor._grad._array, Watched):
+                    tensor._grad._array = plain(tensor._grad._array)
+        if self.recorder.refused:
+            raise Unplanned(self.recorder.refused)
+        if edits.last != edit:
+            raise Unplanned("it sets attributes of modules")
+        if not all(t._array is a for t, a in zip(self.tensors, self.arrays, strict=True)):
+            raise Unplanned("arrays of its parameters were replaced")
+        outputs: list[Output] = []
+        structure = mapped(lambda t: self._output(t, inputs, outputs), result)
+        gradients = self._gradients([grad for grad, _ in before], grads)
+        bumps = [
+            (t, (t._version[0] if t._version else 0) - version)
+            for t, (_, version) in zip(self.tensors, before, strict=True)
+            if id(t) not in self.stepped
+        ]
+        fresh = mapped(lambda t: _copied(t), result)
+        del result, grads, args, options, stand_ins
+        buffers = [array for _, _, array in inputs]
+        del inputs
+        self._no_survivors([*buffers, *self.arrays, *gradients, *outputs])
+        plan = Plan(
+            self.recorder,
+            buffers,
+            self.tensors,
+            self.arrays,
+            structure,
+            outputs,
+            gradients,
+            [(t, n) for t, n in bumps if n],
+            self.steps,
+        )
+        return plan, fresh
+
+    # ---- what goes in
+
+    def _input(self, tensor: Any, inputs: list[tuple[Any, Any, Array]]) -> None:
+        if any(tensor is given for given, _, _ in inputs):
+            return
+        if any(tensor is known for known in self.tensors):
+            raise Unplanned("an argument that the function refers to in another way, too")
+        array = tensor._array
+        buffer = np.empty_like(array)
+        if dense_strides(buffer) != dense_strides(array):
+            raise Unplanned("an argument whose elements do not lie side by side")
+        buffer[...] = array
+        self.recorder.know(buffer, INPUT)
+        inputs.append((tensor, wrap(watch(buffer)), buffer))
+
+    def _swap_in(self) -> None:
+        for tensor in self.tensors:
+            tensor._array = watch(tensor._array)
+
+    def _swap_out(self) -> None:
+        for tensor, array in zip(self.tensors, self.arrays, strict=True):
+            if isinstance(tensor._array, Watched):
+                tensor._array = array
+
+    def _stepping(self) -> Any:
+        return _Stepping(self)
+
+    def step(self, optimizer: Any, step: Callable[[Any], None]) -> None:
+        """Take an optimizer's step on plain arrays and remember where it was taken."""
+        if not any(optimizer is known for known in self.optimizers):
+            raise Unplanned("an optimizer that was not found in what the function refers to")
+        self.recorder.paused = True
+        grads = [p for group in optimizer.param_groups for p in group["params"]]
+        for p in grads:
+            if p._grad is not None:
+                p._grad._array = plain(p._grad._array)
+                self.stepped.add(id(p))
+        self._swap_out()
+        try:
+            step(optimizer)
+            moved = any(t._array is not a for t, a in zip(self.tensors, self.arrays, strict=True))
+        finally:
+            self.recorder.paused = False
+        if moved:
+            raise Unplanned(MOVED)
+        self._swap_in()
+        for p in grads:
+            if p._grad is not None:
+                p._grad._array = watch(p._grad._array)
+        self.steps.append((optimizer, len(self.recorder.program)))
+
+    # ---- what comes out
+
+    def _output(
+        self, tensor: Any, inputs: Sequence[tuple[Any, Any, Array]], outputs: list[Output]
+    ) -> Output:
+        for i, (_, used, _) in enumerate(inputs):
+            if tensor is used:
+                return _add(outputs, Output(None, i, None, None))
+        for known in self.tensors:
+            if tensor is known:
+                return _add(outputs, Output(None, None, known, None))
+        array = plain(tensor._array)
+        self.recorder.level(array)
+        if any(out.array is not None and _overlap(out.array, array) for out in outputs):
+            raise Unplanned("results that share memory")
+        if any(root_of(array) is root_of(given) for given in (*self.arrays, *(i[2] for i in inputs))):
+            raise Unplanned("a result that is a view of an argument or a parameter")
+        op = None
+        if tensor._requires_grad:
+            if tensor._node is None or not _spent(tensor._node):
+                raise Unplanned("a result whose gradient may still be asked for")
+            op = tensor._node.op
+        return _add(outputs, Output(array, None, None, op))
+
+    def _gradients(self, before: Sequence[Any], after: Sequence[Any]) -> list[Gradient]:
+        found = []
+        for tensor, old, new in zip(self.tensors, before, after, strict=True):
+            if new is not None and new is not old:
+                array = new._array
+                self.recorder.level(array)
+                found.append(Gradient(tensor, array, old is not None))
+            elif new is None and tensor._requires_grad:
+                found.append(Gradient(tensor, None, old is not None))
+        return found
+
+    def _no_survivors(self, others: Sequence[Array]) -> None:
+        """Refuse functions that keep tensors of a call, where later calls would not be seen."""
+        stack, seen = _all_arrays([self.recorder.program, *others]), set()
+        held: Counter[int] = Counter()
+        while stack:
+            array = stack.pop()
+            if id(array) not in seen:
+                seen.add(id(array))
+                if isinstance(array.base, np.ndarray):
+                    held[id(array.base)] += 1
+                    stack.append(array.base)
+        del array
+        if not self._survivors(held):
+            return
+        gc.collect()
+        if self._survivors(held):
+            raise Unplanned("it keeps tensors that it has computed (in a list, say)")
+
+    def _survivors(self, held: Counter[int]) -> bool:
+        """Tell whether watched arrays are held by more than the plain arrays that view them."""
+        for found in self.recorder.watched:
+            array = found()
+            if array is not None and getrefcount(array) - _HERE > held[id(array)]:
+                return True
+        return False
+
+
+def _all_arrays(value: Any) -> list[Array]:
+    """Return all arrays within tuples, lists and dicts."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (tuple, list)):
+        return []
+    return [array for part in value for array in _all_arrays(part)]
+
+
+_HERE = 2  # references to an array in a loop that asks for their number: a name and an argument
+MOVED = "its optimizer has just moved the parameters in memory"
+
+
+class _Stepping:
+    """Hands the steps of optimizers to a recording."""
+
+    def __init__(self, recording: _Recording) -> None:
+        self.recording = recording
+
+    def __enter__(self) -> None:
+        recording, self.found = self.recording, Optimizer.step
+        found = self.found
+
+        def step(optimizer: Any, closure: Any = None) -> Any:
+            recorder = recording.recorder
+            if not recorder.active():
+                return found(optimizer, closure)
+            if closure is not None:
+                raise Unplanned("an optimizer's step with a closure")
+            return recording.step(optimizer, found)
+
+        Optimizer.step = step  # type: ignore[method-assign]
+
+    def __exit__(self, *error: object) -> None:
+        Optimizer.step = self.found  # type: ignore[method-assign]
+
+
+def dense_strides(array: Any) -> tuple[int, ...]:
+    """Return the strides of the dims that have more than one element."""
+    return tuple([s for s, n in zip(array.strides, array.shape, strict=True) if n > 1])
+
+
+def _add(outputs: list[Output], output: Output) -> Output:
+    outputs.append(output)
+    return output
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    return root_of(a) is root_of(b)
+
+
+def _copied(tensor: Any) -> Any:
+    """Return a result with memory of its own."""
+    if isinstance(tensor._array, Watched):
+        tensor._array = plain(tensor._array).copy(order="K")
+    return tensor
+
+
+def _spent(node: Any) -> bool:
+    """Tell whether a backward pass has freed a part of what leads to a node."""
+    seen, stack = {node}, [node]
+    while stack:
+        found = stack.pop()
+        if found.saved is None:
+            return True
+        for edge in found.edges:
+            if edge is not None and isinstance(edge[0], Node) and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return False

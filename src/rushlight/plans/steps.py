@@ -1,0 +1,98 @@
+"""Steps of optimizers within a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.optim import Optimizer
+from rushlight.plans.calls import root_of
+
+__all__ = ["Step"]
+
+ALIGN = 64
+
+
+class Step:
+    """An optimizer's step, whose gradients are placed where the optimizer reads them.
+
+    Args:
+        optimizer: which.
+        made: the arrays of the gradients at the time of its step, by the ids of their tensors.
+
+    Without its own layout of parameters (where it takes them one by one, say) its `step` is called.
+    """
+
+    def __init__(self, optimizer: Any, made: dict[int, Array | None]) -> None:
+        self.optimizer, self.made = optimizer, made
+        self.layouts = list(optimizer._layouts)
+        self.runs = [list(layout.runs) for layout in self.layouts]
+        self.places: list[tuple[int, Any, int]] = []  # which group, run, offset
+        kind = type(optimizer)
+        self.whole = kind.step is not Optimizer.step or kind._step is not Optimizer._step
+        runs = [run for part in self.runs for run in part]
+        self.whole = self.whole or not all(_takes(run, made) for run in runs)
+
+    def place(self, placed: dict[int, int], size: int) -> int:
+        """Give the gradients offsets (bytes) from `size` on; return the size after them."""
+        if self.whole:
+            return size
+        for i, part in enumerate(self.runs):
+            for run in part:
+                flat, starts = run.weights.flat, run.weights.starts
+                for p, start in zip(run.params, starts, strict=False):
+                    placed[id(root_of(self.made[id(p)]))] = size + start * flat.itemsize
+                self.places.append((i, run, size))
+                size += -(-flat.nbytes // ALIGN) * ALIGN
+        return size
+
+    def link(self, memory: Array, leave: Callable[[], None]) -> None:
+        """Find the gradients in `memory`; `leave` puts them into `.grad`."""
+        self.leave = leave
+        self.flats = [
+            np.ndarray(run.weights.flat.shape, run.weights.flat.dtype, memory, offset)
+            for _, run, offset in self.places
+        ]
+
+    def ready(self) -> bool:
+        """Tell whether the step would be that which was recorded."""
+        optimizer = self.optimizer
+        if self.whole:
+            return True
+        groups, layouts = optimizer.param_groups, optimizer._layouts
+        if not len(groups) == len(layouts) == len(self.layouts):
+            return False
+        for group, layout, known, runs in zip(
+            groups, layouts, self.layouts, self.runs, strict=True
+        ):
+            if layout is not known or layout.runs != runs or not layout.steady(group):
+                return False
+        return True
+
+    def __call__(self) -> None:
+        optimizer = self.optimizer
+        if self.whole:
+            self.leave()
+            optimizer.step()
+            return
+        groups = optimizer.param_groups
+        for (i, run, _), gradient in zip(self.places, self.flats, strict=True):
+            group = groups[i]
+            run.take(optimizer, gradient, float(group["lr"]), group)
+
+
+def _takes(run: Any, made: dict[int, Array | None]) -> bool:
+    """Tell whether the gradients of a run can be placed as its weights lie."""
+    roots = set()
+    for p, view in zip(run.params, run.weights.views, strict=True):
+        array = made.get(id(p))
+        if array is None or array.dtype != view.dtype or array.shape != view.shape:
+            return False
+        root = root_of(array)
+        if not array.flags.c_contiguous or root.nbytes != array.nbytes or id(root) in roots:
+            return False
+        roots.add(id(root))
+    return run.weights.flat.ndim == 1
