@@ -34,13 +34,8 @@ class _Current:
 current = _Current()
 
 
-class Unplanned(Exception):  # noqa: N818 (no error: who catches it calls the function itself)
-    """What is being recorded cannot become a program; the text says why."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        if current.recorder is not None:  # whoever catches this on the way does not hide it
-            current.recorder.refused = why
+class Unplanned(Exception):  # noqa: N818 (no error: the function is called as it is)
+    """A function cannot become a plan; the text says why."""
 
 
 def active() -> Recorder | None:
@@ -97,6 +92,11 @@ class Recorder:
     def active(self) -> bool:
         """Tell whether the caller is what is being recorded."""
         return not self.paused and threading.get_ident() == self.thread
+
+    def refuse(self, why: object) -> None:
+        """Give up: the function goes on, and nothing more is written down."""
+        self.refused = self.refused or str(why)
+        self.paused = True
 
     def know(self, array: Array, level: int) -> None:
         """Say what lies in the memory of an array."""

@@ -6,18 +6,18 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Sequence
 from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.nn.registry import edits
 from rushlight.optim import Optimizer
-from rushlight.plans.calls import CONSTANT, DATA, INPUT, Call, Recorder, Unplanned, root_of
+from rushlight.plans.calls import DATA, INPUT, Recorder, Unplanned, root_of
 from rushlight.plans.plan import Gradient, Output, Plan
 from rushlight.plans.sight import sight
 from rushlight.plans.watched import Watched, plain, watch
-from rushlight.tape import Node, TensorBase, cell, wrap
+from rushlight.tape import Node, TensorBase, state, wrap
 
 __all__ = ["mapped", "record"]
 
@@ -35,25 +35,38 @@ def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     return value
 
 
+class Input(NamedTuple):
+    """An argument: the tensor given, what stands for it in the recording, and its array."""
+
+    given: Any
+    used: Any
+    array: Array
+
+
+class Recorded(NamedTuple):
+    """A plan of what a function did, or None and why; and what it returned."""
+
+    plan: Plan | None
+    why: str
+    result: Any
+
+
 def record(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     options: dict[str, Any],
     tensors: Sequence[Any],
     optimizers: Sequence[Any],
-) -> tuple[Plan, Any]:
-    """Call a function and make a plan of what it does.
+) -> Recorded:
+    """Call a function, with all that it does, and make a plan of that.
 
     Args:
         function, args, options: the call; tensors may stand in tuples, lists and dicts.
         tensors: what else it may read and write: parameters, buffers, others that it refers to.
         optimizers: those that it may call.
 
-    Returns:
-        The plan, and what the function returned.
-
     Raises:
-        Unplanned: there can be no plan; the function has been run all the same, at least in part.
+        Unplanned: there can be no plan, and the function has not been called.
     """
     return _Recording(tensors, optimizers).of(function, args, options)
 
@@ -69,46 +82,59 @@ class _Recording:
 
     def of(
         self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
-    ) -> tuple[Plan, Any]:
-        inputs: list[tuple[Any, Any, Array]] = []  # tensor given, tensor used, its array
+    ) -> Recorded:
+        if any(t._hooks or t._accumulated for t in self.tensors):
+            raise Unplanned("hooks of a tensor")
+        inputs: list[Input] = []
         mapped(lambda t: self._input(t, inputs), (args, options))
-        stand_ins = {id(given): used for given, used, _ in inputs}
-        args, options = mapped(lambda t: stand_ins[id(t)], (args, options))
+        used = {id(i.given): i.used for i in inputs}
+        args, options = mapped(lambda t: used[id(t)], (args, options))
+        before = [(t._grad, t._version[0] if t._version else 0) for t in self.tensors]
+        edit = edits.last
+        result = self._call(function, args, options)
+        del args, options, used
+        try:
+            if self.recorder.refused:
+                raise Unplanned(self.recorder.refused)
+            if edits.last != edit:
+                raise Unplanned("it sets attributes of modules")
+            plan = self._plan(inputs, before, result)
+        except Unplanned as error:
+            self.recorder.refuse(error)
+            plan = None
+        mapped(_release, result)
+        given = {id(i.used): i.given for i in inputs}
+        return Recorded(plan, self.recorder.refused, mapped(lambda t: given.get(id(t), t), result))
+
+    def _call(self, function: Any, args: Any, options: Any) -> Any:
         self.arrays = [t._array for t in self.tensors]
         for array in self.arrays:
             self.recorder.know(array, DATA)
-        before = [(t._grad, t._version[0] if t._version else 0) for t in self.tensors]
-        edit = edits.last
         self._swap_in()
         try:
             with sight(self.recorder), self._stepping():
-                result = function(*args, **options)
+                return function(*args, **options)
         finally:
             self._swap_out()
-            grads = [t._grad for t in self.tensors]
             for tensor in self.tensors:  # gradients shall be plain, whatever comes of this
                 if tensor._grad is not None and isinstance(tensor._grad._array, Watched):
                     tensor._grad._array = plain(tensor._grad._array)
-        if self.recorder.refused:
-            raise Unplanned(self.recorder.refused)
-        if edits.last != edit:
-            raise Unplanned("it sets attributes of modules")
-        if not all(t._array is a for t, a in zip(self.tensors, self.arrays, strict=True)):
-            raise Unplanned("arrays of its parameters were replaced")
+
+    def _plan(self, inputs: Sequence[Input], before: Sequence[Any], result: Any) -> Plan:
         outputs: list[Output] = []
         structure = mapped(lambda t: self._output(t, inputs, outputs), result)
-        gradients = self._gradients([grad for grad, _ in before], grads)
+        gradients = self._gradients([grad for grad, _ in before])
         bumps = [
             (t, (t._version[0] if t._version else 0) - version)
             for t, (_, version) in zip(self.tensors, before, strict=True)
             if id(t) not in self.stepped
         ]
-        fresh = mapped(lambda t: _copied(t), result)
-        del result, grads, args, options, stand_ins
-        buffers = [array for _, _, array in inputs]
-        del inputs
+        buffers = [i.array for i in inputs]
+        mapped(_release, result)
+        for i in inputs:
+            i.used._array = i.array
         self._no_survivors([*buffers, *self.arrays, *gradients, *outputs])
-        plan = Plan(
+        return Plan(
             self.recorder,
             buffers,
             self.tensors,
@@ -119,13 +145,14 @@ class _Recording:
             [(t, n) for t, n in bumps if n],
             self.steps,
         )
-        return plan, fresh
 
     # ---- what goes in
 
-    def _input(self, tensor: Any, inputs: list[tuple[Any, Any, Array]]) -> None:
-        if any(tensor is given for given, _, _ in inputs):
+    def _input(self, tensor: Any, inputs: list[Input]) -> None:
+        if any(tensor is known.given for known in inputs):
             return
+        if tensor._requires_grad and state.recording:
+            raise Unplanned("an argument that requires a gradient")
         if any(tensor is known for known in self.tensors):
             raise Unplanned("an argument that the function refers to in another way, too")
         array = tensor._array
@@ -134,7 +161,7 @@ class _Recording:
             raise Unplanned("an argument whose elements do not lie side by side")
         buffer[...] = array
         self.recorder.know(buffer, INPUT)
-        inputs.append((tensor, wrap(watch(buffer)), buffer))
+        inputs.append(Input(tensor, wrap(watch(buffer)), buffer))
 
     def _swap_in(self) -> None:
         for tensor in self.tensors:
@@ -150,9 +177,10 @@ class _Recording:
 
     def step(self, optimizer: Any, step: Callable[[Any], None]) -> None:
         """Take an optimizer's step on plain arrays and remember where it was taken."""
+        recorder = self.recorder
         if not any(optimizer is known for known in self.optimizers):
-            raise Unplanned("an optimizer that was not found in what the function refers to")
-        self.recorder.paused = True
+            recorder.refuse("an optimizer that was not found in what the function refers to")
+        paused, recorder.paused = recorder.paused, True
         grads = [p for group in optimizer.param_groups for p in group["params"]]
         for p in grads:
             if p._grad is not None:
@@ -163,9 +191,11 @@ class _Recording:
             step(optimizer)
             moved = any(t._array is not a for t, a in zip(self.tensors, self.arrays, strict=True))
         finally:
-            self.recorder.paused = False
+            recorder.paused = paused
         if moved:
-            raise Unplanned(MOVED)
+            self.recorder.refuse(MOVED)
+        if recorder.paused:
+            return
         self._swap_in()
         for p in grads:
             if p._grad is not None:
@@ -175,10 +205,10 @@ class _Recording:
     # ---- what comes out
 
     def _output(
-        self, tensor: Any, inputs: Sequence[tuple[Any, Any, Array]], outputs: list[Output]
+        self, tensor: Any, inputs: Sequence[Input], outputs: list[Output]
     ) -> Output:
-        for i, (_, used, _) in enumerate(inputs):
-            if tensor is used:
+        for i, known in enumerate(inputs):
+            if tensor is known.used:
                 return _add(outputs, Output(None, i, None, None))
         for known in self.tensors:
             if tensor is known:
@@ -187,7 +217,7 @@ class _Recording:
         self.recorder.level(array)
         if any(out.array is not None and _overlap(out.array, array) for out in outputs):
             raise Unplanned("results that share memory")
-        if any(root_of(array) is root_of(given) for given in (*self.arrays, *(i[2] for i in inputs))):
+        if any(root_of(array) is root_of(given) for given in (*self.arrays, *(i.array for i in inputs))):
             raise Unplanned("a result that is a view of an argument or a parameter")
         op = None
         if tensor._requires_grad:
@@ -196,9 +226,10 @@ class _Recording:
             op = tensor._node.op
         return _add(outputs, Output(array, None, None, op))
 
-    def _gradients(self, before: Sequence[Any], after: Sequence[Any]) -> list[Gradient]:
+    def _gradients(self, before: Sequence[Any]) -> list[Gradient]:
         found = []
-        for tensor, old, new in zip(self.tensors, before, after, strict=True):
+        for tensor, old in zip(self.tensors, before, strict=True):
+            new = tensor._grad
             if new is not None and new is not old:
                 array = new._array
                 self.recorder.level(array)
@@ -207,7 +238,7 @@ class _Recording:
                 found.append(Gradient(tensor, None, old is not None))
         return found
 
-    def _no_survivors(self, others: Sequence[Array]) -> None:
+    def _no_survivors(self, others: Sequence[Any]) -> None:
         """Refuse functions that keep tensors of a call, where later calls would not be seen."""
         stack, seen = _all_arrays([self.recorder.program, *others]), set()
         held: Counter[int] = Counter()
@@ -264,7 +295,8 @@ class _Stepping:
             if not recorder.active():
                 return found(optimizer, closure)
             if closure is not None:
-                raise Unplanned("an optimizer's step with a closure")
+                recorder.refuse("an optimizer's step with a closure")
+                return found(optimizer, closure)
             return recording.step(optimizer, found)
 
         Optimizer.step = step  # type: ignore[method-assign]
@@ -287,8 +319,8 @@ def _overlap(a: Array, b: Array) -> bool:
     return root_of(a) is root_of(b)
 
 
-def _copied(tensor: Any) -> Any:
-    """Return a result with memory of its own."""
+def _release(tensor: Any) -> Any:
+    """Give a result memory of its own."""
     if isinstance(tensor._array, Watched):
         tensor._array = plain(tensor._array).copy(order="K")
     return tensor

@@ -61,22 +61,31 @@ def _making(name: str) -> Callable[..., Any]:
 
     def make(*args: Any, **options: Any) -> Any:
         recorder = active()
-        if recorder is None:
-            return function(*args, **options)
-        given = [a for a in (*args, *options.values()) if isinstance(a, Watched)]
-        if not given:
-            if any(_holds(a) for a in args):
-                raise Unplanned(f"np.{name} of a list of arrays")
-            for array in (a for a in args if isinstance(a, np.ndarray)):
-                recorder.constant(array, name)
-            return _known(recorder, function(*args, **options), CONSTANT)
-        args, options = plain(args), {key: plain(value) for key, value in options.items()}
-        made = function(*args, **options)
-        if id(root_of(made)) in recorder.roots:
-            return watch(made)
-        return watch(recorder.make(function, args, options, list(map(plain, given)), False))
+        if recorder is not None:
+            try:
+                return _new(recorder, function, args, options)
+            except Unplanned as why:
+                recorder.refuse(why)
+        return function(*args, **options)
 
     return make
+
+
+def _new(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+    given = [a for a in (*args, *options.values()) if isinstance(a, np.ndarray)]
+    if any(_holds(a) for a in args):
+        raise Unplanned(f"np.{function.__name__} of a list of arrays")
+    args, options = plain(args), {key: plain(value) for key, value in options.items()}
+    for array in given:
+        recorder.level(array)
+    made = function(*args, **options)
+    if not given:
+        return _known(recorder, made, CONSTANT)
+    if not isinstance(made, np.ndarray):
+        raise Unplanned(f"np.{function.__name__} of an array")
+    if id(root_of(made)) in recorder.roots:
+        return watch(made)
+    return watch(recorder.make(function, args, options, list(map(plain, given)), False))
 
 
 def _holds(value: Any) -> bool:
@@ -130,11 +139,17 @@ class _Kernel:
 
     def __call__(self, *args: Any) -> Any:
         recorder, given = active(), plain(args)
-        if recorder is None or not any(isinstance(a, np.ndarray) for a in given):
-            return self._found(*given)
+        if recorder is not None and any(isinstance(a, np.ndarray) for a in given):
+            try:
+                return self._recorded(recorder, given)
+            except Unplanned as why:
+                recorder.refuse(why)
+        return self._found(*given)
+
+    def _recorded(self, recorder: Recorder, given: Any) -> Any:
         written = _written(self._found.__doc__)
         if len(written) != len(given):
-            raise Unplanned("a compiled function of another signature")
+            raise Unplanned(f"the compiled function {self._found.__name__}")
         pairs = list(zip(given, written, strict=True))
         writes = [a for a, out in pairs if out and a is not None]
         # what it writes it may read before, unless nothing lies there yet
@@ -203,8 +218,9 @@ def _refusing(owner: type, name: str) -> Callable[..., Any]:
     method = getattr(owner, name)
 
     def refuse(*args: Any, **options: Any) -> Any:
-        if active() is not None:
-            raise Unplanned(f"{owner.__name__}.{name}")
+        recorder = active()
+        if recorder is not None:
+            recorder.refuse(f"it calls {owner.__name__}.{name}")
         return method(*args, **options)
 
     return refuse

@@ -95,4 +95,4 @@ def _takes(run: Any, made: dict[int, Array | None]) -> bool:
         if not array.flags.c_contiguous or root.nbytes != array.nbytes or id(root) in roots:
             return False
         roots.add(id(root))
-    return run.weights.flat.ndim == 1
+    return all(cut is not None for cut, *_ in run.blocks)

@@ -8,6 +8,7 @@ elements that leave an array.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -61,38 +62,47 @@ def _made(
     return watch(recorder.make(function, args, options, reads, out))
 
 
-def _refused(name: str) -> Callable[..., Any]:
-    """Return a method by which elements leave the array."""
+def _or_plain(
+    record: Callable[..., Any], function: Callable[..., Any], args: Any, options: Any
+) -> Any:
+    """Call a function by way of the recorder at work; plainly, if there is none or it refuses."""
+    recorder = active()
+    if recorder is not None:
+        try:
+            return record(recorder, function, args, options)
+        except Unplanned as why:
+            recorder.refuse(why)
+    return function(*args, **options)
 
-    def method(self: Any, *args: Any, **options: Any) -> Any:
-        recorder = active()
-        if recorder is not None:
-            for array in (self, *_arrays(*args)):
-                recorder.constant(plain(array), name)
-        return getattr(plain(self), name)(*plain(args), **options)
 
-    return method
-
-
-def _view_or_new(name: str) -> Callable[..., Any]:
-    """Return a method whose result is either a view or a new array."""
+def _method(name: str, record: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that calls that of plain arrays by way of the recorder at work."""
     found = getattr(np.ndarray, name)
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        x, args, options = plain(self), plain(args), {k: plain(v) for k, v in options.items()}
-        recorder = active()
-        if recorder is None:
-            return found(x, *args, **options)
-        if options.get("out") is not None:
-            raise Unplanned(f"ndarray.{name} with out=")
-        if name == "__getitem__" and _counts(recorder, args):
-            raise Unplanned("a result whose size depends on values (a boolean index)")
-        result = found(x, *args, **options)
-        if isinstance(result, np.ndarray) and root_of(result) is root_of(x):
-            return watch(result)
-        return _made(recorder, found, (x, *args), options)
+        args, options = plain((self, *args)), {key: plain(v) for key, v in options.items()}
+        return _or_plain(record, found, args, options)
 
     return method
+
+
+def _leaving(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+    """Take elements out of an array."""
+    for array in _arrays(*args):
+        recorder.constant(array, f"{function.__name__}()")
+    return function(*args, **options)
+
+
+def _view_or_new(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+    """Make a view of an array, or a new one."""
+    if options.get("out") is not None:
+        raise Unplanned(f"ndarray.{function.__name__} with out=")
+    if function is np.ndarray.__getitem__ and _counts(recorder, args[1:]):
+        raise Unplanned("the size of a result depends on values (a boolean index)")
+    result = function(*args, **options)
+    if isinstance(result, np.ndarray) and root_of(result) is root_of(args[0]):
+        return watch(result)
+    return _made(recorder, function, args, options)
 
 
 def _counts(recorder: Recorder, key: Any) -> bool:
@@ -100,20 +110,12 @@ def _counts(recorder: Recorder, key: Any) -> bool:
     return any(a.dtype == np.bool_ and recorder.level(a) != CONSTANT for a in _arrays(*key))
 
 
-def _in_place(name: str) -> Callable[..., Any]:
-    found = getattr(np.ndarray, name)
-
-    def method(self: Any, *args: Any, **options: Any) -> Any:
-        x, args = plain(self), plain(args)
-        recorder = active()
-        if recorder is None:
-            return found(x, *args, **options)
-        if name == "__setitem__" and np.ndim(args[1]) and _counts(recorder, args[:1]):
-            raise Unplanned("values for a number of places that depends on values")
-        reads = _arrays(*args, *options.values())
-        return recorder.run(found, (x, *args), options, [x, *reads], [x])
-
-    return method
+def _in_place(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+    """Write to an array."""
+    setting = function is np.ndarray.__setitem__
+    if setting and np.ndim(args[2]) and _counts(recorder, args[1:2]):
+        raise Unplanned("the number of places that are written to depends on values")
+    return recorder.run(function, args, options, _arrays(*args, *options.values()), [args[0]])
 
 
 # NumPy functions on watched arrays, by what they do.
@@ -143,92 +145,105 @@ class Watched(np.ndarray[Any, Any]):
             current.recorder.watched.append(ref(self))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        inputs, out = plain(inputs), plain(options.pop("out", None))
         options = {key: plain(value) for key, value in options.items()}
-        function, recorder = getattr(ufunc, method), active()
-        if recorder is None:
-            return function(*inputs, **options, **({} if out is None else {"out": out}))
-        if method == "at":
-            return recorder.run(function, inputs, options, _arrays(*inputs), [inputs[0]])
-        reads = _arrays(*inputs, *options.values())
-        if out is not None:
-            targets = [a for a in out if a is not None]
-            if len(targets) < len(out):
-                raise Unplanned(f"np.{ufunc.__name__} with some of its outputs given")
-            given = out if len(out) > 1 else out[0]
-            if options.get("where", True) is not True:
-                reads += targets
-            recorder.run(function, inputs, {**options, "out": given}, reads, targets)
-            return watch(targets[0]) if len(targets) == 1 else tuple(map(watch, targets))
-        if ufunc.nout == 1 or method != "__call__":
-            return watch(recorder.make(function, inputs, options, reads, True))
-        made = tuple([np.asarray(y) for y in function(*inputs, **options)])
-        for y in made:
-            recorder.know(y, BLANK)
-        recorder.run(function, inputs, {**options, "out": made}, reads, made)
-        return tuple(map(watch, made))
+        out = options.get("out")
+        if out is not None and len(out) == 1:
+            options["out"] = out[0]
+        function = partial(_ufunc, ufunc, method)
+        return _or_plain(function, getattr(ufunc, method), plain(inputs), options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        args, options = plain(args), {key: plain(value) for key, value in options.items()}
-        recorder = active()
-        if recorder is None or function in _ASK:
-            return function(*args, **options)
-        out = options.pop("out", None)
+        args, options = plain(tuple(args)), {key: plain(value) for key, value in options.items()}
         if function is np.dot and len(args) == 3:
-            *args, out = args
-        args = tuple(args)
-        if function in _BLANK:
-            made = function(*args, **options)
-            recorder.know(made, BLANK)
-            return watch(made)
-        if function in _IN_PLACE:
-            reads = [] if function is np.copyto and "where" not in options else [args[0]]
-            reads += _arrays(*args[1:], *options.values())
-            return recorder.run(function, args, options, reads, [args[0]])
-        if out is not None and function in _OUT:
-            reads = _arrays(*args, *options.values())
-            recorder.run(function, args, {**options, "out": out}, reads, [out])
-            return watch(out)
-        if function in _VIEW:
-            return _viewed(recorder, function, args, options)
-        known = function in _NEW or function in _OUT
-        if not known or out is not None or (function is np.where and len(args) < 3):
-            raise Unplanned(f"np.{function.__name__}, which is not among what can be recorded")
-        return _made(recorder, function, args, options, function in _OUT)
+            args, options = args[:2], {"out": args[2]}
+        return _or_plain(_function, function, args, options)
 
     for _name in ("item", "tolist", "tobytes", "__int__", "__float__", "__index__", "nonzero"):
-        locals()[_name] = _refused(_name)
+        locals()[_name] = _method(_name, _leaving)
     for _name in ("__contains__", "dump", "dumps", "tofile", "__complex__", "repeat", "compress"):
-        locals()[_name] = _refused(_name)
+        locals()[_name] = _method(_name, _leaving)
     for _name in ("__getitem__", "reshape", "ravel", "astype", "copy", "flatten", "take", "dot"):
-        locals()[_name] = _view_or_new(_name)
+        locals()[_name] = _method(_name, _view_or_new)
     for _name in ("sum", "mean", "prod", "max", "min", "any", "all", "argmax", "argmin", "clip"):
-        locals()[_name] = _view_or_new(_name)
+        locals()[_name] = _method(_name, _view_or_new)
     for _name in ("cumsum", "cumprod", "argsort", "searchsorted", "round", "var", "std"):
-        locals()[_name] = _view_or_new(_name)
+        locals()[_name] = _method(_name, _view_or_new)
     for _name in ("trace", "diagonal", "conj", "argpartition", "byteswap"):
-        locals()[_name] = _view_or_new(_name)
+        locals()[_name] = _method(_name, _view_or_new)
     for _name in ("__setitem__", "fill", "sort", "partition", "put"):
-        locals()[_name] = _in_place(_name)
+        locals()[_name] = _method(_name, _in_place)
     del _name
-
-    @property
-    def flat(self) -> Any:
-        if active() is not None:
-            raise Unplanned("ndarray.flat")
-        return plain(self).flat
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        recorder = active()
-        return bool(plain(self)) if recorder is None else recorder.truth(plain(self))
+        return bool(_or_plain(_truth, np.ndarray.__bool__, (plain(self),), {}))
 
     def __reduce__(self) -> Any:
-        if active() is not None:
-            raise Unplanned("an array that is pickled or deep-copied")
-        return plain(self).__reduce__()
+        return _or_plain(_leaving, np.ndarray.__reduce__, (plain(self),), {})
+
+    @property
+    def flat(self) -> Any:
+        return _or_plain(_leaving, _flat, (plain(self),), {})
+
+
+def _flat(array: Array) -> Any:
+    return array.flat
+
+
+def _truth(recorder: Recorder, function: Any, args: Any, options: Any) -> bool:
+    return recorder.truth(args[0])
+
+
+def _ufunc(
+    ufunc: Any, method: str, recorder: Recorder, function: Any, inputs: Any, options: Any
+) -> Any:
+    """Call a ufunc, or a method of one."""
+    if method == "at":
+        return recorder.run(function, inputs, options, _arrays(*inputs), [inputs[0]])
+    reads = _arrays(*inputs, *[value for key, value in options.items() if key != "out"])
+    out = options.get("out")
+    if out is None and (ufunc.nout == 1 or method != "__call__"):
+        return watch(recorder.make(function, inputs, options, reads, True))
+    if out is None:
+        for array in reads:
+            recorder.level(array)
+        out = tuple([np.asarray(y) for y in function(*inputs, **options)])
+        for array in out:
+            recorder.know(array, BLANK)
+    targets = _arrays(out)
+    if isinstance(out, tuple) and len(targets) < len(out):
+        raise Unplanned(f"np.{ufunc.__name__} with some of its outputs given")
+    if options.get("where", True) is not True:
+        reads += targets
+    recorder.run(function, inputs, {**options, "out": out}, reads, targets)
+    return watch(targets[0]) if len(targets) == 1 else tuple(map(watch, targets))
+
+
+def _function(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+    """Call a function of NumPy's."""
+    reads = _arrays(*args, *options.values())
+    out = options.get("out")
+    if function in _ASK:
+        return function(*args, **options)
+    if function in _BLANK:
+        made = function(*args, **options)
+        recorder.know(made, BLANK)
+        return watch(made)
+    if function in _IN_PLACE:
+        whole = function is np.copyto and "where" not in options
+        return recorder.run(function, args, options, reads[1:] if whole else reads, [args[0]])
+    if function in _OUT and out is not None:
+        recorder.run(function, args, options, [a for a in reads if a is not out], [out])
+        return watch(out)
+    if out is not None or (function is np.where and len(args) < 3):
+        raise Unplanned(f"np.{function.__name__} called in a way that cannot be recorded")
+    if function in _VIEW:
+        return _viewed(recorder, function, args, options)
+    if function not in _NEW and function not in _OUT:
+        raise Unplanned(f"np.{function.__name__}, which cannot be recorded")
+    return _made(recorder, function, args, options, function in _OUT)
 
 
 def _viewed(recorder: Recorder, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
