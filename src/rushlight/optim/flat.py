@@ -290,24 +290,6 @@ class Layout:
         params = group["params"]
         return len(params) == len(self.params) and all(map(is_, params, self.params))
 
-    def steady(self, group: dict[str, Any]) -> bool:
-        """Tell whether `step`, given all gradients that its runs wait for, would take the runs as
-        they are."""
-        options = [value for key, value in group.items() if key != "lr"]
-        if not (self.fits(group) and len(options) == len(self.options)):
-            return False
-        if not all(map(is_, options, self.options)):
-            return False
-        state = self.optimizer.state
-        for run in self.runs:
-            if run.names is not self.names or not run.holds(state):
-                return False
-            if len(run.params) > 1:
-                counts = run.counts()
-                if counts and counts.count(counts[0]) != len(counts):
-                    return False
-        return True
-
     def scratch(self, dtype: np.dtype[Any], size: int) -> tuple[Array, Array]:
         """Return two arrays for intermediate results; all blocks use the same memory."""
         pool = self.optimizer._scratch

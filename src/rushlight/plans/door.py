@@ -20,6 +20,7 @@ from rushlight.plans.plan import Plan
 from rushlight.plans.recording import MOVED, record
 from rushlight.plans.references import References
 from rushlight.tape import TensorBase, state
+from rushlight.tensor import Tensor
 
 __all__ = ["Compiled", "compile"]
 
@@ -149,10 +150,10 @@ class Compiled:
         if state.trace is not None or current.recorder is not None or not self._lock.acquire(False):
             return self.function(*args, **options)  # seen by others, or busy with another call
         try:
-            tensors: list[Any] = []
-            key = _key((args, options) if options else args, tensors)
+            tensors, key = _told_apart(args, options)
             if key is None:
-                return self._refused("an argument that is neither a tensor nor a number", args, options)
+                why = "an argument that is neither a tensor nor a number"
+                return self._refused(why, args, options)
             if self._references is not None and not self._unchanged():
                 self._forget()
             kind = self._kinds.get((key, state.recording, get_default_dtype(), self._modes))
@@ -281,6 +282,17 @@ def _attributes(modules: list[Any]) -> list[Any]:
         for members in (module._parameters, module._buffers, module._modules):
             found += members.values()
     return found
+
+
+def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[list[Any], Any]:
+    """Return the tensors among arguments, and what plans are told apart by: see `_key`."""
+    if not options and all([arg.__class__ is Tensor for arg in args]):
+        arrays = [arg._array for arg in args]
+        if len(set(map(id, args))) == len(args):
+            parts = [(a.shape, a.strides, a.dtype.num, a.__class__) for a in arrays]
+            return list(args), (*parts, *[arg._requires_grad for arg in args])
+    tensors: list[Any] = []
+    return tensors, _key((args, options) if options else args, tensors)
 
 
 def _key(value: Any, tensors: list[Any]) -> Any:

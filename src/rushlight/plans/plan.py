@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import is_
+from collections.abc import Iterator, Sequence
+from operator import attrgetter, is_
 from sys import getrefcount
 from typing import Any, NamedTuple
 
@@ -14,9 +14,14 @@ from rushlight.ops.contract import Op, Saved
 from rushlight.plans.calls import Call, Recorder, root_of
 from rushlight.plans.program import Program, aligned
 from rushlight.plans.steps import Step
-from rushlight.tape import Node, cell, wrap
+from rushlight.tape import Node, cell, state, wrap
 
 __all__ = ["Gradient", "Output", "Plan"]
+
+
+_ARRAY = attrgetter("_array")
+_TRAITS = attrgetter("_requires_grad", "_hooks", "_accumulated")
+_NOTHING = Saved()
 
 
 class Output(NamedTuple):
@@ -69,7 +74,8 @@ class Plan:
         steps: Sequence[tuple[Any, int]],
     ) -> None:
         self.inputs, self.tensors, self.arrays = list(inputs), list(tensors), list(arrays)
-        self.needs = [t._requires_grad for t in tensors]
+        self.recording = state.recording
+        self.traits = list(map(_TRAITS, tensors))
         self.structure, self.outputs, self.bumps = structure, outputs, bumps
         self.gradients = [g for g in gradients if g.array is not None]
         self.clears = [g.tensor for g in gradients if g.clears]
@@ -95,33 +101,35 @@ class Plan:
         program = self.program
         self.memory = aligned(self.size)
         program.link(self.memory)
-        self.grads: list[Any] = []
-        for gradient in self.gradients:
-            assert gradient.array is not None
-            own = id(root_of(gradient.array)) in program.slots
-            self.grads.append(wrap(program.at(gradient.array)) if own else None)
+        self.grads: list[tuple[Any, Any]] = []
+        self.constants: list[tuple[Any, Array]] = []  # gradients that are the same at each call
+        for tensor, array, _ in self.gradients:
+            assert array is not None
+            if id(root_of(array)) in program.slots:
+                self.grads.append((tensor, wrap(program.at(array))))
+            else:
+                self.constants.append((tensor, array))
         for step in self.steps:
             step.link(self.memory, self._leave_gradients)
         self.results = [None if o.array is None else program.at(o.array) for o in self.outputs]
-        self.held = [
-            *(t for t in self.grads if t is not None),
-            *(t._array for t in self.grads if t is not None),
-            root_of(self.memory),
-            root_of(program._own),
-        ]
+        held = [gradient for _, gradient in self.grads]
+        self.held = [*held, *(g._array for g in held)]
+        if held:  # a view of one of them is a view of these
+            self.held += [root_of(self.memory), root_of(program.memory)]
         self.counts: list[int] = []
 
     # ---- a call
 
     def fits(self) -> bool:
         """Tell whether everything is as it was when the call was recorded."""
-        return (
-            all(map(is_, [t._array for t in self.tensors], self.arrays))
-            and [t._requires_grad for t in self.tensors] == self.needs
-            and not any([t._grad is not None for t in self.without])
-            and not any([t._hooks or t._accumulated for t in self.tensors])
-            and all([step.ready() for step in self.steps])
-        )
+        if not all(map(is_, map(_ARRAY, self.tensors), self.arrays)):
+            return False
+        if self.recording and list(map(_TRAITS, self.tensors)) != self.traits:
+            return False
+        for tensor in self.without:
+            if tensor._grad is not None:
+                return False
+        return all([step.ready() for step in self.steps])
 
     def __call__(self, arguments: Sequence[Any]) -> tuple[bool, Any]:
         """Make the call, where `fits` says that it may.
@@ -132,67 +140,82 @@ class Plan:
         """
         before = warning_switch.set(WARNINGS_OFF)
         try:
-            return self._run(arguments)
+            if not self._opens(arguments):
+                return False, None
+            if self.clears:
+                for tensor in self.clears:
+                    tensor._grad = None
+            if self.held:
+                counts = list(map(getrefcount, self.held))
+                if counts != self.counts:
+                    self._let_go(arguments)
+            for call in self.program.closing:
+                call()
         finally:
             warning_switch.reset(before)
+        if self.grads:
+            self._leave_gradients()
+        for tensor, n in self.bumps:
+            (tensor._version or cell(tensor))[0] += n
+        results = self._results(arguments)
+        if self.structure.__class__ is Output:
+            return True, results[0]
+        return True, _filled(self.structure, iter(results))
 
-    def _run(self, arguments: Sequence[Any]) -> tuple[bool, Any]:
+    def _opens(self, arguments: Sequence[Any]) -> bool:
+        """Take the arguments over and tell whether they demand the calls that were recorded."""
         for buffer, tensor in zip(self.inputs, arguments, strict=True):
             np.copyto(buffer, tensor._array)
         program = self.program
         for call in program.opening:
             call()
         for array, truth in program.truths:
-            if bool(array) is not truth:
-                return False, None
-        for tensor in self.clears:
-            tensor._grad = None
-        counts = list(map(getrefcount, self.held))
-        if counts != self.counts:
-            if self.counts:
-                self.link()
-                program = self.program
-                for call in program.opening:
-                    call()
-                counts = list(map(getrefcount, self.held))
-            self.counts = counts
-        for call in program.closing:
-            call()
-        self._leave_gradients()
-        for tensor, n in self.bumps:
-            cell(tensor)[0] += n
-        return True, self._returned(self.structure, iter(self._tensors(arguments)))
+            if array.item() is not truth:
+                return False
+        return True
+
+    def _let_go(self, arguments: Sequence[Any]) -> None:
+        """Leave the memory of gradients to whoever holds them from an earlier call."""
+        if self.counts:
+            self.link()
+            self._opens(arguments)
+        self.counts = list(map(getrefcount, self.held))
 
     def _leave_gradients(self) -> None:
-        for gradient, tensor in zip(self.gradients, self.grads, strict=True):
-            if tensor is None:  # the same at each call
-                assert gradient.array is not None
-                tensor = wrap(gradient.array.copy())
-            gradient.tensor._grad = tensor
+        for tensor, gradient in self.grads:
+            tensor._grad = gradient
+        for tensor, array in self.constants:
+            tensor._grad = wrap(array.copy())
 
-    def _tensors(self, arguments: Sequence[Any]) -> list[Any]:
-        return [
-            self._tensor(output, result, arguments)
-            for output, result in zip(self.outputs, self.results, strict=True)
-        ]
+    def _results(self, arguments: Sequence[Any]) -> list[Any]:
+        found: list[Any] = []
+        for output, result in zip(self.outputs, self.results, strict=True):
+            if result is not None:
+                tensor = wrap(result.copy("K"))
+                if output.op is not None:
+                    tensor._node, tensor._requires_grad = _spent(output.op), True
+                found.append(tensor)
+            else:
+                given = output.argument
+                found.append(output.tensor if given is None else arguments[given])
+        return found
 
-    def _tensor(self, output: Output, result: Any, arguments: Sequence[Any]) -> Any:
-        if result is None:
-            return output.tensor if output.argument is None else arguments[output.argument]
-        tensor = wrap(result.copy("K"))
-        if output.op is not None:
-            node = Node(output.op, Saved(), 1)
-            node.saved = None
-            tensor._node, tensor._requires_grad = node, True
-        return tensor
 
-    def _returned(self, structure: Any, tensors: Any) -> Any:
-        if structure.__class__ is Output:
-            return next(tensors)
-        if structure.__class__ is dict:
-            return {key: self._returned(part, tensors) for key, part in structure.items()}
-        if structure.__class__ in (tuple, list):
-            return structure.__class__([self._returned(part, tensors) for part in structure])
-        if isinstance(structure, tuple) and hasattr(structure, "_fields"):
-            return type(structure)(*[self._returned(part, tensors) for part in structure])
-        return structure
+def _spent(op: Op) -> Node:
+    """Return a node whose backward pass has been."""
+    node = Node(op, _NOTHING, 1)
+    node.saved = None
+    return node
+
+
+def _filled(structure: Any, tensors: Iterator[Any]) -> Any:
+    """Return a structure with the next tensor in place of each `Output`."""
+    if structure.__class__ is Output:
+        return next(tensors)
+    if structure.__class__ is dict:
+        return {key: _filled(part, tensors) for key, part in structure.items()}
+    if structure.__class__ in (tuple, list):
+        return structure.__class__([_filled(part, tensors) for part in structure])
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*[_filled(part, tensors) for part in structure])
+    return structure

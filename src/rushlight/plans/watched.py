@@ -150,7 +150,8 @@ class Watched(np.ndarray[Any, Any]):
         if out is not None and len(out) == 1:
             options["out"] = out[0]
         function = partial(_ufunc, ufunc, method)
-        return _or_plain(function, getattr(ufunc, method), plain(inputs), options)
+        made = ufunc if method == "__call__" else getattr(ufunc, method)
+        return _or_plain(function, made, plain(inputs), options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         args, options = plain(tuple(args)), {key: plain(value) for key, value in options.items()}
