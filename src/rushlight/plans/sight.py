@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,8 +28,9 @@ from rushlight.plans.calls import (
     current,
     root_of,
 )
-from rushlight.plans.watched import Watched, plain, watch
+from rushlight.plans.watched import Number, Watched, plain, watch
 from rushlight.random import Generator
+from rushlight.tape import nodes
 from rushlight.tensor import Tensor
 
 __all__ = ["sight"]
@@ -37,7 +39,7 @@ _LIBRARY = __name__.partition(".")[0]
 _BLANK = ("empty",)
 _NEW = ("zeros", "ones", "full", "arange", "array", "asarray", "ascontiguousarray", "asanyarray")
 _NEW += ("eye", "identity", "tri", "linspace", "logspace", "indices", "fromiter", "frombuffer")
-_NEW += ("tril_indices", "triu_indices", "meshgrid", "require", "asfortranarray", "unravel_index")
+_NEW += ("ix_", "tril_indices", "triu_indices", "meshgrid", "require", "asfortranarray", "unravel_index")
 _DRAWS = ("words", "uniform", "random", "normal", "integers", "permutation", "bernoulli")
 _DRAWS += ("exponential", "cauchy", "geometric", "poisson", "binomial")
 _MOVES = ("manual_seed", "initial_seed", "spawn", "get_state", "mark", "back_to", "set_state")
@@ -47,13 +49,27 @@ _LEAVE = ("numpy", "__array__", "__dlpack__", "register_hook", "__deepcopy__", "
 
 def _known(recorder: Recorder, made: Any, level: int) -> Any:
     """Return the arrays that a function made as watched ones."""
-    if isinstance(made, (tuple, list)):
-        return type(made)([_known(recorder, part, level) for part in made])
+    if made.__class__ in (tuple, list):
+        return made.__class__([_known(recorder, part, level) for part in made])
     if not isinstance(made, np.ndarray):
+        for part in _parts(made):
+            recorder.know(part, level)
         return made
     if id(root_of(made)) not in recorder.roots:
         recorder.know(made, level)
     return watch(plain(made))
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return the arrays that an object holds."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [array for part in value for array in _parts(part)]
+    held = getattr(value, "__dict__", None)
+    if not held or isinstance(value, (type, types.FunctionType)):
+        return []
+    return [array for part in held.values() for array in _parts(part)]
 
 
 def _making(name: str) -> Callable[..., Any]:
@@ -109,9 +125,21 @@ class _NumPy:
     def __init__(self) -> None:
         self.__dict__.update({name: _blank(name) for name in _BLANK})
         self.__dict__.update({name: _making(name) for name in _NEW})
+        self.ogrid, self.mgrid = _Grid(np.ogrid), _Grid(np.mgrid)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
+
+
+class _Grid:
+    """np.ogrid or np.mgrid."""
+
+    def __init__(self, grid: Any) -> None:
+        self.grid = grid
+
+    def __getitem__(self, key: Any) -> Any:
+        recorder, made = active(), self.grid[key]
+        return made if recorder is None else _known(recorder, made, CONSTANT)
 
 
 # ---- compiled kernels
@@ -229,6 +257,15 @@ def _refusing(owner: type, name: str) -> Callable[..., Any]:
 # ---- all together
 
 
+def _unscalar(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let what stands for a scalar become an array in a tensor, as scalars do."""
+
+    def unscalar(value: Any) -> Any:
+        return watch(plain(value)) if isinstance(value, Number) else function(value)
+
+    return unscalar
+
+
 @contextmanager
 def sight(recorder: Recorder) -> Iterator[None]:
     """Let a recorder see everything that the library does with arrays."""
@@ -251,6 +288,7 @@ def sight(recorder: Recorder) -> Iterator[None]:
                     replace(module, name, kernels)
                 elif hasattr(value, "cache_info"):
                     replace(module, name, _through(value))
+        replace(nodes, "_unscalar", _unscalar(nodes._unscalar))
         for name in _DRAWS:
             replace(Generator, name, _drawing(name))
         for owner, names in ((Generator, _MOVES), (Tensor, _LEAVE)):

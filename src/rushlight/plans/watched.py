@@ -25,7 +25,7 @@ from rushlight.plans.calls import (
     root_of,
 )
 
-__all__ = ["Watched", "plain", "watch"]
+__all__ = ["Number", "Watched", "plain", "watch"]
 
 
 def plain(value: Any) -> Any:
@@ -189,6 +189,28 @@ class Watched(np.ndarray[Any, Any]):
         return _or_plain(_leaving, _flat, (plain(self),), {})
 
 
+def _scalar_method(name: str) -> Callable[..., Any]:
+    """Return an operator that computes as NumPy's scalars do, where both operands are such."""
+
+    def method(self: Any, other: Any, *rest: Any) -> Any:
+        if isinstance(other, Watched) and not isinstance(other, Number):
+            return getattr(super(Number, self), name)(other, *rest)
+        return _or_plain(_scalars, partial(_of_scalars, name), plain((self, other)), {})
+
+    return method
+
+
+def _of_scalars(name: str, number: Any, other: Any) -> Any:
+    other = other[()] if isinstance(other, np.ndarray) else other
+    return getattr(number[()], name)(other)
+
+
+def _scalars(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+    if args[1].__class__ not in (int, float, np.ndarray) or isinstance(function(*args), tuple):
+        raise Unplanned(f"{function.args[0]} of a number")
+    return recorder.make(function, args, options, _arrays(*args), False).view(Number)
+
+
 def _flat(array: Array) -> Any:
     return array.flat
 
@@ -206,7 +228,8 @@ def _ufunc(
     reads = _arrays(*inputs, *[value for key, value in options.items() if key != "out"])
     out = options.get("out")
     if out is None and (ufunc.nout == 1 or method != "__call__"):
-        return watch(recorder.make(function, inputs, options, reads, True))
+        made = recorder.make(function, inputs, options, reads, True)
+        return watch(made) if made.ndim else made.view(Number)
     if out is None:
         for array in reads:
             recorder.level(array)
@@ -242,9 +265,24 @@ def _function(recorder: Recorder, function: Any, args: Any, options: Any) -> Any
         raise Unplanned(f"np.{function.__name__} called in a way that cannot be recorded")
     if function in _VIEW:
         return _viewed(recorder, function, args, options)
+    if function is np.bincount and "minlength" in options:  # cells below it
+        return _made(recorder, function, args, options)
     if function not in _NEW and function not in _OUT:
         raise Unplanned(f"np.{function.__name__}, which cannot be recorded")
     return _made(recorder, function, args, options, function in _OUT)
+
+
+class Number(Watched):
+    """What would be a NumPy scalar: the result of a ufunc without dims.
+
+    NumPy has arithmetic of its own for scalars, some of which rounds in another way.
+    """
+
+    __slots__ = ()
+
+    for _name in ("pow", "rpow", "mod", "rmod", "floordiv", "rfloordiv", "divmod", "rdivmod"):
+        locals()[f"__{_name}__"] = _scalar_method(f"__{_name}__")
+    del _name
 
 
 def _viewed(recorder: Recorder, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
