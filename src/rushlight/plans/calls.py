@@ -20,7 +20,21 @@ import numpy as np
 
 from rushlight.arrays import Array
 
-__all__ = ["BLANK", "CONSTANT", "DATA", "INPUT", "Call", "Guard", "Recorder", "Unplanned", "active", "current", "root_of"]
+__all__ = [
+    "BLANK",
+    "CONSTANT",
+    "DATA",
+    "INPUT",
+    "Call",
+    "Guard",
+    "Recorder",
+    "Unplanned",
+    "active",
+    "address",
+    "current",
+    "replaced",
+    "root_of",
+]
 
 BLANK, CONSTANT, INPUT, DATA = range(4)
 
@@ -70,6 +84,25 @@ def root_of(array: Any) -> Any:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+def replaced(value: Any, function: Callable[[Array], Any]) -> Any:
+    """Return a structure of tuples, lists and dicts with the function of each array in it."""
+    if isinstance(value, np.ndarray):
+        return function(value)
+    if value.__class__ in (tuple, list):
+        return value.__class__([replaced(part, function) for part in value])
+    if value.__class__ is dict:
+        return {key: replaced(part, function) for key, part in value.items()}
+    if value.__class__ is slice:
+        return slice(*[replaced(v, function) for v in (value.start, value.stop, value.step)])
+    return value
+
+
+def address(array: Array) -> int:
+    """Return where the first element of an array lies."""
+    found: int = array.__array_interface__["data"][0]
+    return found
 
 
 class Recorder:
@@ -126,6 +159,9 @@ class Recorder:
         """
         level = max([CONSTANT, *map(self.level, reads)])
         targets = {id(root): self.roots[id(root)] for root in map(root_of, writes)}.values()
+        for owner, lies in targets:
+            if lies == CONSTANT:
+                self._freeze(owner)
         if level == CONSTANT and all(target[1] <= CONSTANT for target in targets):
             for target in targets:
                 target[1] = CONSTANT
@@ -137,6 +173,36 @@ class Recorder:
             target[1] = max(target[1], level)
         self.program.append(Call(function, args, options, tuple(reads), tuple(writes)))
         return function(*args, **options)
+
+    def _freeze(self, root: Array) -> None:
+        """Let earlier calls, which have read a constant, read a copy: it is about to change."""
+        low, high = np.lib.array_utils.byte_bounds(root)
+        copy: Any = None
+
+        def frozen(array: Array) -> Array:
+            nonlocal copy
+            if root_of(array) is not root:
+                return array
+            if copy is None:
+                copy = np.empty(high - low, np.uint8)
+                whole = np.ndarray(root.shape, root.dtype, copy, address(root) - low, root.strides)
+                whole[...] = root
+                self.know(copy, CONSTANT)
+            found: Array = np.ndarray(
+                array.shape, array.dtype, copy, address(array) - low, array.strides
+            )
+            return found
+
+        for i, item in enumerate(self.program):
+            if isinstance(item, Call) and any(root_of(array) is root for array in item.reads):
+                self.program[i] = Call(
+                    item.function,
+                    replaced(item.args, frozen),
+                    replaced(item.options, frozen),
+                    replaced(item.reads, frozen),
+                    item.writes,
+                    item.lasting,
+                )
 
     def make(
         self,

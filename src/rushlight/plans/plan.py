@@ -153,7 +153,7 @@ class Plan:
                 call()
         finally:
             warning_switch.reset(before)
-        if self.grads:
+        if self.gradients:
             self._leave_gradients()
         for tensor, n in self.bumps:
             (tensor._version or cell(tensor))[0] += n

@@ -13,7 +13,16 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.plans.calls import INPUT, Call, Guard, Recorder, Unplanned, root_of
+from rushlight.plans.calls import (
+    INPUT,
+    Call,
+    Guard,
+    Recorder,
+    Unplanned,
+    address,
+    replaced,
+    root_of,
+)
 
 __all__ = ["Program"]
 
@@ -101,20 +110,10 @@ class Program:
         self.closing = [self._ready(call) for call in self.calls]
 
     def _ready(self, call: Call) -> Callable[[], Any]:
-        options = {key: self._moved(value) for key, value in call.options.items()}
-        args = tuple(map(self._moved, call.args))
+        args, options = replaced(call.args, self.at), replaced(call.options, self.at)
         if isinstance(call.function, np.ufunc):
             args = _as_arrays(args, options)
         return partial(call.function, *args, **options)
-
-    def _moved(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return self.at(value)
-        if value.__class__ in (tuple, list):
-            return value.__class__([self._moved(part) for part in value])
-        if value.__class__ is dict:
-            return {key: self._moved(part) for key, part in value.items()}
-        return value
 
     def at(self, array: Array) -> Array:
         """Return what an array of the recording is in the program."""
@@ -122,7 +121,7 @@ class Program:
         slot = self.slots.get(id(root))
         if slot is None:
             return array
-        shift = array.__array_interface__["data"][0] - slot.low
+        shift = address(array) - slot.low
         placed = self.placed.get(id(root))
         memory = self.memory if placed is None else self._placed
         offset = (slot.offset if placed is None else placed) + shift
@@ -147,7 +146,7 @@ def _as_arrays(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...
 def aligned(nbytes: int) -> Array:
     """Return zero bytes that start on a cache line."""
     memory = np.zeros(nbytes + ALIGN, np.uint8)
-    skip = -memory.__array_interface__["data"][0] % ALIGN
+    skip = -address(memory) % ALIGN
     return memory[skip : skip + nbytes]
 
 

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from rushlight.compiled import native
 from rushlight.plans.calls import (
@@ -25,6 +26,7 @@ from rushlight.plans.calls import (
     Recorder,
     Unplanned,
     active,
+    address,
     current,
     root_of,
 )
@@ -129,6 +131,15 @@ class _NumPy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
+
+
+def _strided(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> Any:
+    """Do what as_strided does, with a result that is known to share the memory of x."""
+    root = root_of(x)
+    if active() is None or not root.flags.c_contiguous or None in (shape, strides):
+        return as_strided(x, shape, strides, **options)
+    made: Any = np.ndarray(shape, x.dtype, plain(root), address(x) - address(root), strides)
+    return watch(made)
 
 
 class _Grid:
@@ -286,6 +297,8 @@ def sight(recorder: Recorder) -> Iterator[None]:
                     replace(module, name, numpy)
                 elif value is native and native is not None:
                     replace(module, name, kernels)
+                elif value is as_strided:
+                    replace(module, name, _strided)
                 elif hasattr(value, "cache_info"):
                     replace(module, name, _through(value))
         replace(nodes, "_unscalar", _unscalar(nodes._unscalar))

@@ -258,7 +258,7 @@ def _function(recorder: Recorder, function: Any, args: Any, options: Any) -> Any
     if function in _IN_PLACE:
         whole = function is np.copyto and "where" not in options
         return recorder.run(function, args, options, reads[1:] if whole else reads, [args[0]])
-    if function in _OUT and out is not None:
+    if out is not None and (function in _OUT or function is np.einsum):
         recorder.run(function, args, options, [a for a in reads if a is not out], [out])
         return watch(out)
     if out is not None or (function is np.where and len(args) < 3):
