@@ -199,12 +199,14 @@ def build(
     *,
     channels_last: bool = False,
     wrap: Callable[[Any], Any] | None = None,
+    compile: Callable[[Any], Any] | None = None,
     **adam: Any,
 ) -> Workload:
     """Make a workload in `torch` (or rushlight).
 
     channels_last: in torch's format of that name. wrap: what the model is handed to before it is
-    used, such as torch.compile. adam: more options of the optimizer.
+    used, such as torch.compile. compile: what the whole step, and the model for inference, are
+    handed to. adam: more options of the optimizer.
     """
     make, size, shape, kind = net(name)
     torch.manual_seed(0)
@@ -225,15 +227,22 @@ def build(
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **adam)
     used = model if wrap is None else wrap(model)
 
-    def step() -> float:
+    def train(x: Any, target: Any) -> Any:
         optimizer.zero_grad()
         loss = loss_of(used(x), target)
         loss.backward()
         optimizer.step()
-        return float(loss.item())
+        return loss
+
+    trained, run = train, used
+    if compile is not None:
+        trained, run = compile(train), compile(model)
+
+    def step() -> float:
+        return float(trained(x, target).item())
 
     def infer(images: Any) -> Any:
         with torch.no_grad():
-            return used(images)
+            return run(images)
 
     return Workload(step, infer, x, x[:1], model)

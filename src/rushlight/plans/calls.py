@@ -48,7 +48,7 @@ class _Current:
 current = _Current()
 
 
-class Unplanned(Exception):  # noqa: N818 (no error: the function is called as it is)
+class Unplanned(Exception):
     """A function cannot become a plan; the text says why."""
 
 

@@ -32,7 +32,7 @@ _CONSTANTS = (int, float, bool, str, bytes, type(None), np.dtype)
 _lock = threading.RLock()  # there is one recording at a time in a process
 
 
-def compile(  # noqa: A001 (torch's name)
+def compile(
     model: Callable[..., Any] | None = None, *, fullgraph: bool = False, disable: bool = False
 ) -> Any:
     """Return what does the same as a function or module, to the last bit, in less time.
@@ -217,7 +217,9 @@ class Compiled:
             return self._refused(kind.why, args, options)
         if self.recordings >= RECORDINGS:
             kind.plan = None
-            kind.why = f"it had to be recorded {RECORDINGS} times: too much changes between its calls"
+            kind.why = (
+                f"it had to be recorded {RECORDINGS} times: too much changes between its calls"
+            )
             return self._refused(kind.why, args, options)
         return self._record(kind, args, options)
 
@@ -286,7 +288,7 @@ def _attributes(modules: list[Any]) -> list[Any]:
 
 def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[list[Any], Any]:
     """Return the tensors among arguments, and what plans are told apart by: see `_key`."""
-    if not options and all([arg.__class__ is Tensor for arg in args]):
+    if not options and all(arg.__class__ is Tensor for arg in args):
         arrays = [arg._array for arg in args]
         if len(set(map(id, args))) == len(args):
             parts = [(a.shape, a.strides, a.dtype.num, a.__class__) for a in arrays]

@@ -129,7 +129,7 @@ class Plan:
         for tensor in self.without:
             if tensor._grad is not None:
                 return False
-        return all([step.ready() for step in self.steps])
+        return all(step.ready() for step in self.steps)
 
     def __call__(self, arguments: Sequence[Any]) -> tuple[bool, Any]:
         """Make the call, where `fits` says that it may.
@@ -169,10 +169,7 @@ class Plan:
         program = self.program
         for call in program.opening:
             call()
-        for array, truth in program.truths:
-            if array.item() is not truth:
-                return False
-        return True
+        return all(array.item() is truth for array, truth in program.truths)
 
     def _let_go(self, arguments: Sequence[Any]) -> None:
         """Leave the memory of gradients to whoever holds them from an earlier call."""

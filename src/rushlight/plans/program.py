@@ -79,7 +79,7 @@ class Program:
 
     def _slots(self, wanted: set[int]) -> dict[int, Slot]:
         slots: dict[int, Slot] = {}
-        items = [*self.before, *self.guards, *self.calls]
+        items: list[Call | Guard] = [*self.before, *self.guards, *self.calls]
         for at, item in enumerate(items):
             for array in (item.array,) if isinstance(item, Guard) else item.writes:
                 root = root_of(array)
@@ -100,8 +100,8 @@ class Program:
     def link(self, memory: Array | None) -> None:
         """Make the calls ready, `memory` (bytes) being where the placed arrays lie.
 
-        Attributes set: `opening` and `closing`, the calls before and after the guards, `truths`, and
-        `memory`, its own.
+        Attributes set: `opening` and `closing`, the calls before and after the guards, `truths`,
+        and `memory`, its own.
         """
         self.memory = aligned(self.nbytes)
         self._placed = memory

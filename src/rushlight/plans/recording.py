@@ -87,12 +87,11 @@ class _Recording:
             raise Unplanned("hooks of a tensor")
         inputs: list[Input] = []
         mapped(lambda t: self._input(t, inputs), (args, options))
-        used = {id(i.given): i.used for i in inputs}
-        args, options = mapped(lambda t: used[id(t)], (args, options))
+        args, options = _stood_in(inputs, args, options)
         before = [(t._grad, t._version[0] if t._version else 0) for t in self.tensors]
         edit = edits.last
         result = self._call(function, args, options)
-        del args, options, used
+        del args, options
         try:
             if self.recorder.refused:
                 raise Unplanned(self.recorder.refused)
@@ -204,9 +203,7 @@ class _Recording:
 
     # ---- what comes out
 
-    def _output(
-        self, tensor: Any, inputs: Sequence[Input], outputs: list[Output]
-    ) -> Output:
+    def _output(self, tensor: Any, inputs: Sequence[Input], outputs: list[Output]) -> Output:
         for i, known in enumerate(inputs):
             if tensor is known.used:
                 return _add(outputs, Output(None, i, None, None))
@@ -217,7 +214,9 @@ class _Recording:
         self.recorder.level(array)
         if any(out.array is not None and _overlap(out.array, array) for out in outputs):
             raise Unplanned("results that share memory")
-        if any(root_of(array) is root_of(given) for given in (*self.arrays, *(i.array for i in inputs))):
+        if any(
+            root_of(array) is root_of(given) for given in (*self.arrays, *(i.array for i in inputs))
+        ):
             raise Unplanned("a result that is a view of an argument or a parameter")
         op = None
         if tensor._requires_grad:
@@ -299,10 +298,16 @@ class _Stepping:
                 return found(optimizer, closure)
             return recording.step(optimizer, found)
 
-        Optimizer.step = step  # type: ignore[method-assign]
+        Optimizer.step = step  # type: ignore[method-assign, assignment]
 
     def __exit__(self, *error: object) -> None:
         Optimizer.step = self.found  # type: ignore[method-assign]
+
+
+def _stood_in(inputs: Sequence[Input], args: Any, options: Any) -> Any:
+    """Return arguments with what stands for their tensors."""
+    used = {id(i.given): i.used for i in inputs}
+    return mapped(lambda t: used[id(t)], (args, options))
 
 
 def dense_strides(array: Any) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
-"""What a function refers to: found in its code, so that a change of it is seen before a plan is run.
+"""What a function refers to: found in its code, so that a change is seen before a plan is run.
 
 A recorded call holds for as long as everything is the same that the function reads besides its
 arguments: modules and their attributes, optimizers, tensors, numbers. They are found by following
-the names in its code. Code that changes something else than tensors, or reads what is not understood
-here, is refused.
+the names in its code. Code that changes something else than tensors, or that reads what is not
+understood here, is refused.
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ class References:
         if isinstance(value, (type, types.ModuleType, np.ndarray)) or not _is_python(kind):
             raise Unplanned(f"it refers to {_name(value)}")
         self._owners.append(value)
-        call = getattr(kind, "__call__", None)
+        call = getattr(kind, "__call__", None)  # noqa: B004 (its code is wanted)
         if isinstance(call, types.FunctionType):
             self._function(call, value)
         members = getattr(value, "__dict__", None)
-        if members is None:
+        if members is None or (callable(value) and not isinstance(call, types.FunctionType)):
             raise Unplanned(f"it refers to {_name(value)}")
         self._container(members)
 
@@ -151,6 +151,8 @@ class References:
         owner = method.__self__
         if isinstance(owner, (Registry, TensorBase, Optimizer)):
             self._value(owner)
+        elif isinstance(owner, type) and not _library(owner):
+            raise Unplanned(f"it refers to {_name(owner)}")
         if _known(method.__func__):
             return
         if not isinstance(method.__func__, types.FunctionType):
@@ -191,7 +193,9 @@ class References:
         for op in dis.get_instructions(code):
             if op.opname in _CHANGING:
                 if op.opname != "STORE_DEREF" or op.argval not in code.co_cellvars:
-                    raise Unplanned(f"{code.co_name} {_CHANGING[op.opname]} {op.argval or ''}".strip())
+                    raise Unplanned(
+                        f"{code.co_name} {_CHANGING[op.opname]} {op.argval or ''}".strip()
+                    )
             elif op.opname.startswith(_NAMES):
                 self._end(chain)
                 name = op.argval[-1] if op.argval.__class__ is tuple else op.argval
@@ -302,6 +306,8 @@ def _pure(value: Any) -> bool:
     owner = getattr(value, "__self__", None)
     if isinstance(owner, types.ModuleType):
         return owner.__name__.partition(".")[0] in (*_MODULES, "builtins") and _known(value)
+    if owner is None:
+        return _known(value)
     return isinstance(owner, (*_PLAIN, tuple)) or getattr(value, "__name__", "") in (
         "get",
         "items",

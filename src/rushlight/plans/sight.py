@@ -38,15 +38,17 @@ from rushlight.tensor import Tensor
 __all__ = ["sight"]
 
 _LIBRARY = __name__.partition(".")[0]
-_BLANK = ("empty",)
-_NEW = ("zeros", "ones", "full", "arange", "array", "asarray", "ascontiguousarray", "asanyarray")
-_NEW += ("eye", "identity", "tri", "linspace", "logspace", "indices", "fromiter", "frombuffer")
-_NEW += ("ix_", "tril_indices", "triu_indices", "meshgrid", "require", "asfortranarray", "unravel_index")
-_DRAWS = ("words", "uniform", "random", "normal", "integers", "permutation", "bernoulli")
-_DRAWS += ("exponential", "cauchy", "geometric", "poisson", "binomial")
-_MOVES = ("manual_seed", "initial_seed", "spawn", "get_state", "mark", "back_to", "set_state")
-_MOVES += ("words_of",)
-_LEAVE = ("numpy", "__array__", "__dlpack__", "register_hook", "__deepcopy__", "__reduce_ex__")
+_CONSTANT = (f"{_LIBRARY}.ops", f"{_LIBRARY}.kernels")  # whose arrays at module level are so
+_BLANK = ["empty"]
+_NEW = ["zeros", "ones", "full", "arange", "array", "asarray", "ascontiguousarray", "asanyarray"]
+_NEW += ["eye", "identity", "tri", "linspace", "logspace", "indices", "fromiter", "frombuffer"]
+_NEW += ["ix_", "tril_indices", "triu_indices", "meshgrid", "require", "asfortranarray"]
+_NEW += ["unravel_index"]
+_DRAWS = ["words", "uniform", "random", "normal", "integers", "permutation", "bernoulli"]
+_DRAWS += ["exponential", "cauchy", "geometric", "poisson", "binomial"]
+_MOVES = ["manual_seed", "initial_seed", "spawn", "get_state", "mark", "back_to", "set_state"]
+_MOVES += ["words_of"]
+_LEAVE = ["numpy", "__array__", "__dlpack__", "register_hook", "__deepcopy__", "__reduce_ex__"]
 
 
 def _known(recorder: Recorder, made: Any, level: int) -> Any:
@@ -66,6 +68,8 @@ def _parts(value: Any) -> list[Any]:
     """Return the arrays that an object holds."""
     if isinstance(value, np.ndarray):
         return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
     if isinstance(value, (tuple, list)):
         return [array for part in value for array in _parts(part)]
     held = getattr(value, "__dict__", None)
@@ -107,7 +111,9 @@ def _new(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
 
 
 def _holds(value: Any) -> bool:
-    return value.__class__ in (tuple, list) and any(isinstance(v, Watched) or _holds(v) for v in value)
+    return value.__class__ in (tuple, list) and any(
+        isinstance(v, Watched) or _holds(v) for v in value
+    )
 
 
 def _blank(name: str) -> Callable[..., Any]:
@@ -292,8 +298,12 @@ def sight(recorder: Recorder) -> Iterator[None]:
         for module in list(sys.modules.values()):
             if not _belongs(module):
                 continue
+            constants = module.__name__.startswith(_CONSTANT)
             for name, value in list(vars(module).items()):
-                if value is np:
+                if constants and isinstance(value, (np.ndarray, dict, tuple, list)):
+                    for array in _parts(value):
+                        recorder.know(array, CONSTANT)
+                elif value is np:
                     replace(module, name, numpy)
                 elif value is native and native is not None:
                     replace(module, name, kernels)
@@ -321,4 +331,8 @@ def _belongs(module: Any) -> bool:
     """Tell whether a module computes for a model: it is the library's, and not this package's."""
     name = getattr(module, "__name__", "")
     parts = name.split(".")
-    return parts[0] == _LIBRARY and len(parts) > 1 and parts[1] not in ("plans", "compiled", "data", "train")
+    return (
+        parts[0] == _LIBRARY
+        and len(parts) > 1
+        and parts[1] not in ("plans", "compiled", "data", "train")
+    )

@@ -265,7 +265,8 @@ def _function(recorder: Recorder, function: Any, args: Any, options: Any) -> Any
         raise Unplanned(f"np.{function.__name__} called in a way that cannot be recorded")
     if function in _VIEW:
         return _viewed(recorder, function, args, options)
-    if function is np.bincount and "minlength" in options:  # cells below it
+    counted = function is np.bincount and "minlength" in options  # numbers below it
+    if counted or (function is np.repeat and len(args) > 1 and isinstance(args[1], int)):
         return _made(recorder, function, args, options)
     if function not in _NEW and function not in _OUT:
         raise Unplanned(f"np.{function.__name__}, which cannot be recorded")
@@ -285,7 +286,9 @@ class Number(Watched):
     del _name
 
 
-def _viewed(recorder: Recorder, function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _viewed(
+    recorder: Recorder, function: Any, args: tuple[Any, ...], options: dict[str, Any]
+) -> Any:
     roots = {id(root_of(a)) for a in _arrays(*args)}
     result = function(*args, **options)
     several = isinstance(result, (tuple, list))
