@@ -396,3 +396,84 @@ def test_arguments_and_what_it_looks_like() -> None:
     with pytest.raises(AttributeError, match="nothing_such"):
         _ = call.nothing_such
     assert F.relu is rl.compile(F.relu, disable=True)
+
+
+def _write(x: Any) -> Any:
+    x.add_(1.0)
+    return x * 2.0
+
+
+def _ask(x: Any) -> Any:
+    x.requires_grad_()
+    (x * x).sum().backward()
+    return x.grad * 1.0
+
+
+def _schedule(x: Any) -> Any:
+    SCHEDULE.step()
+    return x * 2.0
+
+
+def _save(x: Any) -> Any:
+    rl.save({"x": x}, "nowhere")
+    return x
+
+
+OPTIMIZER = optim.SGD(NET.parameters(), lr=0.1)
+SCHEDULE = optim.lr_scheduler.StepLR(OPTIMIZER, 1)
+
+
+def test_writes_to_arguments_and_other_effects_are_refused() -> None:
+    for function, why in ((_write, "changes an argument"), (_schedule, "StepLR")):
+        call = rl.compile(function)
+        with pytest.warns(UserWarning, match=why):
+            for i in range(3):
+                x, y = rl.ones(2) * i, rl.ones(2) * i
+                assert call(x).tolist() == function(y).tolist()
+                assert x.tolist() == y.tolist()
+    call = rl.compile(_ask)
+    with pytest.warns(UserWarning, match="changes an argument"):
+        for i in range(3):
+            x = rl.ones(2) * i
+            assert call(x).tolist() == [2.0 * i] * 2
+            assert x.grad.tolist() == [2.0 * i] * 2 and x.requires_grad
+    with pytest.raises(RuntimeError, match="save"):
+        rl.compile(_save, fullgraph=True)(rl.ones(2))
+
+
+def test_random_numbers_are_new_in_each_call() -> None:
+    def noisy(x: Any) -> Any:
+        noise = rl.randn(4, 3) * 0.1 + rl.rand_like(x) + rl.bernoulli(rl.full((4, 3), 0.3))
+        return (x + noise, rl.randint(0, 9, (5,)), rl.randperm(6))
+
+    call, x = rl.compile(noisy, fullgraph=True), rl.ones(4, 3)
+    found = []
+    for function in (noisy, call):
+        rl.manual_seed(5)
+        found.append([[t.tolist() for t in function(x)] for _ in range(5)])
+    assert found[0] == found[1] and found[0][3] != found[0][4]
+    assert call.recordings == 1
+
+
+def test_a_gradient_that_is_clipped_within_the_step() -> None:
+    results = []
+    for compile in (False, True):
+        rl.manual_seed(0)
+        net = nn.Linear(6, 3)
+        optimizer = optim.Adam(net.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any, net: Any = net, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+            optimizer.step()
+            return loss
+
+        call = rl.compile(step) if compile else step
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            losses = [call(x, y).item() for x, y in batches(6)]
+        assert len(seen) == compile  # the norm is a number, on which depends what is done
+        results.append((losses, net.weight.tolist(), net.weight.grad.tolist()))
+    assert results[0] == results[1]

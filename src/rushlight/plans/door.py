@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from operator import is_
 from typing import Any
@@ -125,6 +125,7 @@ class Compiled:
         self.recordings = 0
         self.reasons: list[str] = []
         self._lock = threading.Lock()
+        self._hopeless = ""
         self._forget()
         if not isinstance(function, Module):
             update_wrapper(self, function)
@@ -150,6 +151,8 @@ class Compiled:
         if state.trace is not None or current.recorder is not None or not self._lock.acquire(False):
             return self.function(*args, **options)  # seen by others, or busy with another call
         try:
+            if self._hopeless:
+                return self._refused(self._hopeless, args, options)
             tensors, key = _told_apart(args, options)
             if key is None:
                 why = "an argument that is neither a tensor nor a number"
@@ -241,7 +244,8 @@ class Compiled:
             kind.why = found.why
             self._complain(kind.why)
         elif not self._unchanged():
-            self._forget()
+            self._hopeless = "it changes what it refers to"
+            self._complain(self._hopeless)
         return found.result
 
     def _refused(self, why: str, args: Any, options: Any) -> Any:
@@ -286,13 +290,18 @@ def _attributes(modules: list[Any]) -> list[Any]:
     return found
 
 
-def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[list[Any], Any]:
+def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Sequence[Any], Any]:
     """Return the tensors among arguments, and what plans are told apart by: see `_key`."""
-    if not options and all(arg.__class__ is Tensor for arg in args):
-        arrays = [arg._array for arg in args]
-        if len(set(map(id, args))) == len(args):
-            parts = [(a.shape, a.strides, a.dtype.num, a.__class__) for a in arrays]
-            return list(args), (*parts, *[arg._requires_grad for arg in args])
+    if not options:
+        parts = []
+        for arg in args:
+            if arg.__class__ is not Tensor or arg._array.__class__ is not np.ndarray:
+                break
+            array = arg._array
+            parts.append((array.shape, array.strides, array.dtype.num, arg._requires_grad))
+        else:
+            if len(args) < 2 or len(set(map(id, args))) == len(args):
+                return args, tuple(parts)
     tensors: list[Any] = []
     return tensors, _key((args, options) if options else args, tensors)
 

@@ -112,7 +112,7 @@ class Program:
     def _ready(self, call: Call) -> Callable[[], Any]:
         args, options = replaced(call.args, self.at), replaced(call.options, self.at)
         if isinstance(call.function, np.ufunc):
-            args = _as_arrays(args, options)
+            args, options = _in_a_row(_as_arrays(args, options), options)
         return partial(call.function, *args, **options)
 
     def at(self, array: Array) -> Array:
@@ -141,6 +141,21 @@ def _as_arrays(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...
     (dtype,) = kinds
     exact = {"f": (int, float), "i": (int,)}.get(dtype.kind, ())
     return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
+
+
+def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the operands of a ufunc without the dims of size 1 in which they differ.
+
+    NumPy takes half the time for operands of one shape.
+    """
+    out = options.get("out")
+    arrays = [a for a in (*args, out) if isinstance(a, np.ndarray) and a.ndim]
+    if not isinstance(out, np.ndarray) or len(options) > 1 or len({a.shape for a in arrays}) < 2:
+        return args, options
+    if any(a.size != out.size or not a.flags.c_contiguous for a in arrays):
+        return args, options
+    flat = [a.reshape(-1) if isinstance(a, np.ndarray) and a.ndim else a for a in args]
+    return tuple(flat), {"out": out.reshape(-1)}
 
 
 def aligned(nbytes: int) -> Array:

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, get_default_dtype
 from rushlight.nn.registry import edits
 from rushlight.optim import Optimizer
-from rushlight.plans.calls import DATA, INPUT, Recorder, Unplanned, root_of
+from rushlight.plans.calls import DATA, INPUT, Call, Recorder, Unplanned, root_of
 from rushlight.plans.plan import Gradient, Output, Plan
 from rushlight.plans.sight import sight
 from rushlight.plans.watched import Watched, plain, watch
-from rushlight.tape import Node, TensorBase, state, wrap
+from rushlight.tape import Node, TensorBase, cell, state, wrap
 
 __all__ = ["mapped", "record"]
 
@@ -85,18 +85,24 @@ class _Recording:
     ) -> Recorded:
         if any(t._hooks or t._accumulated for t in self.tensors):
             raise Unplanned("hooks of a tensor")
+        if any(t._node is not None for t in self.tensors):
+            raise Unplanned("a tensor that was computed outside of it, with its graph")
         inputs: list[Input] = []
         mapped(lambda t: self._input(t, inputs), (args, options))
         args, options = _stood_in(inputs, args, options)
         before = [(t._grad, t._version[0] if t._version else 0) for t in self.tensors]
-        edit = edits.last
+        edit, modes = edits.last, (state.recording, get_default_dtype())
         result = self._call(function, args, options)
         del args, options
         try:
+            if True in [_hand_on(i) for i in inputs]:
+                raise Unplanned("it changes an argument")
             if self.recorder.refused:
                 raise Unplanned(self.recorder.refused)
             if edits.last != edit:
                 raise Unplanned("it sets attributes of modules")
+            if modes != (state.recording, get_default_dtype()):
+                raise Unplanned("it changes whether gradients are recorded, or the default dtype")
             plan = self._plan(inputs, before, result)
         except Unplanned as error:
             self.recorder.refuse(error)
@@ -129,6 +135,10 @@ class _Recording:
             if id(t) not in self.stepped
         ]
         buffers = [i.array for i in inputs]
+        given = {id(buffer) for buffer in buffers}
+        for item in self.recorder.program:
+            if isinstance(item, Call) and any(id(root_of(a)) in given for a in item.writes):
+                raise Unplanned("it changes an argument")
         mapped(_release, result)
         for i in inputs:
             i.used._array = i.array
@@ -302,6 +312,26 @@ class _Stepping:
 
     def __exit__(self, *error: object) -> None:
         Optimizer.step = self.found  # type: ignore[method-assign]
+
+
+def _hand_on(argument: Input) -> bool:
+    """Do to the tensor given what was done to what stood for it; tell whether that was anything."""
+    given, used, buffer = argument
+    changed = False
+    if root_of(used._array) is not buffer:  # .data = ...
+        given._array = used._array = plain(used._array)
+        changed = True
+    elif used._version is not None and used._version[0]:
+        given._array[...] = buffer
+        cell(given)[0] += used._version[0]
+        changed = True
+    if used._grad is not None or used._requires_grad or used._node is not None:
+        given._grad, given._requires_grad = used._grad, used._requires_grad
+        given._node, given._index = used._node, used._index
+        if used._grad is not None:
+            used._grad._array = plain(used._grad._array)
+        changed = True
+    return changed
 
 
 def _stood_in(inputs: Sequence[Input], args: Any, options: Any) -> Any:

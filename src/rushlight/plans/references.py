@@ -25,6 +25,7 @@ from rushlight.optim import Optimizer
 from rushlight.plans.calls import Unplanned
 from rushlight.random import Generator
 from rushlight.tape import TensorBase
+from rushlight.tensor import device
 
 __all__ = ["Place", "References"]
 
@@ -37,6 +38,9 @@ _MODULES = ("numpy", "math", "operator", "functools", "itertools", "typing", "co
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FAST", "LOAD_FROM")
 _SKIPPED = ("PUSH_NULL", "CACHE", "PRECALL", "RESUME", "NOP", "EXTENDED_ARG")
+# the library's packages whose functions do nothing but compute
+_COMPUTING = ("functional", "tensor", "nn", "autograd", "ops", "special", "linalg", "tape")
+_COMPUTING += ("optim", "random", "func", "arrays", "device")
 MANY = 1000  # values; a function that refers to more is not looked through
 
 Place = tuple[Callable[[], Any], Any]  # how to read a value again, and what it was
@@ -123,7 +127,8 @@ class References:
     def _object(self, value: Any) -> None:
         """Look at an object of the user's."""
         kind = type(value)
-        if isinstance(value, (type, types.ModuleType, np.ndarray)) or not _is_python(kind):
+        strange = isinstance(value, (type, types.ModuleType, np.ndarray)) or _library(kind)
+        if strange or not _is_python(kind):
             raise Unplanned(f"it refers to {_name(value)}")
         self._owners.append(value)
         call = getattr(kind, "__call__", None)  # noqa: B004 (its code is wanted)
@@ -153,6 +158,8 @@ class References:
             self._value(owner)
         elif isinstance(owner, type) and not _library(owner):
             raise Unplanned(f"it refers to {_name(owner)}")
+        elif _library(type(owner)):
+            self._value(owner)
         if _known(method.__func__):
             return
         if not isinstance(method.__func__, types.FunctionType):
@@ -326,7 +333,7 @@ def _known(value: Any) -> bool:
             return True
     except TypeError:
         return False
-    if isinstance(value, Generator):
+    if isinstance(value, (Generator, device)):
         return True
     if not callable(value):
         return isinstance(value, types.ModuleType)
@@ -338,7 +345,10 @@ def _known(value: Any) -> bool:
     is_function = isinstance(
         value, (types.FunctionType, types.BuiltinFunctionType, type, types.MethodDescriptorType)
     ) or type(value).__module__.startswith(("numpy", "functools"))
-    return is_function and name.partition(".")[0] in (_LIBRARY, *_MODULES)
+    if not is_function:
+        return False
+    top, _, rest = name.partition(".")
+    return top in _MODULES or (top == _LIBRARY and rest.partition(".")[0] in _COMPUTING)
 
 
 def _is_python(kind: type) -> bool:

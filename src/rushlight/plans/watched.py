@@ -102,6 +102,11 @@ def _view_or_new(recorder: Recorder, function: Any, args: Any, options: Any) -> 
     result = function(*args, **options)
     if isinstance(result, np.ndarray) and root_of(result) is root_of(args[0]):
         return watch(result)
+    if function in (np.ndarray.copy, np.ndarray.astype):
+        recorder.know(result, BLANK)
+        casting = {"casting": options.get("casting", "unsafe")}
+        recorder.run(np.copyto, (result, args[0]), casting, [args[0]], [result])
+        return watch(result)
     return _made(recorder, function, args, options)
 
 
