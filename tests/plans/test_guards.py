@@ -420,6 +420,7 @@ def _save(x: Any) -> Any:
 
 
 OPTIMIZER = optim.SGD(NET.parameters(), lr=0.1)
+OPTIMIZER.step()
 SCHEDULE = optim.lr_scheduler.StepLR(OPTIMIZER, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -187,7 +188,7 @@ def test_memory_is_shared_by_what_does_not_live_at_the_same_time() -> None:
         for _ in range(3):
             call(rl.ones(32, 64))
     (kind,) = call._kinds.values()
-    sizes = [slot.size for slot in kind.plan.program.slots.values()]
+    sizes = kind.plan.program.sizes
     assert len(sizes) == 12 and kind.plan.program.nbytes <= 3 * max(sizes)
 
 
@@ -213,3 +214,20 @@ def test_gradients_without_an_optimizer() -> None:
     with pytest.warns(UserWarning, match="out of sight"):
         call(x)
     assert [bits(p.grad) for p in model.parameters()] == wanted
+
+
+def test_a_recording_leaves_no_memory_behind() -> None:
+    model = nn.Sequential(*[layer for _ in range(8) for layer in (nn.Linear(256, 256), nn.Tanh())])
+    call, x = rl.compile(model), rl.ones(64, 256)
+    with rl.no_grad():
+        call(x)
+        tracemalloc.start()
+        try:
+            call(x)
+            call(x)
+            held, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    (kind,) = call._kinds.values()
+    assert most > sum(kind.plan.program.sizes) > 4 * kind.plan.program.nbytes
+    assert held < 2.5 * kind.plan.program.nbytes  # its memory, and the argument's

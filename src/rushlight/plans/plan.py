@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter, is_
 from sys import getrefcount
 from typing import Any, NamedTuple
@@ -76,17 +77,20 @@ class Plan:
         self.inputs, self.tensors, self.arrays = list(inputs), list(tensors), list(arrays)
         self.recording = state.recording
         self.traits = list(map(_TRAITS, tensors))
-        self.structure, self.outputs, self.bumps = structure, outputs, bumps
-        self.gradients = [g for g in gradients if g.array is not None]
+        self.structure, self.bumps = _bare(structure), bumps
+        self.outputs = [output._replace(array=None) for output in outputs]
+        self.results = [output.array for output in outputs]
+        left = [g for g in gradients if g.array is not None]
+        self.gradients: list[tuple[Any, Any, bool]] = [(g.tensor, g.array, True) for g in left]
         self.clears = [g.tensor for g in gradients if g.clears]
         self.without = [g.tensor for g in gradients if not g.clears]
-        made = {id(g.tensor): g.array for g in self.gradients}
+        made = {id(g.tensor): g.array for g in left}
         self.steps = [Step(optimizer, made) for optimizer, _ in steps]
         placed: dict[int, int] = {}
         size = 0
         for step in self.steps:
             size = step.place(placed, size)
-        results = [g.array for g in self.gradients] + [o.array for o in outputs]
+        results = [g.array for g in left] + self.results
         for step, (_, at) in reversed(list(zip(self.steps, steps, strict=True))):
             reads = [array for array in made.values() if array is not None]
             recorder.program.insert(at, Call(step, (), {}, tuple(reads), (), True))
@@ -101,17 +105,14 @@ class Plan:
         program = self.program
         self.memory = aligned(self.size)
         program.link(self.memory)
-        self.grads: list[tuple[Any, Any]] = []
-        self.constants: list[tuple[Any, Array]] = []  # gradients that are the same at each call
-        for tensor, array, _ in self.gradients:
-            assert array is not None
-            if id(root_of(array)) in program.slots:
-                self.grads.append((tensor, wrap(program.at(array))))
-            else:
-                self.constants.append((tensor, array))
+        self.gradients = [(t, program.at(a), program.moves(a)) for t, a, _ in self.gradients]
+        self.grads = [(t, wrap(a)) for t, a, moves in self.gradients if moves]
+        # gradients that are the same at each call
+        self.constants = [(t, a) for t, a, moves in self.gradients if not moves]
+        self.results = [None if a is None else program.at(a) for a in self.results]
         for step in self.steps:
             step.link(self.memory, self._leave_gradients)
-        self.results = [None if o.array is None else program.at(o.array) for o in self.outputs]
+        program.settle()
         held = [gradient for _, gradient in self.grads]
         self.held = [*held, *(g._array for g in held)]
         if held:  # a view of one of them is a view of these
@@ -196,6 +197,11 @@ class Plan:
                 given = output.argument
                 found.append(output.tensor if given is None else arguments[given])
         return found
+
+
+def _bare(structure: Any) -> Any:
+    """Return a structure whose outputs hold no arrays of the recording."""
+    return _filled(structure, repeat(Output(None, None, None, None)))
 
 
 def _spent(op: Op) -> Node:

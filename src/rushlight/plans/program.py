@@ -30,22 +30,22 @@ ALIGN = 64  # bytes: every array starts on a cache line
 
 
 class Slot:
-    """Memory of the recording that the program has elsewhere.
+    """Memory that the program has elsewhere than the recording had.
 
     Attributes:
         low, size: where it was, in bytes.
         first, last: the first and the last item of the program that touches it.
-        offset: where it is in the program's memory.
+        offset: where it is in the program's memory, or in that of the caller if `placed`.
     """
 
-    __slots__ = ("first", "last", "low", "offset", "owner", "size")
+    __slots__ = ("first", "last", "low", "offset", "owner", "placed", "size")
 
-    def __init__(self, owner: Array, at: int) -> None:
+    def __init__(self, owner: Array, at: int = 0, offset: int = 0, placed: bool = False) -> None:
         self.owner = owner  # keeps the address from being given to somebody else
         self.low, high = np.lib.array_utils.byte_bounds(owner)
         self.size = high - self.low
         self.first = self.last = at
-        self.offset = -1
+        self.offset, self.placed = offset, placed
 
 
 class Program:
@@ -60,6 +60,7 @@ class Program:
 
     Attributes:
         nbytes: how large its memory is.
+        sizes: how many bytes each array took while it was recorded.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Program:
         placed: dict[int, int],
     ) -> None:
         self.given = {id(root_of(array)) for array in given}
-        self.placed = placed
         wanted = {id(root_of(array)) for array in results}
         items = _needed(recorder.program, wanted | self.given)
         self.before, self.guards, self.calls = _hoisted(items, recorder)
         self.slots = self._slots(wanted)
-        self.nbytes = _plan([slot for key, slot in self.slots.items() if key not in placed])
+        for key, offset in placed.items():
+            self.slots[key].offset, self.slots[key].placed = offset, True
+        self.nbytes = _plan([slot for slot in self.slots.values() if not slot.placed])
+        self.sizes = [slot.size for slot in self.slots.values()]
 
     def _slots(self, wanted: set[int]) -> dict[int, Slot]:
         slots: dict[int, Slot] = {}
@@ -103,30 +106,55 @@ class Program:
         Attributes set: `opening` and `closing`, the calls before and after the guards, `truths`,
         and `memory`, its own.
         """
-        self.memory = aligned(self.nbytes)
-        self._placed = memory
-        self.opening = [self._ready(call) for call in self.before]
-        self.truths = [(self.at(guard.array), guard.truth) for guard in self.guards]
-        self.closing = [self._ready(call) for call in self.calls]
+        self.memory, self._placed = aligned(self.nbytes), memory
+        self.before = [self._moved(call) for call in self.before]
+        self.guards = [Guard(self.at(guard.array), guard.truth) for guard in self.guards]
+        self.calls = [self._moved(call) for call in self.calls]
+        self.opening = list(map(_ready, self.before))
+        self.truths = list(self.guards)
+        self.closing = list(map(_ready, self.calls))
 
-    def _ready(self, call: Call) -> Callable[[], Any]:
-        args, options = replaced(call.args, self.at), replaced(call.options, self.at)
-        if isinstance(call.function, np.ufunc):
-            args, options = _in_a_row(_as_arrays(args, options), options)
-        return partial(call.function, *args, **options)
+    def settle(self) -> None:
+        """Let go of the memory of the recording, or of that before: `at` goes on from this one."""
+        parts = [(self.memory, False)]
+        if self._placed is not None:
+            parts.append((self._placed, True))
+        self.slots = {}
+        for memory, placed in parts:
+            root = root_of(memory)
+            offset = address(root) - address(memory)
+            self.slots[id(root)] = Slot(root, offset=offset, placed=placed)
+
+    def _moved(self, call: Call) -> Call:
+        return Call(
+            call.function,
+            replaced(call.args, self.at),
+            replaced(call.options, self.at),
+            (),
+            (),
+            call.lasting,
+        )
+
+    def moves(self, array: Array) -> bool:
+        """Tell whether an array lies in memory of the program's own or the caller's."""
+        return id(root_of(array)) in self.slots
 
     def at(self, array: Array) -> Array:
         """Return what an array of the recording is in the program."""
-        root = root_of(array)
-        slot = self.slots.get(id(root))
+        slot = self.slots.get(id(root_of(array)))
         if slot is None:
             return array
-        shift = address(array) - slot.low
-        placed = self.placed.get(id(root))
-        memory = self.memory if placed is None else self._placed
-        offset = (slot.offset if placed is None else placed) + shift
+        memory = self._placed if slot.placed else self.memory
+        offset = slot.offset + address(array) - slot.low
         moved: Array = np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
         return moved
+
+
+def _ready(call: Call) -> Callable[[], Any]:
+    args, options = call.args, call.options
+    if isinstance(call.function, np.ufunc):
+        args, options = _in_a_row(_as_arrays(args, options), options)
+    return partial(call.function, *args, **options)
 
 
 def _as_arrays(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:

@@ -52,6 +52,7 @@ class Step:
                     placed[id(root_of(self.made[id(p)]))] = size + start * flat.itemsize
                 self.places.append((i, run, size))
                 size += -(-flat.nbytes // ALIGN) * ALIGN
+        self.made = {}
         return size
 
     def link(self, memory: Array, leave: Callable[[], None]) -> None:
