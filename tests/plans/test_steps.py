@@ -13,6 +13,7 @@ from tests.plans.steps import Case, adam, batches, bits, make, net, same_state
 
 import rushlight as rl
 from rushlight import nn, optim
+from rushlight.kernels import source
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +120,8 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", NETS)
 def test_a_step_of_a_net(name: str) -> None:
     make_net, shape = NETS[name]
+    if name == "conv" and source("max_pool_forward") == "numpy":
+        pytest.skip("the reference of max-pooling looks for nan, and goes on accordingly")
     check(make_net, shape=shape)
 
 

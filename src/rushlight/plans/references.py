@@ -39,8 +39,8 @@ _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FAST", "LOAD_FROM")
 _SKIPPED = ("PUSH_NULL", "CACHE", "PRECALL", "RESUME", "NOP", "EXTENDED_ARG")
 # the library's packages whose functions do nothing but compute
-_COMPUTING = ("functional", "tensor", "nn", "autograd", "ops", "special", "linalg", "tape")
-_COMPUTING += ("optim", "random", "func", "arrays", "device")
+_COMPUTING = ["functional", "tensor", "nn", "autograd", "ops", "special", "linalg", "tape"]
+_COMPUTING += ["optim", "random", "func", "arrays"]
 MANY = 1000  # values; a function that refers to more is not looked through
 
 Place = tuple[Callable[[], Any], Any]  # how to read a value again, and what it was
