@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import get_ident
 from typing import Any
 from weakref import ref
 
@@ -137,6 +138,7 @@ _NEW |= {np.max, np.min, np.argmax, np.argmin, np.argsort, np.sort, np.take_alon
 _NEW |= {np.any, np.all, np.round, np.tensordot, np.inner, np.outer, np.vstack, np.hstack}
 _NEW |= {np.linalg.norm, np.nan_to_num, np.searchsorted, np.isin, np.append, np.flipud, np.fliplr}
 _NEW |= {np.lexsort, np.partition, np.cross, np.trace, np.kron, np.var, np.std, np.sinc}
+_WRONG = {np.isnan, np.isinf, np.isfinite}  # with a strided `out`, in some NumPy versions (2.4.6)
 _IN_PLACE = {np.copyto, np.put, np.putmask, np.place, np.put_along_axis, np.fill_diagonal}
 
 
@@ -146,8 +148,9 @@ class Watched(np.ndarray[Any, Any]):
     __slots__ = ()
 
     def __array_finalize__(self, parent: Any) -> None:
-        if current.recorder is not None:
-            current.recorder.watched.append(ref(self))
+        recorder = current.recorder
+        if recorder is not None and recorder.thread == get_ident():
+            recorder.watched.append(ref(self))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         options = {key: plain(value) for key, value in options.items()}
@@ -233,7 +236,7 @@ def _ufunc(
     reads = _arrays(*inputs, *[value for key, value in options.items() if key != "out"])
     out = options.get("out")
     if out is None and (ufunc.nout == 1 or method != "__call__"):
-        made = recorder.make(function, inputs, options, reads, True)
+        made = recorder.make(function, inputs, options, reads, ufunc not in _WRONG)
         return watch(made) if made.ndim else made.view(Number)
     if out is None:
         for array in reads:
