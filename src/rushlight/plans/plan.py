@@ -12,7 +12,7 @@ import numpy as np
 
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
 from rushlight.ops.contract import Op, Saved
-from rushlight.plans.calls import Call, Recorder, root_of
+from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
 from rushlight.plans.program import Program, aligned
 from rushlight.plans.steps import Step
 from rushlight.tape import Node, cell, state, wrap
@@ -85,7 +85,10 @@ class Plan:
         self.clears = [g.tensor for g in gradients if g.clears]
         self.without = [g.tensor for g in gradients if not g.clears]
         made = {id(g.tensor): g.array for g in left}
-        self.steps = [Step(optimizer, made) for optimizer, _ in steps]
+        self.steps = [
+            Step(optimizer, made, lambda array: recorder.level(array) == CONSTANT)
+            for optimizer, _ in steps
+        ]
         placed: dict[int, int] = {}
         size = 0
         for step in self.steps:

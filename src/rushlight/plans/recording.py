@@ -78,6 +78,7 @@ class _Recording:
         self.tensors, self.optimizers = list(tensors), list(optimizers)
         self.recorder = Recorder()
         self.steps: list[tuple[Any, int]] = []  # an optimizer, and the calls made before its step
+        self.taken: list[tuple[Any, Any, int]] = []  # gradients it took: whose, memory, its level
         self.stepped: set[int] = set()  # ids of the tensors that optimizers have stepped
 
     def of(
@@ -191,10 +192,14 @@ class _Recording:
             recorder.refuse("an optimizer that was not found in what the function refers to")
         paused, recorder.paused = recorder.paused, True
         grads = [p for group in optimizer.param_groups for p in group["params"]]
+        if self.steps:
+            recorder.refuse("more than one step of an optimizer")
         for p in grads:
             if p._grad is not None:
                 p._grad._array = plain(p._grad._array)
                 self.stepped.add(id(p))
+                known = recorder.roots.get(id(root_of(p._grad._array)), (None, DATA))
+                self.taken.append((p, root_of(p._grad._array), known[1]))
         self._swap_out()
         try:
             step(optimizer)
@@ -237,6 +242,11 @@ class _Recording:
 
     def _gradients(self, before: Sequence[Any]) -> list[Gradient]:
         found = []
+        for tensor, memory, level in self.taken:
+            if tensor._grad is None or root_of(tensor._grad._array) is not memory:
+                raise Unplanned("gradients that are replaced after the optimizer's step")
+            if self.recorder.level(memory) != level:
+                raise Unplanned("gradients that change after the optimizer's step")
         for tensor, old in zip(self.tensors, before, strict=True):
             new = tensor._grad
             if new is not None and new is not old:

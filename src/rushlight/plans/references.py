@@ -198,6 +198,8 @@ class References:
                 self._code(constant, names, inner, owner)
         chain: Chain = []  # the value that the code holds now, and what it was read from, if known
         for op in dis.get_instructions(code):
+            if op.opname == "YIELD_VALUE" and code.co_name == "<genexpr>":
+                continue
             if op.opname in _CHANGING:
                 if op.opname != "STORE_DEREF" or op.argval not in code.co_cellvars:
                     raise Unplanned(

@@ -26,11 +26,14 @@ class Step:
     Args:
         optimizer: which.
         made: the arrays of the gradients at the time of its step, by the ids of their tensors.
+        constant: tells of an array whether it is the same at each call.
 
     Without its own layout of parameters (where it takes them one by one, say) its `step` is called.
     """
 
-    def __init__(self, optimizer: Any, made: dict[int, Array | None]) -> None:
+    def __init__(
+        self, optimizer: Any, made: dict[int, Array | None], constant: Callable[[Array], bool]
+    ) -> None:
         self.optimizer, self.made = optimizer, made
         self.layouts = list(optimizer._layouts)
         self.places: list[tuple[int, Any, int]] = []  # which group, run, offset
@@ -39,7 +42,10 @@ class Step:
         self.settle()
         runs = [run for part in self.runs for run in part]
         waiting = [p for layout in self.layouts for p in layout.waiting if id(p) in made]
-        self.whole = self.whole or bool(waiting) or not all(_takes(run, made) for run in runs)
+        fixed = any(constant(made[id(p)]) for run in runs for p in run.params if id(p) in made)
+        self.whole = (
+            self.whole or fixed or bool(waiting) or not all(_takes(run, made) for run in runs)
+        )
 
     def place(self, placed: dict[int, int], size: int) -> int:
         """Give the gradients offsets (bytes) from `size` on; return the size after them."""
