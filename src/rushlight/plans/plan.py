@@ -84,7 +84,7 @@ class Plan:
         self.gradients: list[tuple[Any, Any, bool]] = [(g.tensor, g.array, True) for g in left]
         self.clears = [g.tensor for g in gradients if g.clears]
         self.without = [g.tensor for g in gradients if not g.clears]
-        made = {id(g.tensor): g.array for g in left}
+        made = {id(g.tensor): g.array for g in left if g.array is not None}
         self.steps = [
             Step(optimizer, made, lambda array: recorder.level(array) == CONSTANT)
             for optimizer, _ in steps
@@ -95,7 +95,7 @@ class Plan:
             size = step.place(placed, size)
         results = [g.array for g in left] + self.results
         for step, (_, at) in reversed(list(zip(self.steps, steps, strict=True))):
-            reads = [array for array in made.values() if array is not None]
+            reads = list(made.values())
             recorder.program.insert(at, Call(step, (), {}, tuple(reads), (), True))
         self.program = Program(
             recorder, [*inputs, *arrays], [a for a in results if a is not None], placed

@@ -32,7 +32,7 @@ class Step:
     """
 
     def __init__(
-        self, optimizer: Any, made: dict[int, Array | None], constant: Callable[[Array], bool]
+        self, optimizer: Any, made: dict[int, Array], constant: Callable[[Array], bool]
     ) -> None:
         self.optimizer, self.made = optimizer, made
         self.layouts = list(optimizer._layouts)
@@ -129,7 +129,7 @@ def _same(found: list[Any], expected: list[Any]) -> bool:
     return len(found) == len(expected) and all(map(is_, found, expected))
 
 
-def _takes(run: Any, made: dict[int, Array | None]) -> bool:
+def _takes(run: Any, made: dict[int, Array]) -> bool:
     """Tell whether the gradients of a run can be placed as its weights lie."""
     roots = set()
     for p, view in zip(run.params, run.weights.views, strict=True):
