@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -57,7 +58,8 @@ def compile(
         disable: bool, return `model` itself; default False.
 
     Returns:
-        A `Compiled`, to be called like `model`; other attributes are those of `model`.
+        A `Compiled`, to be called like `model`; other attributes are those of `model`,
+        whether read or set.
 
     Raises:
         TypeError: if `model` cannot be called.
@@ -88,6 +90,10 @@ def compile(
             explain("compile", got=type(model).__name__, expected="a function or a Module")
         )
     return model if disable else Compiled(model, fullgraph)
+
+
+_OWN_NAMES = {"function", "fullgraph", "recordings", "reasons", "_lock", "_hopeless", "_kinds"}
+_OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_inside"}
 
 
 class _Kind:
@@ -144,6 +150,14 @@ class Compiled:
         self._edit = -1
         self._modes: tuple[bool, ...] = ()
         self._attributes: list[Any] = []
+        self._members: list[dict[str, Any]] = []
+        self._inside: list[Any] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN_NAMES or name.startswith("__") or "function" not in self.__dict__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.function, name, value)
 
     # ---- calls
 
@@ -161,6 +175,8 @@ class Compiled:
                 self._forget()
             kind = self._kinds.get((key, state.recording, get_default_dtype(), self._modes))
             if kind is not None and kind.plan is not None and kind.plan.fits():
+                if kind.plan.meets(tensors):
+                    return self.function(*args, **options)
                 made, result = kind.plan(tensors)
                 if made:
                     return result
@@ -175,10 +191,11 @@ class Compiled:
         assert references is not None
         for read, value in references.places:
             found = read()
-            if found is not value and not (
-                type(found) is type(value) and isinstance(value, _CONSTANTS) and found == value
-            ):
+            if found is not value and not _equal(found, value):
                 return False
+        members = list(chain.from_iterable(map(dict.values, self._members)))
+        if len(members) != len(self._inside) or not all(map(is_, members, self._inside)):
+            return False
         if self._edit != edits.last:
             edit = edits.last  # before the look: a change during it will be seen by the next call
             attributes = _attributes(references.modules)
@@ -197,6 +214,12 @@ class Compiled:
         self._attributes = _attributes(self._references.modules)
         self._modes = tuple([m.training for m in self._references.modules])
         self._edit = edit
+        self._members = [
+            members
+            for m in self._references.modules
+            for members in (m._parameters, m._buffers, m._modules)
+        ]
+        self._inside = list(chain.from_iterable(map(dict.values, self._members)))
         for module in self._references.modules:
             if module._call_hooks is not None:
                 raise Unplanned("a module with hooks")
@@ -285,9 +308,14 @@ def _attributes(modules: list[Any]) -> list[Any]:
     found: list[Any] = []
     for module in modules:
         found += [value for name, value in module.__dict__.items() if name not in _OWN]
-        for members in (module._parameters, module._buffers, module._modules):
-            found += members.values()
     return found
+
+
+def _equal(found: Any, value: Any) -> bool:
+    """Tell whether a number or text is the same as before."""
+    if type(found) is not type(value) or not isinstance(value, _CONSTANTS) or found != value:
+        return False
+    return bool(found) or not isinstance(found, float) or repr(found) == repr(value)  # -0.0 == 0.0
 
 
 def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Sequence[Any], Any]:

@@ -101,7 +101,17 @@ class Plan:
             recorder, [*inputs, *arrays], [a for a in results if a is not None], placed
         )
         self.size = size
+        self.written = self._written()
         self.link()
+
+    def _written(self) -> set[int]:
+        """Return the ids of the owners of memory that lasts and that the call may write to."""
+        owners = {id(root_of(array)) for array in self.arrays}
+        writes = bool(self.steps) or any(
+            id(root_of(array)) in owners for call in self.program.calls for array in call.writes
+        )
+        owners |= {id(root_of(array)) for step in self.steps for array in step.arrays}
+        return owners if writes else set()
 
     def link(self) -> None:
         """Take new memory: somebody keeps a gradient that lies in the old one."""
@@ -134,6 +144,11 @@ class Plan:
             if tensor._grad is not None:
                 return False
         return all(step.ready() for step in self.steps)
+
+    def meets(self, arguments: Sequence[Any]) -> bool:
+        """Tell whether an argument lies in memory that the call may write to."""
+        written = self.written
+        return bool(written) and any(id(root_of(t._array)) in written for t in arguments)
 
     def __call__(self, arguments: Sequence[Any]) -> tuple[bool, Any]:
         """Make the call, where `fits` says that it may.

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rushlight.arrays import Array, get_default_dtype
-from rushlight.nn.registry import edits
+from rushlight.nn.registry import Registry, edits
 from rushlight.optim import Optimizer
-from rushlight.plans.calls import DATA, INPUT, Call, Recorder, Unplanned, root_of
+from rushlight.plans.calls import DATA, INPUT, Call, Recorder, Unplanned, address, root_of
 from rushlight.plans.plan import Gradient, Output, Plan
 from rushlight.plans.sight import sight
 from rushlight.plans.watched import Watched, plain, watch
@@ -108,7 +108,7 @@ class _Recording:
         except Unplanned as error:
             self.recorder.refuse(error)
             plan = None
-        mapped(_release, result)
+        mapped(lambda t: self._hand_out(t, inputs), result)
         given = {id(i.used): i.given for i in inputs}
         return Recorded(plan, self.recorder.refused, mapped(lambda t: given.get(id(t), t), result))
 
@@ -127,6 +127,7 @@ class _Recording:
                     tensor._grad._array = plain(tensor._grad._array)
 
     def _plan(self, inputs: Sequence[Input], before: Sequence[Any], result: Any) -> Plan:
+        _seen_through(result)
         outputs: list[Output] = []
         structure = mapped(lambda t: self._output(t, inputs, outputs), result)
         gradients = self._gradients([grad for grad, _ in before])
@@ -140,7 +141,7 @@ class _Recording:
         for item in self.recorder.program:
             if isinstance(item, Call) and any(id(root_of(a)) in given for a in item.writes):
                 raise Unplanned("it changes an argument")
-        mapped(_release, result)
+        mapped(lambda t: self._hand_out(t, inputs), result)
         for i in inputs:
             i.used._array = i.array
         self._no_survivors([*buffers, *self.arrays, *gradients, *outputs])
@@ -166,12 +167,20 @@ class _Recording:
         if any(tensor is known for known in self.tensors):
             raise Unplanned("an argument that the function refers to in another way, too")
         array = tensor._array
+        if any(root_of(array) is root_of(known._array) for known in self._lasting()):
+            raise Unplanned("an argument that lies in the memory of what the function refers to")
         buffer = np.empty_like(array)
         if dense_strides(buffer) != dense_strides(array):
             raise Unplanned("an argument whose elements do not lie side by side")
         buffer[...] = array
         self.recorder.know(buffer, INPUT)
         inputs.append(Input(tensor, wrap(watch(buffer)), buffer))
+
+    def _lasting(self) -> list[Any]:
+        """Return the tensors that the function may write to."""
+        entries = [entry for o in self.optimizers for entry in o.state.values()]
+        found = [v for entry in entries for v in entry.values() if isinstance(v, TensorBase)]
+        return [*self.tensors, *found]
 
     def _swap_in(self) -> None:
         for tensor in self.tensors:
@@ -240,6 +249,21 @@ class _Recording:
             op = tensor._node.op
         return _add(outputs, Output(array, None, None, op))
 
+    def _hand_out(self, tensor: Any, inputs: Sequence[Input]) -> Any:
+        """Let a result be a view of a parameter or an argument, where it is one without a plan."""
+        array = tensor._array
+        if not isinstance(array, Watched):
+            return tensor
+        root = root_of(array)
+        if any(root is root_of(known) for known in self.arrays):
+            tensor._array = plain(array)
+        for i in inputs:
+            owner = root_of(i.given._array)
+            if root is root_of(i.array) and tensor is not i.used and owner.flags.c_contiguous:
+                at = address(i.given._array) - address(owner) + address(array) - address(i.array)
+                tensor._array = np.ndarray(array.shape, array.dtype, owner, at, array.strides)
+        return _release(tensor)
+
     def _gradients(self, before: Sequence[Any]) -> list[Gradient]:
         found = []
         for tensor, memory, level in self.taken:
@@ -284,6 +308,17 @@ class _Recording:
         return False
 
 
+def _seen_through(value: Any) -> None:
+    """Refuse results that a plan would not make anew at each call."""
+    if value.__class__ is dict:
+        value = list(value.values())
+    if value.__class__ in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        for part in value:
+            _seen_through(part)
+    elif not isinstance(value, (TensorBase, *_LEAVES)):
+        raise Unplanned(f"it returns an object of type {type(value).__name__}")
+
+
 def _all_arrays(value: Any) -> list[Array]:
     """Return all arrays within tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
@@ -295,6 +330,8 @@ def _all_arrays(value: Any) -> list[Array]:
     return [array for part in value for array in _all_arrays(part)]
 
 
+# numbers, text and the like; shapes are tuples
+_LEAVES = (int, float, complex, str, bytes, type(None), np.dtype, np.generic, tuple, type, Registry)
 _HERE = 2  # references to an array in a loop that asks for their number: a name and an argument
 MOVED = "its optimizer has just moved the parameters in memory"
 

@@ -47,7 +47,7 @@ _NEW += ["unravel_index"]
 _DRAWS = ["words", "uniform", "random", "normal", "integers", "permutation", "bernoulli"]
 _DRAWS += ["exponential", "cauchy", "geometric", "poisson", "binomial"]
 _MOVES = ["manual_seed", "initial_seed", "spawn", "get_state", "mark", "back_to", "set_state"]
-_MOVES += ["words_of"]
+_MOVES += ["words_of", "__init__"]
 _LEAVE = ["numpy", "__array__", "__dlpack__", "register_hook", "__deepcopy__", "__reduce_ex__"]
 
 
