@@ -265,6 +265,24 @@ def _steps_of_its_own_optimizer() -> Any:
     return f, lambda: optimizer.param_groups[0].update(lr=0.01)
 
 
+@case
+def _method_above() -> Any:
+    table = {"scale": 2.0}
+
+    class Base(nn.Module):
+        def encode(self, x: Any) -> Any:
+            return x * table["scale"]
+
+    class Net(Base):
+        def encode(self, x: Any) -> Any:
+            return x
+
+        def forward(self, x: Any) -> Any:
+            return super().encode(x)
+
+    return Net(), lambda: table.update(scale=5.0)
+
+
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():

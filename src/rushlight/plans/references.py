@@ -82,6 +82,7 @@ class References:
         self._seen: dict[Any, Any] = {}
         self._owners: list[Any] = []  # objects of classes that are not the library's
         self._loose: set[str] = set()  # attributes of objects that the code alone does not tell
+        self._super = False  # whether some code calls super()
         self._names: set[str] = set()  # attributes of tensors
         self._value(function)
         self._members()
@@ -89,15 +90,15 @@ class References:
 
     def _members(self) -> None:
         """Look at the members that may be asked of objects that are known under another name."""
-        done: set[tuple[int, str]] = set()
+        done: set[tuple[int, str, bool]] = set()
         while todo := [
             (owner, name)
             for owner in self._owners
             for name in self._loose
-            if (id(owner), name) not in done
+            if (id(owner), name, self._super) not in done
         ]:
             for owner, name in todo:
-                done.add((id(owner), name))
+                done.add((id(owner), name, self._super))
                 own = getattr(owner, "__dict__", {})
                 if name in own and name not in ("_parameters", "_buffers", "_modules"):
                     self._place(partial(_item, own, name), own[name])
@@ -105,6 +106,8 @@ class References:
                 elif own.__class__ is dict and not isinstance(owner, Registry):
                     self._place(partial(operator.contains, own, name), False)
                 self._class_member(owner, name)
+                if self._super:  # super().name
+                    self._above(name, owner)
         if self.optimizers and self._loose & _OF_OPTIMIZERS:
             raise Unplanned(f"it reads {min(self._loose & _OF_OPTIMIZERS)}, maybe of an optimizer")
 
@@ -324,6 +327,7 @@ class References:
             elif op.opname in _ATTRIBUTES:
                 chain = self._follow(chain, op.argval)
             elif op.opname == "LOAD_SUPER_ATTR":
+                self._super = True
                 self._above(op.argval, owner)
             elif op.opname not in _SKIPPED:
                 self._end(chain)
@@ -349,6 +353,7 @@ class References:
         if not hasattr(builtins, name):
             raise Unplanned(f"{code.co_name} refers to {name}, which is not defined")
         if name == "super":
+            self._super = True
             self._above(code.co_name, owner)
         return [(partial(getattr, builtins, name), getattr(builtins, name))]
 
