@@ -6,6 +6,7 @@ import operator
 import random
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -375,3 +376,50 @@ def test_results_are_new_or_views_as_without_a_plan() -> None:
         y = views(x)
         x.add_(1.0)
         assert y.tolist() == [[1.0] * 2] * 3
+
+
+def test_methods_given_to_an_optimizer_are_called() -> None:
+    net, called = nn.Linear(3, 3), []
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+
+    @rl.compile
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = net(x).sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    for i in range(8):
+        if i == 5:
+            optimizer.step = lambda closure=None: called.append(1)  # type: ignore[method-assign]
+        step(rl.ones(2, 3))
+    assert len(called) == 3
+
+
+def test_objects_of_classes_are_no_reason_to_refuse() -> None:
+    @dataclass
+    class Options:
+        scale: float = 2.0
+
+    class Net(nn.Module):
+        gain = 1.5
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.options = Options()
+
+        @property
+        def width(self) -> float:
+            return self.options.scale * self.__class__.gain
+
+        def forward(self, x: Any) -> Any:
+            return x * self.options.scale / self.width
+
+    net = Net()
+    call = rl.compile(net, fullgraph=True)
+    for i in range(12):
+        net.options.scale = 2.0 + i // 4
+        Net.gain = 1.5 + i // 6
+        assert call(rl.ones(3)).tolist() == net(rl.ones(3)).tolist()
+    assert 3 <= call.recordings <= 4

@@ -33,6 +33,7 @@ __all__ = ["Place", "References"]
 
 _LIBRARY = __name__.partition(".")[0]
 _PLAIN = (int, float, bool, str, bytes, complex, type(None), type(Ellipsis), np.dtype, np.generic)
+_PLAIN += (type(NotImplemented),)
 _PURE = "abs all any bool dict divmod enumerate float int isinstance issubclass len list max min"
 _PURE += " pow range repr reversed round set slice sorted str sum super tuple type zip map filter"
 _BUILTINS = {getattr(builtins, name) for name in _PURE.split()}
@@ -378,7 +379,8 @@ class References:
             self._names.add(name)
             if name.startswith("_") or name == "data_ptr":
                 raise Unplanned(f"it reads {name} of a tensor")
-        if isinstance(value, (TensorBase, Optimizer, *_PLAIN)):
+        known = isinstance(value, (TensorBase, Optimizer, *_PLAIN))
+        if known or name == "__class__":  # what a class has is found by way of its objects
             self._end(chain)
             return []
         if not isinstance(value, (type, types.ModuleType)):
