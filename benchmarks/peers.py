@@ -32,6 +32,7 @@ class Peer(NamedTuple):
 INFERENCE = ("batch", "one")
 PEERS = {
     "rushlight": Peer(("rushlight._native",), env={"RUSHLIGHT_KERNELS": "native"}),
+    "rushlight-compiled": Peer(("rushlight._native",), env={"RUSHLIGHT_KERNELS": "native"}),
     "rushlight-numpy": Peer(("rushlight",), env={"RUSHLIGHT_KERNELS": "numpy"}),
     "torch": Peer(("torch",)),
     "torch-channels-last": Peer(("torch",)),
@@ -73,7 +74,9 @@ def prepare(peer: str, workload: str, what: str, threads: int, cache: dict[Any, 
 
 def _make(peer: str, workload: str, what: str, threads: int) -> Any:
     if peer.startswith("rushlight"):
-        return build(workload, importlib.import_module("rushlight"))
+        rushlight = importlib.import_module("rushlight")
+        whole = rushlight.compile if peer.endswith("compiled") else None
+        return build(workload, rushlight, compile=whole)
     if peer == "jax":
         return jax_net(workload, threads)
     torch = importlib.import_module("torch")

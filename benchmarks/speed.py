@@ -8,6 +8,7 @@ drift of the machine's speed meets all of them. Printed are the medians in milli
 torch (the better of its two memory formats) by Rushlight's: above 1, Rushlight is faster; and the
 share of the machine's limit: the larger of FLOPs / rate of sgemm and bytes / rate of copying, by
 Rushlight's time. `cost` in `workloads.py` says what is counted.
+`rushlight-compiled` is `rushlight.compile` of the whole step; the ratio is that of eager Rushlight.
 """
 
 from __future__ import annotations

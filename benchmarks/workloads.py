@@ -205,13 +205,15 @@ def build(
     channels_last: bool = False,
     wrap: Callable[[Any], Any] | None = None,
     backward: Callable[[Any], Callable[[Any], None]] | None = None,
+    compile: Callable[[Any], Any] | None = None,
     **adam: Any,
 ) -> Workload:
     """Make a workload in `torch` (or rushlight).
 
     channels_last: in torch's format of that name. wrap: what the model is handed to before it is
     used, such as torch.compile. backward: makes of the model what is called with the loss in place
-    of its own backward. adam: more options of the optimizer.
+    of its own backward. compile: what the whole step, and the model for inference, are handed to.
+    adam: more options of the optimizer.
     """
     make, size, shape, kind = net(name)
     torch.manual_seed(0)
@@ -233,7 +235,7 @@ def build(
     used = model if wrap is None else wrap(model)
     walk = None if backward is None else backward(model)
 
-    def step() -> float:
+    def train(x: Any, target: Any) -> Any:
         optimizer.zero_grad()
         loss = loss_of(used(x), target)
         if walk is None:
@@ -241,10 +243,17 @@ def build(
         else:
             walk(loss)
         optimizer.step()
-        return float(loss.item())
+        return loss
+
+    trained, run = train, used
+    if compile is not None:
+        trained, run = compile(train), compile(model)
+
+    def step() -> float:
+        return float(trained(x, target).item())
 
     def infer(images: Any) -> Any:
         with torch.no_grad():
-            return used(images)
+            return run(images)
 
     return Workload(step, infer, x, x[:1], model)

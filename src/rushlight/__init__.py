@@ -455,6 +455,7 @@ if TYPE_CHECKING:
     from rushlight.bridge import to_torch as to_torch
     from rushlight.io import load as load
     from rushlight.io import save as save
+    from rushlight.plans import compile as compile
     from rushlight.threads import get_num_threads as get_num_threads
     from rushlight.threads import set_num_threads as set_num_threads
 
@@ -488,6 +489,7 @@ _LAZY = frozenset(
     }
 )
 _LAZY_NAMES = {
+    "compile": "plans",
     "from_torch": "bridge",
     "get_num_threads": "threads",
     "load": "io",

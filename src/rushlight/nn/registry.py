@@ -360,6 +360,7 @@ class Registry:
         if hasattr(parent, name) and name not in parent._modules:
             raise AttributeError(f"{name!r} of {type(parent).__name__} is not a Module")
         parent._modules[name] = module
+        edits.bump()
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter at a path.

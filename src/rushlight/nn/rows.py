@@ -54,7 +54,7 @@ class Row:
         self.known: tuple[int, list[Any], dict[Any, Chain | None]] = (-1, [], {})
 
     def __call__(self, x: Any) -> Any:
-        if x.__class__ is not Tensor or x._array.__class__ is not np.ndarray:
+        if x.__class__ is not Tensor or not isinstance(x._array, np.ndarray):
             return self.one_by_one(x)
         if state.trace is not None:  # who looks at the calls shall see each
             return self.one_by_one(x)

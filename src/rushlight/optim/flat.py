@@ -220,11 +220,14 @@ class Run:
         shapes = [g._array.shape for g in grads]
         if shapes != self.shapes:
             _unequal(optimizer, shapes, self.shapes)
+        self.take(optimizer, self._gradient(grads), lr, group)
+
+    def take(self, optimizer: Optimizer, gradient: Array, lr: float, group: Any) -> None:
+        """Take one step along gradients that lie like the weights."""
         numbers: dict[str, Any] = {name: strip.views[0][()] for name, strip in self.others}
         if self.counter is not None:
             self.counter.flat += 1
             numbers[COUNTER] = float(self.counter.views[0].item())
-        gradient = self._gradient(grads)
         for cut, weight, state, scratch in self.blocks:
             state.update(numbers)
             if cut is None:

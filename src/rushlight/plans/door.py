@@ -1,0 +1,358 @@
+"""`rushlight.compile`: functions of tensors whose calls are recorded once and then run as plans."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from itertools import chain
+from operator import is_
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import get_default_dtype
+from rushlight.errors import explain
+from rushlight.nn import Module
+from rushlight.nn.registry import edits
+from rushlight.plans.calls import Unplanned, current
+from rushlight.plans.plan import Plan
+from rushlight.plans.recording import MOVED, record
+from rushlight.plans.references import References
+from rushlight.tape import TensorBase, state
+from rushlight.tensor import Tensor
+
+__all__ = ["Compiled", "compile"]
+
+PLANS = 16  # kinds of arguments that are remembered
+RECORDINGS = 200  # after so many a function is called as it is: too much changes between its calls
+TRIES = 4  # at one plan, while an optimizer moves parameters
+_CONSTANTS = (int, float, bool, str, bytes, type(None), np.dtype)
+
+_lock = threading.RLock()  # there is one recording at a time in a process
+
+
+def compile(
+    model: Callable[..., Any] | None = None, *, fullgraph: bool = False, disable: bool = False
+) -> Any:
+    """Return what does the same as a function or module, to the last bit, in less time.
+
+    The second call with arguments of some kind (shapes, dtypes, memory layouts) is recorded: which
+    functions of arrays it calls, backward pass and optimizer included. Later calls of that kind
+    run these alone, in memory that was planned once: no tape, no modules, no checks. Random
+    numbers, step counts and learning rates are those of the call. What pays most is the whole
+    training step of a small net, as a function.
+
+    A change of what the function refers to (modules, their attributes and modes, parameters,
+    optimizers, numbers in closures and globals) is seen, and recorded anew. A function that cannot
+    be recorded is called as it is, with one warning that says why: one that takes elements out of
+    tensors (`loss.item()`: return the loss instead), that keeps tensors, sets attributes or calls
+    what is not known to leave everything as it was (`print`), or returns a tensor whose gradient
+    is still to be asked for.
+
+    Args:
+        model: a function, method or Module; without it, a decorator is returned.
+        fullgraph: bool, raise an error instead of calling a function that cannot be recorded as it
+            is; default False.
+        disable: bool, return `model` itself; default False.
+
+    Returns:
+        A `Compiled`, to be called like `model`; other attributes are those of `model`,
+        whether read or set.
+
+    Raises:
+        TypeError: if `model` cannot be called.
+        RuntimeError: with `fullgraph`, in a call that cannot be recorded.
+
+    Example:
+        >>> import rushlight as rl
+        >>> net = rl.nn.Linear(3, 1)
+        >>> optimizer = rl.optim.SGD(net.parameters(), lr=0.1)
+        >>> @rl.compile
+        ... def step(x, y):
+        ...     optimizer.zero_grad()
+        ...     loss = rl.nn.functional.mse_loss(net(x), y)
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return loss
+        >>> x, y = rl.ones(4, 3), rl.ones(4, 1)
+        >>> losses = [step(x, y).item() for _ in range(5)]
+        >>> losses == sorted(losses, reverse=True)
+        True
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.compile.html
+    """
+    if model is None:
+        return lambda function: compile(function, fullgraph=fullgraph, disable=disable)
+    if not callable(model):
+        raise TypeError(
+            explain("compile", got=type(model).__name__, expected="a function or a Module")
+        )
+    return model if disable else Compiled(model, fullgraph)
+
+
+_OWN_NAMES = {"function", "fullgraph", "recordings", "reasons", "_lock", "_hopeless", "_kinds"}
+_OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_inside"}
+
+
+class _Kind:
+    """What is known of one kind of arguments.
+
+    Attributes:
+        plan: what to run, where there is one.
+        why: why there is none.
+        calls: how many of this kind were made without one.
+    """
+
+    __slots__ = ("calls", "plan", "why")
+
+    def __init__(self) -> None:
+        self.plan: Plan | None = None
+        self.why = ""
+        self.calls = 0
+
+
+class Compiled:
+    """A function or module whose calls are recorded; `compile` makes it.
+
+    Args:
+        function: what is called.
+        fullgraph: raise an error where a call cannot be recorded.
+
+    Attributes:
+        function: as given.
+        recordings: int, how many calls were recorded.
+        reasons: list of str, why calls could not be recorded.
+    """
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+        self.function, self.fullgraph = function, fullgraph
+        self.recordings = 0
+        self.reasons: list[str] = []
+        self._lock = threading.Lock()
+        self._hopeless = ""
+        self._forget()
+        if not isinstance(function, Module):
+            update_wrapper(self, function)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "function" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+    def __repr__(self) -> str:
+        return f"Compiled({self.function!r})"
+
+    def _forget(self) -> None:
+        self._kinds: dict[Any, _Kind] = {}
+        self._references: References | None = None
+        self._edit = -1
+        self._modes: tuple[bool, ...] = ()
+        self._attributes: list[Any] = []
+        self._members: list[dict[str, Any]] = []
+        self._inside: list[Any] = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN_NAMES or name.startswith("__") or "function" not in self.__dict__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.function, name, value)
+
+    # ---- calls
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if state.trace is not None or current.recorder is not None or not self._lock.acquire(False):
+            return self.function(*args, **options)  # seen by others, or busy with another call
+        try:
+            if self._hopeless:
+                return self._refused(self._hopeless, args, options)
+            tensors, key = _told_apart(args, options)
+            if key is None:
+                why = "an argument that is neither a tensor nor a number"
+                return self._refused(why, args, options)
+            if self._references is not None and not self._unchanged():
+                self._forget()
+            kind = self._kinds.get((key, state.recording, get_default_dtype(), self._modes))
+            if kind is not None and kind.plan is not None and kind.plan.fits():
+                if kind.plan.meets(tensors):
+                    return self.function(*args, **options)
+                made, result = kind.plan(tensors)
+                if made:
+                    return result
+                return self.function(*args, **options)
+            return self._learn(key, args, options)
+        finally:
+            self._lock.release()
+
+    def _unchanged(self) -> bool:
+        """Tell whether what the function refers to is what it was."""
+        references = self._references
+        assert references is not None
+        for read, value in references.places:
+            found = read()
+            if found is not value and not _equal(found, value):
+                return False
+        members = list(chain.from_iterable(map(dict.values, self._members)))
+        if len(members) != len(self._inside) or not all(map(is_, members, self._inside)):
+            return False
+        if self._edit != edits.last:
+            edit = edits.last  # before the look: a change during it will be seen by the next call
+            attributes = _attributes(references.modules)
+            if len(attributes) != len(self._attributes) or not all(
+                map(is_, attributes, self._attributes)
+            ):
+                return False
+            self._edit = edit
+            self._modes = tuple([m.training for m in references.modules])
+        return True
+
+    def _look(self) -> None:
+        """Find out what the function refers to."""
+        edit = edits.last
+        self._references = References(self.function)
+        self._attributes = _attributes(self._references.modules)
+        self._modes = tuple([m.training for m in self._references.modules])
+        self._edit = edit
+        self._members = [
+            members
+            for m in self._references.modules
+            for members in (m._parameters, m._buffers, m._modules)
+        ]
+        self._inside = list(chain.from_iterable(map(dict.values, self._members)))
+        for module in self._references.modules:
+            if module._call_hooks is not None:
+                raise Unplanned("a module with hooks")
+
+    def _learn(self, key: Any, args: Any, options: Any) -> Any:
+        """Make a call of a kind that has no plan, or whose plan does not fit."""
+        try:
+            if self._references is None:
+                self._look()
+        except Unplanned as error:
+            self._forget()
+            return self._refused(str(error), args, options)
+        place = (key, state.recording, get_default_dtype(), self._modes)
+        kind = self._kinds.get(place)
+        if kind is None:  # caches are filled before anything is recorded
+            if len(self._kinds) >= PLANS:
+                del self._kinds[next(iter(self._kinds))]
+            self._kinds[place] = _Kind()
+            return self.function(*args, **options)
+        if kind.why:
+            return self._refused(kind.why, args, options)
+        if self.recordings >= RECORDINGS:
+            kind.plan = None
+            kind.why = (
+                f"it had to be recorded {RECORDINGS} times: too much changes between its calls"
+            )
+            return self._refused(kind.why, args, options)
+        return self._record(kind, args, options)
+
+    def _record(self, kind: _Kind, args: Any, options: Any) -> Any:
+        references = self._references
+        assert references is not None
+        kind.plan = None
+        kind.calls += 1
+        self.recordings += 1
+        tensors = _tensors(references)
+        with _lock:
+            try:
+                found = record(self.function, args, options, tensors, references.optimizers)
+            except Unplanned as error:
+                kind.why = str(error)
+                return self._refused(kind.why, args, options)
+        kind.plan = found.plan
+        if found.plan is None and found.why != MOVED:
+            kind.why = found.why
+            self._complain(kind.why)
+        elif not self._unchanged():
+            self._hopeless = "it changes what it refers to"
+            self._complain(self._hopeless)
+        return found.result
+
+    def _refused(self, why: str, args: Any, options: Any) -> Any:
+        """Call the function as it is, and say why."""
+        self._complain(why)
+        return self.function(*args, **options)
+
+    def _complain(self, why: str) -> None:
+        """Warn, once, or raise."""
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        fix = "" if self.fullgraph else "nothing: the function is called as it is"
+        text = explain(f"compile({name})", got=why, expected="what can be recorded", fix=fix)
+        if self.fullgraph:
+            raise RuntimeError(text)
+        if why not in self.reasons:
+            self.reasons.append(why)
+            warnings.warn(text, UserWarning, stacklevel=5)
+
+
+def _tensors(references: References) -> list[Any]:
+    """Return all tensors that a function may read and write, each once."""
+    found: dict[int, Any] = {}
+    for module in references.modules:
+        for members in (module._parameters, module._buffers):
+            found |= {id(t): t for t in members.values() if t is not None}
+    for optimizer in references.optimizers:
+        for group in optimizer.param_groups:
+            found |= {id(p): p for p in group["params"]}
+    found |= {id(t): t for t in references.tensors}
+    return list(found.values())
+
+
+_OWN = ("training", "_rows")  # attributes of modules that are followed by other means
+
+
+def _attributes(modules: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for module in modules:
+        found += [value for name, value in module.__dict__.items() if name not in _OWN]
+    return found
+
+
+def _equal(found: Any, value: Any) -> bool:
+    """Tell whether a number or text is the same as before."""
+    if type(found) is not type(value) or not isinstance(value, _CONSTANTS) or found != value:
+        return False
+    return bool(found) or not isinstance(found, float) or repr(found) == repr(value)  # -0.0 == 0.0
+
+
+def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Sequence[Any], Any]:
+    """Return the tensors among arguments, and what plans are told apart by: see `_key`."""
+    if not options:
+        parts = []
+        for arg in args:
+            if arg.__class__ is not Tensor or arg._array.__class__ is not np.ndarray:
+                break
+            array = arg._array
+            parts.append((array.shape, array.strides, array.dtype.num, arg._requires_grad))
+        else:
+            if len(args) < 2 or len(set(map(id, args))) == len(args):
+                return args, tuple(parts)
+    tensors: list[Any] = []
+    return tensors, _key((args, options) if options else args, tensors)
+
+
+def _key(value: Any, tensors: list[Any]) -> Any:
+    """Return what plans are told apart by, of arguments; their tensors are put into a list.
+
+    None if there is something among them that may change unseen.
+    """
+    if isinstance(value, TensorBase):
+        array = value._array
+        if array.__class__ is not np.ndarray:
+            return None
+        if not any(value is known for known in tensors):
+            tensors.append(value)
+            return array.shape, array.strides, array.dtype, value._requires_grad
+        return next(i for i, known in enumerate(tensors) if known is value)
+    if value.__class__ in (tuple, list):
+        parts = [_key(part, tensors) for part in value]
+        return None if None in parts else (value.__class__, *parts)
+    if value.__class__ is dict:
+        parts = [_key(part, tensors) for part in value.values()]
+        return None if None in parts else (dict, *value, *parts)
+    if not isinstance(value, _CONSTANTS):
+        return None
+    return value.__class__, repr(value) if isinstance(value, float) else value  # -0.0 == 0.0

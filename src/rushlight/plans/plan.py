@@ -1,0 +1,242 @@
+"""Plans: what one call of a function does, made ready to be done again for other values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter, is_
+from sys import getrefcount
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
+from rushlight.ops.contract import Op, Saved
+from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
+from rushlight.plans.program import Program, aligned
+from rushlight.plans.steps import Step
+from rushlight.tape import Node, cell, state, wrap
+
+__all__ = ["Gradient", "Output", "Plan"]
+
+
+_ARRAY = attrgetter("_array")
+_TRAITS = attrgetter("_requires_grad", "_hooks", "_accumulated")
+_NOTHING = Saved()
+
+
+class Output(NamedTuple):
+    """A tensor that a call returns: a new one of an array, an argument or another known one.
+
+    `op` is what it came from where it required a gradient, which is spent.
+    """
+
+    array: Array | None
+    argument: int | None
+    tensor: Any
+    op: Op | None
+
+
+class Gradient(NamedTuple):
+    """What a call leaves in `.grad` of a tensor: an array, or None.
+
+    `clears`: there was a gradient before, which the call has dropped; else there must be none.
+    """
+
+    tensor: Any
+    array: Array | None
+    clears: bool
+
+
+class Plan:
+    """One recorded call.
+
+    Args:
+        recorder: the calls on arrays.
+        inputs: the arrays that stood for the arguments.
+        tensors: what else it reads and writes, `arrays` what they held.
+        structure: what it returns, an `Output` in place of each tensor.
+        outputs: the same, in a list.
+        gradients: what it leaves in `.grad`.
+        bumps: how many writes it counts in which tensors.
+        steps: optimizers that it steps, each after so many items of the recorded program.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        inputs: Sequence[Array],
+        tensors: Sequence[Any],
+        arrays: Sequence[Array],
+        structure: Any,
+        outputs: Sequence[Output],
+        gradients: Sequence[Gradient],
+        bumps: Sequence[tuple[Any, int]],
+        steps: Sequence[tuple[Any, int]],
+    ) -> None:
+        self.inputs, self.tensors, self.arrays = list(inputs), list(tensors), list(arrays)
+        self.recording = state.recording
+        self.traits = list(map(_TRAITS, tensors))
+        self.structure, self.bumps = _bare(structure), bumps
+        self.outputs = [output._replace(array=None) for output in outputs]
+        self.results = [output.array for output in outputs]
+        left = [g for g in gradients if g.array is not None]
+        self.gradients: list[tuple[Any, Any, bool]] = [(g.tensor, g.array, True) for g in left]
+        self.clears = [g.tensor for g in gradients if g.clears]
+        self.without = [g.tensor for g in gradients if not g.clears]
+        made = {id(g.tensor): g.array for g in left if g.array is not None}
+        self.steps = [
+            Step(optimizer, made, lambda array: recorder.level(array) == CONSTANT)
+            for optimizer, _ in steps
+        ]
+        placed: dict[int, int] = {}
+        size = 0
+        for step in self.steps:
+            size = step.place(placed, size)
+        results = [g.array for g in left] + self.results
+        for step, (_, at) in reversed(list(zip(self.steps, steps, strict=True))):
+            reads = list(made.values())
+            recorder.program.insert(at, Call(step, (), {}, tuple(reads), (), True))
+        self.program = Program(
+            recorder, [*inputs, *arrays], [a for a in results if a is not None], placed
+        )
+        self.size = size
+        self.written = self._written()
+        self.link()
+
+    def _written(self) -> set[int]:
+        """Return the ids of the owners of memory that lasts and that the call may write to."""
+        owners = {id(root_of(array)) for array in self.arrays}
+        writes = bool(self.steps) or any(
+            id(root_of(array)) in owners for call in self.program.calls for array in call.writes
+        )
+        owners |= {id(root_of(array)) for step in self.steps for array in step.arrays}
+        return owners if writes else set()
+
+    def link(self) -> None:
+        """Take new memory: somebody keeps a gradient that lies in the old one."""
+        program = self.program
+        self.memory = aligned(self.size)
+        program.link(self.memory)
+        self.gradients = [(t, program.at(a), program.moves(a)) for t, a, _ in self.gradients]
+        self.grads = [(t, wrap(a)) for t, a, moves in self.gradients if moves]
+        # gradients that are the same at each call
+        self.constants = [(t, a) for t, a, moves in self.gradients if not moves]
+        self.results = [None if a is None else program.at(a) for a in self.results]
+        for step in self.steps:
+            step.link(self.memory, self._leave_gradients)
+        program.settle()
+        held = [gradient for _, gradient in self.grads]
+        self.held = [*held, *(g._array for g in held)]
+        if held:  # a view of one of them is a view of these
+            self.held += [root_of(self.memory), root_of(program.memory)]
+        self.counts: list[int] = []
+
+    # ---- a call
+
+    def fits(self) -> bool:
+        """Tell whether everything is as it was when the call was recorded."""
+        if not all(map(is_, map(_ARRAY, self.tensors), self.arrays)):
+            return False
+        if self.recording and list(map(_TRAITS, self.tensors)) != self.traits:
+            return False
+        for tensor in self.without:
+            if tensor._grad is not None:
+                return False
+        return all(step.ready() for step in self.steps)
+
+    def meets(self, arguments: Sequence[Any]) -> bool:
+        """Tell whether an argument lies in memory that the call may write to."""
+        written = self.written
+        return bool(written) and any(id(root_of(t._array)) in written for t in arguments)
+
+    def __call__(self, arguments: Sequence[Any]) -> tuple[bool, Any]:
+        """Make the call, where `fits` says that it may.
+
+        Returns:
+            Whether it was made: not if the values of the arguments demand other calls than the
+            recorded ones; and what the function returns.
+        """
+        before = warning_switch.set(WARNINGS_OFF)
+        try:
+            if not self._opens(arguments):
+                return False, None
+            if self.clears:
+                for tensor in self.clears:
+                    tensor._grad = None
+            if self.held:
+                counts = list(map(getrefcount, self.held))
+                if counts != self.counts:
+                    self._let_go(arguments)
+            for call in self.program.closing:
+                call()
+        finally:
+            warning_switch.reset(before)
+        if self.gradients:
+            self._leave_gradients()
+        for tensor, n in self.bumps:
+            (tensor._version or cell(tensor))[0] += n
+        results = self._results(arguments)
+        if self.structure.__class__ is Output:
+            return True, results[0]
+        return True, _filled(self.structure, iter(results))
+
+    def _opens(self, arguments: Sequence[Any]) -> bool:
+        """Take the arguments over and tell whether they demand the calls that were recorded."""
+        for buffer, tensor in zip(self.inputs, arguments, strict=True):
+            np.copyto(buffer, tensor._array)
+        program = self.program
+        for call in program.opening:
+            call()
+        return all(array.item() is truth for array, truth in program.truths)
+
+    def _let_go(self, arguments: Sequence[Any]) -> None:
+        """Leave the memory of gradients to whoever holds them from an earlier call."""
+        if self.counts:
+            self.link()
+            self._opens(arguments)
+        self.counts = list(map(getrefcount, self.held))
+
+    def _leave_gradients(self) -> None:
+        for tensor, gradient in self.grads:
+            tensor._grad = gradient
+        for tensor, array in self.constants:
+            tensor._grad = wrap(array.copy())
+
+    def _results(self, arguments: Sequence[Any]) -> list[Any]:
+        found: list[Any] = []
+        for output, result in zip(self.outputs, self.results, strict=True):
+            if result is not None:
+                tensor = wrap(result.copy("K"))
+                if output.op is not None:
+                    tensor._node, tensor._requires_grad = _spent(output.op), True
+                found.append(tensor)
+            else:
+                given = output.argument
+                found.append(output.tensor if given is None else arguments[given])
+        return found
+
+
+def _bare(structure: Any) -> Any:
+    """Return a structure whose outputs hold no arrays of the recording."""
+    return _filled(structure, repeat(Output(None, None, None, None)))
+
+
+def _spent(op: Op) -> Node:
+    """Return a node whose backward pass has been."""
+    node = Node(op, _NOTHING, 1)
+    node.saved = None
+    return node
+
+
+def _filled(structure: Any, tensors: Iterator[Any]) -> Any:
+    """Return a structure with the next tensor in place of each `Output`."""
+    if structure.__class__ is Output:
+        return next(tensors)
+    if structure.__class__ is dict:
+        return {key: _filled(part, tensors) for key, part in structure.items()}
+    if structure.__class__ in (tuple, list):
+        return structure.__class__([_filled(part, tensors) for part in structure])
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*[_filled(part, tensors) for part in structure])
+    return structure

@@ -1,0 +1,276 @@
+"""Programs: recorded calls made ready to be run again, in memory that is planned.
+
+Calls whose results nobody reads are dropped, guards are asked before anything is done, and arrays
+that do not live at the same time share memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.plans.calls import (
+    INPUT,
+    Call,
+    Guard,
+    Recorder,
+    Unplanned,
+    address,
+    replaced,
+    root_of,
+)
+
+__all__ = ["Program"]
+
+ALIGN = 64  # bytes: every array starts on a cache line
+
+
+class Slot:
+    """Memory that the program has elsewhere than the recording had.
+
+    Attributes:
+        low, size: where it was, in bytes.
+        first, last: the first and the last item of the program that touches it.
+        offset: where it is in the program's memory, or in that of the caller if `placed`.
+    """
+
+    __slots__ = ("first", "last", "low", "offset", "owner", "placed", "size")
+
+    def __init__(self, owner: Array, at: int = 0, offset: int = 0, placed: bool = False) -> None:
+        self.owner = owner  # keeps the address from being given to somebody else
+        self.low, high = np.lib.array_utils.byte_bounds(owner)
+        self.size = high - self.low
+        self.first = self.last = at
+        self.offset, self.placed = offset, placed
+
+
+class Program:
+    """The calls of a recording, on memory of its own.
+
+    Args:
+        recorder: what wrote the calls down.
+        given: arrays that the program finds where they were: arguments, parameters, statistics.
+        results: arrays that are read when it has run.
+        placed: for arrays that shall lie in a memory that the caller provides to `link`, the
+            offsets in bytes; by the id of the owner of their memory.
+
+    Attributes:
+        nbytes: how large its memory is.
+        sizes: how many bytes each array took while it was recorded.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        given: Sequence[Array],
+        results: Sequence[Array],
+        placed: dict[int, int],
+    ) -> None:
+        self.given = {id(root_of(array)) for array in given}
+        wanted = {id(root_of(array)) for array in results}
+        items = _needed(recorder.program, wanted | self.given)
+        self.before, self.guards, self.calls = _hoisted(items, recorder)
+        self.slots = self._slots(wanted)
+        for key, offset in placed.items():
+            self.slots[key].offset, self.slots[key].placed = offset, True
+        self.nbytes = _plan([slot for slot in self.slots.values() if not slot.placed])
+        self.sizes = [slot.size for slot in self.slots.values()]
+
+    def _slots(self, wanted: set[int]) -> dict[int, Slot]:
+        slots: dict[int, Slot] = {}
+        items: list[Call | Guard] = [*self.before, *self.guards, *self.calls]
+        for at, item in enumerate(items):
+            for array in (item.array,) if isinstance(item, Guard) else item.writes:
+                root = root_of(array)
+                key = id(root)
+                if key not in self.given and key not in slots:
+                    slots[key] = Slot(root, at)
+            for array in () if isinstance(item, Guard) else (*item.reads, *item.writes):
+                slot = slots.get(id(root_of(array)))
+                if slot is not None:
+                    slot.last = at
+        for key, slot in slots.items():
+            if key in wanted:
+                slot.last = len(items)
+        for guard in self.guards:
+            slots[id(root_of(guard.array))].last = len(items)
+        return slots
+
+    def link(self, memory: Array | None) -> None:
+        """Make the calls ready, `memory` (bytes) being where the placed arrays lie.
+
+        Attributes set: `opening` and `closing`, the calls before and after the guards, `truths`,
+        and `memory`, its own.
+        """
+        self.memory, self._placed = aligned(self.nbytes), memory
+        self.before = [self._moved(call) for call in self.before]
+        self.guards = [Guard(self.at(guard.array), guard.truth) for guard in self.guards]
+        self.calls = [self._moved(call) for call in self.calls]
+        self.opening = list(map(_ready, self.before))
+        self.truths = list(self.guards)
+        self.closing = list(map(_ready, self.calls))
+
+    def settle(self) -> None:
+        """Let go of the memory of the recording, or of that before: `at` goes on from this one."""
+        parts = [(self.memory, False)]
+        if self._placed is not None:
+            parts.append((self._placed, True))
+        self.slots = {}
+        for memory, placed in parts:
+            root = root_of(memory)
+            offset = address(root) - address(memory)
+            self.slots[id(root)] = Slot(root, offset=offset, placed=placed)
+
+    def _moved(self, call: Call) -> Call:
+        return Call(
+            call.function,
+            replaced(call.args, self.at),
+            replaced(call.options, self.at),
+            (),
+            (),
+            call.lasting,
+        )
+
+    def moves(self, array: Array) -> bool:
+        """Tell whether an array lies in memory of the program's own or the caller's."""
+        return id(root_of(array)) in self.slots
+
+    def at(self, array: Array) -> Array:
+        """Return what an array of the recording is in the program."""
+        slot = self.slots.get(id(root_of(array)))
+        if slot is None:
+            return array
+        memory = self._placed if slot.placed else self.memory
+        offset = slot.offset + address(array) - slot.low
+        moved: Array = np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
+        return moved
+
+
+def _ready(call: Call) -> Callable[[], Any]:
+    args, options = call.args, call.options
+    if isinstance(call.function, np.ufunc):
+        args, options = _in_a_row(_as_arrays(args, options), options)
+    return partial(call.function, *args, **options)
+
+
+def _as_arrays(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
+    """Return a number beside an array as an array of its dtype, which NumPy takes in half the time.
+
+    It is what NumPy makes of the number, where that does not decide the dtype of the result.
+    """
+    out = options.get("out")
+    kinds = {a.dtype for a in (*args, out) if isinstance(a, np.ndarray)}
+    if len(kinds) != 1 or len(args) != 2 or not isinstance(out, np.ndarray):
+        return args
+    (dtype,) = kinds
+    exact = {"f": (int, float), "i": (int,)}.get(dtype.kind, ())
+    return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
+
+
+def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the operands of a ufunc without the dims of size 1 in which they differ.
+
+    NumPy takes half the time for operands of one shape.
+    """
+    out = options.get("out")
+    arrays = [a for a in (*args, out) if isinstance(a, np.ndarray) and a.ndim]
+    if not isinstance(out, np.ndarray) or len(options) > 1 or len({a.shape for a in arrays}) < 2:
+        return args, options
+    if any(a.size != out.size or not a.flags.c_contiguous for a in arrays):
+        return args, options
+    flat = [a.reshape(-1) if isinstance(a, np.ndarray) and a.ndim else a for a in args]
+    return tuple(flat), {"out": out.reshape(-1)}
+
+
+def aligned(nbytes: int) -> Array:
+    """Return zero bytes that start on a cache line."""
+    memory = np.zeros(nbytes + ALIGN, np.uint8)
+    skip = -address(memory) % ALIGN
+    return memory[skip : skip + nbytes]
+
+
+def _needed(items: Iterable[Call | Guard], wanted: set[int]) -> list[Call | Guard]:
+    """Leave out calls whose results nobody reads."""
+    wanted = set(wanted)
+    found: list[Call | Guard] = []
+    for item in reversed(list(items)):
+        if isinstance(item, Guard):
+            wanted.add(id(root_of(item.array)))
+        elif not item.lasting and not any(id(root_of(array)) in wanted for array in item.writes):
+            continue
+        else:
+            wanted.update(id(root_of(array)) for array in item.reads)
+        found.append(item)
+    return found[::-1]
+
+
+def _hoisted(
+    items: list[Call | Guard], recorder: Recorder
+) -> tuple[list[Call], list[Guard], list[Call]]:
+    """Return the calls that the guards need, the guards, and the other calls.
+
+    What a guard needs is a function of the arguments alone, so that it can be known before anything
+    was done that would have to be undone.
+    """
+    guards = [item for item in items if isinstance(item, Guard)]
+    calls = [item for item in items if isinstance(item, Call)]
+    needed = {id(root_of(guard.array)) for guard in guards}
+    first: list[Call] = []
+    rest: list[Call] = []
+    for call in reversed(calls):
+        if not call.lasting and any(id(root_of(array)) in needed for array in call.writes):
+            first.append(call)
+            needed.update(id(root_of(array)) for array in call.reads)
+        else:
+            rest.append(call)
+    written = {id(root_of(array)) for call in rest for array in call.writes}
+    for call in first:
+        for array in (*call.reads, *call.writes):
+            if id(root_of(array)) in written or recorder.level(array) > INPUT:
+                raise Unplanned("what it calls depends on values that are written to later")
+    return first[::-1], guards, rest[::-1]
+
+
+def _plan(slots: list[Slot]) -> int:
+    """Give every slot an offset such that none shares memory with another while both live.
+
+    Returns:
+        The size of the memory.
+    """
+    free: list[list[int]] = []  # offset, size; by offset
+    end = 0
+    live: list[Slot] = []
+    for slot in sorted(slots, key=lambda s: s.first):
+        for over in [s for s in live if s.last < slot.first]:
+            live.remove(over)
+            _release(free, over.offset, _padded(over.size))
+        size = _padded(slot.size)
+        fits = [block for block in free if block[1] >= size]
+        if fits:
+            block = min(fits, key=lambda b: b[1])
+            slot.offset = block[0]
+            block[0] += size
+            block[1] -= size
+            if not block[1]:
+                free.remove(block)
+        else:
+            slot.offset = end
+            end += size
+        live.append(slot)
+    return end
+
+
+def _padded(size: int) -> int:
+    return max(-(-size // ALIGN) * ALIGN, ALIGN)
+
+
+def _release(free: list[list[int]], offset: int, size: int) -> None:
+    """Put a block back, together with free ones beside it."""
+    for block in [b for b in free if b[0] + b[1] == offset or offset + size == b[0]]:
+        free.remove(block)
+        offset, size = min(offset, block[0]), size + block[1]
+    free.append([offset, size])
