@@ -32,8 +32,10 @@ from rushlight.tensor import device
 __all__ = ["Place", "References"]
 
 _LIBRARY = __name__.partition(".")[0]
-_PLAIN = (int, float, bool, str, bytes, complex, type(None), type(Ellipsis), np.dtype, np.generic)
-_PLAIN += (type(NotImplemented),)
+_PLAIN = (
+    *(int, float, bool, str, bytes, complex, type(None), type(Ellipsis)),
+    *(type(NotImplemented), np.dtype, np.generic),
+)
 _PURE = "abs all any bool dict divmod enumerate float int isinstance issubclass len list max min"
 _PURE += " pow range repr reversed round set slice sorted str sum super tuple type zip map filter"
 _BUILTINS = {getattr(builtins, name) for name in _PURE.split()}
