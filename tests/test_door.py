@@ -35,6 +35,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "to_torch",
     ),
     *("memory", "threads", "determinism", "compiled", "pages", "cli", "annotations", "graph"),
+    "plans",
 }
 
 
