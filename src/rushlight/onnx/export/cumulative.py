@@ -9,7 +9,8 @@ import numpy as np
 from rushlight.graph import Node, Size
 from rushlight.onnx.export.elementwise import operand
 from rushlight.onnx.export.making import numbers
-from rushlight.onnx.export.pieces import known, squeezed, unsqueezed
+from rushlight.onnx.export.pieces import known, unsqueezed
+from rushlight.onnx.export.reducing import log_of_sum
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
@@ -46,14 +47,8 @@ def cumprod(to: Writer, node: Node) -> str:
 
 @row("logcumsumexp")
 def logcumsumexp(to: Writer, node: Node) -> str:
-    """The maximum is taken out: ONNX does not promise that ReduceLogSumExp does so."""
-    wide = _triangle(to, node, -np.inf)
-    top = to.add("ReduceMax", [wide, _axes(to, node)], keepdims=1)
-    low = known(to, np.asarray(np.finfo(node.outputs[0].dtype).min))
-    top = to.add("Max", [top, low])  # -inf less -inf would be nan
-    total = to.add("Exp", [to.add("Sub", [wide, top])])
-    total = to.add("Log", [to.add("ReduceSum", [total, _axes(to, node)], keepdims=1)])
-    return squeezed(to, to.add("Add", [total, top]), node.options["dim"] + 1)
+    wide, dtype = _triangle(to, node, -np.inf), node.outputs[0].dtype
+    return log_of_sum(to, wide, (node.options["dim"] + 1,), dtype, False)
 
 
 @row("cummax", "cummin")

@@ -116,7 +116,7 @@ def extreme(to: Writer, node: Node) -> tuple[str, str]:
 
 @row("median")
 def median(to: Writer, node: Node) -> str:
-    """The lower of the two middle values of all elements"""
+    """The lower of the two middle values of all elements; nan where there is one"""
     x = node.inputs[0]
     flat = to.add("Reshape", [orderable(to, x), to.ints(-1)])
     two, one = to.ints(2), to.ints(1)
@@ -125,6 +125,9 @@ def median(to: Writer, node: Node) -> str:
     values, _ = to.several("TopK", [flat, count], 2, axis=0, largest=0, sorted=1)
     last = to.add("Gather", [values, to.constant(-1, np.int64)], axis=0)
     shape = node.outputs[0].shape
+    if x.dtype.kind == "f":
+        total = to.add("ReduceSum", [to.cast(to.add("IsNaN", [flat]), np.int32)], keepdims=0)
+        last = to.add("Where", [to.cast(total, np.bool_), to.constant(np.nan, x.dtype), last])
     last = to.cast(last, x.dtype) if x.dtype.kind == "b" else last
     return to.add("Reshape", [last, to.sizes(shape)]) if shape else last
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from rushlight.graph import Node, Size, Value
+from rushlight.onnx.export.pieces import squeezed
 from rushlight.onnx.export.table import row
 from rushlight.onnx.export.writer import Writer
 
-__all__ = ["count", "dims_of", "reduce"]
+__all__ = ["count", "dims_of", "log_of_sum", "reduce"]
 
 
 def reduce(to: Writer, op: str, x: str, dims: tuple[int, ...], keepdim: bool) -> str:
@@ -31,7 +32,7 @@ def count(to: Writer, value: Value, dims: tuple[int, ...], dtype: Any) -> str:
 
 _REDUCED = {
     "sum": "ReduceSum", "mean": "ReduceMean", "amax": "ReduceMax", "amin": "ReduceMin",
-    "max": "ReduceMax", "min": "ReduceMin", "prod": "ReduceProd", "logsumexp": "ReduceLogSumExp",
+    "max": "ReduceMax", "min": "ReduceMin", "prod": "ReduceProd",
 }  # fmt: skip
 
 
@@ -42,6 +43,27 @@ def reduced(to: Writer, node: Node) -> str:
     x = to.read(node.inputs[0], number)
     y = reduce(to, _REDUCED[node.op], x, options["dims"], options["keepdim"])
     return y if number == dtype else to.cast(y, dtype)
+
+
+def log_of_sum(to: Writer, x: str, dims: tuple[int, ...], dtype: Any, keepdim: bool) -> str:
+    """Return the name of log(sum(exp(x))) over dims, one at least.
+
+    The maximum is taken out, which ONNX does not promise of ReduceLogSumExp.
+    """
+    ends = np.finfo(dtype)  # an infinite maximum less itself would be nan
+    top = to.add("Max", [reduce(to, "ReduceMax", x, dims, True), to.constant(ends.min, dtype)])
+    top = to.add("Min", [top, to.constant(ends.max, dtype)])
+    total = reduce(to, "ReduceSum", to.add("Exp", [to.add("Sub", [x, top])]), dims, True)
+    y = to.add("Add", [to.add("Log", [total]), top])
+    return y if keepdim else squeezed(to, y, *dims)
+
+
+@row("logsumexp")
+def logsumexp(to: Writer, node: Node) -> str:
+    dtype, options = node.outputs[0].dtype, node.options
+    x = to.read(node.inputs[0], dtype)
+    dims = options["dims"]
+    return log_of_sum(to, x, dims, dtype, options["keepdim"]) if dims else x
 
 
 @row("var", "std")
