@@ -6,7 +6,6 @@ from tests.onnx.export.modules import PARTLY, REFUSED, layers, results
 
 from rushlight.onnx.export.refused import REFUSED as NO_FORM
 from rushlight.onnx.export.table import ROWS
-from rushlight.onnx.export.versions import newest
 
 __all__ = ["export_page"]
 
@@ -21,11 +20,11 @@ the op and the path of its module; nothing is frozen into the file unseen. The f
 after `onnx.checker` has accepted it and onnxruntime has given the outputs of the model on the
 example, on other elements and on other sizes, within 1e-5 of 1 + the largest output in float32.
 
-Operators are those of opset {opset}, the newest that onnxruntime runs; `opset=` asks for another,
-from 18 on. Parameters have the names of the state dict, nodes the paths of their modules. Weights
-beyond 2 GB go to a second file. An empty example is refused, and so is a forward that writes into
-a buffer. What onnxruntime has no kernel for in float64 or float16 (it then says so) can be
-exported in float32, or written without being run by `check=False`.
+Operators are those of the newest opset that the installed onnxruntime runs; `opset=` asks for
+another, from 18 on. Parameters have the names of the state dict, nodes the paths of their modules.
+Weights beyond 2 GB go to a second file. An empty example is refused, and so is a forward that
+writes into a buffer. What onnxruntime has no kernel for in float64 or float16 (it then says so)
+can be exported in float32, or written without being run by `check=False`.
 
 ### Layers
 
@@ -45,7 +44,6 @@ def export_page() -> str:
     names = [n for n in layers() if n in used]
     exported = [n for n in names if n not in REFUSED]
     head = HEAD.format(
-        opset=newest(),
         exported=len(exported),
         total=len(names),
     )
