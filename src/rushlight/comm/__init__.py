@@ -4,7 +4,7 @@
 part knows arrays only.
 """
 
-from rushlight.comm.communicator import Communicator, Request
+from rushlight.comm.communicator import Communicator, Request, parts
 from rushlight.comm.launch import launched
 from rushlight.comm.local import LocalCommunicator
 from rushlight.comm.mpi import MPICommunicator
@@ -21,5 +21,6 @@ __all__ = [
     "join",
     "joined",
     "launched",
+    "parts",
     "use",
 ]

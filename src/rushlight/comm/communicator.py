@@ -12,9 +12,19 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.errors import DtypeError, ShapeError, explain
 
-__all__ = ["OPERATIONS", "Communicator", "Request"]
+__all__ = ["OPERATIONS", "Communicator", "Request", "parts"]
 
 OPERATIONS = ("sum", "max", "min")
+
+
+def parts(size: int, ranks: int) -> list[int]:
+    """Return where so many elements are cut into a part for each rank.
+
+    Example:
+        >>> parts(10, 4)
+        [0, 2, 5, 7, 10]
+    """
+    return [size * rank // ranks for rank in range(ranks + 1)]
 
 
 class Request(ABC):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.comm.communicator import Request
+from rushlight.comm.communicator import Request, parts
 
 __all__ = ["OrderedSums"]
 
@@ -36,8 +36,7 @@ class OrderedSums:
     def all_reduce(self, array: Array) -> Request:
         """Begin to put into `array` the sum over all ranks."""
         flat = array.reshape(-1)
-        cuts = [flat.size * rank // self.size for rank in range(self.size + 1)]
-        return self._begin(flat, cuts, whole=True)
+        return self._begin(flat, parts(flat.size, self.size), whole=True)
 
     def reduce_scatter(self, array: Array, cuts: Sequence[int]) -> Request:
         """Begin to put the sum over all ranks into the own part of `array`, cut as is said."""

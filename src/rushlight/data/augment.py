@@ -13,7 +13,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.data.dataset import BatchReader, Dataset, IterableDataset, batch_reader, overrides
-from rushlight.data.transforms import Compose, _lift, _Transform
+from rushlight.data.transforms import Compose, _lift, _Transform, varies
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.random import Generator, default_generator, source_of
 
@@ -429,7 +429,7 @@ class Augmented(Dataset[Any]):
     @property
     def varies(self) -> bool:  # type: ignore[override]
         """Whether something draws that is not a function of seed, epoch and index."""
-        return getattr(self.dataset, "varies", True) or _varies(self.transform)
+        return varies(self.dataset) or _varies(self.transform)
 
     def batch_reader(self) -> BatchReader | None:
         """Read and transform batches whole, where data set and transform allow it."""
@@ -451,7 +451,7 @@ def _varies(transform: Any) -> bool:
     """Tell whether what `_keyed` does depends on more than generator and keys."""
     if type(transform) is Compose:
         return any(map(_varies, transform.transforms))
-    return not isinstance(transform, _Warp) and bool(getattr(transform, "varies", True))
+    return not isinstance(transform, _Warp) and varies(transform)
 
 
 def _keyed(transform: Any, x: Any, generator: Generator, keys: Array) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.data.transforms import varies
 from rushlight.errors import ShapeError, explain
 from rushlight.random import Generator, source_of
 from rushlight.tape import wrap
@@ -227,7 +228,7 @@ class Subset(Dataset[T_co]):
     @property
     def varies(self) -> bool:  # type: ignore[override]
         """Whether reading a sample of the data set below may draw random numbers."""
-        return getattr(self.dataset, "varies", True)
+        return varies(self.dataset)
 
     def batch_reader(self) -> BatchReader | None:
         """Read a batch from the data set below, where that can."""

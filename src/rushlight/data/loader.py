@@ -19,6 +19,7 @@ from rushlight.data.sampler import (
     SeededSampler,
     SequentialSampler,
 )
+from rushlight.data.transforms import varies
 from rushlight.errors import ShapeError, explain
 from rushlight.random import Generator, OwnRows
 from rushlight.tensor import Tensor
@@ -253,25 +254,21 @@ class DataLoader:
 
     def _source(self, dataset: Any, skip: int) -> Iterator[Any]:
         """Return the batches of the next epoch, of its data set, behind the first `skip`."""
-        share = self._share
         if isinstance(dataset, IterableDataset):
-            batches = itertools.islice(self._stream(iter(dataset)), skip, None)
-            return batches if share is None else map(share.of, batches)
+            return self._shared(itertools.islice(self._stream(iter(dataset)), skip, None))
         reader = batch_reader(dataset) if self.collate_fn is default_collate else None
         if not self._batched:
             singles = itertools.islice(iter(self.sampler or ()), skip, None)
-            found = (self.collate_fn(dataset[index]) for index in singles)
-            return found if share is None else map(share.of, found)
+            return self._shared(self.collate_fn(dataset[index]) for index in singles)
         if reader is None:
             assert self.batch_sampler is not None
             lists = itertools.islice(iter(self.batch_sampler), skip, None)
-            whole = map(functools.partial(self._fetch, dataset), lists)
-            return whole if share is None else map(share.of, whole)
+            return self._shared(map(functools.partial(self._fetch, dataset), lists))
         return self._read(reader, skip)
 
     def _read(self, reader: Any, skip: int) -> Iterator[Any]:
         """Return the batches that a reader makes of slices and arrays of indices."""
-        batches, share = self.batch_sampler, self._share
+        batches = self.batch_sampler
         assert batches is not None
         if type(batches) is BatchSampler:
             sampler, step, size = batches.sampler, batches.batch_size, len(self.dataset)
@@ -283,7 +280,7 @@ class DataLoader:
                 type(sampler).__iter__ is SeededSampler.__iter__
             ):
                 order = sampler.next_order()[: len(batches) * step]
-                if isinstance(reader, Rows) and share is None:
+                if isinstance(reader, Rows) and self._share is None:
                     return reader.in_order(order, step, skip)
                 starts = range(skip * step, len(order), step)
                 parts = (order[start : start + step] for start in starts)
@@ -291,14 +288,15 @@ class DataLoader:
         lists = map(_indices, itertools.islice(iter(batches), skip, None))
         return self._parts(reader, lists)
 
+    def _shared(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Return the own part of each batch, or of the indices of each; alone, all of it."""
+        return iter(batches) if self._share is None else map(self._share.of, batches)
+
     def _parts(self, reader: Any, indices: Iterable[Any]) -> Iterator[Any]:
         """Read batches, or the own part of each: behind reading, where that draws for all rows."""
-        share = self._share
-        if share is None:
-            return map(reader, indices)
-        if getattr(self.dataset, "varies", True):
-            return map(share.of, map(reader, indices))
-        return map(reader, map(share.of, indices))
+        if varies(self.dataset):
+            return self._shared(map(reader, indices))
+        return map(reader, self._shared(indices))
 
     def _fetch(self, dataset: Any, indices: list[int]) -> Any:
         many = getattr(dataset, "__getitems__", None)

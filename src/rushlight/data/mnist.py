@@ -23,6 +23,7 @@ import numpy as np
 from rushlight import comm
 from rushlight.arrays import Array
 from rushlight.data.dataset import BatchReader, Dataset, overrides
+from rushlight.data.transforms import varies
 from rushlight.errors import FileFormatError, MissingExtra, explain
 from rushlight.tensor import Tensor, from_numpy
 
@@ -173,7 +174,7 @@ class MNIST(Dataset[tuple[Any, Any]]):
     def varies(self) -> bool:  # type: ignore[override]
         """Whether a transform may draw random numbers."""
         steps = (self.transform, self.target_transform)
-        return any(step is not None and getattr(step, "varies", True) for step in steps)
+        return any(step is not None and varies(step) for step in steps)
 
     def batch_reader(self) -> BatchReader | None:
         """Read batches by slicing, unless a transform wants single items."""

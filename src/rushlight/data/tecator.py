@@ -11,6 +11,7 @@ import numpy as np
 
 from rushlight.arrays import Array, get_default_dtype
 from rushlight.data.dataset import BatchReader, Dataset, overrides
+from rushlight.data.transforms import varies
 from rushlight.errors import explain
 from rushlight.tensor import Tensor, from_numpy
 
@@ -120,7 +121,7 @@ class Tecator(Dataset[tuple[Any, Any]]):
     def varies(self) -> bool:  # type: ignore[override]
         """Whether a transform may draw random numbers."""
         steps = (self.transform, self.target_transform)
-        return any(step is not None and getattr(step, "varies", True) for step in steps)
+        return any(step is not None and varies(step) for step in steps)
 
     def batch_reader(self) -> BatchReader | None:
         """Read batches by slicing, unless a transform wants single items."""

@@ -14,6 +14,11 @@ from rushlight.tensor import Tensor, from_numpy
 __all__ = ["Compose", "Normalize", "Standardize", "ToFloat"]
 
 
+def varies(part: Any) -> bool:
+    """Tell whether a data set or a transform may draw random numbers; one that does not say may."""
+    return bool(getattr(part, "varies", True))
+
+
 class _Transform:
     """Base: gives an array for an array, a Tensor for a Tensor."""
 
@@ -77,7 +82,7 @@ class Compose:
     @property
     def varies(self) -> bool:
         """Whether one of them may do something else to the same sample the next time."""
-        return any(getattr(transform, "varies", True) for transform in self.transforms)
+        return any(map(varies, self.transforms))
 
     def __call__(self, x: Any) -> Any:
         for transform in self.transforms:

@@ -10,10 +10,10 @@ import numpy as np
 
 from rushlight import comm
 from rushlight.arrays import Array
-from rushlight.comm import Communicator, Request
-from rushlight.distributed.buckets import Bucket, Single, plan
+from rushlight.comm import Communicator, Request, parts
+from rushlight.distributed.buckets import Bucket, Single, plan, starts
 from rushlight.distributed.half import HalfBucket, HalfSingle
-from rushlight.distributed.scattered import PartBucket, PartSingle, gather, parts, starts
+from rushlight.distributed.scattered import PartBucket, PartSingle, gather
 from rushlight.errors import ShapeError, explain
 from rushlight.nn import Module, utils
 from rushlight.tape import cell, wrap

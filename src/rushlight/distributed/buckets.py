@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.comm import Communicator, Request
 
-__all__ = ["Bucket", "Single", "plan"]
+__all__ = ["Bucket", "Single", "plan", "starts"]
 
 LARGE = 1 << 16  # bytes: a gradient as large as this is sent from where it lies
 
@@ -33,12 +34,11 @@ class Bucket:
 
     def _lay(self) -> None:
         """Make room for the gradients."""
-        sizes = [p._array.size for p in self.parameters]
-        ends = np.cumsum(sizes).tolist()
-        self.flat = np.zeros(ends[-1], self.parameters[0]._array.dtype)
+        places = starts(self.parameters)
+        self.flat = np.zeros(places[-1], self.parameters[0]._array.dtype)
         self.views: list[Array] = [
-            self.flat[end - size : end].reshape(p._array.shape)
-            for p, size, end in zip(self.parameters, sizes, ends, strict=True)
+            self.flat[low:high].reshape(p._array.shape)
+            for p, (low, high) in zip(self.parameters, pairwise(places), strict=True)
         ]
 
     def begin(self) -> None:
@@ -111,22 +111,26 @@ class Single(Bucket):
             p._grad._array[...] = sums.reshape(p._array.shape)
 
 
-def plan(parameters: Sequence[Any], capacity: int, *, single: bool = True) -> list[Bucket]:
+def starts(parameters: Sequence[Any]) -> list[int]:
+    """Return where each begins where they lie one behind the other, and the end of the last."""
+    return list(accumulate((p._array.size for p in parameters), initial=0))
+
+
+def plan(parameters: Sequence[Any], capacity: int) -> list[Bucket]:
     """Put parameters into buckets of so many bytes, in the order in which they are full.
 
-    The last parameter comes first: its gradient is there first.
+    The last parameter comes first: its gradient is there first. Large ones stand alone.
 
     Args:
         parameters: the tensors.
         capacity: bytes of a bucket.
-        single: whether large gradients are sent from where they lie (default True).
     """
     made: list[Bucket] = []
     group: list[Any] = []
     held = 0
     for p in reversed(parameters):
         size = p._array.nbytes
-        if single and size >= LARGE:
+        if size >= LARGE:
             made.append(Single([p]))
             continue
         if group and (held + size > capacity or group[0]._array.dtype != p._array.dtype):

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket, Single
-from rushlight.distributed.scattered import only, parts, starts
+from rushlight.comm import Communicator, parts
+from rushlight.distributed.buckets import Bucket, Single, starts
+from rushlight.distributed.scattered import only
 
 __all__ = ["HalfBucket", "HalfSingle"]
 
@@ -87,12 +87,12 @@ class HalfBucket(Bucket):
         with self._untouched(~there, self.error, slice(0, self.size)):
             scale, finite = _scale(numbers, self.error)
             messages = self._messages(self._out, self.head)
-            for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
+            for (low, high), message in zip(itertools.pairwise(self.cuts), messages, strict=True):
                 message[0:1].view(np.int16)[:] = scale
                 message[1 : self.head].view(np.uint8)[: -(-there.size // 8)] = np.packbits(there)
                 half = message[self.head :].view(np.float16)
                 _round(numbers[low:high], self.error[low:high], scale, half, finite)
-        places = [cut + rank * self.head for rank, cut in enumerate(self.cuts)]
+        places = self._places(self.head)
         self.request = comm.start_all_to_all(self._out, places, self._into)
         self._turn = 1
         if self.before is not None:
@@ -120,7 +120,7 @@ class HalfBucket(Bucket):
             message = self._messages(self._out, 1)[self.comm.rank]
             message[0:1].view(np.int16)[:] = scale
             _round(total, self.rest, scale, message[1:].view(np.float16), finite)
-        places = [cut + rank for rank, cut in enumerate(self.cuts)]
+        places = self._places(1)
         self.request = self.comm.start_all_gather(self._out[: places[-1]], places)
 
     def receive(self) -> None:
@@ -133,7 +133,7 @@ class HalfBucket(Bucket):
         super().receive()
         messages = self._messages(self._out, 1)
         with np.errstate(invalid="ignore"):
-            for (low, high), message in zip(_pairs(self.cuts), messages, strict=True):
+            for (low, high), message in zip(itertools.pairwise(self.cuts), messages, strict=True):
                 self.flat[low:high] = _back(message, 1, self.flat.dtype)
 
     def give(self, wrap: Any, divisor: float | None, found: Sequence[bool]) -> None:
@@ -144,8 +144,11 @@ class HalfBucket(Bucket):
 
     def _messages(self, memory: Array, head: int) -> list[Array]:
         """Return the memory of the messages for, or from, all ranks."""
-        cuts = [cut + rank * head for rank, cut in enumerate(self.cuts)]
-        return [memory[low:high] for low, high in _pairs(cuts)]
+        return [memory[low:high] for low, high in itertools.pairwise(self._places(head))]
+
+    def _places(self, head: int) -> list[int]:
+        """Return where the messages begin, each behind so many words, and the end of the last."""
+        return [cut + rank * head for rank, cut in enumerate(self.cuts)]
 
     def _untouched(self, absent: Array, kept: Array, region: slice) -> _Untouched:
         """Let what is kept of parameters without a gradient be as it was behind a block."""
@@ -173,10 +176,6 @@ class _Untouched:
     def __exit__(self, *_: object) -> None:
         for array, copy in zip(self.arrays, self.copies, strict=True):
             array[:] = copy
-
-
-def _pairs(cuts: Sequence[int]) -> list[tuple[int, int]]:
-    return list(itertools.pairwise(cuts))
 
 
 def _scale(numbers: Array, error: Array) -> tuple[int, bool]:

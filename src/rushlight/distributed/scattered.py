@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.comm import Communicator
-from rushlight.distributed.buckets import Bucket, Single
+from rushlight.comm import Communicator, parts
+from rushlight.distributed.buckets import Bucket, Single, starts
 from rushlight.tape import cell
 
-__all__ = ["PartBucket", "PartSingle", "gather", "only", "parts", "starts"]
+__all__ = ["PartBucket", "PartSingle", "gather", "only"]
 
 
 class PartBucket(Bucket):
@@ -41,21 +41,6 @@ class PartBucket(Bucket):
 
 class PartSingle(PartBucket, Single):
     """One large parameter, whose gradient is added up, in parts, where it lies."""
-
-
-def parts(size: int, ranks: int) -> list[int]:
-    """Return where so many elements are cut into a part for each rank.
-
-    Example:
-        >>> parts(10, 4)
-        [0, 2, 5, 7, 10]
-    """
-    return [size * rank // ranks for rank in range(ranks + 1)]
-
-
-def starts(parameters: Sequence[Any]) -> list[int]:
-    """Return where each begins where they lie one behind the other, and the end of the last."""
-    return list(accumulate((p._array.size for p in parameters), initial=0))
 
 
 def only(flat: Any, own: slice) -> None:

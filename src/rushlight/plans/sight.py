@@ -30,7 +30,7 @@ from rushlight.plans.calls import (
     current,
     root_of,
 )
-from rushlight.plans.watched import Number, Watched, plain, watch
+from rushlight.plans.watched import Number, Watched, or_plain, plain, watch
 from rushlight.random import Generator
 from rushlight.tape import nodes
 from rushlight.tensor import Tensor
@@ -82,13 +82,7 @@ def _making(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
 
     def make(*args: Any, **options: Any) -> Any:
-        recorder = active()
-        if recorder is not None:
-            try:
-                return _new(recorder, function, args, options)
-            except Unplanned as why:
-                recorder.refuse(why)
-        return function(*args, **options)
+        return or_plain(_new, function, args, options)
 
     return make
 

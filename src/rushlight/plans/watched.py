@@ -26,7 +26,7 @@ from rushlight.plans.calls import (
     root_of,
 )
 
-__all__ = ["Number", "Watched", "plain", "watch"]
+__all__ = ["Number", "Watched", "or_plain", "plain", "watch"]
 
 
 def plain(value: Any) -> Any:
@@ -63,7 +63,7 @@ def _made(
     return watch(recorder.make(function, args, options, reads, out))
 
 
-def _or_plain(
+def or_plain(
     record: Callable[..., Any], function: Callable[..., Any], args: Any, options: Any
 ) -> Any:
     """Call a function by way of the recorder at work; plainly, if there is none or it refuses."""
@@ -82,7 +82,7 @@ def _method(name: str, record: Callable[..., Any]) -> Callable[..., Any]:
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
         args, options = plain((self, *args)), {key: plain(v) for key, v in options.items()}
-        return _or_plain(record, found, args, options)
+        return or_plain(record, found, args, options)
 
     return method
 
@@ -159,13 +159,13 @@ class Watched(np.ndarray[Any, Any]):
             options["out"] = out[0]
         function = partial(_ufunc, ufunc, method)
         made = ufunc if method == "__call__" else getattr(ufunc, method)
-        return _or_plain(function, made, plain(inputs), options)
+        return or_plain(function, made, plain(inputs), options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         args, options = plain(tuple(args)), {key: plain(value) for key, value in options.items()}
         if function is np.dot and len(args) == 3:
             args, options = args[:2], {"out": args[2]}
-        return _or_plain(_function, function, args, options)
+        return or_plain(_function, function, args, options)
 
     for _name in ("item", "tolist", "tobytes", "__int__", "__float__", "__index__", "nonzero"):
         locals()[_name] = _method(_name, _leaving)
@@ -187,14 +187,14 @@ class Watched(np.ndarray[Any, Any]):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(_or_plain(_truth, np.ndarray.__bool__, (plain(self),), {}))
+        return bool(or_plain(_truth, np.ndarray.__bool__, (plain(self),), {}))
 
     def __reduce__(self) -> Any:
-        return _or_plain(_leaving, np.ndarray.__reduce__, (plain(self),), {})
+        return or_plain(_leaving, np.ndarray.__reduce__, (plain(self),), {})
 
     @property
     def flat(self) -> Any:
-        return _or_plain(_leaving, _flat, (plain(self),), {})
+        return or_plain(_leaving, _flat, (plain(self),), {})
 
 
 def _scalar_method(name: str) -> Callable[..., Any]:
@@ -203,7 +203,7 @@ def _scalar_method(name: str) -> Callable[..., Any]:
     def method(self: Any, other: Any, *rest: Any) -> Any:
         if isinstance(other, Watched) and not isinstance(other, Number):
             return getattr(super(Number, self), name)(other, *rest)
-        return _or_plain(_scalars, partial(_of_scalars, name), plain((self, other)), {})
+        return or_plain(_scalars, partial(_of_scalars, name), plain((self, other)), {})
 
     return method
 

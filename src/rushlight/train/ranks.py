@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import operator
 import platform
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -238,7 +239,7 @@ class Ranks:
         """Return the averager of the parameters that are trained: a callback may thaw some."""
         trained = [p for p in self.trainer.model.parameters() if p.requires_grad]
         same = len(trained) == len(self._trained)
-        if self._averager is None or not (same and all(map(_is, trained, self._trained))):
+        if self._averager is None or not (same and all(map(operator.is_, trained, self._trained))):
             if self._averager is not None:
                 self._averager.close()
             compress = self.trainer.compress
@@ -352,10 +353,6 @@ class Ranks:
         """Take over what compression had rounded away; of other ranks it is left out."""
         if self.trainer.compress is not None and len(residuals or ()) == self.comm.size:
             self._residuals = residuals[self.comm.rank]
-
-
-def _is(a: Any, b: Any) -> bool:
-    return a is b
 
 
 def _nothing(output: Any) -> Tensor:

@@ -28,16 +28,16 @@ from rushlight.cli.recipes.images import Images, read_images, tell_skipped, writ
 from rushlight.cli.recipes.options import Options, option
 from rushlight.cli.recipes.recipe import Data, Picture, Recipe, Run, TestPart
 from rushlight.cli.recipes.table import write_table
+from rushlight.cli.recipes.units import Around
 from rushlight.errors import explain
 from rushlight.functional import sigmoid
 from rushlight.io import atomic_write
 from rushlight.nn.evaluating import evaluating
 from rushlight.random import Generator
 from rushlight.tensor import from_numpy
-from rushlight.train.metrics import MSE, PSNR, SSIM, Metric, make_metrics
+from rushlight.train.metrics import MSE, PSNR, SSIM, make_metrics
 from rushlight.train.names import pieces
 from rushlight.train.parts import make_loss
-from rushlight.train.resuming.plain import plain_state, set_plain_state
 
 __all__ = ["AutoencoderOptions", "Autoencoding", "through"]
 
@@ -383,38 +383,9 @@ def _ssim(shape: tuple[int, ...]) -> SSIM:
     return SSIM(window=side - 1 + side % 2)
 
 
-class _OfLogits(Metric):
+class _OfLogits(Around):
     """A metric of images, where the net gives logits."""
-
-    def __init__(self, metric: Any) -> None:
-        self.metric, self.name = metric, metric.name
-        self.higher_is_better = metric.higher_is_better
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns in the history."""
-        return self.metric.columns
-
-    def reset(self) -> None:
-        """Forget all batches."""
-        self.metric.reset()
 
     def update(self, output: Array, target: Array) -> None:
         """Take in one batch."""
         self.metric.update(sigmoid(from_numpy(output)).numpy(), target)
-
-    def merge(self, other: _OfLogits) -> None:
-        """Take in the batches of another process."""
-        self.metric.merge(other.metric)
-
-    def compute(self) -> Any:
-        """Return the value of the metric."""
-        return self.metric.compute()
-
-    def state_dict(self) -> dict[str, Any] | None:
-        """Return the state of the metric within an epoch."""
-        return plain_state(self.metric)
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on within an epoch."""
-        set_plain_state(self.metric, state)

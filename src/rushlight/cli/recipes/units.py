@@ -11,7 +11,7 @@ from rushlight.data.transforms import Standardize
 from rushlight.train.metrics import MSE, R2, Metric, make_metrics
 from rushlight.train.resuming.plain import plain_state, set_plain_state
 
-__all__ = ["InUnits", "figures", "metrics_in_units", "restored", "saved"]
+__all__ = ["Around", "InUnits", "figures", "metrics_in_units", "restored", "saved"]
 
 
 def saved(scale: Standardize) -> dict[str, list[float]]:
@@ -28,16 +28,15 @@ def restored(state: dict[str, list[float]]) -> Standardize:
     return scale
 
 
-class InUnits(Metric):
-    """A metric of outputs and targets in the units that these had before.
+class Around(Metric):
+    """A metric that shows another one what it makes of outputs and targets.
 
     Args:
-        metric: the metric.
-        scale: what was done to the targets.
+        metric: the other one.
     """
 
-    def __init__(self, metric: Any, scale: Standardize) -> None:
-        self.metric, self.scale = metric, scale
+    def __init__(self, metric: Any) -> None:
+        self.metric = metric
         self.name, self.higher_is_better = metric.name, metric.higher_is_better
 
     @property
@@ -50,11 +49,7 @@ class InUnits(Metric):
         """Forget all batches."""
         self.metric.reset()
 
-    def update(self, output: Array, target: Array) -> None:
-        """Take in one batch, as the loss has it."""
-        self.metric.update(self.scale.inverse(output), self.scale.inverse(target))
-
-    def merge(self, other: InUnits) -> None:
+    def merge(self, other: Around) -> None:
         """Take in the batches of another process."""
         self.metric.merge(other.metric)
 
@@ -74,6 +69,23 @@ class InUnits(Metric):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on within an epoch."""
         set_plain_state(self.metric, state)
+
+
+class InUnits(Around):
+    """A metric of outputs and targets in the units that these had before.
+
+    Args:
+        metric: the metric.
+        scale: what was done to the targets.
+    """
+
+    def __init__(self, metric: Any, scale: Standardize) -> None:
+        super().__init__(metric)
+        self.scale = scale
+
+    def update(self, output: Array, target: Array) -> None:
+        """Take in one batch, as the loss has it."""
+        self.metric.update(self.scale.inverse(output), self.scale.inverse(target))
 
 
 def metrics_in_units(
