@@ -20,6 +20,7 @@ from mpi4py import MPI
 
 COMM = MPI.COMM_WORLD
 ROUNDS, LEAST, CALLS, SHORT, BUDGET, PAUSE, TESTS = 60, 5, 4, 1 << 16, 9.0, 2e-4, 4
+PAGE = 4096  # bytes
 SOCKETS: list[int] = []
 
 
@@ -62,6 +63,12 @@ def add(source: np.ndarray, target: np.ndarray) -> None:
     np.add(source, target, out=target)
 
 
+def copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Do what an all-reduce does before it sends: copy the array, take memory for what arrives."""
+    np.copyto(target, source)
+    np.empty_like(source)[:: PAGE // source.itemsize] = 0
+
+
 def once(call: Callable[[np.ndarray, np.ndarray], None], arrays: Any) -> float:
     """Return seconds of one call, of some in a row."""
     calls = CALLS if arrays[0].nbytes <= SHORT else 1
@@ -99,7 +106,7 @@ def main() -> None:
     # all hosts share the processors: go before other work of the machine, which is not measured
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(5))
     sizes = [int(size) for size in sys.argv[1:]]
-    calls = {"exchange": exchange, "all_reduce": all_reduce, "add": add}
+    calls = {"exchange": exchange, "all_reduce": all_reduce, "add": add, "copy": copy}
     for call in calls.values():  # the first calls open the connections
         once(call, (np.ones(1 << 16, np.float32), np.zeros(1 << 16, np.float32)))
     SOCKETS[:] = sockets()
