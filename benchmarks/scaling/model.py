@@ -1,6 +1,6 @@
 """The latency-bandwidth model of an all-reduce: fitted to exchanges, used to predict.
 
-An exchange of m bytes with a neighbour takes alpha + m * beta seconds, alpha being another for
+An exchange of m bytes with a partner takes alpha + m * beta seconds, alpha being another for
 messages so short that they travel with their announcement. MPICH adds arrays of up to 2,048 bytes
 by recursive doubling, log2(p) exchanges of the whole, and longer ones by recursive halving and
 doubling (Rabenseifner): 2 * log2(p) exchanges that carry 2 * (p - 1) / p of the whole. gamma is the
