@@ -54,7 +54,7 @@ def compared(links: list[Link], count: int) -> tuple[list[str], dict[Link, Costs
     costs = {}
     for link in links:
         found = measured(count, link)
-        cost = costs[link] = fitted(found["exchange"], found["add"])
+        cost = costs[link] = fitted(found["exchange"], found["add"], found["copy"])
         cells, worst = [], 0.0
         for size in sizes:
             if size not in found["all_reduce"]:

@@ -1,10 +1,11 @@
 """The latency-bandwidth model of an all-reduce: fitted to exchanges, used to predict.
 
-An exchange of m bytes with a neighbour takes alpha + m * beta seconds, alpha being another for
+An exchange of m bytes with a partner takes alpha + m * beta seconds, alpha being another for
 messages so short that they travel with their announcement. MPICH adds arrays of up to 2,048 bytes
 by recursive doubling, log2(p) exchanges of the whole, and longer ones by recursive halving and
 doubling (Rabenseifner): 2 * log2(p) exchanges that carry 2 * (p - 1) / p of the whole. gamma is the
-seconds that a byte takes to be added.
+seconds that a byte takes to be added, delta those in which it is copied to where the result goes,
+and gets a place in fresh memory for what arrives.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Costs:
     long: float
     beta: float
     gamma: float
+    delta: float
 
     def all_reduce(self, size: int, ranks: int) -> float:
         """Return the seconds of an all-reduce of `size` bytes; `ranks` is a power of two."""
@@ -34,15 +36,15 @@ class Costs:
         steps = int(math.log2(ranks))
         if size <= DOUBLING:
             alpha = self.short if size <= SHORT else self.long
-            return steps * (alpha + size * (self.beta + self.gamma))
+            return steps * (alpha + size * (self.beta + self.gamma)) + size * self.delta
         moved = size * (ranks - 1) / ranks
-        total = moved * (2 * self.beta + self.gamma)
+        total = moved * (2 * self.beta + self.gamma) + size * self.delta
         for step in range(1, steps + 1):  # halves, quarters, ...: there and back
             total += 2 * (self.short if size / 2**step <= SHORT else self.long)
         return total
 
 
-def fitted(exchange: dict[int, float], add: dict[int, float]) -> Costs:
+def fitted(exchange: dict[int, float], add: dict[int, float], copy: dict[int, float]) -> Costs:
     """Return the costs that explain measured exchanges: least squares of the relative errors."""
     short = min(seconds for size, seconds in exchange.items() if size <= SHORT)
     sizes = np.array([size for size in exchange if size > SHORT], float)
@@ -50,7 +52,8 @@ def fitted(exchange: dict[int, float], add: dict[int, float]) -> Costs:
     table = np.stack([1 / times, sizes / times], axis=1)
     long, beta = np.linalg.lstsq(table, np.ones(len(sizes)), rcond=None)[0]
     largest = max(add)
-    return Costs(short, max(float(long), short), float(beta), add[largest] / largest)
+    own = add[largest] / largest, copy[largest] / largest
+    return Costs(short, max(float(long), short), float(beta), *own)
 
 
 def step(compute: float, parameters: int, ranks: int, costs: Costs, bucket: int) -> float:

@@ -1,4 +1,4 @@
-"""One rank: time exchanges with a neighbour and all-reduces; rank 0 prints JSON.
+"""One rank: time exchanges with its partners and all-reduces; rank 0 prints JSON.
 
 python worker.py BYTES...: times are seconds, the mean over the ranks, the median of
 some rounds of calls in a row.
@@ -19,7 +19,9 @@ import numpy as np
 from mpi4py import MPI
 
 COMM = MPI.COMM_WORLD
-ROUNDS, LEAST, CALLS, SHORT, BUDGET, PAUSE, TESTS = 60, 5, 4, 1 << 16, 9.0, 2e-4, 4
+DISTANCES = [1 << step for step in range(COMM.size.bit_length() - 1)]
+ROUNDS, LEAST, CALLS, SHORT, BUDGET, PAUSE, TESTS = 120, 5, 4, 1 << 16, 20.0, 2e-4, 4
+PAGE = 4096  # bytes
 SOCKETS: list[int] = []
 
 
@@ -47,9 +49,10 @@ def done(*requests: Any) -> None:
 
 
 def exchange(source: np.ndarray, target: np.ndarray) -> None:
-    """Send to the neighbour and receive from it at once: one step of an all-reduce."""
-    other = COMM.rank ^ 1
-    done(COMM.Irecv(target, other), COMM.Isend(source, other))
+    """Send and receive at once, with each partner of an all-reduce: they wait for one another."""
+    for distance in DISTANCES:
+        other = COMM.rank ^ distance
+        done(COMM.Irecv(target, other), COMM.Isend(source, other))
 
 
 def all_reduce(source: np.ndarray, target: np.ndarray) -> None:
@@ -60,6 +63,12 @@ def all_reduce(source: np.ndarray, target: np.ndarray) -> None:
 def add(source: np.ndarray, target: np.ndarray) -> None:
     """Add as an all-reduce adds."""
     np.add(source, target, out=target)
+
+
+def copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Do what an all-reduce does before it sends: copy the array, take memory for what arrives."""
+    np.copyto(target, source)
+    np.empty_like(source)[:: PAGE // source.itemsize] = 0
 
 
 def once(call: Callable[[np.ndarray, np.ndarray], None], arrays: Any) -> float:
@@ -90,6 +99,8 @@ def timed(calls: dict[str, Any], sizes: list[int]) -> dict[str, dict[int, float]
     done(COMM.Iallreduce(MPI.IN_PLACE, mean, MPI.SUM))
     found = iter(np.median(mean, axis=0).tolist())
     table = {n: {name: next(found) for name in calls} for n in sizes}
+    for times in table.values():
+        times["exchange"] /= len(DISTANCES)
     return {name: {n: table[n][name] for n in sizes} for name in calls}
 
 
@@ -99,7 +110,7 @@ def main() -> None:
     # all hosts share the processors: go before other work of the machine, which is not measured
     os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(5))
     sizes = [int(size) for size in sys.argv[1:]]
-    calls = {"exchange": exchange, "all_reduce": all_reduce, "add": add}
+    calls = {"exchange": exchange, "all_reduce": all_reduce, "add": add, "copy": copy}
     for call in calls.values():  # the first calls open the connections
         once(call, (np.ones(1 << 16, np.float32), np.zeros(1 << 16, np.float32)))
     SOCKETS[:] = sockets()
