@@ -23,6 +23,13 @@ def run(kind, victim=1, ranks=3, **env):
     return ended.returncode, ended.stderr + ended.stdout, who
 
 
+def ended_by_launcher(code, said, who):
+    """Tell whether mpiexec ended the job itself, as that of Open MPI does at once, and check it."""
+    found = "prterun" in said
+    assert not found or (code != 0 and gone(who))
+    return found
+
+
 def gone(who):
     """Tell whether no process of the job is left, waiting a little for the kernel."""
     stop = time.monotonic() + 10
@@ -54,10 +61,13 @@ def test_a_rank_that_raises_ends_all(victim):
 
 def test_a_rank_that_raises_before_it_joins_ends_all():
     code, said, who = run("early raise", 1, ranks=2)
+    assert said.count("Traceback") == 1 and "ValueError: a failure on rank 1" in said
+    if ended_by_launcher(code, said, who):
+        return
     assert code == 1
     assert f"rank 1 of 2 (process {who[1]} on " in said
     assert "failed before it had joined the job: ValueError: a failure on rank 1" in said
-    assert said.count("Traceback") == 1 and "faulty.py" in said
+    assert "faulty.py" in said
     assert gone(who)
 
 
@@ -72,6 +82,8 @@ def test_ranks_that_all_raise_are_told_of_once():
 @pytest.mark.parametrize(("kind", "where"), [("leave", "all_reduce"), ("early leave", "join")])
 def test_a_rank_that_leaves_while_others_wait_for_it_ends_all(kind, where):
     code, said, who = run(kind)
+    if kind == "early leave" and ended_by_launcher(code, said, who):
+        return
     assert code == 1
     assert re.search(r"rank 1 of 3 \(process \d+ on .*\) ended its program, while rank [02]", said)
     assert f"in {where}" in said

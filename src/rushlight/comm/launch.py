@@ -20,7 +20,12 @@ __all__ = [
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK", "PMIX_RANK", "SLURM_PROCID")
 _SLURM = "SLURM_STEP_NUM_TASKS"  # srun itself, with and without MPI
-_NETWORK = ("UCX_TLS", "UCX_NET_DEVICES")
+_HERE = (  # how many ranks are on this machine, and how many in all
+    ("MPI_LOCALNRANKS", "PMI_SIZE"),
+    ("OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_SIZE"),
+)
+_MEMORY = {"UCX_TLS": "self,sm", "OMPI_MCA_btl": "self,sm"}  # as MPICH and Open MPI read it
+_NETWORK = ("UCX_TLS", "UCX_NET_DEVICES", "OMPI_MCA_btl", "OMPI_MCA_pml")
 
 
 def launched() -> bool:
@@ -57,10 +62,11 @@ def refuse_strangers() -> None:
 def confine() -> None:
     """Let the ranks of a job on one machine meet in shared memory: nothing listens on a network."""
     forked = "MPI_UNIVERSE_SIZE" in os.environ and not {"PMI_HOSTNAME", _SLURM} & {*os.environ}
-    here = os.environ.get("MPI_LOCALNRANKS")
-    alone = forked if here is None else here == os.environ.get("PMI_SIZE")
+    known = [pair for pair in _HERE if pair[0] in os.environ]
+    same = [os.environ[here] == os.environ.get(size) for here, size in known]
+    alone = any(same) if known else forked
     if alone and not any(name in os.environ for name in _NETWORK):
-        os.environ["UCX_TLS"] = "self,sm"
+        os.environ |= _MEMORY
 
 
 def take_off_names() -> None:
