@@ -34,6 +34,7 @@ PEERS = {
     "rushlight": Peer(("rushlight._native",), env={"RUSHLIGHT_KERNELS": "native"}),
     "rushlight-compiled": Peer(("rushlight._native",), env={"RUSHLIGHT_KERNELS": "native"}),
     "rushlight-numpy": Peer(("rushlight",), env={"RUSHLIGHT_KERNELS": "numpy"}),
+    "rushlight-numpy-compiled": Peer(("rushlight",), env={"RUSHLIGHT_KERNELS": "numpy"}),
     "torch": Peer(("torch",)),
     "torch-channels-last": Peer(("torch",)),
     "torch-fused": Peer(("torch",), ("step",)),
