@@ -153,7 +153,7 @@ class Compiled:
         self._references: References | None = None
         self._edit = -1
         self._modes: tuple[bool, ...] = ()
-        self._last: tuple[Any, ...] = (None, None)
+        self._last: tuple[Any, _Kind | None] = (None, None)  # arguments and modes, their kind
         # what places hold, where identity tells it, and the other places; members of modules;
         # their attributes, which are looked at after an edit
         self._places, self._members, self._attributes = Facts(), Facts(), Facts()
@@ -191,18 +191,13 @@ class Compiled:
         finally:
             self._lock.release()
 
-    def _place(self, key: Any) -> tuple[Any, ...]:
-        return key, state.recording, get_default_dtype(), self._modes
-
     def _kind(self, key: Any) -> _Kind | None:
         """Return what is known of calls with such arguments; the last kind is tried first."""
-        place = self._place(key)
-        if place == self._last[0]:
-            found: _Kind | None = self._last[1]
-            return found
-        found = self._kinds.get(place)
-        if found is not None:
-            self._last = place, found
+        place = key, state.recording, get_default_dtype(), self._modes
+        last, found = self._last
+        if place != last:
+            found = self._kinds.get(place)
+            self._last = (place, found) if found is not None else (None, None)
         return found
 
     def _unchanged(self) -> bool:
@@ -254,7 +249,8 @@ class Compiled:
             if len(self._kinds) >= PLANS:
                 del self._kinds[next(iter(self._kinds))]
                 self._last = None, None
-            self._kinds[self._place(key)] = _Kind()
+            place = key, state.recording, get_default_dtype(), self._modes
+            self._kinds[place] = _Kind()
             return self.function(*args, **options)
         if kind.why:
             return self._refused(kind.why, args, options)

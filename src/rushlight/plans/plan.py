@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
 from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
@@ -137,6 +135,9 @@ class Plan:
         self.constants = [(t, a) for t, a, moves in self.gradients if not moves]
         self.results = [None if a is None else program.at(a) for a in self.results]
         self.copies = [None if a is None else a.__copy__ for a in self.results]
+        # what makes the one new tensor that is returned, without a graph
+        alone = self.structure.__class__ is Output and self.outputs[0].op is None
+        self.sole = self.copies[0] if alone else None
         for step in self.steps:
             step.link(self.memory, self._leave_gradients)
         program.settle()
@@ -154,7 +155,10 @@ class Plan:
             return False
         if self.recording and not self.same_traits.hold() and _traits(self.tensors) != self.traits:
             return False
-        return all(step.ready() for step in self.steps)
+        for step in self.steps:  # noqa: SIM110 (a generator costs more than what it asks)
+            if not step.ready():
+                return False
+        return True
 
     def meets(self, arguments: Sequence[Any]) -> bool:
         """Tell whether an argument lies in memory that the call may write to."""
@@ -185,19 +189,19 @@ class Plan:
             self._leave_gradients()
         for tensor, n in self.bumps:
             (tensor._version or cell(tensor))[0] += n
-        results = self._results(arguments)
-        if self.structure.__class__ is Output:
-            return True, results[0]
-        return True, _filled(self.structure, iter(results))
+        if self.sole is not None:
+            return True, wrap(self.sole())
+        return True, _filled(self.structure, iter(self._results(arguments)))
 
     def _opens(self, arguments: Sequence[Any]) -> bool:
         """Take the arguments over and tell whether they demand the calls that were recorded."""
         for buffer, tensor in zip(self.inputs, arguments, strict=True):
-            np.copyto(buffer, tensor._array)
+            buffer[...] = tensor._array
         program = self.program
         for call in program.opening:
             call()
-        return all(array.item() is truth for array, truth in program.truths)
+        truths = program.truths
+        return not truths or all(array.item() is truth for array, truth in truths)
 
     def _let_go(self, arguments: Sequence[Any]) -> None:
         """Leave the memory of gradients to whoever holds them from an earlier call."""
