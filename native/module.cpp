@@ -4,6 +4,7 @@
 
 void bind_conv(nb::module_&);
 void bind_dropout(nb::module_&);
+void bind_facts(nb::module_&);
 void bind_norm(nb::module_&);
 void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
@@ -19,6 +20,7 @@ NB_MODULE(_native, m) {
     m.def("threads", &rl::threads);
     bind_conv(m);
     bind_dropout(m);
+    bind_facts(m);
     bind_norm(m);
     bind_optim(m);
     bind_pointwise(m);

@@ -6,17 +6,18 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from itertools import chain
-from operator import is_
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import get_default_dtype
 from rushlight.errors import explain
+from rushlight.facts import Facts
 from rushlight.nn import Module
 from rushlight.nn.registry import edits
 from rushlight.plans.calls import Unplanned, current
+from rushlight.plans.places import Place, as_facts
 from rushlight.plans.plan import Plan
 from rushlight.plans.recording import MOVED, record
 from rushlight.plans.references import References
@@ -29,6 +30,8 @@ PLANS = 16  # kinds of arguments that are remembered
 RECORDINGS = 200  # after so many a function is called as it is: too much changes between its calls
 TRIES = 4  # at one plan, while an optimizer moves parameters
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.dtype)
+
+_FORM = attrgetter("shape", "strides", "dtype")
 
 _lock = threading.RLock()  # there is one recording at a time in a process
 
@@ -93,7 +96,8 @@ def compile(
 
 
 _OWN_NAMES = {"function", "fullgraph", "recordings", "reasons", "_lock", "_hopeless", "_kinds"}
-_OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_inside"}
+_OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_places", "_others"}
+_OWN_NAMES |= {"_last"}
 
 
 class _Kind:
@@ -149,9 +153,11 @@ class Compiled:
         self._references: References | None = None
         self._edit = -1
         self._modes: tuple[bool, ...] = ()
-        self._attributes: list[Any] = []
-        self._members: list[dict[str, Any]] = []
-        self._inside: list[Any] = []
+        self._last: tuple[Any, _Kind | None] = (None, None)  # arguments and modes, their kind
+        # what places hold, where identity tells it, and the other places; members of modules;
+        # their attributes, which are looked at after an edit
+        self._places, self._members, self._attributes = Facts(), Facts(), Facts()
+        self._others: list[Place] = []
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _OWN_NAMES or name.startswith("__") or "function" not in self.__dict__:
@@ -173,7 +179,7 @@ class Compiled:
                 return self._refused(why, args, options)
             if self._references is not None and not self._unchanged():
                 self._forget()
-            kind = self._kinds.get((key, state.recording, get_default_dtype(), self._modes))
+            kind = self._kind(key)
             if kind is not None and kind.plan is not None and kind.plan.fits():
                 if kind.plan.meets(tensors):
                     return self.function(*args, **options)
@@ -185,23 +191,28 @@ class Compiled:
         finally:
             self._lock.release()
 
+    def _kind(self, key: Any) -> _Kind | None:
+        """Return what is known of calls with such arguments; the last kind is tried first."""
+        place = key, state.recording, get_default_dtype(), self._modes
+        last, found = self._last
+        if place != last:
+            found = self._kinds.get(place)
+            self._last = (place, found) if found is not None else (None, None)
+        return found
+
     def _unchanged(self) -> bool:
         """Tell whether what the function refers to is what it was."""
         references = self._references
         assert references is not None
-        for read, value in references.places:
+        if not self._members.hold():
+            return False
+        for read, value in self._others if self._places.hold() else references.places:
             found = read()
             if found is not value and not _equal(found, value):
                 return False
-        members = list(chain.from_iterable(map(dict.values, self._members)))
-        if len(members) != len(self._inside) or not all(map(is_, members, self._inside)):
-            return False
         if self._edit != edits.last:
             edit = edits.last  # before the look: a change during it will be seen by the next call
-            attributes = _attributes(references.modules)
-            if len(attributes) != len(self._attributes) or not all(
-                map(is_, attributes, self._attributes)
-            ):
+            if not self._attributes.hold():
                 return False
             self._edit = edit
             self._modes = tuple([m.training for m in references.modules])
@@ -210,19 +221,20 @@ class Compiled:
     def _look(self) -> None:
         """Find out what the function refers to."""
         edit = edits.last
-        self._references = References(self.function)
-        self._attributes = _attributes(self._references.modules)
-        self._modes = tuple([m.training for m in self._references.modules])
-        self._edit = edit
-        self._members = [
-            members
-            for m in self._references.modules
-            for members in (m._parameters, m._buffers, m._modules)
-        ]
-        self._inside = list(chain.from_iterable(map(dict.values, self._members)))
-        for module in self._references.modules:
+        self._references = references = References(self.function)
+        self._places, self._members, self._attributes = Facts(), Facts(), Facts()
+        self._others = as_facts(references.places, self._places)
+        for module in references.modules:
             if module._call_hooks is not None:
                 raise Unplanned("a module with hooks")
+            for members in (module._parameters, module._buffers, module._modules):
+                self._members.values(members, list(members.values()))
+            own = vars(module)
+            self._attributes.attributes("__dict__", [module], [own])
+            kept = [value for name, value in own.items() if name not in _OWN]
+            self._attributes.values(own, kept, _OWN)
+        self._modes = tuple([m.training for m in references.modules])
+        self._edit = edit
 
     def _learn(self, key: Any, args: Any, options: Any) -> Any:
         """Make a call of a kind that has no plan, or whose plan does not fit."""
@@ -232,11 +244,12 @@ class Compiled:
         except Unplanned as error:
             self._forget()
             return self._refused(str(error), args, options)
-        place = (key, state.recording, get_default_dtype(), self._modes)
-        kind = self._kinds.get(place)
+        kind = self._kind(key)
         if kind is None:  # caches are filled before anything is recorded
             if len(self._kinds) >= PLANS:
                 del self._kinds[next(iter(self._kinds))]
+                self._last = None, None
+            place = key, state.recording, get_default_dtype(), self._modes
             self._kinds[place] = _Kind()
             return self.function(*args, **options)
         if kind.why:
@@ -304,13 +317,6 @@ def _tensors(references: References) -> list[Any]:
 _OWN = ("training", "_rows")  # attributes of modules that are followed by other means
 
 
-def _attributes(modules: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for module in modules:
-        found += [value for name, value in module.__dict__.items() if name not in _OWN]
-    return found
-
-
 def _equal(found: Any, value: Any) -> bool:
     """Tell whether a number or text is the same as before."""
     if type(found) is not type(value) or not isinstance(value, _CONSTANTS) or found != value:
@@ -325,8 +331,7 @@ def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Sequenc
         for arg in args:
             if arg.__class__ is not Tensor or arg._array.__class__ is not np.ndarray:
                 break
-            array = arg._array
-            parts.append((array.shape, array.strides, array.dtype.num, arg._requires_grad))
+            parts.append((_FORM(arg._array), arg._requires_grad))
         else:
             if len(args) < 2 or len(set(map(id, args))) == len(args):
                 return args, tuple(parts)

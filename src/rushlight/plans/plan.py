@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
-from operator import attrgetter, is_
-from sys import getrefcount
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
+from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
 from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
 from rushlight.plans.program import Program, aligned
@@ -20,8 +17,6 @@ from rushlight.tape import Node, cell, state, wrap
 __all__ = ["Gradient", "Output", "Plan"]
 
 
-_ARRAY = attrgetter("_array")
-_TRAITS = attrgetter("_requires_grad", "_hooks", "_accumulated")
 _NOTHING = Saved()
 
 
@@ -76,7 +71,7 @@ class Plan:
     ) -> None:
         self.inputs, self.tensors, self.arrays = list(inputs), list(tensors), list(arrays)
         self.recording = state.recording
-        self.traits = list(map(_TRAITS, tensors))
+        self.traits = _traits(tensors)
         self.structure, self.bumps = _bare(structure), bumps
         self.outputs = [output._replace(array=None) for output in outputs]
         self.results = [output.array for output in outputs]
@@ -102,6 +97,7 @@ class Plan:
         )
         self.size = size
         self.written = self._written()
+        self.facts, self.same_traits = self._facts()
         self.link()
 
     def _written(self) -> set[int]:
@@ -113,6 +109,21 @@ class Plan:
         owners |= {id(root_of(array)) for step in self.steps for array in step.arrays}
         return owners if writes else set()
 
+    def _facts(self) -> tuple[Any, Any]:
+        """Return what must be the case for the call, and what makes the traits of tensors equal."""
+        facts, traits = Facts(), Facts()
+        facts.attributes("_array", self.tensors, self.arrays)
+        facts.attributes("_grad", self.without, [None] * len(self.without))
+        for step in self.steps:
+            step.state_facts(facts)
+        for name in ("_requires_grad", "_hooks", "_accumulated"):
+            traits.attributes(name, self.tensors, [getattr(t, name) for t in self.tensors])
+        for tensor in self.tensors:
+            for hooks in (tensor._hooks, tensor._accumulated):
+                if hooks is not None:  # they have been taken away, and others may come
+                    traits.values(hooks, list(hooks.values()))
+        return facts, traits
+
     def link(self) -> None:
         """Take new memory: somebody keeps a gradient that lies in the old one."""
         program = self.program
@@ -123,27 +134,31 @@ class Plan:
         # gradients that are the same at each call
         self.constants = [(t, a) for t, a, moves in self.gradients if not moves]
         self.results = [None if a is None else program.at(a) for a in self.results]
+        self.copies = [None if a is None else a.__copy__ for a in self.results]
+        # what makes the one new tensor that is returned, without a graph
+        alone = self.structure.__class__ is Output and self.outputs[0].op is None
+        self.sole = self.copies[0] if alone else None
         for step in self.steps:
             step.link(self.memory, self._leave_gradients)
         program.settle()
         held = [gradient for _, gradient in self.grads]
-        self.held = [*held, *(g._array for g in held)]
+        arrays = [gradient._array for gradient in held]
         if held:  # a view of one of them is a view of these
-            self.held += [root_of(self.memory), root_of(program.memory)]
-        self.counts: list[int] = []
+            arrays += [root_of(self.memory), root_of(program.memory)]
+        self.holders, self.noted = Holders([*held, *arrays]), False
 
     # ---- a call
 
     def fits(self) -> bool:
         """Tell whether everything is as it was when the call was recorded."""
-        if not all(map(is_, map(_ARRAY, self.tensors), self.arrays)):
+        if not self.facts.hold():
             return False
-        if self.recording and list(map(_TRAITS, self.tensors)) != self.traits:
+        if self.recording and not self.same_traits.hold() and _traits(self.tensors) != self.traits:
             return False
-        for tensor in self.without:
-            if tensor._grad is not None:
+        for step in self.steps:  # noqa: SIM110 (a generator costs more than what it asks)
+            if not step.ready():
                 return False
-        return all(step.ready() for step in self.steps)
+        return True
 
     def meets(self, arguments: Sequence[Any]) -> bool:
         """Tell whether an argument lies in memory that the call may write to."""
@@ -164,10 +179,8 @@ class Plan:
             if self.clears:
                 for tensor in self.clears:
                     tensor._grad = None
-            if self.held:
-                counts = list(map(getrefcount, self.held))
-                if counts != self.counts:
-                    self._let_go(arguments)
+            if not self.holders.same():
+                self._let_go(arguments)
             for call in self.program.closing:
                 call()
         finally:
@@ -176,26 +189,27 @@ class Plan:
             self._leave_gradients()
         for tensor, n in self.bumps:
             (tensor._version or cell(tensor))[0] += n
-        results = self._results(arguments)
-        if self.structure.__class__ is Output:
-            return True, results[0]
-        return True, _filled(self.structure, iter(results))
+        if self.sole is not None:
+            return True, wrap(self.sole())
+        return True, _filled(self.structure, iter(self._results(arguments)))
 
     def _opens(self, arguments: Sequence[Any]) -> bool:
         """Take the arguments over and tell whether they demand the calls that were recorded."""
         for buffer, tensor in zip(self.inputs, arguments, strict=True):
-            np.copyto(buffer, tensor._array)
+            buffer[...] = tensor._array
         program = self.program
         for call in program.opening:
             call()
-        return all(array.item() is truth for array, truth in program.truths)
+        truths = program.truths
+        return not truths or all(array.item() is truth for array, truth in truths)
 
     def _let_go(self, arguments: Sequence[Any]) -> None:
         """Leave the memory of gradients to whoever holds them from an earlier call."""
-        if self.counts:
+        if self.noted:
             self.link()
             self._opens(arguments)
-        self.counts = list(map(getrefcount, self.held))
+        self.holders.note()
+        self.noted = True
 
     def _leave_gradients(self) -> None:
         for tensor, gradient in self.grads:
@@ -205,9 +219,9 @@ class Plan:
 
     def _results(self, arguments: Sequence[Any]) -> list[Any]:
         found: list[Any] = []
-        for output, result in zip(self.outputs, self.results, strict=True):
-            if result is not None:
-                tensor = wrap(result.copy("K"))
+        for output, copy in zip(self.outputs, self.copies, strict=True):
+            if copy is not None:
+                tensor = wrap(copy())
                 if output.op is not None:
                     tensor._node, tensor._requires_grad = _spent(output.op), True
                 found.append(tensor)
@@ -215,6 +229,11 @@ class Plan:
                 given = output.argument
                 found.append(output.tensor if given is None else arguments[given])
         return found
+
+
+def _traits(tensors: Sequence[Any]) -> list[tuple[bool, bool, bool]]:
+    """Return whether tensors require gradients, and whether anybody sees these."""
+    return [(t._requires_grad, bool(t._hooks), bool(t._accumulated)) for t in tensors]
 
 
 def _bare(structure: Any) -> Any:

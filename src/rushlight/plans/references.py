@@ -16,7 +16,6 @@ import types
 from collections.abc import Callable
 from functools import partial
 from itertools import chain as joined
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,28 @@ from rushlight.nn import Module
 from rushlight.nn.registry import Registry
 from rushlight.optim import Optimizer
 from rushlight.plans.calls import Unplanned
+from rushlight.plans.places import (
+    LIBRARY,
+    NOWHERE,
+    Place,
+    attribute,
+    defined,
+    definition,
+    given,
+    grouped,
+    groups,
+    has_gradient,
+    item,
+    library,
+    ordered,
+    static,
+)
 from rushlight.random import Generator
 from rushlight.tape import TensorBase
 from rushlight.tensor import device
 
-__all__ = ["Place", "References"]
+__all__ = ["References"]
 
-_LIBRARY = __name__.partition(".")[0]
 _PLAIN = (
     *(int, float, bool, str, bytes, complex, type(None), type(Ellipsis)),
     *(type(NotImplemented), np.dtype, np.generic),
@@ -55,7 +69,6 @@ _ANY_ATTRIBUTE = ("__getattr__", "__getattribute__")
 _STEPS = ("step", "zero_grad")  # what a function may do with an optimizer
 _OF_OPTIMIZERS = frozenset(name for name in dir(Optimizer) if name[0] != "_" and name not in _STEPS)
 _OF_OPTIMIZERS |= {"param_groups", "state", "defaults"}
-_NOWHERE = object()
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
 _NAMES = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FAST", "LOAD_FROM")
 _SKIPPED = ("PUSH_NULL", "CACHE", "PRECALL", "RESUME", "NOP", "EXTENDED_ARG")
@@ -64,7 +77,6 @@ _COMPUTING = ["functional", "tensor", "nn", "autograd", "ops", "special", "linal
 _COMPUTING += ["optim", "random", "func", "arrays"]
 MANY = 1000  # values; a function that refers to more is not looked through
 
-Place = tuple[Callable[[], Any], Any]  # how to read a value again, and what it was
 Chain = list[Place]
 
 
@@ -104,7 +116,7 @@ class References:
                 done.add((id(owner), name, self._super))
                 own = getattr(owner, "__dict__", {})
                 if name in own and name not in ("_parameters", "_buffers", "_modules"):
-                    self._place(partial(_item, own, name), own[name])
+                    self._place(partial(item, own, name), own[name])
                     self._value(own[name])
                 elif own.__class__ is dict and not isinstance(owner, Registry):
                     self._place(partial(operator.contains, own, name), False)
@@ -117,10 +129,10 @@ class References:
     def _class_member(self, owner: Any, name: str) -> None:
         """Look at what an object has from a class that is not the library's."""
         kind = type(owner)
-        found = _static(kind, name)
-        if found is _NOWHERE:
+        found = static(kind, name)
+        if found is NOWHERE:
             return
-        self._place(partial(_static, kind, name), found)
+        self._place(partial(static, kind, name), found)
         if isinstance(found, types.FunctionType):
             self._function(found, owner)
         elif isinstance(found, property):
@@ -148,7 +160,7 @@ class References:
             if tensor is not None:
                 self._place(partial(getattr, tensor, "requires_grad"), tensor.requires_grad)
                 if "grad" in names:
-                    self._place(partial(_has_gradient, tensor), _has_gradient(tensor))
+                    self._place(partial(has_gradient, tensor), has_gradient(tensor))
 
     def _place(self, read: Callable[[], Any], value: Any) -> None:
         if len(self.places) > MANY:
@@ -187,18 +199,18 @@ class References:
         if isinstance(value, (set, frozenset)):
             raise Unplanned("it refers to a set, which has no order")
         kind = type(value)
-        if kind.__module__ not in ("builtins", "collections") and not _library(kind):
+        if kind.__module__ not in ("builtins", "collections") and not library(kind):
             if not hasattr(kind, "_fields"):
                 raise Unplanned(f"it refers to {_name(value)}")
             self._class(value)
         if not isinstance(value, tuple):
             keys: Any = list(value) if isinstance(value, dict) else range(len(value))
             if isinstance(value, dict):
-                self._place(partial(_ordered, value, keys), True)
+                self._place(partial(ordered, value, keys), True)
             else:
                 self._place(partial(len, value), len(value))
             for key in keys:
-                self._place(partial(_item, value, key), value[key])
+                self._place(partial(item, value, key), value[key])
         for part in value.values() if isinstance(value, dict) else value:
             self._value(part)
 
@@ -206,16 +218,16 @@ class References:
         kind, own = type(optimizer), vars(optimizer)
         self.optimizers.append(optimizer)
         for name in _STEPS:
-            if name in own or _static(kind, name) is not _NOWHERE:
+            if name in own or static(kind, name) is not NOWHERE:
                 raise Unplanned(f"{kind.__name__} has a method {name} of its own")
             self._place(partial(operator.contains, own, name), False)
-        self._place(partial(_grouped, optimizer, _groups(optimizer)), True)
+        self._place(partial(grouped, optimizer, groups(optimizer)), True)
 
     def _class(self, value: Any) -> None:
         """Look at the methods that operators and builtin functions call."""
         self._owners.append(value)
         for kind in type(value).__mro__:
-            if kind.__module__ == "builtins" or _library(kind):
+            if kind.__module__ == "builtins" or library(kind):
                 continue
             for name, found in vars(kind).items():
                 if name in _ANY_ATTRIBUTE:
@@ -227,7 +239,7 @@ class References:
     def _object(self, value: Any) -> None:
         """Look at an object of the user's."""
         kind = type(value)
-        strange = isinstance(value, (type, types.ModuleType, np.ndarray)) or _library(kind)
+        strange = isinstance(value, (type, types.ModuleType, np.ndarray)) or library(kind)
         if strange or not _is_python(kind):
             raise Unplanned(f"it refers to {_name(value)}")
         if any(_slots(part) for part in kind.__mro__):
@@ -249,7 +261,7 @@ class References:
                 if isinstance(value, _CALLED) and value is not part:
                     self._value(value)
             self._owners.append(part)
-            if kind.__module__.partition(".")[0] == _LIBRARY:
+            if kind.__module__.partition(".")[0] == LIBRARY:
                 continue
             if kind.__call__ is not Module.__call__:
                 raise Unplanned(f"{kind.__name__} defines __call__")
@@ -261,9 +273,9 @@ class References:
         owner = method.__self__
         if isinstance(owner, (Registry, TensorBase, Optimizer)):
             self._value(owner)
-        elif isinstance(owner, type) and not _library(owner):
+        elif isinstance(owner, type) and not library(owner):
             raise Unplanned(f"it refers to {_name(owner)}")
-        elif _library(type(owner)):
+        elif library(type(owner)):
             self._value(owner)
         elif not isinstance(owner, type):
             self._seen.setdefault(id(owner), owner)
@@ -284,7 +296,7 @@ class References:
         if key in self._seen:
             return
         self._seen[key] = owner
-        self._place(partial(_defined, function, *_definition(function)), True)
+        self._place(partial(defined, function, *definition(function)), True)
         for values in (function.__defaults__ or (), (function.__kwdefaults__ or {}).values()):
             for value in values:
                 self._value(value)
@@ -294,7 +306,7 @@ class References:
             for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
         }
         if owner is not None and code.co_argcount:
-            known[code.co_varnames[0]] = lambda: owner
+            known[code.co_varnames[0]] = partial(given, owner)
         self._code(code, function.__globals__, known, owner)
 
     def _code(
@@ -387,13 +399,13 @@ class References:
             return []
         if not isinstance(value, (type, types.ModuleType)):
             for method in _ANY_ATTRIBUTE:
-                if _static(kind, method) is not _NOWHERE:
+                if static(kind, method) is not NOWHERE:
                     raise Unplanned(f"{kind.__name__} defines {method}")
             self._class_member(value, name)
-            if isinstance(_static(kind, name), property):
+            if isinstance(static(kind, name), property):
                 self._end(chain)
                 return []
-        elif isinstance(value, type) and not _library(value):
+        elif isinstance(value, type) and not library(value):
             found = next((vars(k)[name] for k in value.__mro__ if name in vars(k)), None)
             simple = (types.FunctionType, staticmethod, classmethod, type)
             strange = hasattr(type(found), "__get__") and not isinstance(found, simple)
@@ -401,7 +413,7 @@ class References:
                 raise Unplanned(f"{value.__name__}.{name} is a {type(found).__name__}")
         if not hasattr(value, name):
             raise Unplanned(f"{kind.__name__} has no attribute {name}")
-        return [*chain, (partial(_attribute, read, name), getattr(value, name))]
+        return [*chain, (partial(attribute, read, name, value), getattr(value, name))]
 
     def _end(self, chain: Chain) -> None:
         """Take note of the value at the end of a chain of names, and of what leads to it."""
@@ -429,66 +441,15 @@ def _has(owner: Any, read: Any) -> bool:
     )
 
 
-def _static(kind: type, name: str) -> Any:
-    """Return what a class that is neither the library's nor a builtin one has of a name."""
-    for part in kind.__mro__:
-        if part.__module__ != "builtins" and not _library(part) and name in vars(part):
-            return vars(part)[name]
-    return _NOWHERE
-
-
 def _slots(kind: type) -> bool:
-    return bool(vars(kind).get("__slots__")) and not _library(kind)
+    return bool(vars(kind).get("__slots__")) and not library(kind)
 
 
 def _stored(op: Any) -> set[str]:
     return set(op.argval if op.opname == "STORE_FAST_STORE_FAST" else op.argval[:1])
 
 
-def _ordered(value: dict[Any, Any], keys: list[Any]) -> bool:
-    """Tell whether a dict has these keys, in this order."""
-    return len(value) == len(keys) and all(map(is_, value, keys))
-
-
-def _definition(function: Any) -> tuple[Any, Any, Any]:
-    return function.__code__, function.__defaults__, function.__kwdefaults__
-
-
-def _defined(function: Any, code: Any, defaults: Any, options: Any) -> bool:
-    """Tell whether a function has this code and these defaults."""
-    return (
-        function.__code__ is code
-        and function.__defaults__ is defaults
-        and function.__kwdefaults__ is options
-    )
-
-
-def _groups(optimizer: Any) -> list[int]:
-    return [len(group["params"]) for group in optimizer.param_groups]
-
-
-def _grouped(optimizer: Any, sizes: list[int]) -> bool:
-    """Tell whether an optimizer has groups of these sizes."""
-    return _groups(optimizer) == sizes
-
-
-def _has_gradient(tensor: Any) -> bool:
-    return tensor._grad is not None
-
-
 _CALLED = (types.FunctionType, types.MethodType, functools.partial)
-
-
-def _attribute(read: Callable[[], Any], name: str) -> Any:
-    return getattr(read(), name, None)
-
-
-def _item(owner: Any, key: Any) -> Any:
-    """Return what a list or dict holds; None where that is gone."""
-    try:
-        return owner[key]
-    except (KeyError, IndexError):
-        return None
 
 
 _CHANGING = {
@@ -503,11 +464,6 @@ _CHANGING = {
     "YIELD_VALUE": "is a generator",
     "STORE_NAME": "sets the name",
 }
-
-
-def _library(kind: Any) -> bool:
-    name = getattr(kind, "__module__", None) or ""
-    return str(name).partition(".")[0] == _LIBRARY
 
 
 def _pure(value: Any) -> bool:
@@ -549,10 +505,10 @@ def _known(value: Any) -> bool:
     ) or type(value).__module__.startswith(("numpy", "functools"))
     if not is_function:
         return False
-    if getattr(value, "__name__", "") in _OUTSIDE and not name.startswith(_LIBRARY):
+    if getattr(value, "__name__", "") in _OUTSIDE and not name.startswith(LIBRARY):
         return False
     top, _, rest = name.partition(".")
-    return top in _MODULES or (top == _LIBRARY and rest.partition(".")[0] in _COMPUTING)
+    return top in _MODULES or (top == LIBRARY and rest.partition(".")[0] in _COMPUTING)
 
 
 def _is_python(kind: type) -> bool:

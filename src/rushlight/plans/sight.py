@@ -38,6 +38,7 @@ from rushlight.tensor import Tensor
 __all__ = ["sight"]
 
 _LIBRARY = __name__.partition(".")[0]
+_CACHING = type(cache(len))  # what functools makes of a function whose results it keeps
 _CONSTANT = (f"{_LIBRARY}.ops", f"{_LIBRARY}.kernels")  # whose arrays at module level are so
 _BLANK = ["empty"]
 _NEW = ["zeros", "ones", "full", "arange", "array", "asarray", "ascontiguousarray", "asanyarray"]
@@ -294,6 +295,8 @@ def sight(recorder: Recorder) -> Iterator[None]:
                 continue
             constants = module.__name__.startswith(_CONSTANT)
             for name, value in list(vars(module).items()):
+                if name.startswith("__"):  # Python's own, builtins among them
+                    continue
                 if constants and isinstance(value, (np.ndarray, dict, tuple, list)):
                     for array in _parts(value):
                         recorder.know(array, CONSTANT)
@@ -303,7 +306,7 @@ def sight(recorder: Recorder) -> Iterator[None]:
                     replace(module, name, kernels)
                 elif value is as_strided:
                     replace(module, name, _strided)
-                elif hasattr(value, "cache_info"):
+                elif isinstance(value, _CACHING):
                     replace(module, name, _through(value))
         replace(nodes, "_unscalar", _unscalar(nodes._unscalar))
         for name in _DRAWS:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain
-from operator import attrgetter, is_
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ from rushlight.tape import TensorBase
 __all__ = ["Step"]
 
 ALIGN = 64  # bytes
-_ARRAY = attrgetter("_array")
 
 
 class Step:
@@ -37,15 +34,16 @@ class Step:
         self.optimizer, self.made = optimizer, made
         self.layouts = list(optimizer._layouts)
         self.places: list[tuple[int, Any, int]] = []  # which group, run, offset
+        self.counted: list[Any] = []  # the runs whose parameters must have taken equal steps
         kind = type(optimizer)
         self.whole = kind.step is not Optimizer.step or kind._step is not Optimizer._step
         self.settle()
         runs = [run for part in self.runs for run in part]
         waiting = [p for layout in self.layouts for p in layout.waiting if id(p) in made]
         fixed = any(constant(made[id(p)]) for run in runs for p in run.params if id(p) in made)
-        self.whole = (
-            self.whole or fixed or bool(waiting) or not all(_takes(run, made) for run in runs)
-        )
+        lists = all(group["params"].__class__ is list for group in self.groups)
+        self.whole = self.whole or fixed or bool(waiting) or not lists
+        self.whole = self.whole or not all(_takes(run, made) for run in runs)
 
     def place(self, placed: dict[int, int], size: int) -> int:
         """Give the gradients offsets (bytes) from `size` on; return the size after them."""
@@ -58,6 +56,8 @@ class Step:
                     placed[id(root_of(self.made[id(p)]))] = size + start * flat.itemsize
                 self.places.append((i, run, size))
                 size += -(-flat.nbytes // ALIGN) * ALIGN
+                if len(run.params) > 1:
+                    self.counted.append(run)
         self.made = {}
         return size
 
@@ -72,35 +72,40 @@ class Step:
     def settle(self) -> None:
         """Remember how the optimizer stands once the step was taken."""
         optimizer = self.optimizer
+        self.groups = list(optimizer.param_groups)
         self.runs = [list(layout.runs) for layout in optimizer._layouts]
         self.options = [_options(group) for group in optimizer.param_groups]
         self.params = [list(group["params"]) for group in optimizer.param_groups]
         self.entries = list(optimizer.state.values())
-        self.values = list(_values(self.entries))
-        self.state = [value for value in self.values if isinstance(value, TensorBase)]
+        self.values = [list(entry.values()) for entry in self.entries]
+        self.state = [v for values in self.values for v in values if isinstance(v, TensorBase)]
         self.arrays = [value._array for value in self.state]
 
-    def ready(self) -> bool:
-        """Tell whether the step would be that which was recorded."""
+    def state_facts(self, facts: Any) -> None:
+        """State what makes the step that which was recorded, and is told by identity."""
         optimizer = self.optimizer
         if self.whole:
-            return True
+            return
         groups, layouts = optimizer.param_groups, optimizer._layouts
-        if layouts != self.layouts or len(groups) != len(layouts):
-            return False
-        for i, group in enumerate(groups):
-            if not (_same(_options(group), self.options[i]) and layouts[i].runs == self.runs[i]):
-                return False
-            if not _same(group["params"], self.params[i]):
-                return False
-        if not _same(list(optimizer.state.values()), self.entries):
-            return False
-        if not _same(list(_values(self.entries)), self.values):
-            return False
-        if not all(map(is_, map(_ARRAY, self.state), self.arrays)):
-            return False
-        for _, run, _ in self.places:
-            counts = run.counts() if len(run.params) > 1 else ()
+        facts.attributes("param_groups", [optimizer], [groups])
+        facts.attributes("_layouts", [optimizer], [layouts])
+        facts.attributes("state", [optimizer], [optimizer.state])
+        facts.items(groups, self.groups)
+        facts.items(layouts, self.layouts)
+        for i, group in enumerate(self.groups):
+            facts.values(group, self.options[i], ("lr",))
+            facts.items(group["params"], self.params[i])
+            facts.attributes("runs", [layouts[i]], [layouts[i].runs])
+            facts.items(layouts[i].runs, self.runs[i])
+        facts.values(optimizer.state, self.entries)
+        for entry, values in zip(self.entries, self.values, strict=True):
+            facts.values(entry, values)
+        facts.attributes("_array", self.state, self.arrays)
+
+    def ready(self) -> bool:
+        """Tell whether the numbers are such that the step would be that which was recorded."""
+        for run in self.counted:
+            counts = run.counts()
             if counts and counts.count(counts[0]) != len(counts):
                 return False
         return True
@@ -119,14 +124,6 @@ class Step:
 
 def _options(group: dict[str, Any]) -> list[Any]:
     return [value for key, value in group.items() if key != "lr"]
-
-
-def _values(entries: list[dict[str, Any]]) -> Iterator[Any]:
-    return chain.from_iterable(map(dict.values, entries))
-
-
-def _same(found: list[Any], expected: list[Any]) -> bool:
-    return len(found) == len(expected) and all(map(is_, found, expected))
 
 
 def _takes(run: Any, made: dict[int, Array]) -> bool:

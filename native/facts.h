@@ -1,0 +1,52 @@
+// What objects held, to be found the same again.
+#pragma once
+#include <nanobind/nanobind.h>
+
+#include <vector>
+
+namespace nb = nanobind;
+
+// Statements about Python objects, each of which holds as long as the very same objects are found.
+// It owns what it compares with: an address means an object only while that lives.
+class Facts {
+public:
+    enum Kind { ATTRIBUTE, ENTRY, LOOKUP, ITEMS, VALUES, KEYS, LENGTH };
+
+    void attributes(nb::str name, nb::list owners, nb::list values);
+    void entry(nb::dict owner, nb::object key, nb::object value);
+    void lacks(nb::dict owner, nb::object key);
+    void lookup(nb::type_object kind, nb::str name, nb::object value);
+    void items(nb::list owner, nb::list values);
+    void values(nb::dict owner, nb::list values, nb::tuple but);
+    void keys(nb::dict owner, nb::list keys);
+    void length(nb::list owner, Py_ssize_t size);
+    bool hold() const;
+
+    int traverse(visitproc visit, void* arg) const;
+    void clear();
+
+private:
+    struct Fact {
+        Kind kind;
+        nb::object owner, key, value;
+        std::vector<nb::object> parts;
+        Py_ssize_t size = 0;
+    };
+    static bool holds(const Fact& fact);
+    std::vector<Fact> facts;
+};
+
+// Objects, and how many references to each there were when that was noted.
+class Holders {
+public:
+    explicit Holders(nb::list objects);
+    void note();
+    bool same() const;
+
+    int traverse(visitproc visit, void* arg) const;
+    void clear();
+
+private:
+    std::vector<nb::object> objects;
+    std::vector<Py_ssize_t> counts;
+};

@@ -1,0 +1,109 @@
+"""Facts: what Python objects held, to be found the same again; compiled where that was built.
+
+Identity decides: a fact holds as long as the very same object is found where one was. Both kinds of
+facts own what they compare with, since an address means an object only while that lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter, is_
+from sys import getrefcount
+from typing import Any
+
+from rushlight.compiled import native
+
+__all__ = ["Facts", "Holders", "PlainFacts", "PlainHolders", "lookup"]
+
+_NOTHING = object()
+
+
+class PlainFacts:
+    """Facts in Python. The compiled ones have the same methods."""
+
+    def __init__(self) -> None:
+        self._tests: list[Callable[[], bool]] = []
+
+    def attributes(self, name: str, owners: list[Any], values: list[Any]) -> None:
+        """Each of the owners has this value as its attribute."""
+        if len(owners) != len(values):
+            raise ValueError("as many values as owners are wanted")
+        self._tests.append(partial(_attributes, attrgetter(name), list(owners), list(values)))
+
+    def entry(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
+        """A dict has this value under a key."""
+        self._tests.append(lambda: owner.get(key, _NOTHING) is value)
+
+    def lacks(self, owner: dict[Any, Any], key: Any) -> None:
+        """A dict has nothing under a key."""
+        self._tests.append(lambda: key not in owner)
+
+    def lookup(self, kind: type, name: str, value: Any) -> None:
+        """A class and those above have this value under a name."""
+        self._tests.append(lambda: lookup(kind, name) is value)
+
+    def items(self, owner: list[Any], values: list[Any]) -> None:
+        """A list has these items."""
+        self._tests.append(partial(_items, owner, list(values)))
+
+    def values(self, owner: dict[Any, Any], values: list[Any], but: tuple[str, ...] = ()) -> None:
+        """A dict has these values in this order, beside those of the keys `but`."""
+        self._tests.append(partial(_values, owner, list(values), but))
+
+    def keys(self, owner: dict[Any, Any], keys: list[Any]) -> None:
+        """A dict has these keys in this order."""
+        self._tests.append(partial(_items, owner, list(keys)))
+
+    def length(self, owner: list[Any], size: int) -> None:
+        """A list has so many items."""
+        self._tests.append(lambda: len(owner) == size)
+
+    def hold(self) -> bool:
+        """Tell whether all of it is so."""
+        return all(test() for test in self._tests)
+
+
+class PlainHolders:
+    """Objects, and how many references to each there were when that was noted."""
+
+    def __init__(self, objects: list[Any]) -> None:
+        self._objects = list(objects)
+        self._counts: list[int] = []
+
+    def note(self) -> None:
+        """Note the numbers of references as they are."""
+        self._counts = list(map(getrefcount, self._objects))
+
+    def same(self) -> bool:
+        """Tell whether there are as many as were noted; False where none were, of objects."""
+        return list(map(getrefcount, self._objects)) == self._counts
+
+
+def lookup(kind: type, name: str) -> Any:
+    """Return what a class and those above have under a name, as it lies there."""
+    for part in kind.__mro__:
+        if name in vars(part):
+            return vars(part)[name]
+    return None
+
+
+def _attributes(read: Callable[[Any], Any], owners: list[Any], values: list[Any]) -> bool:
+    try:
+        return all(map(is_, map(read, owners), values))
+    except Exception:  # code of the objects' own: whoever reads it next will see
+        return False
+
+
+def _items(found: Any, expected: Sequence[Any]) -> bool:
+    return len(found) == len(expected) and all(map(is_, found, expected))
+
+
+def _values(owner: dict[Any, Any], values: Sequence[Any], but: tuple[str, ...]) -> bool:
+    if but:
+        return _items([value for key, value in owner.items() if key not in but], values)
+    return _items(owner.values(), values)
+
+
+Facts: Any = PlainFacts if native is None else native.Facts
+Holders: Any = PlainHolders if native is None else native.Holders
