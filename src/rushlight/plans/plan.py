@@ -168,8 +168,7 @@ class Plan:
                 counts = list(map(getrefcount, self.held))
                 if counts != self.counts:
                     self._let_go(arguments)
-            for call in self.program.closing:
-                call()
+            self.program.closing()
         finally:
             warning_switch.reset(before)
         if self.gradients:
@@ -186,8 +185,7 @@ class Plan:
         for buffer, tensor in zip(self.inputs, arguments, strict=True):
             np.copyto(buffer, tensor._array)
         program = self.program
-        for call in program.opening:
-            call()
+        program.opening()
         return all(array.item() is truth for array, truth in program.truths)
 
     def _let_go(self, arguments: Sequence[Any]) -> None:
