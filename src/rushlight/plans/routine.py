@@ -24,16 +24,20 @@ __all__ = ["routine"]
 # wherever in an array the operands lie.
 _EXACT = {np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.negative, np.absolute}
 _EXACT |= {np.maximum, np.minimum, np.logical_and, np.logical_or, np.logical_not, np.sign}
+_EXACT |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}
 _ASKING = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal}
 _EXACT |= _ASKING  # these have a dtype that says nothing of their operands
 _REAL = (np.float32, np.float64)
-_ROWS = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
+# Functions whose result has the elements of an array in C order.
+_IN_ORDER = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
+_IN_ORDER |= {np.ascontiguousarray}
 _COMPILED = "nanobind"  # the module of the types of functions that it makes
 
 
 def routine(calls: Sequence[Call]) -> Callable[[], Any]:
     """Return a function that makes the calls in order, on the arrays that are their arguments."""
-    ready = [_ready(call) for call in calls]
+    done = [_copied(call) for call in calls]
+    ready = [_ready(*call) for call in done if call[0] is not np.copyto or call[1][0].size]
     if native is not None:
         made: Callable[[], Any] = native.Routine(tuple(ready))
         return made
@@ -45,9 +49,8 @@ def routine(calls: Sequence[Call]) -> Callable[[], Any]:
     return run
 
 
-def _ready(call: Call) -> Callable[[], Any]:
-    """Return a function that makes a call."""
-    function, args, options = _copied(call)
+def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
+    """Return a function without arguments that makes a call."""
     if isinstance(function, np.ufunc) and function.signature is None:
         args, options = _in_a_row(_as_arrays(function, args, options), options)
     prepared = None if native is None else _prepared(function, args, options)
@@ -56,11 +59,24 @@ def _ready(call: Call) -> Callable[[], Any]:
 
 def _copied(call: Call) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     """Return function, arguments and options of a call: of a copy, where it is nothing else."""
-    if call.function is fill:
-        to, function, args, options = call.args
-        if function in _ROWS and not options and to.flags.c_contiguous:
-            return np.copyto, (to.reshape(args[0].shape), args[0]), {}
-    return call.function, call.args, call.options
+    function, args, options = call.function, call.args, call.options
+    to: Any = None
+    value: Any = None
+    if function is fill and args[1] in _IN_ORDER and args[0].flags.c_contiguous:
+        to, _, (value, *rest), named = args
+        ordered = named or any(isinstance(part, str) for part in rest)  # 'F', say
+        to = None if ordered or not _plain(value) else to.reshape(value.shape)
+    elif function is np.ndarray.__setitem__ and _basic(args[1]):
+        to, value = args[0][args[1]], args[2]
+    if not (_plain(to) and _plain(value)) or to.dtype != value.dtype or value.ndim > to.ndim:
+        return function, args, options
+    return np.copyto, (to, value), {}
+
+
+def _basic(key: Any) -> bool:
+    """Tell whether indexing by a key makes a view."""
+    kinds = (int, slice, type(None), type(...))
+    return all(part.__class__ in kinds for part in (key if isinstance(key, tuple) else (key,)))
 
 
 # ---- what the extension makes
@@ -121,7 +137,8 @@ def _as_arrays(
     if len(kinds) != 1 or len(args) != 2 or not isinstance(out, np.ndarray):
         return args
     (dtype,) = kinds
-    exact = {"f": (int, float, dtype.type), "i": (int, dtype.type)}.get(dtype.kind, ())
+    kind = dtype.kind if function not in _ASKING or dtype.kind == "f" else ""  # 300 beside int8
+    exact = {"f": (int, float, dtype.type), "i": (int, dtype.type)}.get(kind, ())
     return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
 
 
