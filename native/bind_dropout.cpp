@@ -3,7 +3,7 @@
 
 void bind_dropout(nb::module_& m) {
     rl::def(m, "dropout_factor", [](const Dense& words, uint32_t threshold, double scale,
-                               const Out& factor) {
+                                    const Out& factor) {
         for_dtype(factor, [&]<class T>(T) {
             auto& k = rl::level().of<T>().dropout;
             Index n = (Index)factor.size();

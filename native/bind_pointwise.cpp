@@ -78,7 +78,7 @@ void bind_pointwise(nb::module_& m) {
         });
     });
     rl::def(m, "cross_entropy", [](const In& x, const Dense& places, const Out& loss, const Out& e,
-                              const Out& total) {
+                                   const Out& total) {
         expect(" dims", (Index)x.ndim(), 2);
         on(x, [&]<class T>(T, auto& k) {
             Index m = (Index)x.shape(0), c = (Index)x.shape(1);

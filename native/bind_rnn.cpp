@@ -17,7 +17,8 @@ void on_states(const In& state, F&& f) {
 
 void bind_rnn(nb::module_& m) {
     rl::def(m, "lstm_step", [](const In& product, const In& before, const In& c, const Out& gates,
-                          const Out& negative, const Out& cell, const Out& tanhs, const Out& y) {
+                               const Out& negative, const Out& cell, const Out& tanhs,
+                               const Out& y) {
         on_states(c, [&]<class T>(T, auto& k, Index n, Index h) {
             k.lstm(n, h, data<T>(product, 4 * n * h), data<T>(before, 4 * n * h), data<T>(c),
                    data<T>(gates, 4 * n * h), data<T>(negative, n * h), data<T>(cell, n * h),
@@ -25,7 +26,7 @@ void bind_rnn(nb::module_& m) {
         });
     });
     rl::def(m, "lstm_step_grad", [](const In& dy, const Out& dc, const Out& d, const In& gates,
-                               const In& negative, const In& tanhs, const In& c) {
+                                    const In& negative, const In& tanhs, const In& c) {
         on_states(c, [&]<class T>(T, auto& k, Index n, Index h) {
             k.lstm_grad(n, h, data<T>(dy, n * h), data<T>(dc, n * h), data<T>(d, 4 * n * h),
                         data<T>(gates, 4 * n * h), data<T>(negative, n * h),
@@ -33,7 +34,7 @@ void bind_rnn(nb::module_& m) {
         });
     });
     rl::def(m, "gru_step", [](const In& product, const In& before, const In& bias, const In& state,
-                         const Out& gates, const Out& fresh, const Out& hidden, const Out& y) {
+                              const Out& gates, const Out& fresh, const Out& hidden, const Out& y) {
         on_states(state, [&]<class T>(T, auto& k, Index n, Index h) {
             k.gru(n, h, data<T>(product, 3 * n * h), data<T>(before, 3 * n * h), data<T>(bias, h),
                   data<T>(state), data<T>(gates, 2 * n * h), data<T>(fresh, n * h),
@@ -41,7 +42,7 @@ void bind_rnn(nb::module_& m) {
         });
     });
     rl::def(m, "gru_step_grad", [](const Out& dy, const Out& d, const In& gates, const In& fresh,
-                              const In& hidden, const In& state) {
+                                   const In& hidden, const In& state) {
         on_states(state, [&]<class T>(T, auto& k, Index n, Index h) {
             k.gru_grad(n, h, data<T>(dy, n * h), data<T>(d, 4 * n * h), data<T>(gates, 2 * n * h),
                        data<T>(fresh, n * h), data<T>(hidden, n * h), data<T>(state));

@@ -124,9 +124,8 @@ nb::object walk(nb::tuple arrays, rl::Loop (*copy)(rl::Step), nb::handle ufunc, 
     std::vector<Operand> operands = operands_of(arrays);
     if (operands.empty()) return nb::none();
     const Operand& y = operands.back();
-    auto [loop, with] =
-        copy ? std::pair{copy(y.item), (void*)nullptr} : loop_of(ufunc, which);
-    bool right = loop && operands.size() <= rl::OPERANDS;
+    auto [loop, with] = copy ? std::pair{copy(y.item), (void*)nullptr} : loop_of(ufunc, which);
+    bool right = loop && operands.size() == (copy ? 2 : nb::cast<std::size_t>(ufunc.attr("nargs")));
     for (std::size_t k = 0; right && k + 1 < operands.size(); k++)
         right = goes_with(operands[k], y);
     if (!right) return nb::none();
