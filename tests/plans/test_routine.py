@@ -17,7 +17,7 @@ from rushlight.plans.routine import _EXACT, _copied, _ready, routine
 if native is None:
     pytest.skip("the compiled extension is absent or unwanted", allow_module_level=True)
 
-from tests.kernels.test_native_bindings import calls  # noqa: E402 - it is skipped, too
+from tests.kernels.test_native_bindings import calls
 
 ODD = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, 3e38, -1.0]
 DTYPES = ["float32", "float64"]
