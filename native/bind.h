@@ -8,6 +8,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "kernels.h"
+#include "ready.h"
 
 namespace nb = nanobind;
 using rl::Index;

@@ -81,26 +81,26 @@ struct Window : rl::Conv {
 void bind_conv(nb::module_& m) {
     using Ints = Window::Ints;
     m.attr("FEW_CHANNELS") = rl::FEW_CHANNELS;
-    nb::class_<Window>(m, "Conv")
-        .def(nb::init<Index, Index, Index, Index, Ints, Ints, Ints, Ints, Ints, Window::Lists,
-                      Window::Lists, Ints, Index>())
-        .def(
-            "forward",
-            [](const Window& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {
-                for_dtype(x, [&]<class T>(T) {
-                    nb::gil_scoped_release free;
-                    if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
-                    rl::level().of<T>().conv.forward(
-                        s, data<T>(x, s.inputs), data<T>(w), data<T>(b, s.groups * s.features),
-                        data<T>(y, s.outputs), relu);
-                });
-            },
-            nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg())
-        .def("weight", [](const Window& s, const In& x, const In& g, const Out& dw) {
+    nb::class_<Window> conv(m, "Conv");
+    conv.def(nb::init<Index, Index, Index, Index, Ints, Ints, Ints, Ints, Ints, Window::Lists,
+                      Window::Lists, Ints, Index>());
+    rl::def(
+        conv, "forward",
+        [](const Window& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {
             for_dtype(x, [&]<class T>(T) {
-                nb::gil_scoped_release free;
-                rl::level().of<T>().conv.weight(s, data<T>(x, s.inputs), data<T>(g, s.outputs),
-                                                data<T>(dw, s.sums));
+                rl::Unlocked free;
+                if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
+                rl::level().of<T>().conv.forward(
+                    s, data<T>(x, s.inputs), data<T>(w), data<T>(b, s.groups * s.features),
+                    data<T>(y, s.outputs), relu);
             });
+        },
+        nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+    rl::def(conv, "weight", [](const Window& s, const In& x, const In& g, const Out& dw) {
+        for_dtype(x, [&]<class T>(T) {
+            rl::Unlocked free;
+            rl::level().of<T>().conv.weight(s, data<T>(x, s.inputs), data<T>(g, s.outputs),
+                                            data<T>(dw, s.sums));
         });
+    });
 }

@@ -2,8 +2,8 @@
 #include "bind.h"
 
 void bind_dropout(nb::module_& m) {
-    m.def("dropout_factor", [](const Dense& words, uint32_t threshold, double scale,
-                               const Out& factor) {
+    rl::def(m, "dropout_factor", [](const Dense& words, uint32_t threshold, double scale,
+                                    const Out& factor) {
         for_dtype(factor, [&]<class T>(T) {
             auto& k = rl::level().of<T>().dropout;
             Index n = (Index)factor.size();

@@ -8,7 +8,7 @@ template <class F>
 void on_rows(const Dense& x, F&& f) {
     expect(" dims", (Index)x.ndim(), 2);
     for_dtype(x, [&]<class T>(T) {
-        nb::gil_scoped_release free;
+        rl::Unlocked free;
         Index m = (Index)x.shape(0), c = (Index)x.shape(1);
         f(T(), rl::level().of<T>().norm, m, c, m * c);
     });
@@ -32,8 +32,8 @@ void bind_norm(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
     // False if it does not take these arrays: other dtypes, or running statistics out of order.
-    m.def(
-        "follow",
+    rl::def(
+        m, "follow",
         [](const MaybeOut& running_mean, const MaybeOut& running_var, const Dense& mean,
            const Dense& var, double momentum, double factor) {
             auto dtype = mean.dtype();
@@ -53,13 +53,13 @@ void bind_norm(nb::module_& m) {
             return true;
         },
         none, none, some, some, some, some);
-    m.def("column_sum", [](const Dense& x, const Out& total) {
+    rl::def(m, "column_sum", [](const Dense& x, const Out& total) {
         on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
             k.column_sum(m, c, data<T>(x, n), data<T>(total, c));
         });
     });
-    m.def(
-        "batch_norm_train",
+    rl::def(
+        m, "batch_norm_train",
         [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,
            const Out& mean, const Out& var, const Out& kept, bool relu) {
             on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
@@ -68,8 +68,8 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, none, none, some, some, some, some, some, some);
-    m.def(
-        "batch_norm_grad",
+    rl::def(
+        m, "batch_norm_grad",
         [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w,
            const MaybeDense& y, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
             on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
@@ -79,8 +79,8 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, some, some, none, none, none, none, none);
-    m.def(
-        "batch_norm_eval",
+    rl::def(
+        m, "batch_norm_eval",
         [](const Dense& x, const Dense& mean, const Dense& var, const MaybeDense& w,
            const MaybeDense& b, double eps, const Out& y, const Out& rstd,
            bool relu) {
@@ -90,8 +90,8 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, some, some, none, none, some, some, some, some);
-    m.def(
-        "batch_norm_eval_grad",
+    rl::def(
+        m, "batch_norm_eval_grad",
         [](const Dense& g, const Dense& x, const Dense& mean, const Dense& rstd,
            const MaybeDense& w, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
             on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
@@ -101,8 +101,8 @@ void bind_norm(nb::module_& m) {
         },
         some, some, some, some, none, none, none, none);
     // x (n, c * s); the statistics (n, groups) say how many groups there are
-    m.def(
-        "group_norm",
+    rl::def(
+        m, "group_norm",
         [](const Dense& x, Index c, bool last, const MaybeDense& w, const MaybeDense& b, double eps,
            const Out& y, const Out& mean, const Out& var, const Out& rstd) {
             on_rows(x, [&]<class T>(T, auto& k, Index n, Index size, Index all) {
@@ -113,8 +113,8 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, some, some, none, none, some, some, some, some, some);
-    m.def(
-        "group_norm_grad",
+    rl::def(
+        m, "group_norm_grad",
         [](const Dense& g, const Dense& x, Index c, bool last, const Dense& mean, const Dense& rstd,
            const MaybeDense& w, const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
             on_rows(g, [&]<class T>(T, auto& k, Index n, Index size, Index all) {
@@ -125,8 +125,8 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, some, some, some, some, some, none, none, none, none);
-    m.def(
-        "layer_norm",
+    rl::def(
+        m, "layer_norm",
         [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, bool centred,
            const Out& y, const Out& kept) {
             on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
@@ -135,8 +135,8 @@ void bind_norm(nb::module_& m) {
             });
         },
         some, none, none, some, some, some, some);
-    m.def(
-        "layer_norm_grad",
+    rl::def(
+        m, "layer_norm_grad",
         [](const Dense& g, const Dense& x, const Dense& kept, const MaybeDense& w, bool centred,
            const MaybeOut& dx, const MaybeOut& dw, const MaybeOut& db) {
             on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {

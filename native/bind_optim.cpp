@@ -28,7 +28,7 @@ bool run(F&& f, const Out& first, const Arrays&... arrays) {
     if (!single && first.dtype() != nb::dtype<double>()) return false;
     if (!(alike(first, first) && ... && alike(arrays, first))) return false;
     for_dtype(first, [&]<class T>(T) {
-        nb::gil_scoped_release free;
+        rl::Unlocked free;
         f.template operator()<T>(rl::level().of<T>().optim, (Index)first.size());
     });
     return true;
@@ -37,8 +37,8 @@ bool run(F&& f, const Out& first, const Arrays&... arrays) {
 }  // namespace
 
 void bind_optim(nb::module_& m) {
-    m.def(
-        "adam_step",
+    rl::def(
+        m, "adam_step",
         [](const Out& w, const In& g, const Out& mean, const Out& square,
            const MaybeOut& most, double step, double lr, double beta1, double beta2,
            double eps, double decay, bool decoupled, bool maximize) {
@@ -54,8 +54,8 @@ void bind_optim(nb::module_& m) {
         },
         nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(),
         nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg());
-    m.def(
-        "sgd_step",
+    rl::def(
+        m, "sgd_step",
         [](const Out& w, const In& g, const MaybeOut& buffer, double lr, double momentum,
            double dampening, double decay, bool nesterov, bool maximize, bool first) {
             rl::Sgd s{lr, momentum, dampening, decay, nesterov, maximize, first};

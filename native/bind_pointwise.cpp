@@ -7,7 +7,7 @@ namespace {
 template <class F>
 void on(const In& x, F&& f) {
     for_dtype(x, [&]<class T>(T) {
-        nb::gil_scoped_release free;
+        rl::Unlocked free;
         f(T(), rl::level().of<T>().pointwise);
     });
 }
@@ -32,53 +32,53 @@ const int64_t* indices(const Dense& places, Index m) {
 void bind_pointwise(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
-    m.def("relu", [](const In& x, const Out& y) {
+    rl::def(m, "relu", [](const In& x, const Out& y) {
         on(x, [&]<class T>(T, auto& k) { 
             Index n = (Index)x.size();
             k.relu(n, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("relu_grad", [](const In& g, const In& y, const Out& dx) {
+    rl::def(m, "relu_grad", [](const In& g, const In& y, const Out& dx) {
         on(y, [&]<class T>(T, auto& k) {
             Index n = (Index)y.size();
             k.relu_grad(n, data<T>(g, n), data<T>(y), data<T>(dx, n));
         });
     });
-    m.def("sigmoid", [](const In& x, const Out& y) {
+    rl::def(m, "sigmoid", [](const In& x, const Out& y) {
         on(x, [&]<class T>(T, auto& k) { 
             Index n = (Index)x.size();
             k.sigmoid(n, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("erf", [](const In& x, const Out& y) {
+    rl::def(m, "erf", [](const In& x, const Out& y) {
         Index n = (Index)x.size();
         const float* from = data<float>(x, n);
         float* to = data<float>(y, n);
-        nb::gil_scoped_release free;
+        rl::Unlocked free;
         rl::level().f32.pointwise.erf(n, from, to);
     });
-    m.def("softmax", [](const In& x, const Out& y, Index c) {
+    rl::def(m, "softmax", [](const In& x, const Out& y, Index c) {
         on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.softmax(m, c, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
+    rl::def(m, "softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
         on_rows(y, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.softmax_grad(m, c, data<T>(g, n), data<T>(y), data<T>(dx, n));
         });
     });
-    m.def("log_softmax", [](const In& x, const Out& y, Index c) {
+    rl::def(m, "log_softmax", [](const In& x, const Out& y, Index c) {
         on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.log_softmax(m, c, data<T>(x), data<T>(y, n));
         });
     });
-    m.def("log_softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
+    rl::def(m, "log_softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
         on_rows(y, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.log_softmax_grad(m, c, data<T>(g, n), data<T>(y), data<T>(dx, n));
         });
     });
-    m.def("cross_entropy", [](const In& x, const Dense& places, const Out& loss, const Out& e,
-                              const Out& total) {
+    rl::def(m, "cross_entropy", [](const In& x, const Dense& places, const Out& loss, const Out& e,
+                                   const Out& total) {
         expect(" dims", (Index)x.ndim(), 2);
         on(x, [&]<class T>(T, auto& k) {
             Index m = (Index)x.shape(0), c = (Index)x.shape(1);
@@ -86,8 +86,8 @@ void bind_pointwise(nb::module_& m) {
                             data<T>(e, m * c), data<T>(total, m));
         });
     });
-    m.def(
-        "cross_entropy_grad",
+    rl::def(
+        m, "cross_entropy_grad",
         [](const In& e, const In& total, const Dense& places, const Maybe& scales, double scale,
            const Out& dx) {
             expect(" dims", (Index)e.ndim(), 2);

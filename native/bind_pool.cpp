@@ -44,7 +44,7 @@ struct Windows : rl::Pool {
 template <class F>
 void run(const In& array, F&& f) {
     for_dtype(array, [&]<class T>(T) {
-        nb::gil_scoped_release free;
+        rl::Unlocked free;
         f.template operator()<T>(rl::level().of<T>().pool);
     });
 }
@@ -53,37 +53,32 @@ void run(const In& array, F&& f) {
 
 void bind_pool(nb::module_& m) {
     using Ints = Windows::Ints;
-    nb::class_<Windows>(m, "Pool")
-        .def(nb::init<Index, Index, Ints, Ints, std::vector<Ints>, std::vector<Ints>,
-                      std::vector<std::vector<double>>, bool>())
-        .def("max_forward",
-             [](const Windows& s, const In& x, const Out& y) {
-                 run(x, [&]<class T>(auto& k) {
-                     k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
-                 });
-             })
-        .def("max_indices",
-             [](const Windows& s, const In& x, const Out& index) {
-                 run(x, [&]<class T>(auto& k) {
-                     k.max_indices(s, data<T>(x, s.inputs), data<int64_t>(index, s.outputs));
-                 });
-             })
-        .def("max_grad",
-             [](const Windows& s, const In& g, const In& x, const Out& dx) {
-                 run(x, [&]<class T>(auto& k) {
-                     k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs),
-                                data<T>(dx, s.inputs));
-                 });
-             })
-        .def("avg_forward",
-             [](const Windows& s, const In& x, const Out& y) {
-                 run(x, [&]<class T>(auto& k) {
-                     k.avg_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
-                 });
-             })
-        .def("avg_grad", [](const Windows& s, const In& g, const Out& dx) {
-            run(g, [&]<class T>(auto& k) {
-                k.avg_grad(s, data<T>(g, s.outputs), data<T>(dx, s.inputs));
-            });
+    nb::class_<Windows> pool(m, "Pool");
+    pool.def(nb::init<Index, Index, Ints, Ints, std::vector<Ints>, std::vector<Ints>,
+                      std::vector<std::vector<double>>, bool>());
+    rl::def(pool, "max_forward", [](const Windows& s, const In& x, const Out& y) {
+        run(x, [&]<class T>(auto& k) {
+            k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
         });
+    });
+    rl::def(pool, "max_indices", [](const Windows& s, const In& x, const Out& index) {
+        run(x, [&]<class T>(auto& k) {
+            k.max_indices(s, data<T>(x, s.inputs), data<int64_t>(index, s.outputs));
+        });
+    });
+    rl::def(pool, "max_grad", [](const Windows& s, const In& g, const In& x, const Out& dx) {
+        run(x, [&]<class T>(auto& k) {
+            k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs), data<T>(dx, s.inputs));
+        });
+    });
+    rl::def(pool, "avg_forward", [](const Windows& s, const In& x, const Out& y) {
+        run(x, [&]<class T>(auto& k) {
+            k.avg_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
+        });
+    });
+    rl::def(pool, "avg_grad", [](const Windows& s, const In& g, const Out& dx) {
+        run(g, [&]<class T>(auto& k) {
+            k.avg_grad(s, data<T>(g, s.outputs), data<T>(dx, s.inputs));
+        });
+    });
 }

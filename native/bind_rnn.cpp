@@ -8,7 +8,7 @@ template <class F>
 void on_states(const In& state, F&& f) {
     expect(" dims", (Index)state.ndim(), 2);
     for_dtype(state, [&]<class T>(T) {
-        nb::gil_scoped_release free;
+        rl::Unlocked free;
         f(T(), rl::level().of<T>().rnn, (Index)state.shape(0), (Index)state.shape(1));
     });
 }
@@ -16,32 +16,33 @@ void on_states(const In& state, F&& f) {
 }  // namespace
 
 void bind_rnn(nb::module_& m) {
-    m.def("lstm_step", [](const In& product, const In& before, const In& c, const Out& gates,
-                          const Out& negative, const Out& cell, const Out& tanhs, const Out& y) {
+    rl::def(m, "lstm_step", [](const In& product, const In& before, const In& c, const Out& gates,
+                               const Out& negative, const Out& cell, const Out& tanhs,
+                               const Out& y) {
         on_states(c, [&]<class T>(T, auto& k, Index n, Index h) {
             k.lstm(n, h, data<T>(product, 4 * n * h), data<T>(before, 4 * n * h), data<T>(c),
                    data<T>(gates, 4 * n * h), data<T>(negative, n * h), data<T>(cell, n * h),
                    data<T>(tanhs, n * h), data<T>(y, n * h));
         });
     });
-    m.def("lstm_step_grad", [](const In& dy, const Out& dc, const Out& d, const In& gates,
-                               const In& negative, const In& tanhs, const In& c) {
+    rl::def(m, "lstm_step_grad", [](const In& dy, const Out& dc, const Out& d, const In& gates,
+                                    const In& negative, const In& tanhs, const In& c) {
         on_states(c, [&]<class T>(T, auto& k, Index n, Index h) {
             k.lstm_grad(n, h, data<T>(dy, n * h), data<T>(dc, n * h), data<T>(d, 4 * n * h),
                         data<T>(gates, 4 * n * h), data<T>(negative, n * h),
                         data<T>(tanhs, n * h), data<T>(c));
         });
     });
-    m.def("gru_step", [](const In& product, const In& before, const In& bias, const In& state,
-                         const Out& gates, const Out& fresh, const Out& hidden, const Out& y) {
+    rl::def(m, "gru_step", [](const In& product, const In& before, const In& bias, const In& state,
+                              const Out& gates, const Out& fresh, const Out& hidden, const Out& y) {
         on_states(state, [&]<class T>(T, auto& k, Index n, Index h) {
             k.gru(n, h, data<T>(product, 3 * n * h), data<T>(before, 3 * n * h), data<T>(bias, h),
                   data<T>(state), data<T>(gates, 2 * n * h), data<T>(fresh, n * h),
                   data<T>(hidden, n * h), data<T>(y, n * h));
         });
     });
-    m.def("gru_step_grad", [](const Out& dy, const Out& d, const In& gates, const In& fresh,
-                              const In& hidden, const In& state) {
+    rl::def(m, "gru_step_grad", [](const Out& dy, const Out& d, const In& gates, const In& fresh,
+                                   const In& hidden, const In& state) {
         on_states(state, [&]<class T>(T, auto& k, Index n, Index h) {
             k.gru_grad(n, h, data<T>(dy, n * h), data<T>(d, 4 * n * h), data<T>(gates, 2 * n * h),
                        data<T>(fresh, n * h), data<T>(hidden, n * h), data<T>(state));

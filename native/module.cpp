@@ -10,6 +10,7 @@ void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
 void bind_pool(nb::module_&);
 void bind_rnn(nb::module_&);
+void bind_routine(nb::module_&);
 
 NB_MODULE(_native, m) {
     nb::set_leak_warnings(false);  // the descriptions that Python's caches hold live to the end
@@ -26,4 +27,5 @@ NB_MODULE(_native, m) {
     bind_pointwise(m);
     bind_pool(m);
     bind_rnn(m);
+    bind_routine(m);
 }

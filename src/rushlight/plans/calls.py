@@ -32,6 +32,7 @@ __all__ = [
     "active",
     "address",
     "current",
+    "fill",
     "replaced",
     "root_of",
 ]
@@ -225,7 +226,7 @@ class Recorder:
         if out:
             call = Call(function, args, {**options, "out": result}, tuple(reads), (result,))
         else:
-            call = Call(_fill, (result, function, args, options), {}, tuple(reads), (result,))
+            call = Call(fill, (result, function, args, options), {}, tuple(reads), (result,))
         self.program.append(call)
         return result
 
@@ -256,7 +257,8 @@ class Recorder:
             raise Unplanned(f"what it does depends on values (an array's elements taken by {how})")
 
 
-def _fill(
+def fill(
     to: Array, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
 ) -> None:
+    """Write what a function returns to an array."""
     np.copyto(to, function(*args, **options))

@@ -181,8 +181,7 @@ class Plan:
                     tensor._grad = None
             if not self.holders.same():
                 self._let_go(arguments)
-            for call in self.program.closing:
-                call()
+            self.program.closing()
         finally:
             warning_switch.reset(before)
         if self.gradients:
@@ -198,8 +197,7 @@ class Plan:
         for buffer, tensor in zip(self.inputs, arguments, strict=True):
             buffer[...] = tensor._array
         program = self.program
-        for call in program.opening:
-            call()
+        program.opening()
         truths = program.truths
         return not truths or all(array.item() is truth for array, truth in truths)
 

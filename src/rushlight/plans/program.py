@@ -6,9 +6,7 @@ that do not live at the same time share memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -23,6 +21,7 @@ from rushlight.plans.calls import (
     replaced,
     root_of,
 )
+from rushlight.plans.routine import routine
 
 __all__ = ["Program"]
 
@@ -103,16 +102,16 @@ class Program:
     def link(self, memory: Array | None) -> None:
         """Make the calls ready, `memory` (bytes) being where the placed arrays lie.
 
-        Attributes set: `opening` and `closing`, the calls before and after the guards, `truths`,
-        and `memory`, its own.
+        Attributes set: `opening` and `closing`, which make the calls before and after the guards,
+        `truths`, and `memory`, its own.
         """
         self.memory, self._placed = aligned(self.nbytes), memory
         self.before = [self._moved(call) for call in self.before]
         self.guards = [Guard(self.at(guard.array), guard.truth) for guard in self.guards]
         self.calls = [self._moved(call) for call in self.calls]
-        self.opening = list(map(_ready, self.before))
+        self.opening = routine(self.before)
         self.truths = list(self.guards)
-        self.closing = list(map(_ready, self.calls))
+        self.closing = routine(self.calls)
 
     def settle(self) -> None:
         """Let go of the memory of the recording, or of that before: `at` goes on from this one."""
@@ -148,42 +147,6 @@ class Program:
         offset = slot.offset + address(array) - slot.low
         moved: Array = np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
         return moved
-
-
-def _ready(call: Call) -> Callable[[], Any]:
-    args, options = call.args, call.options
-    if isinstance(call.function, np.ufunc):
-        args, options = _in_a_row(_as_arrays(args, options), options)
-    return partial(call.function, *args, **options)
-
-
-def _as_arrays(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
-    """Return a number beside an array as an array of its dtype, which NumPy takes in half the time.
-
-    It is what NumPy makes of the number, where that does not decide the dtype of the result.
-    """
-    out = options.get("out")
-    kinds = {a.dtype for a in (*args, out) if isinstance(a, np.ndarray)}
-    if len(kinds) != 1 or len(args) != 2 or not isinstance(out, np.ndarray):
-        return args
-    (dtype,) = kinds
-    exact = {"f": (int, float), "i": (int,)}.get(dtype.kind, ())
-    return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
-
-
-def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the operands of a ufunc without the dims of size 1 in which they differ.
-
-    NumPy takes half the time for operands of one shape.
-    """
-    out = options.get("out")
-    arrays = [a for a in (*args, out) if isinstance(a, np.ndarray) and a.ndim]
-    if not isinstance(out, np.ndarray) or len(options) > 1 or len({a.shape for a in arrays}) < 2:
-        return args, options
-    if any(a.size != out.size or not a.flags.c_contiguous for a in arrays):
-        return args, options
-    flat = [a.reshape(-1) if isinstance(a, np.ndarray) and a.ndim else a for a in args]
-    return tuple(flat), {"out": out.reshape(-1)}
 
 
 def aligned(nbytes: int) -> Array:

@@ -1,0 +1,90 @@
+// Calls made ready: their arguments are converted once, to be made many times.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+namespace rl {
+
+namespace nb = nanobind;
+
+// Lets other threads of Python run meanwhile; within a stretch of ready calls they do already.
+class Unlocked {
+  public:
+    Unlocked() : state(within ? nullptr : PyEval_SaveThread()) { within = true; }
+    ~Unlocked() {
+        if (!state) return;
+        within = false;
+        PyEval_RestoreThread(state);
+    }
+    Unlocked(const Unlocked&) = delete;
+
+  private:
+    static inline thread_local bool within = false;
+    PyThreadState* state;
+};
+
+// A call that needs nothing of Python's, not even its lock, until it is destroyed.
+struct Ready {
+    virtual ~Ready() = default;
+    virtual void run() const = 0;
+    std::vector<const void*> places;  // where its arrays lie
+};
+
+// Where the next call of a kernel is put in place of being made, if anywhere.
+inline thread_local std::unique_ptr<Ready>* wanted = nullptr;
+
+template <class T>
+constexpr bool is_array = false;
+template <class... Traits>
+constexpr bool is_array<nb::ndarray<Traits...>> = true;
+template <class... Traits>
+constexpr bool is_array<std::optional<nb::ndarray<Traits...>>> = true;
+
+// Arrays and numbers are kept; an object that has the kernel outlives its calls.
+template <class T>
+using Kept = std::conditional_t<is_array<T> || std::is_arithmetic_v<T>, T, const T&>;
+
+template <class F, class... Args>
+class Converted : public Ready {
+  public:
+    Converted(const F& f, const Args&... args) : f(f), args(args...) { (note(args), ...); }
+    void run() const override { std::apply(f, args); }
+
+  private:
+    F f;
+    std::tuple<Kept<Args>...> args;
+
+    template <class... Traits>
+    void note(const nb::ndarray<Traits...>& array) {
+        places.push_back(array.data());
+    }
+    template <class Array>
+    void note(const std::optional<Array>& array) {
+        if (array) note(*array);
+    }
+    template <class T>
+    void note(const T&) {}
+};
+
+template <class F, class R, class... Args>
+auto preparable(F f, R (F::*)(Args...) const) {
+    return [f](Args... args) -> R {
+        if (!wanted) return f(args...);
+        *wanted = std::make_unique<Converted<F, std::decay_t<Args>...>>(f, args...);
+        return R();
+    };
+}
+
+// Define a kernel in a module or class, as their `def` does, such that `prepare` knows it.
+template <class Scope, class F, class... Extra>
+void def(Scope& scope, const char* name, F f, const Extra&... extra) {
+    scope.def(name, preparable(f, &F::operator()), extra...);
+}
+
+}  // namespace rl

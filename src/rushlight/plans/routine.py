@@ -1,0 +1,157 @@
+"""Routines: recorded calls made ready to be made in order, many times.
+
+The compiled extension takes the calls of its own kernels, of elementwise functions, of matrix
+products and of copies, all with arguments that were converted once; these cost no Python. What
+computes an elementwise function or a product is NumPy's own inner loop, so that it has its bits.
+Other calls, and all without the extension, are those of Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.compiled import native
+from rushlight.plans.calls import Call, fill
+
+__all__ = ["routine"]
+
+# Elementwise functions whose result is the nearest number, or one of the operands: it is the same
+# wherever in an array the operands lie.
+_EXACT = {np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.negative, np.absolute}
+_EXACT |= {np.maximum, np.minimum, np.logical_and, np.logical_or, np.logical_not, np.sign}
+_EXACT |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}
+_ASKING = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal}
+_EXACT |= _ASKING  # these have a dtype that says nothing of their operands
+_REAL = (np.float32, np.float64)
+# Functions whose result has the elements of an array in C order.
+_IN_ORDER = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
+_IN_ORDER |= {np.ascontiguousarray}
+_COMPILED = "nanobind"  # the module of the types of functions that it makes
+
+
+def routine(calls: Sequence[Call]) -> Callable[[], Any]:
+    """Return a function that makes the calls in order, on the arrays that are their arguments."""
+    done = [_copied(call) for call in calls]
+    ready = [_ready(*call) for call in done if call[0] is not np.copyto or call[1][0].size]
+    if native is not None:
+        made: Callable[[], Any] = native.Routine(tuple(ready))
+        return made
+
+    def run() -> None:
+        for call in ready:
+            call()
+
+    return run
+
+
+def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
+    """Return a function without arguments that makes a call."""
+    if isinstance(function, np.ufunc) and function.signature is None:
+        args, options = _in_a_row(_as_arrays(function, args, options), options)
+    prepared = None if native is None else _prepared(function, args, options)
+    return partial(function, *args, **options) if prepared is None else prepared
+
+
+def _copied(call: Call) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return function, arguments and options of a call: of a copy, where it is nothing else."""
+    function, args, options = call.function, call.args, call.options
+    to: Any = None
+    value: Any = None
+    if function is fill and args[1] in _IN_ORDER and args[0].flags.c_contiguous:
+        to, _, (value, *rest), named = args
+        ordered = named or any(isinstance(part, str) for part in rest)  # 'F', say
+        to = None if ordered or not _plain(value) else to.reshape(value.shape)
+    elif function is np.ndarray.__setitem__ and _basic(args[1]):
+        to, value = args[0][args[1]], args[2]
+    if not (_plain(to) and _plain(value)) or to.dtype != value.dtype or value.ndim > to.ndim:
+        return function, args, options
+    return np.copyto, (to, value), {}
+
+
+def _basic(key: Any) -> bool:
+    """Tell whether indexing by a key makes a view."""
+    kinds = (int, slice, type(None), type(...))
+    return all(part.__class__ in kinds for part in (key if isinstance(key, tuple) else (key,)))
+
+
+# ---- what the extension makes
+
+
+def _prepared(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Return a call with its arguments converted; None where the extension cannot make it."""
+    if type(function).__module__ == _COMPILED:
+        return native.prepare(function, args)
+    arrays = (*args, options["out"]) if "out" in options else args
+    if not all(map(_plain, arrays)):
+        return None
+    if function is np.copyto and options.keys() <= {"casting"} and args[0].dtype == args[1].dtype:
+        return native.prepare_copy(args[1], args[0])
+    if options.keys() != {"out"}:
+        return None
+    if function in _EXACT:
+        which = _loop(function, *[a.dtype.char for a in arrays])
+        return None if which is None else native.prepare_elementwise(function, which, arrays)
+    return _product(*arrays) if function in (np.dot, np.matmul) else None
+
+
+def _product(a: Array, b: Array, y: Array) -> Any:
+    """Return a matrix product ready, where np.dot and np.matmul make the same call of BLAS."""
+    if a.ndim == b.ndim == 1:
+        a, b, y = a[None], b[:, None], y.reshape(1, 1)
+    segments = all(x.flags.c_contiguous or x.flags.f_contiguous for x in (a, b))
+    if not (segments and y.flags.c_contiguous) or not a.ndim == b.ndim == 2 or a.shape[1] < 2:
+        return None
+    which = _loop(np.matmul, a.dtype.char, b.dtype.char, y.dtype.char) if y.dtype in _REAL else None
+    return None if which is None else native.prepare_product(np.matmul, which, (a, b, y))
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.isnative
+
+
+@cache
+def _loop(ufunc: np.ufunc, *chars: str) -> int | None:
+    """Return the number of the loop of a ufunc for operands and a result of these dtypes."""
+    name = f"{''.join(chars[:-1])}->{chars[-1]}"
+    return ufunc.types.index(name) if name in ufunc.types else None
+
+
+# ---- what NumPy takes in less time
+
+
+def _as_arrays(
+    function: np.ufunc, args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Any, ...]:
+    """Return a number beside an array as an array of its dtype, which NumPy takes in half the time.
+
+    It is what NumPy makes of the number, where that does not decide the dtype of the result.
+    """
+    out = options.get("out")
+    of = args if function in _ASKING else (*args, out)
+    kinds = {a.dtype for a in of if isinstance(a, np.ndarray)}
+    if len(kinds) != 1 or len(args) != 2 or not isinstance(out, np.ndarray):
+        return args
+    (dtype,) = kinds
+    kind = dtype.kind if function not in _ASKING or dtype.kind == "f" else ""  # 300 beside int8
+    exact = {"f": (int, float, dtype.type), "i": (int, dtype.type)}.get(kind, ())
+    return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
+
+
+def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the operands of a ufunc without the dims of size 1 in which they differ.
+
+    NumPy takes half the time for operands of one shape.
+    """
+    out = options.get("out")
+    arrays = [a for a in (*args, out) if isinstance(a, np.ndarray) and a.ndim]
+    if not isinstance(out, np.ndarray) or len(options) > 1 or len({a.shape for a in arrays}) < 2:
+        return args, options
+    if any(a.size != out.size or not a.flags.c_contiguous for a in arrays):
+        return args, options
+    flat = [a.reshape(-1) if isinstance(a, np.ndarray) and a.ndim else a for a in args]
+    return tuple(flat), {"out": out.reshape(-1)}
