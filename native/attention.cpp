@@ -94,10 +94,11 @@ void product(Index m, Index n, Index depth, const T* a, Index of_a, const T* b, 
     });
 }
 
-// sums (n, width) = a^T b for a (cells, n) and b (cells, width), and what was there if `more`
+// sums (n, width) = a^T b for a (cells, n) and b (cells, width), and what was there if `more`; the
+// width is one of whole vectors, rows of b and of the sums lie `of_b` and `pitch` apart
 template <class T>
-void product_of_columns(Index n, Index width, Index cells, const T* a, const T* b, T* sums,
-                        bool more) {
+void product_of_columns(Index n, Index width, Index cells, const T* a, const T* b, Index of_b,
+                        T* sums, Index pitch, bool more) {
     const T* rows[BLOCK];
     for (Index i = 0; i < cells; i++) rows[i] = a + i * n;
     Index height = tile_height(n);
@@ -105,27 +106,49 @@ void product_of_columns(Index n, Index width, Index cells, const T* a, const T* 
         int v = (int)(std::min<Index>(width - from, V_MAX * W<T>) / W<T>);
         for (Index i = 0; i < n; i += height)
             cells_tile_of<T>((int)std::min(height, n - i), v)(
-                rows, i, cells, b + from, width, sums + i * width + from, width, more);
+                rows, i, cells, b + from, of_b, sums + i * pitch + from, pitch, more);
     }
 }
 
-// Rows (n, c) that lie `step` apart, filled up to whole vectors.
+// Rows (n, c) that lie `step` apart, filled up to whole vectors where they are not; `step` is then
+// how far these lie apart.
 template <class T>
-const T* fill_up(Slot slot, Index n, Index c, const T* rows, Index step) {
+const T* fill_up(Slot slot, Index n, Index c, const T* rows, Index& step) {
     Index width = padded<T>(c);
+    if (width == c) return rows;
     T* filled = scratch<T>(slot, n * width);
     for (Index i = 0; i < n; i++) {
         std::copy_n(rows + i * step, c, filled + i * width);
         std::fill(filled + i * width + c, filled + (i + 1) * width, T(0));
     }
+    step = width;
     return filled;
 }
 
-// The inverse.
+// The gradient (columns, c) of keys or values: a sum over all blocks of rows of a^T b.
 template <class T>
-void cut(Index n, Index c, const T* filled, T* rows, Index step) {
-    for (Index i = 0; i < n; i++) std::copy_n(filled + i * padded<T>(c), c, rows + i * step);
-}
+class Summed {
+  public:
+    Summed(Slot slot, Index n, Index c, T* out, Index row) : n(n), c(c), out(out), row(row) {
+        if (out && padded<T>(c) != c) sums = scratch<T>(slot, n * padded<T>(c));
+    }
+
+    void add(Slot filled, Index cells, const T* a, const T* b, Index step, bool more) const {
+        b = fill_up(filled, cells, c, b, step);
+        product_of_columns(n, padded<T>(c), cells, a, b, step, sums ? sums : out,
+                           sums ? padded<T>(c) : row, more);
+    }
+
+    void finish() const {
+        for (Index i = 0; sums && i < n; i++)
+            std::copy_n(sums + i * padded<T>(c), c, out + i * row);
+    }
+
+  private:
+    Index n, c;
+    T *out, *sums = nullptr;
+    Index row;
+};
 
 // p (m, c) = softmax of the rows of x; if `blind`, one of -inf gives 0
 template <class T>
@@ -209,13 +232,12 @@ void grad(const AttentionSizes& s, Heads<const T> g, Heads<const T> q, Heads<con
           Heads<const T> v, const T* p, const T* factor, Heads<T> dq, Heads<T> dk, Heads<T> dv) {
     each_head(s, [&](Index n, Index h) {
         Index c = s.columns, at = (n * s.heads + h) * s.rows * c;
-        Index depth = padded<T>(s.depth), width = padded<T>(s.width);
-        T* keys = scratch<T>(KEYS, c * depth);
+        T* keys = scratch<T>(KEYS, c * padded<T>(s.depth));
         T* values = scratch<T>(VALUES, s.width * padded<T>(c));
         T* weights = scratch<T>(WEIGHTS, BLOCK * c);
         T* ds = scratch<T>(SCORES, BLOCK * c);
-        T* sums_k = scratch<T>(SUMS_K, c * depth);
-        T* sums_v = scratch<T>(SUMS_V, c * width);
+        Summed<T> by_k(SUMS_K, c, s.depth, dk.of(n, h), dk.row);
+        Summed<T> by_v(SUMS_V, c, s.width, dv.of(n, h), dv.row);
         bool scored = dq.data || dk.data;
         if (dq.data) pack_rows(c, s.depth, k.of(n, h), k.row, keys);
         if (scored) pack_columns(s.width, c, v.of(n, h), v.row, T(1), values);
@@ -225,8 +247,7 @@ void grad(const AttentionSizes& s, Heads<const T> g, Heads<const T> q, Heads<con
             const T* own = factor ? factor + from : nullptr;
             if (dv.data) {
                 if (own) multiply(m * c, p + from, own, weights);
-                product_of_columns(c, width, m, own ? weights : p + from,
-                                   fill_up(GRADS, m, s.width, part, g.row), sums_v, row > 0);
+                by_v.add(GRADS, m, own ? weights : p + from, part, g.row, row > 0);
             }
             if (!scored) continue;
             product(m, c, s.width, part, g.row, values, ds, c);
@@ -234,12 +255,10 @@ void grad(const AttentionSizes& s, Heads<const T> g, Heads<const T> q, Heads<con
             if (dq.data)
                 product(m, s.depth, c, ds, c, keys, dq.of(n, h) + row * dq.row, dq.row);
             if (dk.data)
-                product_of_columns(
-                    c, depth, m, ds,
-                    fill_up(QUERIES, m, s.depth, q.of(n, h) + row * q.row, q.row), sums_k, row > 0);
+                by_k.add(QUERIES, m, ds, q.of(n, h) + row * q.row, q.row, row > 0);
         }
-        if (dv.data) cut(c, s.width, sums_v, dv.of(n, h), dv.row);
-        if (dk.data) cut(c, s.depth, sums_k, dk.of(n, h), dk.row);
+        by_v.finish();
+        by_k.finish();
     });
 }
 

@@ -63,28 +63,52 @@ double total_of(Index n, F&& f) {
     return total;
 }
 
-template <class T>
-T top_of(Index n, Row<T> x) {
-    auto higher = [](Vec<T> a, Vec<T> b) { return a > b ? a : b; };
-    Vec<T> top = broadcast(NEVER<T>);
-    vectors<T>(n, [&](Index i, int lanes) { top = higher(x.take(i, lanes, NEVER<T>), top); });
-    return fold<T>(top, higher);
+// out[i] = f over all lanes of part[i], for n rows; both have room for whole vectors of rows.
+template <class T, class F>
+void fold_rows(Index n, const Vec<T>* part, T* out, F&& f) {
+    for (Index i = 0; i < n; i += W<T>) {
+        Vec<T> block[W<T>];
+        RL_UNROLL for (int j = 0; j < W<T>; j++) block[j] = part[i + j];
+        transpose<T>(block);
+        RL_UNROLL for (int s = W<T> / 2; s > 0; s /= 2)
+            RL_UNROLL for (int j = 0; j < s; j++) block[j] = f(block[j], block[j + s]);
+        store(out + i, block[0]);
+    }
 }
 
 // Call f(row, top, sum) for `n` rows from `first` on: the maximum, and the sum of e = exp(x - top);
 // e or null. A row waits long for its sum, so that they take each step side by side.
 template <class T, class F>
 void group_sums(Index m, Index c, Index first, Index n, const T* x, T* e, F&& f) {
+    static_assert(GROUP % W<T> == 0);
+    auto higher = [](auto a, auto b) { return a > b ? a : b; };
+    auto added = [](auto a, auto b) { return a + b; };
+    Vec<T> part[GROUP]{};
     T top[GROUP], sum[GROUP];
-    for (Index i = 0; i < n; i++) top[i] = top_of(c, Row<T>(x, m, c, first + i));
     for (Index i = 0; i < n; i++) {
         Row<T> from(x, m, c, first + i);
-        sum[i] = (T)total_of<T>(c, [&](Index j, int lanes) {
+        Vec<T> most = broadcast(NEVER<T>);
+        vectors<T>(c, [&](Index j, int lanes) { most = higher(from.take(j, lanes, NEVER<T>), most); });
+        part[i] = most;
+    }
+    fold_rows<T>(n, part, top, higher);
+    bool deep = c > SPAN * W<T>;
+    for (Index i = 0; i < n; i++) {
+        Row<T> from(x, m, c, first + i);
+        auto step = [&](Index j, int lanes) {
             Vec<T> v = exp<T>(from.take(j, lanes, NEVER<T>) - top[i]);
             if (e) give(e + (first + i) * c + j, v, lanes);
             return v;
-        });
+        };
+        if (deep) {
+            sum[i] = (T)total_of<T>(c, step);
+            continue;
+        }
+        Vec<T> total{};
+        vectors<T>(c, [&](Index j, int lanes) { total += step(j, lanes); });
+        part[i] = total;
     }
+    if (!deep) fold_rows<T>(n, part, sum, added);
     for (Index i = 0; i < n; i++) f(first + i, top[i], sum[i]);
 }
 
