@@ -1,6 +1,7 @@
 // What a level offers: one table of functions for each dtype.
 #pragma once
 
+#include "attention.h"
 #include "conv.h"
 #include "dropout.h"
 #include "norm.h"
@@ -13,6 +14,7 @@ namespace rl {
 
 template <class T>
 struct Kernels {
+    AttentionKernels<T> attention;
     ConvKernels<T> conv;
     DropoutKernels<T> dropout;
     NormKernels<T> norm;

@@ -7,6 +7,7 @@ namespace rl::RL_LEVEL {
 #define RL_FAMILY(name, Name) \
     template <class T>        \
     void fill_##name(Name##Kernels<T>&);
+RL_FAMILY(attention, Attention)
 RL_FAMILY(conv, Conv)
 RL_FAMILY(dropout, Dropout)
 RL_FAMILY(batch_norm, Norm)
@@ -19,6 +20,7 @@ RL_FAMILY(rnn, Rnn)
 
 template <class T>
 void fill(Kernels<T>& k) {
+    fill_attention(k.attention);
     fill_conv(k.conv);
     fill_dropout(k.dropout);
     fill_batch_norm(k.norm);

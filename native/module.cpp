@@ -2,6 +2,7 @@
 #include "bind.h"
 #include "threads.h"
 
+void bind_attention(nb::module_&);
 void bind_conv(nb::module_&);
 void bind_dropout(nb::module_&);
 void bind_facts(nb::module_&);
@@ -19,6 +20,7 @@ NB_MODULE(_native, m) {
     m.def("choose_level", [](const std::string& name) { return rl::choose_level(name.c_str()); });
     m.def("set_threads", &rl::set_threads);
     m.def("threads", &rl::threads);
+    bind_attention(m);
     bind_conv(m);
     bind_dropout(m);
     bind_facts(m);

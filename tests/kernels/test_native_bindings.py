@@ -55,7 +55,13 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
     words = np.zeros(M * C, np.uint16)
     relu = (f(M, C), f(M, C), f(M, C))
     three, four = f(M, 3 * C), f(M, 4 * C)
+    q, k, v, p, y = (f(2, 3, *size) for size in ((5, 4), (6, 4), (6, 7), (5, 6), (5, 7)))
     return {
+        "attention": (native.attention, [q, k, v, p.copy(), p.copy(), 0.5, True, p, y]),
+        "attention_grad": (
+            native.attention_grad,
+            [y, q, k, v, p, p.copy(), 0.5, q.copy(), k.copy(), v.copy()],
+        ),
         "conv": (conv.forward, [f(M, C), f(5, C), f(5), f(M, 5), False]),
         "conv_weight": (conv.weight, [f(M, C), f(M, 5), f(C, 5)]),
         "max_forward": (pool.max_forward, [f(M, 4), f(M, 2)]),

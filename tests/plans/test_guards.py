@@ -475,6 +475,6 @@ def test_a_gradient_that_is_clipped_within_the_step() -> None:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
             losses = [call(x, y).item() for x, y in batches(6)]
-        assert len(seen) == compile  # the norm is a number, on which depends what is done
+        assert not seen
         results.append((losses, net.weight.tolist(), net.weight.grad.tolist()))
     assert results[0] == results[1]

@@ -25,7 +25,7 @@ from rushlight.ops.shape import cat, permute, reshape
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 
-_softmax, _softmax_grad = kernel("softmax_forward"), kernel("softmax_grad")
+_forward, _grad = kernel("attention_forward"), kernel("attention_grad")
 
 
 # ---- the arithmetic, on (..., L, E) (..., S, E) (..., S, V) with equal leading dims
@@ -38,71 +38,6 @@ def _bias(mask: Any, keep: Any, causal: bool, rows: int, columns: int, dtype: An
     if causal:
         return np.triu(np.full((rows, columns), -np.inf, dtype), 1)
     return mask
-
-
-def _scaled_product(a: Any, b: Any, scale: float) -> Any:
-    """Return a b * scale for a that is strided; what is scaled is the smaller or the denser."""
-    if b.shape[-1] > 2 * a.shape[-1]:
-        return np.matmul(a * scale, b)
-    product = np.matmul(a, b)
-    product *= scale
-    return product
-
-
-def _probabilities(q: Any, k: Any, bias: Any, scale: float, blind: bool) -> Any:
-    """(..., L, E) (..., S, E) -> (..., L, S); if `blind`, a row that sees nothing is 0, not nan"""
-    scores = _scaled_product(q, k.swapaxes(-1, -2), scale)
-    if bias is not None:
-        scores += bias
-    p = _softmax(scores, scores.ndim - 1)
-    if blind and p.size and np.isnan(p[..., 0]).any():  # a row holds nan everywhere or nowhere
-        p[np.maximum.reduce(scores, axis=-1) == -np.inf] = 0.0
-    return p
-
-
-def _dropped(p: Any, factor: Any) -> Any:
-    return p if factor is None else np.multiply(p, factor, out=np.empty_like(p))
-
-
-def _scores_grad(g: Any, gp: Any, v: Any, p: Any, factor: Any) -> Any:
-    """Return the gradient by the scores, of the results' gradients g and gp (None: zeros)."""
-    dp = gp
-    if g is not None:
-        dp = np.matmul(g, v.swapaxes(-1, -2))
-        if factor is not None:
-            dp *= factor
-        if gp is not None:
-            dp += gp
-    return _softmax_grad(dp, p, p.ndim - 1)
-
-
-def _gradients(
-    grads: Grads,
-    parts: Sequence[Any],
-    p: Any,
-    scale: float,
-    factor: Any,
-    needs: Sequence[bool],
-    outs: Sequence[Any] = (None, None, None),
-) -> list[Any]:
-    """Return the gradients by q, k, v and the scores; the first three in `outs` if given."""
-    (g, gp), (q, k, v) = grads, parts
-    dq: Any = None
-    dk: Any = None
-    dv: Any = None
-    ds: Any = None
-    if needs[2] and g is not None:
-        dv = np.matmul(_dropped(p, factor).swapaxes(-1, -2), g, out=outs[2])
-    elif outs[2] is not None:
-        outs[2].fill(0.0)
-    if needs[0] or needs[1] or needs[3]:
-        ds = _scores_grad(g, gp, v, p, factor)
-        scaled = np.multiply(ds, scale, out=None if needs[3] else ds)
-    if needs[0]:
-        dq = np.matmul(scaled, k, out=outs[0])
-    if needs[1]:
-        dk = np.matmul(scaled.swapaxes(-1, -2), q, out=outs[1])
-    return [dq, dk, dv, ds if needs[3] else None]
 
 
 def _graph_gradients(
@@ -210,8 +145,8 @@ def _attention_forward(
 ) -> Result:
     a, b, c = _spread(q, k, v)
     bias = _bias(mask, keep, causal, q.shape[-2], k.shape[-2], a.dtype)
-    p = _probabilities(a, b, bias, scale, blind=True)
-    y = np.matmul(_dropped(p, factor), c)
+    y = np.empty((*a.shape[:-1], c.shape[-1]), a.dtype)
+    p = _forward(a, b, c, bias, factor, scale, True, y)
     if q.dtype != a.dtype:
         y, p = y.astype(q.dtype), p.astype(q.dtype)
     return (y, p), Saved((q, k, v, None), (None, p), constants=(scale, factor))
@@ -222,7 +157,7 @@ def _attention_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Se
     p, dtype = saved.outputs[1], saved.outputs[1].dtype
     wide = [widened(g) for g in grads]
     scale, factor = saved.constants
-    found = _gradients(tuple(wide), parts, widened(p), scale, factor, needs)
+    found = _grad(*wide, *parts, widened(p), factor, scale, needs, (None, None, None))
     return [None if x is None else x.astype(dtype, copy=False) for x in found]
 
 
@@ -328,10 +263,9 @@ def _heads_forward(
 ) -> Result:
     q, k, v = _parts([widened(a) for a in (x, y, z)], heads, batch_first)
     bias = _bias(mask, keep, causal, q.shape[2], k.shape[2], q.dtype)
-    p = _probabilities(q, k, bias, scale, blind)
     out = np.empty((*x.shape[:2], heads * v.shape[3]), q.dtype)
     (view,) = _heads_of(out, 1, heads, batch_first)
-    np.matmul(_dropped(p, factor), v, out=view)
+    p = _forward(q, k, v, bias, factor, scale, blind, view)
     if x.dtype != q.dtype:
         out, p = out.astype(x.dtype), p.astype(x.dtype)
     constants = (heads, batch_first, scale, factor)
@@ -354,9 +288,8 @@ def _heads_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
     g = None if grads[0] is None else _heads_of(widened(grads[0]), 1, heads, batch_first)[0]
     parts = _parts(wide, heads, batch_first)
     asked = [space is not None for space in outs] + [needs[3]]
-    found.append(
-        _gradients((g, widened(grads[1])), parts, widened(p), scale, factor, asked, outs)[3]
-    )
+    gp = widened(grads[1])
+    found.append(_grad(g, gp, *parts, widened(p), factor, scale, asked, outs)[3])
     return [None if x is None else x.astype(p.dtype, copy=False) for x in found]
 
 

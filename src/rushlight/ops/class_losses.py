@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import channel_rows, from_channel_rows
+from rushlight.arrays import channel_rows, from_channel_rows, is_array
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
 from rushlight.ops import elementwise as ew
@@ -159,13 +159,22 @@ def _weighted(loss: Any, per_row: Any, kept: Any) -> Any:
     return loss
 
 
-def _row_factor(reduction: str, per_row: Any, rows: int) -> float:
-    """Return 1 / total weight for a mean, else 1."""
-    return reduction_factor(reduction, rows if per_row is None else float(np.add.reduce(per_row)))
+def _row_factor(reduction: str, per_row: Any, rows: int) -> Any:
+    """Return 1 / total weight for a mean, else 1: an array where it depends on values."""
+    if per_row is None or reduction != "mean":
+        return reduction_factor(reduction, rows)
+    return share_of(per_row)
 
 
-def _finite(factor: float) -> float:
+def share_of(per_row: Any) -> Any:
+    """Return 1 / total weight, without dims, in the dtype of the weights."""
+    return np.asarray(reduction_factor("mean", float(np.add.reduce(per_row))), per_row.dtype)
+
+
+def _finite(factor: Any) -> Any:
     """Return the factor of gradients: where no row counts, they are 0 as in torch."""
+    if is_array(factor):
+        return np.where(np.isnan(factor), np.zeros_like(factor), factor)
     return factor if factor == factor else 0.0
 
 
@@ -183,17 +192,21 @@ def _nll_forward(x: Any, target: Any, weight: Any, ignore_index: int, reduction:
     return (_sum_rows(loss, reduction, factor, target.shape),), Saved((None,), constants=constants)
 
 
-def _sum_rows(loss: Any, reduction: str, factor: float, shape: tuple[int, ...]) -> Any:
+def _sum_rows(loss: Any, reduction: str, factor: Any, shape: tuple[int, ...]) -> Any:
     """Reduce the losses (M,) of the rows."""
     if reduction == "none":
         return loss.reshape(shape)
     total = np.add.reduce(loss)
+    if is_array(factor):
+        return total * factor
     return total * loss.dtype.type(factor) if factor != 1.0 else total
 
 
-def _row_scale(g: Any, reduction: str, factor: float) -> Any:
+def _row_scale(g: Any, reduction: str, factor: Any) -> Any:
     """Return the gradient of each row's loss: (M,), or a scalar for all."""
-    return reshape(g, shape=(-1,)) if reduction == "none" else g * factor
+    if reduction == "none":
+        return reshape(g, shape=(-1,))
+    return g * (float(factor) if is_array(factor) and not is_array(g) else factor)
 
 
 def _nll_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.arrays import is_array
 from rushlight.errors import ShapeError, explain
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.reduce import sum as sum_
@@ -28,21 +29,23 @@ class RowError(IndexError, RuntimeError):
 def check_rows(where: str, index: Any, rows: int) -> None:
     """Refuse numbers of rows that are not there; SciPy would read and write beyond the table."""
     if index.size:
-        low, high = int(index.min()), int(index.max())
+        low, high = index.min(), index.max()
         if low < 0 or high >= rows:
-            got = f"row {low if low < 0 else high}"
+            got = f"row {int(low if low < 0 else high)}"
             fix = "num_embeddings counts all numbers, 0 included"
             raise RowError(explain(where, got=got, expected=f"0 to {rows - 1}", fix=fix))
 
 
-def _entries(index: Any, starts: Any, weights: Any, dtype: Any) -> tuple[Any, Any, Any]:
-    """Return the entries of A as SciPy takes them; the weights are ones where they are None."""
+def product(index: Any, starts: Any, weights: Any, x: Any, rows: int, across: bool) -> Any:
+    """Return A x, or A^T x if `across`, for A (bags, rows); weights of None are ones."""
+    from scipy.sparse import csc_array, csr_array  # SciPy costs time to import: only who needs it
+
+    dtype, bags = wide(x.dtype), starts.size - 1
     values = np.ones(index.size, dtype) if weights is None else weights.astype(dtype, copy=False)
-    return values, index, starts
-
-
-def _product(matrix: Any, x: Any) -> Any:
-    return (matrix @ x.astype(matrix.dtype, copy=False)).astype(x.dtype, copy=False)
+    layout: Any = csc_array if across else csr_array  # the columns of A^T are the bags
+    shape = (rows, bags) if across else (bags, rows)
+    matrix = layout((values, index, starts), shape=shape)
+    return (matrix @ x.astype(dtype, copy=False)).astype(x.dtype, copy=False)
 
 
 def wide(dtype: Any) -> Any:
@@ -66,12 +69,8 @@ def _spread_check(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> N
 
 def _sum_forward(table: Any, weights: Any, index: Any, starts: Any, shares: Any = None) -> Result:
     """(rows, width), (K) -> (bags, width). `shares` scale the gradient of the table."""
-    from scipy.sparse import csr_array  # SciPy costs time to import: only who needs it pays
-
-    entries = _entries(index, starts, weights, wide(table.dtype))
-    a = csr_array(entries, shape=(starts.size - 1, table.shape[0]))
-    saved = Saved((table, weights), constants=(index, starts, shares, table.shape[0]))
-    return (_product(a, table),), saved
+    y = product(index, starts, weights, table, table.shape[0], False)
+    return (y,), Saved((table, weights), constants=(index, starts, shares, table.shape[0]))
 
 
 def _sum_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -96,11 +95,8 @@ def _dots(table: Any, per_bag: Any, index: Any, starts: Any) -> Any:
 
 def _spread_forward(g: Any, weights: Any, index: Any, starts: Any, rows: int) -> Result:
     """(bags, width), (K) -> (rows, width): to each row the sum over the bags that name it."""
-    from scipy.sparse import csc_array
-
-    entries = _entries(index, starts, weights, wide(g.dtype))
-    across = csc_array(entries, shape=(rows, starts.size - 1))  # A^T: its columns are the bags
-    return (_product(across, g),), Saved((g, weights), constants=(index, starts))
+    y = product(index, starts, weights, g, rows, True)
+    return (y,), Saved((g, weights), constants=(index, starts))
 
 
 def _spread_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
@@ -134,10 +130,16 @@ def _rows_forward(
 
 def _rows_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     index, padding, share, (rows, width) = saved.constants
-    named, starts = without(index.ravel(), np.arange(index.size + 1), padding)[:2]
+    named, starts = index.ravel(), np.arange(index.size + 1)
+    plain = is_array(grads[0])
+    if not plain:  # what goes back through zeros would not be their gradient
+        named, starts = without(named, starts, padding)[:2]
     shares = parts(named, rows, grads[0].dtype) if share else None
     g = reshape(grads[0], shape=(index.size, width))
-    return (spread_rows(g, shares, index=named, starts=starts, rows=rows),)
+    dx = spread_rows(g, shares, index=named, starts=starts, rows=rows)
+    if plain and padding is not None:
+        dx[padding] = 0.0
+    return (dx,)
 
 
 def _rows_check(table: Any, index: Any, **_: Any) -> None:

@@ -222,6 +222,41 @@ def _wrapped(recorder: Recorder, made: Any) -> Any:
     return _known(recorder, made, CONSTANT)
 
 
+# ---- functions that are one call of a program
+
+
+# Functions of arrays that look at values, or hand arrays to SciPy: module, name, and whether they
+# write to the arrays of their first argument. All that they do lies in the arrays.
+_WHOLE = [
+    (f"{_LIBRARY}.ops.class_losses", "share_of", False),
+    (f"{_LIBRARY}.ops.embedding", "product", False),
+    (f"{_LIBRARY}.nn.utils.clip_grad", "total_of", False),
+    (f"{_LIBRARY}.nn.utils.clip_grad", "shrink", True),
+]
+
+
+def _whole(function: Callable[..., Any], writes: bool) -> Callable[..., Any]:
+    """Return a function that is written down as one call, whatever it does within."""
+
+    def unseen(*args: Any) -> Any:
+        recorder = active()
+        if recorder is None:
+            return function(*args)
+        recorder.paused = True
+        try:
+            return function(*args)
+        finally:
+            recorder.paused = False
+
+    def record(recorder: Recorder, function: Any, args: Any, options: Any) -> Any:
+        reads = _parts(list(args))
+        if writes:
+            return recorder.run(unseen, args, {}, reads, _parts(args[0]))
+        return watch(recorder.make(unseen, args, {}, reads, False))
+
+    return lambda *args: or_plain(record, function, plain(args), {})
+
+
 # ---- random numbers
 
 
@@ -309,6 +344,9 @@ def sight(recorder: Recorder) -> Iterator[None]:
                 elif isinstance(value, _CACHING):
                     replace(module, name, _through(value))
         replace(nodes, "_unscalar", _unscalar(nodes._unscalar))
+        for where, name, writes in _WHOLE:
+            module = sys.modules[where]
+            replace(module, name, _whole(getattr(module, name), writes))
         for name in _DRAWS:
             replace(Generator, name, _drawing(name))
         for owner, names in ((Generator, _MOVES), (Tensor, _LEAVE)):

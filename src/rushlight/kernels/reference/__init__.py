@@ -7,6 +7,7 @@ from typing import Any
 
 from rushlight.kernels.reference import (
     activation,
+    attention,
     conv,
     dropout,
     linear,
@@ -21,6 +22,17 @@ __all__ = ["REFERENCE"]
 
 REFERENCE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, linear, conv, dropout, pool, norm, optim, rnn, softmax)
+    for module in (
+        activation,
+        attention,
+        conv,
+        dropout,
+        linear,
+        norm,
+        optim,
+        pool,
+        rnn,
+        softmax,
+    )
     for function in (getattr(module, name) for name in module.__all__)
 }

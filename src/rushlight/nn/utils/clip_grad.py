@@ -10,7 +10,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, explain
-from rushlight.tape import wrap
+from rushlight.tape import wrap, wrote
 from rushlight.tensor import Tensor
 
 __all__ = [
@@ -42,6 +42,23 @@ def _norm(array: Array, order: float) -> float:
     return found
 
 
+def total_of(arrays: list[Array], order: float) -> Array:
+    """Return the norm of several arrays taken as one vector, without dims."""
+    total = _norm(np.array([_norm(array, order) for array in arrays]), order)
+    dtype = np.result_type(*[a.dtype for a in arrays]) if arrays else np.dtype(np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(total, dtype)
+
+
+def shrink(arrays: list[Array], largest: float, norm: Array | float) -> None:
+    """Scale arrays in place by largest / (norm + 1e-6) if that is below 1."""
+    factor = largest / (float(norm) + 1e-6)
+    if not factor >= 1.0:  # nan goes on into the gradients, as in torch
+        with np.errstate(all="ignore"):
+            for array in arrays:
+                array *= factor
+
+
 def get_total_norm(
     tensors: Tensors,
     norm_type: float = 2.0,
@@ -64,31 +81,28 @@ def get_total_norm(
         if not tensor.is_floating_point():
             got = f"a tensor {tensor.dtype.name}"
             raise DtypeError(explain("get_total_norm", got=got, expected="floating dtypes"))
-    norms = np.array([_norm(t._array, float(norm_type)) for t in found])
-    dtype = np.result_type(*[t._array.dtype for t in found]) if found else np.dtype(np.float32)
-    total = _norm(norms, float(norm_type))
-    if error_if_nonfinite and not isfinite(total):
+    total = total_of([t._array for t in found], float(norm_type))
+    if error_if_nonfinite and not isfinite(float(total)):
         raise RuntimeError(
             explain(
                 f"the total norm of order {norm_type}",
-                got=total,
+                got=float(total),
                 expected="a finite number",
                 fix="look for inf or nan in the gradients, or pass error_if_nonfinite=False",
             )
         )
-    with np.errstate(over="ignore"):
-        return wrap(np.asarray(total, dtype))
+    return wrap(total)
 
 
 def clip_grads_with_norm_(
     parameters: Tensors, max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale gradients in place by max_norm / (total_norm + 1e-6) if that is below 1."""
-    factor = float(max_norm) / (float(total_norm) + 1e-6)
-    if not factor >= 1.0:  # nan goes on into the gradients, as in torch
-        with no_grad():
-            for gradient in _gradients(parameters):
-                gradient.mul_(factor)
+    gradients = _gradients(parameters)
+    norm = total_norm._array if isinstance(total_norm, Tensor) else total_norm
+    shrink([gradient._array for gradient in gradients], float(max_norm), norm)
+    for gradient in gradients:
+        wrote("mul", gradient, how="forget")
 
 
 def clip_grad_norm_(
