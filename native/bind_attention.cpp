@@ -40,7 +40,7 @@ void on_heads(const In& q, const In& v, double scale, bool blind, F&& f) {
 }  // namespace
 
 void bind_attention(nb::module_& m) {
-    m.def("attention", [](const In& q, const In& k, const In& v, const Maybe& bias,
+    rl::def(m, "attention", [](const In& q, const In& k, const In& v, const Maybe& bias,
                           const MaybeDense& factor, double scale, bool blind, const Out& p,
                           const Out& y) {
         on_heads(q, v, scale, blind, [&]<class T>(T, auto& kernels, auto& s, Index cells) {
@@ -50,12 +50,12 @@ void bind_attention(nb::module_& m) {
             auto own = data<T>(factor, cells);
             auto weights = data<T>(p, cells);
             auto out = heads<T>(y, s, l, s.width);
-            nb::gil_scoped_release free;
+            rl::Unlocked free;
             kernels.forward(s, from, to, values, more, own, weights, out);
         });
     }, nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(), nb::arg(), nb::arg(),
        nb::arg(), nb::arg());
-    m.def("attention_grad", [](const In& g, const In& q, const In& k, const In& v, const Dense& p,
+    rl::def(m, "attention_grad", [](const In& g, const In& q, const In& k, const In& v, const Dense& p,
                                const MaybeDense& factor, double scale, const MaybeOut& dq,
                                const MaybeOut& dk, const MaybeOut& dv) {
         on_heads(q, v, scale, true, [&]<class T>(T, auto& kernels, auto& s, Index cells) {
@@ -67,7 +67,7 @@ void bind_attention(nb::module_& m) {
             auto own = data<T>(factor, cells);
             auto by_q = heads<T>(dq, s, l, s.depth), by_k = heads<T>(dk, s, c, s.depth);
             auto by_v = heads<T>(dv, s, c, s.width);
-            nb::gil_scoped_release free;
+            rl::Unlocked free;
             kernels.grad(s, grads, from, to, values, weights, own, by_q, by_k, by_v);
         });
     });
