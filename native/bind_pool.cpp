@@ -57,9 +57,9 @@ void bind_pool(nb::module_& m) {
         .def(nb::init<Index, Index, Ints, Ints, std::vector<Ints>, std::vector<Ints>,
                       std::vector<std::vector<double>>, bool>())
         .def("max_forward",
-             [](const Windows& s, const In& x, const Out& y) {
+             [](const Windows& s, const In& x, const Out& y, bool relu) {
                  run(x, [&]<class T>(auto& k) {
-                     k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
+                     k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs), relu);
                  });
              })
         .def("max_indices",
@@ -68,13 +68,15 @@ void bind_pool(nb::module_& m) {
                      k.max_indices(s, data<T>(x, s.inputs), data<int64_t>(index, s.outputs));
                  });
              })
-        .def("max_grad",
-             [](const Windows& s, const In& g, const In& x, const Out& dx) {
-                 run(x, [&]<class T>(auto& k) {
-                     k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs),
-                                data<T>(dx, s.inputs));
-                 });
-             })
+        .def(
+            "max_grad",
+            [](const Windows& s, const In& g, const In& x, const Maybe& y, const Out& dx) {
+                run(x, [&]<class T>(auto& k) {
+                    k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs),
+                               data<T>(y, s.outputs), data<T>(dx, s.inputs));
+                });
+            },
+            nb::arg(), nb::arg(), nb::arg().none(), nb::arg())
         .def("avg_forward",
              [](const Windows& s, const In& x, const Out& y) {
                  run(x, [&]<class T>(auto& k) {

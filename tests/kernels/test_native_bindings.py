@@ -58,9 +58,9 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
     return {
         "conv": (conv.forward, [f(M, C), f(5, C), f(5), f(M, 5), False]),
         "conv_weight": (conv.weight, [f(M, C), f(M, 5), f(C, 5)]),
-        "max_forward": (pool.max_forward, [f(M, 4), f(M, 2)]),
+        "max_forward": (pool.max_forward, [f(M, 4), f(M, 2), False]),
         "max_indices": (pool.max_indices, [f(M, 4), np.zeros((M, 2), np.int64)]),
-        "max_grad": (pool.max_grad, [f(M, 2), f(M, 4), f(M, 4)]),
+        "max_grad": (pool.max_grad, [f(M, 2), f(M, 4), f(M, 2), f(M, 4)]),
         "avg_forward": (pool.avg_forward, [f(M, 4), f(M, 2)]),
         "avg_grad": (pool.avg_grad, [f(M, 2), f(M, 4)]),
         "relu": (native.relu, [f(M, C), f(M, C)]),
