@@ -57,6 +57,13 @@ void bind_pointwise(nb::module_& m) {
         nb::gil_scoped_release free;
         rl::level().f32.pointwise.erf(n, from, to);
     });
+    m.def("turn", [](const In& x, const Out& y, Index n, Index columns) {
+        Index size = n > 0 && columns > 0 ? n * columns : 0, all = (Index)x.size();
+        if (!size || all % size) throw nb::value_error("got matrices that do not divide the array");
+        on(x, [&]<class T>(T, auto& k) {
+            k.turn(n, all / size, columns, data<T>(x), data<T>(y, all));
+        });
+    });
     m.def("softmax", [](const In& x, const Out& y, Index c) {
         on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.softmax(m, c, data<T>(x), data<T>(y, n));

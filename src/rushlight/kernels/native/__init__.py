@@ -9,12 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rushlight.kernels.native import activation, conv, dropout, linear, norm, optim, pool, rnn
+from rushlight.kernels.native import (
+    activation,
+    conv,
+    dropout,
+    layout,
+    linear,
+    norm,
+    optim,
+    pool,
+    rnn,
+)
 
 __all__ = ["NATIVE"]
 
 NATIVE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, conv, dropout, linear, norm, optim, pool, rnn)
+    for module in (activation, conv, dropout, layout, linear, norm, optim, pool, rnn)
     for function in (getattr(module, name) for name in module.__all__)
 }

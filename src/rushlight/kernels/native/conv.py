@@ -15,6 +15,7 @@ import numpy as np
 
 from rushlight.arrays import Array, channels_last_empty
 from rushlight.compiled import native
+from rushlight.kernels.native.layout import to_channels_last
 from rushlight.kernels.reference import conv as reference
 from rushlight.kernels.reference.activation import relu_forward
 
@@ -36,9 +37,7 @@ def _last(x: Array, groups: int = 1, w: Ints = ()) -> Array:
     odd = [s % x.itemsize for s in x.strides]  # as in a field of records
     if (few or x.strides[1] == x.itemsize or x.shape[1] == 1) and not any(odd):
         return x
-    out = channels_last_empty(x.shape, x)
-    np.copyto(out, x)
-    return out
+    return to_channels_last(x)
 
 
 def _three(values: Any, fill: Any) -> list[Any]:

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, as_channels_last, channels_last_empty, is_channels_last
+from rushlight.arrays import Array, channels_last_empty, is_channels_last
 from rushlight.compiled import native
+from rushlight.kernels.native.layout import to_channels_first, to_channels_last
 from rushlight.kernels.reference import pool as reference
 
 __all__ = [
@@ -115,7 +116,7 @@ def _own(x: Array) -> tuple[Array, bool]:
 
 def _laid(x: Array, last: bool) -> Array:
     """Return x in the memory order of another array, a copy only if it must be."""
-    return as_channels_last(x) if last else np.ascontiguousarray(x)
+    return to_channels_last(x) if last else to_channels_first(x)
 
 
 # ---- maximum; which cell it is, is found anew: that costs less than to read y as well

@@ -9,6 +9,7 @@ from rushlight.kernels.reference import (
     activation,
     conv,
     dropout,
+    layout,
     linear,
     norm,
     optim,
@@ -21,6 +22,6 @@ __all__ = ["REFERENCE"]
 
 REFERENCE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, linear, conv, dropout, pool, norm, optim, rnn, softmax)
+    for module in (activation, linear, conv, dropout, layout, pool, norm, optim, rnn, softmax)
     for function in (getattr(module, name) for name in module.__all__)
 }
