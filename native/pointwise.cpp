@@ -58,9 +58,11 @@ void turn(Index n, Index rows, Index columns, const T* x, T* y) {
             for (Index c = 0; c < columns; c += W<T>) {
                 Index i = std::min(r, rows - W<T>), j = std::min(c, columns - W<T>);
                 Vec<T> square[W<T>];
-                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++) square[l] = load(x + (i + l) * columns + j);
+                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++)
+                    square[l] = load(x + (i + l) * columns + j);
                 transpose<T>(square);
-                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++) store(y + (j + l) * rows + i, square[l]);
+                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++)
+                    store(y + (j + l) * rows + i, square[l]);
             }
         for (Index i = 0; !squares && i < rows; i++)
             for (Index j = 0; j < columns; j++) y[j * rows + i] = x[i * columns + j];
