@@ -46,7 +46,7 @@ class Blocks {
         rows = (s.out[1] + down - 1) / down;
         count = s.n * s.out[0] * rows * columns;
 
-        width = across + reach[2] / s.step[2];
+        width = (across + reach[2] / s.step[2] + W<T> - 1) / W<T> * W<T>;
         pitch = s.step[2] * width;
         height = (down - 1) * s.step[1] + reach[1] + 1;
         next = s.step[1] * s.channels * pitch;
@@ -71,7 +71,9 @@ class Blocks {
 
     // Copy what a block looks at: copy[first tap][line][channel][phase][cell].
     void copy(const Block& b, const T* x, T* to) const {
-        std::vector<bool> done(height);
+        std::vector<Span> spans(s.step[2]);
+        for (Index r = 0; r < s.step[2]; r++) spans[r] = span(b.cell * s.step[2] + low[2] + r);
+        std::vector<bool> done;
         for (Index a : s.offset[0]) {
             Index plane = b.plane * s.step[0] + a;
             bool in = plane >= 0 && plane < s.in[0];
@@ -87,8 +89,7 @@ class Blocks {
                     for (Index k = 0; k < s.channels; k++)
                         for (Index r = 0; r < s.step[2]; r++)
                             if (phases[r])
-                                copy_line(inside ? from + k * s.xc : nullptr,
-                                          b.cell * s.step[2] + low[2] + r,
+                                copy_line(inside ? from + k * s.xc : nullptr, spans[r],
                                           to + (at * s.channels + k) * pitch + r * width);
                 }
             to += height * s.channels * pitch;
@@ -107,18 +108,25 @@ class Blocks {
     std::vector<Index> shift;   // of each (tap, channel), in the copy
 
   private:
-    // Copy every step-th cell of a line from cell `at` on; zeros outside, or without a line.
-    void copy_line(const T* line, Index at, T* to) const {
-        Index step = s.step[2], apart = s.xs[3] * step;
-        Index first = at >= 0 ? 0 : std::min(width, (-at + step - 1) / step);
-        Index last = line ? std::clamp((s.in[2] - at + step - 1) / step, first, width) : first;
-        for (Index i = 0; i < first; i++) to[i] = T(0);
-        if (line) {
-            const T* from = line + at * s.xs[3];
-            if (apart == 1) std::copy(from + first, from + last, to + first);
-            else for (Index i = first; i < last; i++) to[i] = from[i * apart];
-        }
-        for (Index i = last; i < width; i++) to[i] = T(0);
+    struct Span {
+        Index at, first, last;  // the input cell of a line's first number, and those in the input
+    };
+
+    Span span(Index at) const {
+        Index step = s.step[2], first = at >= 0 ? 0 : std::min(width, (-at + step - 1) / step);
+        return {at, first, std::clamp((s.in[2] - at + step - 1) / step, first, width)};
+    }
+
+    // Copy every step-th cell of a line; zeros outside, or without a line.
+    void copy_line(const T* line, const Span& span, T* to) const {
+        Index apart = s.xs[3] * s.step[2], last = line ? span.last : 0;
+        // vectors, as a call of memset takes longer; what is inside is written over
+        for (Index i = 0; i < (line ? span.first : 0); i += W<T>) store(to + i, Vec<T>{});
+        for (Index i = last / W<T> * W<T>; i < width; i += W<T>) store(to + i, Vec<T>{});
+        if (!line) return;
+        const T* from = line + span.at * s.xs[3];
+        if (apart == 1) std::copy(from + span.first, from + last, to + span.first);
+        else for (Index i = span.first; i < last; i++) to[i] = from[i * apart];
     }
 
     const Conv& s;
