@@ -57,11 +57,10 @@ void bind_pointwise(nb::module_& m) {
         nb::gil_scoped_release free;
         rl::level().f32.pointwise.erf(n, from, to);
     });
-    m.def("turn", [](const In& x, const Out& y, Index n, Index columns) {
-        Index size = n > 0 && columns > 0 ? n * columns : 0, all = (Index)x.size();
-        if (!size || all % size) throw nb::value_error("got matrices that do not divide the array");
+    m.def("turn", [](const In& x, const Out& y, Index n, Index rows, Index columns) {
         on(x, [&]<class T>(T, auto& k) {
-            k.turn(n, all / size, columns, data<T>(x), data<T>(y, all));
+            Index all = n * rows * columns;
+            k.turn(n, rows, columns, data<T>(x, all), data<T>(y, all));
         });
     });
     m.def("softmax", [](const In& x, const Out& y, Index c) {

@@ -25,6 +25,24 @@ constexpr Index SUMS = 1 << 19;      // numbers in all their sums
 
 enum Slot { PACKED, COPY, GRAD, SUMMED };
 
+// to[i] = from[2 * i] for i from `first` on: short vectors, as lines may be shorter than long ones.
+template <class T>
+void every_second(const T* from, Index first, Index last, T* to) {
+    constexpr int L = 16 / sizeof(T);
+    typedef T Short __attribute__((vector_size(16)));
+    Index i = first;
+    for (; i + L < last; i += L) {  // one less: the second vector ends behind what is read here
+        Short a, b;
+        std::memcpy(&a, from + 2 * i, sizeof a);
+        std::memcpy(&b, from + 2 * i + L, sizeof b);
+        decltype(a < b) even;
+        for (int l = 0; l < L; l++) even[l] = 2 * l;
+        Short c = __builtin_shuffle(a, b, even);
+        std::memcpy(to + i, &c, sizeof c);
+    }
+    for (; i < last; i++) to[i] = from[2 * i];
+}
+
 // Blocks of output cells: `down` lines of `across` cells, in one plane of one sample.
 template <class T>
 class Blocks {
@@ -126,6 +144,7 @@ class Blocks {
         if (!line) return;
         const T* from = line + span.at * s.xs[3];
         if (apart == 1) std::copy(from + span.first, from + last, to + span.first);
+        else if (apart == 2) every_second(from, span.first, last, to);
         else for (Index i = span.first; i < last; i++) to[i] = from[i * apart];
     }
 

@@ -65,6 +65,7 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         "avg_grad": (pool.avg_grad, [f(M, 2), f(M, 4)]),
         "relu": (native.relu, [f(M, C), f(M, C)]),
         "relu_grad": (native.relu_grad, [*relu]),
+        "turn": (native.turn, [f(M, C), f(M, C), 2, C, M // 2]),
         "sigmoid": (native.sigmoid, [f(M, C), f(M, C)]),
         "softmax": (native.softmax, [f(M, C), f(M, C), C]),
         "softmax_grad": (native.softmax_grad, [*relu, C]),

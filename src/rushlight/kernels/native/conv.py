@@ -165,9 +165,15 @@ def conv_weight_grad(
     dw = np.empty((groups, *w_shape[2:], w_shape[1], w_shape[0] // groups), x.dtype)
     shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
     _forward_window(*shapes, stride, padding, dilation, groups).weight(x, g, dw)
-    # (G, *kernel, C, F) -> (G, F, C, *kernel) -> (G*F, C, *kernel)
-    order = (0, dw.ndim - 1, dw.ndim - 2, *range(1, dw.ndim - 2))
-    return np.ascontiguousarray(dw.transpose(order)).reshape(w_shape)
+    # (G, taps * C, F) -> (G, F, taps * C), then (G*F, taps, C) -> (G*F, C, *kernel)
+    turned = np.empty(w_shape, x.dtype)
+    taps, features = prod(w_shape[2:]), w_shape[0] // groups
+    native.turn(dw, turned, groups, taps * w_shape[1], features)
+    if w_shape[1] == 1:
+        return turned
+    out = np.empty(w_shape, x.dtype)
+    native.turn(turned, out, w_shape[0], taps, w_shape[1])
+    return out
 
 
 def conv_input_grad(

@@ -20,7 +20,7 @@ def to_channels_first(x: Array) -> Array:
     if x.flags.c_contiguous or not is_channels_last(x) or not _takes(x):
         return reference.to_channels_first(x)
     y, (n, c) = np.empty(x.shape, x.dtype), x.shape[:2]
-    native.turn(channels_to_last(x), y, n, c)
+    native.turn(channels_to_last(x), y, n, x.size // (n * c), c)
     return y
 
 
@@ -29,5 +29,5 @@ def to_channels_last(x: Array) -> Array:
     if x.ndim < 3 or not x.flags.c_contiguous or is_channels_last(x) or not _takes(x):
         return reference.to_channels_last(x)
     y, (n, c) = channels_last_empty(x.shape, x), x.shape[:2]
-    native.turn(x, y, n, x.size // (n * c))
+    native.turn(x, y, n, c, x.size // (n * c))
     return y
