@@ -56,7 +56,8 @@ contiguous = define("contiguous", _contiguous_forward, _clone_backward)
 
 def _flattens(x: Any, shape: tuple[int, ...]) -> bool:
     """Tell whether channels-last memory becomes rows: its copy is several times NumPy's speed."""
-    return x.ndim > 2 and len(shape) == 2 and shape[0] == x.shape[0] and is_channels_last(x)
+    rows = x.ndim > 2 and len(shape) == 2 and shape[0] == x.shape[0]
+    return rows and is_channels_last(x) and not x.flags.c_contiguous
 
 
 def _reshape_forward(x: Any, shape: tuple[int, ...]) -> Result:

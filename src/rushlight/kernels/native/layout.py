@@ -16,8 +16,8 @@ def _takes(x: Array) -> bool:
 
 
 def to_channels_first(x: Array) -> Array:
-    """Return x (N, C, *S) with planes that adjoin (C order), a copy only if it must be."""
-    if x.flags.c_contiguous or not is_channels_last(x) or not _takes(x):
+    """Return a copy of x (N, C, *S) whose planes adjoin (C order)."""
+    if not is_channels_last(x) or not _takes(x):
         return reference.to_channels_first(x)
     y, (n, c) = np.empty(x.shape, x.dtype), x.shape[:2]
     native.turn(channels_to_last(x), y, n, x.size // (n * c), c)
@@ -25,8 +25,8 @@ def to_channels_first(x: Array) -> Array:
 
 
 def to_channels_last(x: Array) -> Array:
-    """Return x (N, C, *S) with channels that adjoin, a copy only if it must be."""
-    if x.ndim < 3 or not x.flags.c_contiguous or is_channels_last(x) or not _takes(x):
+    """Return a copy of x (N, C, *S) whose channels adjoin."""
+    if x.ndim < 3 or not x.flags.c_contiguous or not _takes(x):
         return reference.to_channels_last(x)
     y, (n, c) = channels_last_empty(x.shape, x), x.shape[:2]
     native.turn(x, y, n, c, x.size // (n * c))

@@ -53,7 +53,8 @@ def _aligned(rows: Array) -> Array:
 
 def _rows(x: Array) -> Array:
     """(N, C, *S) -> (M, C)"""
-    return _aligned(channel_rows(to_channels_last(x)))
+    turns = x.ndim > 2 and x.shape[1] > 1 and not is_channels_last(x)
+    return _aligned(channel_rows(to_channels_last(x) if turns else x))
 
 
 def column_sum(x: Array) -> Array:

@@ -116,7 +116,9 @@ def _own(x: Array) -> tuple[Array, bool]:
 
 def _laid(x: Array, last: bool) -> Array:
     """Return x in the memory order of another array, a copy only if it must be."""
-    return to_channels_last(x) if last else to_channels_first(x)
+    if last:
+        return x if is_channels_last(x) else to_channels_last(x)
+    return x if x.flags.c_contiguous else to_channels_first(x)
 
 
 # ---- maximum; which cell it is, is found anew: that costs less than to read y as well
