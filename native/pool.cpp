@@ -11,7 +11,7 @@
 #include <memory>
 #include <type_traits>
 
-#include "simd.h"
+#include "planes.h"
 #include "threads.h"
 
 namespace rl::RL_LEVEL {
@@ -127,42 +127,6 @@ class Windows {
     Index kinds[3];
     std::vector<std::vector<Index>> lists;  // of taps, by kind
 };
-
-// ---- planes to channels and back
-
-// planes (R, cells) -> lanes (cells, R); where there are fewer planes the last one is repeated.
-template <int R, class U>
-void to_lanes(const U* planes, Index count, Index cells, U* lanes) {
-    const U* plane[R];
-    for (Index r = 0; r < R; r++) plane[r] = planes + std::min(r, count - 1) * cells;
-    Index c = 0;
-    for (; c + W<U> <= cells; c += W<U>)
-        for (int r = 0; r < R; r += W<U>) {
-            Vec<U> tile[W<U>];
-            for (int i = 0; i < W<U>; i++) tile[i] = load(plane[r + i] + c);
-            transpose<U>(tile);
-            for (int i = 0; i < W<U>; i++) store(lanes + (c + i) * R + r, tile[i]);
-        }
-    for (; c < cells; c++)
-        for (int r = 0; r < R; r++) lanes[c * R + r] = plane[r][c];
-}
-
-// The inverse.
-template <int R, class U>
-void to_planes(const U* lanes, Index count, Index cells, U* planes) {
-    Index c = 0;
-    for (; c + W<U> <= cells; c += W<U>)
-        for (int r = 0; r < std::min<Index>(R, count); r += W<U>) {
-            Vec<U> tile[W<U>];
-            for (int i = 0; i < W<U>; i++) tile[i] = load(lanes + (c + i) * R + r);
-            transpose<U>(tile);
-            for (int i = 0; i < std::min<Index>(W<U>, count - r); i++)
-                store(planes + (r + i) * cells + c, tile[i]);
-        }
-    for (; c < cells; c++)
-        for (int r = 0; r < std::min<Index>(R, count); r++)
-            planes[r * cells + c] = lanes[c * R + r];
-}
 
 // ---- what all kernels have in common
 
