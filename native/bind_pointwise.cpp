@@ -57,6 +57,12 @@ void bind_pointwise(nb::module_& m) {
         rl::Unlocked free;
         rl::level().f32.pointwise.erf(n, from, to);
     });
+    rl::def(m, "turn", [](const In& x, const Out& y, Index n, Index rows, Index columns) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index all = n * rows * columns;
+            k.turn(n, rows, columns, data<T>(x, all), data<T>(y, all));
+        });
+    });
     rl::def(m, "softmax", [](const In& x, const Out& y, Index c) {
         on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.softmax(m, c, data<T>(x), data<T>(y, n));

@@ -56,9 +56,9 @@ void bind_pool(nb::module_& m) {
     nb::class_<Windows> pool(m, "Pool");
     pool.def(nb::init<Index, Index, Ints, Ints, std::vector<Ints>, std::vector<Ints>,
                       std::vector<std::vector<double>>, bool>());
-    rl::def(pool, "max_forward", [](const Windows& s, const In& x, const Out& y) {
+    rl::def(pool, "max_forward", [](const Windows& s, const In& x, const Out& y, bool relu) {
         run(x, [&]<class T>(auto& k) {
-            k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));
+            k.max_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs), relu);
         });
     });
     rl::def(pool, "max_indices", [](const Windows& s, const In& x, const Out& index) {
@@ -66,11 +66,15 @@ void bind_pool(nb::module_& m) {
             k.max_indices(s, data<T>(x, s.inputs), data<int64_t>(index, s.outputs));
         });
     });
-    rl::def(pool, "max_grad", [](const Windows& s, const In& g, const In& x, const Out& dx) {
-        run(x, [&]<class T>(auto& k) {
-            k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs), data<T>(dx, s.inputs));
-        });
-    });
+    rl::def(
+        pool, "max_grad",
+        [](const Windows& s, const In& g, const In& x, const Maybe& y, const Out& dx) {
+            run(x, [&]<class T>(auto& k) {
+                k.max_grad(s, data<T>(g, s.outputs), data<T>(x, s.inputs), data<T>(y, s.outputs),
+                           data<T>(dx, s.inputs));
+            });
+        },
+        nb::arg(), nb::arg(), nb::arg().none(), nb::arg());
     rl::def(pool, "avg_forward", [](const Windows& s, const In& x, const Out& y) {
         run(x, [&]<class T>(auto& k) {
             k.avg_forward(s, data<T>(x, s.inputs), data<T>(y, s.outputs));

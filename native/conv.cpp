@@ -1,13 +1,14 @@
 // Convolution of channels-last arrays in up to three dims, any step, padding, dilation and groups.
 //
 // Nothing is unfolded: for each output cell and tap a pointer says where the channels of the input
-// cell lie (at zeros, outside), and a tile of registers sums over them. Only where channels are few
-// are the windows of some cells copied side by side, so that the inner loop is long enough.
+// cell lie (at zeros, outside), and a tile of registers sums over them. Few channels are what
+// `few.cpp` takes, many of 3 x 3 kernels what `winograd.cpp` takes.
 // The idea of pointers in place of columns: M. Dukhan, The Indirect Convolution Algorithm, 2019.
 #include <algorithm>
 #include <vector>
 
 #include "conv.h"
+#include "few.h"
 #include "pack.h"
 #include "scratch.h"
 #include "threads.h"
@@ -23,7 +24,7 @@ constexpr Index ROUND = 256;      // cells of a round of a weight gradient: they
 constexpr Index PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
-enum Slot { PACKED, BIAS, ROWS, WINDOWS, GRAD, STRIPS, SUMMED };
+enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED };
 
 Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
 
@@ -44,7 +45,6 @@ class Cells {
             lowest[d] = *low;
             highest[d] = *high;
         }
-        few = taps > 1 && s.channels < FEW_CHANNELS;
     }
 
     // Write the pointers of `count` cells from cell m on: rows[tap * pitch + i].
@@ -75,28 +75,6 @@ class Cells {
         }
     }
 
-    // Copy the windows of `count` cells from cell m on, by columns: windows[tap, channel][cell].
-    void copy(Index m, Index count, T* windows) const {
-        Index o[4];
-        split(m, o);
-        for (Index done = 0; done < count;) {  // as far as a line of the output goes
-            Index length = std::min(count - done, s.out[2] - o[3]);
-            T* column = windows + done;
-            for (Index a : s.offset[0])
-                for (Index b : s.offset[1]) {
-                    Index i = o[1] * s.step[0] + a, j = o[2] * s.step[1] + b;
-                    bool in = has(0, i) && has(1, j);
-                    const T* line = x + o[0] * s.xs[0] + i * s.xs[1] + j * s.xs[2];
-                    for (Index c : s.offset[2])
-                        for (Index k = 0; k < s.channels; k++, column += PITCH)
-                            copy_line(in ? line + k * s.xc : nullptr, o[3] * s.step[2] + c, length, column);
-                }
-            done += length;
-            o[3] += length - 1;
-            next(o);
-        }
-    }
-
     // Write where the output cells lie.
     template <class U>
     void point_out(Index m, Index count, U* y, U** out) const {
@@ -109,23 +87,8 @@ class Cells {
     }
 
     Index taps;
-    bool few;
 
   private:
-    // Copy every step-th cell of a line from cell `at` on; zeros outside, or without a line.
-    void copy_line(const T* line, Index at, Index length, T* to) const {
-        Index step = s.step[2], pitch = s.xs[3] * step;
-        Index first = at >= 0 ? 0 : std::min(length, (-at + step - 1) / step);
-        Index last = line ? std::clamp((s.in[2] - at + step - 1) / step, first, length) : first;
-        std::fill(to, to + first, T(0));
-        if (line) {
-            const T* from = line + at * s.xs[3];
-            if (pitch == 1) std::copy(from + first, from + last, to + first);
-            else for (Index i = first; i < last; i++) to[i] = from[i * pitch];
-        }
-        std::fill(to + last, to + length, T(0));
-    }
-
     bool has(int d, Index i) const { return i >= 0 && i < s.in[d]; }
     void split(Index m, Index o[4]) const {
         for (int d = 2; d >= 0; d--) {
@@ -158,6 +121,7 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     Index cells = cells_of(s), padded = round_up(s.features, W<T>);
     if (!cells || !s.features) return;
     if (winograd_fits(s)) return winograd(s, x, w, b, y, relu);
+    if (few_fits(s)) return few(s, x, w, b, y, relu);
     const T* bias = b;
     if (!b || padded != s.features) {
         T* filled = scratch<T>(BIAS, padded * s.groups);
@@ -177,12 +141,10 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
         Index tasks = (cells + size - 1) / size;
         parallel(tasks, [&](Index task) {
             Index m = task * size, count = std::min(size, cells - m);
-            auto rows = scratch<const T*>(ROWS, walk.few ? 0 : walk.taps * count);
-            T* windows = scratch<T>(WINDOWS, walk.few ? depth * PITCH : 0);
+            auto rows = scratch<const T*>(ROWS, walk.taps * count);
             T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
             walk.point_out(m, count, target, out);
-            if (walk.few) walk.copy(m, count, windows);
-            else walk.point(m, count, rows, count);
+            walk.point(m, count, rows, count);
             Index height = tile_height(count);
             for (Index f = 0; f < padded; f += V_MAX * W<T>) {
                 int v = padded - f > W<T> ? 2 : 1;
@@ -191,12 +153,8 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
                 for (Index i = 0; i < count; i += height) {
                     int p = (int)std::min(height, count - i);
                     const T *weight = packed + f * depth, *start = bias + group * padded + f;
-                    if (walk.few)
-                        rows_tile_by_column_of<T>(p, v)(windows + i, depth, weight, start, at + i,
-                                                        lanes, relu);
-                    else
-                        rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, weight, start,
-                                              at + i, lanes, relu);
+                    rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, weight, start,
+                                          at + i, lanes, relu);
                 }
             }
         });
@@ -231,10 +189,11 @@ void panels(Index features, Index padded, Index count, const T* const* rows, T* 
 template <class T>
 void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
     if (winograd_fits(s)) return winograd_weight(s, x, g, dw);
+    if (few_fits(s)) return few_weight(s, x, g, dw);
     Index cells = cells_of(s), padded = round_up(s.features, W<T>);
     for (Index group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
-        Index taps = walk.few ? 1 : walk.taps, channels = walk.few ? walk.taps * s.channels : s.channels;
+        Index taps = walk.taps, channels = s.channels;
         Index depth = taps * channels, work = cells * depth * s.features;
         const T* grads = g + group * s.features;
         T* target = dw + group * depth * s.features;
@@ -259,18 +218,16 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
             Index part = task / blocks, first = task % blocks * per;
             Index last = std::min(first + per, channels), end = std::min(cells, (part + 1) * share);
             T* sum = sums + part * depth * padded;
-            auto rows = scratch<const T*>(ROWS, walk.few ? 0 : taps * ROUND);
-            T* windows = scratch<T>(WINDOWS, walk.few ? depth * PITCH : 0);
+            auto rows = scratch<const T*>(ROWS, taps * ROUND);
             T* grad = scratch<T>(GRAD, (padded / (V_MAX * W<T>) + 1) * PANEL<T>);
             const T* at[ROUND];
             // many features: the channels of a tile are copied together, once for all of them
-            bool many = !walk.few && taps == 1 && padded > 4 * V_MAX * W<T>;
+            bool many = taps == 1 && padded > 4 * V_MAX * W<T>;
             T* strips = scratch<T>(STRIPS, many ? ROUND * (last - first) : 0);
             for (Index m = part * share; m < end; m += ROUND) {
                 Index count = std::min(ROUND, end - m);
                 bool more = m > part * share;
-                if (walk.few) walk.copy(m, count, windows);
-                else walk.point(m, count, rows, ROUND);
+                walk.point(m, count, rows, ROUND);
                 for (Index c = first; many && c < last; c += height)
                     for (Index i = 0, p = std::min(height, last - c); i < count; i++)
                         std::copy_n(rows[i] + c, p, strips + (c - first) * count + i * p);
@@ -284,10 +241,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                                               : grad + f / (V_MAX * W<T>) * PANEL<T>;
                     Index step = straight ? s.ys[3] : v * W<T>;
                     T* to = sum + (t * channels + c) * padded + f;
-                    if (walk.few)
-                        cells_tile_by_column_of<T>(p, v)(windows + c * PITCH, count, panel, step, to,
-                                                         padded, more);
-                    else if (many)
+                    if (many)
                         cells_tile_by_row_of<T>(p, v)(strips + (c - first) * count, count, panel, to,
                                                       padded, more);
                     else

@@ -46,6 +46,32 @@ void erf(Index n, const float* x, float* y) {
     map(n, x, x, y, [](Vec<float> x, Vec<float>) { return RL_LEVEL::erf(x); });
 }
 
+// ---- memory order: matrices are turned by squares of vectors, the last ones over those before
+
+template <class T>
+void turn(Index n, Index rows, Index columns, const T* x, T* y) {
+    Index size = rows * columns, group = std::max(Index(1), TASK / size);
+    bool squares = rows >= W<T> && columns >= W<T>;
+    auto one = [&](const T* x, T* y) {
+        for (Index r = 0; squares && r < rows; r += W<T>)
+            for (Index c = 0; c < columns; c += W<T>) {
+                Index i = std::min(r, rows - W<T>), j = std::min(c, columns - W<T>);
+                Vec<T> square[W<T>];
+                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++)
+                    square[l] = load(x + (i + l) * columns + j);
+                transpose<T>(square);
+                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++)
+                    store(y + (j + l) * rows + i, square[l]);
+            }
+        for (Index i = 0; !squares && i < rows; i++)
+            for (Index j = 0; j < columns; j++) y[j * rows + i] = x[i * columns + j];
+    };
+    parallel((n + group - 1) / group, [&](Index task) {
+        for (Index i = task * group; i < std::min(n, (task + 1) * group); i++)
+            one(x + i * size, y + i * size);
+    });
+}
+
 // ---- softmax: rows by vectors (`softmax.h`)
 
 // Call f(row) for all rows, by tasks of several.
@@ -139,6 +165,7 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.relu_grad = relu_grad<T>;
     k.sigmoid = sigmoid<T>;
     if constexpr (std::is_same_v<T, float>) k.erf = erf;
+    k.turn = turn<T>;
     k.softmax = softmax<T>;
     k.softmax_grad = softmax_grad<T>;
     k.log_softmax = log_softmax<T>;

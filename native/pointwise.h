@@ -13,6 +13,8 @@ struct PointwiseKernels {
     void (*relu_grad)(Index n, const T* g, const T* y, T* dx);  // g, or 0 where y = relu(x) is 0
     void (*sigmoid)(Index n, const T* x, T* y);
     void (*erf)(Index n, const T* x, T* y) = nullptr;  // of float alone
+    // y (n, columns, rows) = x (n, rows, columns)
+    void (*turn)(Index n, Index rows, Index columns, const T* x, T* y);
     void (*softmax)(Index m, Index c, const T* x, T* y);
     void (*softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
     void (*log_softmax)(Index m, Index c, const T* x, T* y);

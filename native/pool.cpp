@@ -7,10 +7,11 @@
 #include "pool.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <type_traits>
 
-#include "simd.h"
+#include "planes.h"
 #include "threads.h"
 
 namespace rl::RL_LEVEL {
@@ -92,12 +93,13 @@ class Windows {
         cells = s.size[0] * s.size[1] * s.size[2];
     }
 
-    // Call f(window) for the windows of a row, the last one first.
+    // Call f(window) for the windows of a row, the last one first if `back`.
     template <class F>
-    void row(Index row, F&& f) const {
+    void row(Index row, bool back, F&& f) const {
         Index d = row / lines, h = row % lines, corner = lowest(row) * s.size[2];
         const std::vector<Index>* near = &lists[(kind[0][d] * kinds[1] + kind[1][h]) * kinds[2]];
-        for (Index w = columns - 1; w >= 0; w--) {
+        for (Index i = 0; i < columns; i++) {
+            Index w = back ? columns - 1 - i : i;
             const std::vector<Index>& taps = near[kind[2][w]];
             f(Window{row * columns + w, corner + s.first[2][w], taps.data(), (Index)taps.size()});
         }
@@ -107,6 +109,9 @@ class Windows {
     Index lowest(Index row) const {
         return s.first[0][row / lines] * s.size[1] + s.first[1][row % lines];
     }
+
+    // How far apart in the input two rows of windows begin.
+    Index pitch() const { return rows > 1 ? (lowest(1) - lowest(0)) * s.size[2] : 0; }
 
     Index outs() const { return rows * columns; }
 
@@ -122,42 +127,6 @@ class Windows {
     Index kinds[3];
     std::vector<std::vector<Index>> lists;  // of taps, by kind
 };
-
-// ---- planes to channels and back
-
-// planes (R, cells) -> lanes (cells, R); where there are fewer planes the last one is repeated.
-template <int R, class U>
-void to_lanes(const U* planes, Index count, Index cells, U* lanes) {
-    const U* plane[R];
-    for (Index r = 0; r < R; r++) plane[r] = planes + std::min(r, count - 1) * cells;
-    Index c = 0;
-    for (; c + W<U> <= cells; c += W<U>)
-        for (int r = 0; r < R; r += W<U>) {
-            Vec<U> tile[W<U>];
-            for (int i = 0; i < W<U>; i++) tile[i] = load(plane[r + i] + c);
-            transpose<U>(tile);
-            for (int i = 0; i < W<U>; i++) store(lanes + (c + i) * R + r, tile[i]);
-        }
-    for (; c < cells; c++)
-        for (int r = 0; r < R; r++) lanes[c * R + r] = plane[r][c];
-}
-
-// The inverse.
-template <int R, class U>
-void to_planes(const U* lanes, Index count, Index cells, U* planes) {
-    Index c = 0;
-    for (; c + W<U> <= cells; c += W<U>)
-        for (int r = 0; r < std::min<Index>(R, count); r += W<U>) {
-            Vec<U> tile[W<U>];
-            for (int i = 0; i < W<U>; i++) tile[i] = load(lanes + (c + i) * R + r);
-            transpose<U>(tile);
-            for (int i = 0; i < std::min<Index>(W<U>, count - r); i++)
-                store(planes + (r + i) * cells + c, tile[i]);
-        }
-    for (; c < cells; c++)
-        for (int r = 0; r < std::min<Index>(R, count); r++)
-            planes[r * cells + c] = lanes[c * R + r];
-}
 
 // ---- what all kernels have in common
 
@@ -205,33 +174,36 @@ void run(const Pool& s, const Windows& windows, bool apart, Body&& body, Block<U
     });
 }
 
-// Call op<L, V>(window, c) for the windows of a part and pieces of channels, the last window first.
-template <class T, class Before, class Op>
-void each_window(const Windows& windows, const Part& part, Before&& before, Op&& op) {
-    for (Index row = part.to - 1; row >= part.from; row--) {
-        before(row);
-        pieces<T>(part.channels, [&]<int L, int V>(Index c) {
-            windows.row(row, [&](const Window& w) { op.template operator()<L, V>(w, c); });
-        });
-    }
+// Call op<L, V>(window, c) for the windows of a row and pieces of channels.
+template <class T, class Op>
+void each_piece(const Windows& windows, const Part& part, Index row, bool back, Op&& op) {
+    pieces<T>(part.channels, [&]<int L, int V>(Index c) {
+        windows.row(row, back, [&](const Window& w) { op.template operator()<L, V>(w, c); });
+    });
 }
 
+// The same for all windows of a part, in the order in which memory is fetched ahead.
 template <class T, class Op>
 void each_window(const Windows& windows, const Part& part, Op&& op) {
-    each_window<T>(windows, part, [](Index) {}, op);
+    for (Index row = part.from; row < part.to; row++)
+        each_piece<T>(windows, part, row, false, op);
 }
 
 // The same where op adds to dx (which is cleared just before) if windows may share cells. Windows
-// go backwards because then sums are added up in the order of the reference.
+// go backwards then because sums are added up in the order of the reference.
 template <bool WHOLE, class T, class Op>
 void each_share(const Pool& s, const Windows& windows, const Part& part, T* dx, Op&& op) {
+    if (WHOLE) return each_window<T>(windows, part, op);
     Index pitch = s.size[2] * part.channels, clean = s.size[0] * s.size[1];
     auto clear = [&](Index row) {
-        if (WHOLE || row >= clean) return;
+        if (row >= clean) return;
         std::fill(dx + row * pitch, dx + clean * pitch, T(0));
         clean = row;
     };
-    each_window<T>(windows, part, [&](Index row) { clear(windows.lowest(row)); }, op);
+    for (Index row = part.to - 1; row >= part.from; row--) {
+        clear(windows.lowest(row));
+        each_piece<T>(windows, part, row, true, op);
+    }
     clear(0);
 }
 
@@ -251,13 +223,14 @@ void counted(Index count, F&& f) {
 // ---- maximum
 
 template <class T>
-void max_forward(const Pool& s, const T* x, T* y) {
+void max_forward(const Pool& s, const T* x, T* y, bool relu) {
     Windows windows(s);
+    T lowest = relu ? T(0) : -std::numeric_limits<T>::infinity();
     auto body = [&](const Part& part, const T* x, T* y) {
         each_window<T>(windows, part, [&]<int L, int V>(const Window& w, Index c) {
             const T* cells = x + w.first * part.channels + c;
             Lanes<T, L> best[V];
-            for (int v = 0; v < V; v++) best[v] = -__builtin_inf() - Lanes<T, L>{};
+            for (int v = 0; v < V; v++) best[v] = lowest - Lanes<T, L>{};
             counted(w.count, [&](auto count) {
                 for (Index t = 0; t < count; t++)
                     for (int v = 0; v < V; v++) {
@@ -303,25 +276,36 @@ void max_indices(const Pool& s, const T* x, int64_t* index) {
                     Block<const T>{x, windows.cells});
 }
 
+// y: what max_forward gave with relu, or null.
 template <bool WHOLE, class T>
-void max_grad(const Pool& s, const T* g, const T* x, T* dx) {
+void max_grad(const Pool& s, const T* g, const T* x, const T* y, T* dx) {
     Windows windows(s);
-    auto body = [&](const Part& part, const T* g, const T* x, T* dx) {
+    bool relu = y;
+    auto body = [&](const Part& part, const T* g, const T* y, const T* x, T* dx) {
+        // the step has been elsewhere since x was made: without this, each row is waited for
+        Index ahead = windows.pitch() * part.channels;
         each_share<WHOLE>(s, windows, part, dx, [&]<int L, int V>(const Window& w, Index c) {
             for (int v = 0; v < V; v++, c += L) {
                 Index from = w.first * part.channels + c, at = w.out * part.channels + c;
                 auto share = get<L>(g + at);
+                if (relu) share = get<L>(y + at) == 0 ? Lanes<T, L>{} : share;
                 counted(w.count, [&](auto count) {
                     auto won = winner<L>(x + from, w.taps, count, part.channels);
                     Lanes<Int<T>, L> tap{};
-                    for (Index t = 0; t < count; t++, tap += 1)
-                        give<WHOLE>(dx + from + w.taps[t] * part.channels,
-                                    won == tap ? share : Lanes<T, L>{});
+                    for (Index t = 0; t < count; t++, tap += 1) {
+                        Index cell = from + w.taps[t] * part.channels;
+                        if (WHOLE) {
+                            __builtin_prefetch(x + cell + ahead);
+                            __builtin_prefetch(dx + cell + ahead, 1);
+                        }
+                        give<WHOLE>(dx + cell, won == tap ? share : Lanes<T, L>{});
+                    }
                 });
             }
         });
     };
-    run<T, T>(s, windows, WHOLE, body, {dx, windows.cells}, Block<const T>{g, windows.outs()},
+    Block<const T> shares{g, windows.outs()}, outs{y ? y : g, windows.outs()};
+    run<T, T>(s, windows, WHOLE, body, {dx, windows.cells}, shares, outs,
               Block<const T>{x, windows.cells});
 }
 
@@ -381,8 +365,8 @@ template <class T>
 void fill_pool(PoolKernels<T>& k) {
     k.max_forward = max_forward<T>;
     k.max_indices = max_indices<T>;
-    k.max_grad = [](const Pool& s, const T* g, const T* x, T* dx) {
-        (s.whole ? max_grad<true, T> : max_grad<false, T>)(s, g, x, dx);
+    k.max_grad = [](const Pool& s, const T* g, const T* x, const T* y, T* dx) {
+        (s.whole ? max_grad<true, T> : max_grad<false, T>)(s, g, x, y, dx);
     };
     k.avg_forward = avg_forward<T>;
     k.avg_grad = [](const Pool& s, const T* g, T* dx) {

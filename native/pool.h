@@ -22,9 +22,10 @@ struct Pool {
 template <class T>
 struct PoolKernels {
     // NaN is the largest of all. The cell of a maximum is the first of equals, the last of NaNs.
-    void (*max_forward)(const Pool&, const T* x, T* y);
+    void (*max_forward)(const Pool&, const T* x, T* y, bool relu);
     void (*max_indices)(const Pool&, const T* x, int64_t* index);  // by cell of a sample
-    void (*max_grad)(const Pool&, const T* g, const T* x, T* dx);
+    // y: null, or what max_forward gave with relu, for the gradient before that
+    void (*max_grad)(const Pool&, const T* g, const T* x, const T* y, T* dx);
     void (*avg_forward)(const Pool&, const T* x, T* y);
     void (*avg_grad)(const Pool&, const T* g, T* dx);
 };

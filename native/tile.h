@@ -131,23 +131,41 @@ void cells_tile_by_row(const T* a, Index cells, const T* b, T* sums, Index pitch
                           more);
 }
 
-// Both again for windows laid out by columns, `PITCH` numbers apart: windows[k][cell].
-inline constexpr Index PITCH = 272;
-
+// Both again for neighbours of a line: a(k, p) is x[shift[k] + p], and out[p] is out + p * pitch.
 template <class T, int P, int V>
-void rows_tile_by_column(const T* windows, Index depth, const T* w, const T* bias, T* const* out,
-                         int lanes, bool relu) {
+void rows_tile_by_line(const T* x, const Index* shift, Index depth, const T* w, const T* bias, T* out,
+                       Index pitch, int lanes, bool relu) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
-    rows_sum<T, P, V, PITCH>(sum, [=](int p) { return windows + p; }, depth, w);
-    finish<T, P, V>(sum, out, lanes, relu);
+    for (Index k = 0; k < depth; k++)
+        w = rows_sum<T, P, V, 1>(sum, [line = x + shift[k]](int p) { return line + p; }, 1, w);
+    T* to[P];
+    RL_UNROLL for (int p = 0; p < P; p++) to[p] = out + p * pitch;
+    finish<T, P, V>(sum, to, lanes, relu);
 }
 
+// sums (P, V * W; rows `pitch` apart) += the sum over `lines` of `cells` each of x[shift[p] + m]
+// * b[m]; lines of x and b lie `x_next` and `b_next` apart.
 template <class T, int P, int V>
-void cells_tile_by_column(const T* windows, Index cells, const T* b, Index step, T* sums, Index pitch,
-                          bool more) {
-    cells_sum<T, P, V, PITCH>([=](Index m) { return windows + m; }, cells, b, step, sums, pitch,
-                              more);
+void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_next, Index cells,
+                        const T* b, Index b_next, Index step, T* sums, Index pitch) {
+    Vec<T> sum[P][V];
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
+    for (Index l = 0; l < lines; l++, x += x_next, b += b_next) {
+        const T *at[P], *row = b;
+        RL_UNROLL for (int p = 0; p < P; p++) at[p] = x + shift[p];
+        for (Index m = 0; m < cells; m++, row += step) {
+            Vec<T> g[V];
+            RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(row + v * W<T>);
+            RL_UNROLL for (int p = 0; p < P; p++) {
+                Vec<T> a = broadcast(at[p][m]);
+                RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * g[v];
+            }
+        }
+    }
+    RL_UNROLL for (int p = 0; p < P; p++)
+        RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
 }
 
 // The tile of P rows and V vectors, from a table made for all of them.
@@ -165,8 +183,8 @@ void cells_tile_by_column(const T* windows, Index cells, const T* b, Index step,
 RL_TABLE(rows_tile)
 RL_TABLE(cells_tile)
 RL_TABLE(cells_tile_by_row)
-RL_TABLE(rows_tile_by_column)
-RL_TABLE(cells_tile_by_column)
+RL_TABLE(rows_tile_by_line)
+RL_TABLE(cells_tile_by_line)
 #undef RL_TABLE
 
 // Cut n rows into the fewest tiles of nearly equal height: 16 rows as 8 + 8, not 14 + 2.

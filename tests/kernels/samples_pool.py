@@ -83,6 +83,10 @@ def _max_pool(case: tuple[Any, ...], large: bool = False, places: bool = True) -
         y = Made("max_pool_forward", forward)
         SAMPLES["max_pool_forward"].append(forward)
         SAMPLES["max_pool_grad"].append(Sample((g, x, y, *geometry), large=large))
+        behind = Sample((x, *geometry, out, True), large=large)
+        SAMPLES["max_pool_forward"].append(behind)
+        above = Made("max_pool_forward", behind)
+        SAMPLES["max_pool_grad"].append(Sample((g, x, above, *geometry, True), large=large))
         if places:
             SAMPLES["max_pool_indices"].append(Sample((x, y, *geometry), large=large))
     odd = kind("inf", (*shape[:2], *out), 1)

@@ -39,7 +39,6 @@ Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 Ints: TypeAlias = tuple[int, ...]
 
-_relu = kernel("relu_forward")
 _max_forward = kernel("max_pool_forward")
 _max_grad = kernel("max_pool_grad")
 _max_indices = kernel("max_pool_indices")
@@ -106,16 +105,14 @@ def _max_pool_forward(
     out_size: Ints,
     relu: bool = False,
 ) -> Result:
-    y = _max_forward(x, kernel, stride, padding, dilation, out_size)
-    if relu:  # as relu before the maximum would give; backward needs no winners where y is 0
-        y = _relu(y)
+    # relu behind the maximum gives what it gives before; backward needs no winners where y is 0
+    y = _max_forward(x, kernel, stride, padding, dilation, out_size, relu)
     return (y,), Saved((x,), (y,), ((kernel, stride, padding, dilation), relu))
 
 
 def _max_pool_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (x,), (y,), (windows, relu) = saved.inputs, saved.outputs, saved.constants
-    g = relu_gradient(grads[0], y) if relu else grads[0]
-    return (_max_grad(g, x, y, *windows),)
+    return (_max_grad(grads[0], x, y, *windows, relu),)
 
 
 def _max_pool_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:

@@ -10,10 +10,13 @@ import numpy as np
 
 from rushlight.arrays import is_channels_last, like_layout
 from rushlight.errors import ShapeError, explain
+from rushlight.kernels import kernel
 from rushlight.ops.contract import Saved, define
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
+
+_to_channels_first = kernel("to_channels_first")
 
 
 # ---- dtype
@@ -51,9 +54,15 @@ contiguous = define("contiguous", _contiguous_forward, _clone_backward)
 # ---- views
 
 
+def _flattens(x: Any, shape: tuple[int, ...]) -> bool:
+    """Tell whether channels-last memory becomes rows: its copy is several times NumPy's speed."""
+    rows = x.ndim > 2 and len(shape) == 2 and shape[0] == x.shape[0]
+    return rows and is_channels_last(x) and not x.flags.c_contiguous
+
+
 def _reshape_forward(x: Any, shape: tuple[int, ...]) -> Result:
     try:
-        y = x.reshape(shape)
+        y = (_to_channels_first(x) if _flattens(x, shape) else x).reshape(shape)
     except ValueError:
         raise ShapeError(
             explain(

@@ -14,6 +14,7 @@ from rushlight.kernels.native import (
     attention,
     conv,
     dropout,
+    layout,
     linear,
     norm,
     optim,
@@ -25,6 +26,6 @@ __all__ = ["NATIVE"]
 
 NATIVE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, attention, conv, dropout, linear, norm, optim, pool, rnn)
+    for module in (activation, attention, conv, dropout, layout, linear, norm, optim, pool, rnn)
     for function in (getattr(module, name) for name in module.__all__)
 }

@@ -15,6 +15,7 @@ import numpy as np
 
 from rushlight.arrays import Array, channels_last_empty
 from rushlight.compiled import native
+from rushlight.kernels.native.layout import to_channels_last
 from rushlight.kernels.reference import conv as reference
 from rushlight.kernels.reference.activation import relu_forward
 
@@ -36,9 +37,7 @@ def _last(x: Array, groups: int = 1, w: Ints = ()) -> Array:
     odd = [s % x.itemsize for s in x.strides]  # as in a field of records
     if (few or x.strides[1] == x.itemsize or x.shape[1] == 1) and not any(odd):
         return x
-    out = channels_last_empty(x.shape, x)
-    np.copyto(out, x)
-    return out
+    return to_channels_last(x)
 
 
 def _three(values: Any, fill: Any) -> list[Any]:
@@ -166,9 +165,15 @@ def conv_weight_grad(
     dw = np.empty((groups, *w_shape[2:], w_shape[1], w_shape[0] // groups), x.dtype)
     shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
     _forward_window(*shapes, stride, padding, dilation, groups).weight(x, g, dw)
-    # (G, *kernel, C, F) -> (G, F, C, *kernel) -> (G*F, C, *kernel)
-    order = (0, dw.ndim - 1, dw.ndim - 2, *range(1, dw.ndim - 2))
-    return np.ascontiguousarray(dw.transpose(order)).reshape(w_shape)
+    # (G, taps * C, F) -> (G, F, taps * C), then (G*F, taps, C) -> (G*F, C, *kernel)
+    turned = np.empty(w_shape, x.dtype)
+    taps, features = prod(w_shape[2:]), w_shape[0] // groups
+    native.turn(dw, turned, groups, taps * w_shape[1], features)
+    if w_shape[1] == 1:
+        return turned
+    out = np.empty(w_shape, x.dtype)
+    native.turn(turned, out, w_shape[0], taps, w_shape[1])
+    return out
 
 
 def conv_input_grad(

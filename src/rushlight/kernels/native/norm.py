@@ -21,6 +21,7 @@ from rushlight.arrays import (
     last_rows,
 )
 from rushlight.compiled import native
+from rushlight.kernels.native.layout import to_channels_last
 from rushlight.kernels.reference import conv as conv_reference
 from rushlight.kernels.reference import norm as reference
 
@@ -48,6 +49,12 @@ def _takes(x: Array) -> bool:
 
 def _aligned(rows: Array) -> Array:
     return rows if rows.flags.aligned else rows.copy()
+
+
+def _rows(x: Array) -> Array:
+    """(N, C, *S) -> (M, C)"""
+    turns = x.ndim > 2 and x.shape[1] > 1 and not is_channels_last(x)
+    return _aligned(channel_rows(to_channels_last(x) if turns else x))
 
 
 def column_sum(x: Array) -> Array:
@@ -102,7 +109,7 @@ def batch_norm_train(
     """
     if not _takes(x):
         return reference.batch_norm_train(x, w, b, eps, relu)
-    rows = _aligned(channel_rows(x))
+    rows = _rows(x)
     dtype, c = x.dtype, x.shape[1]
     y, kept = np.empty(rows.shape, dtype), np.empty((2, c), dtype)
     mean, var = np.empty(c, dtype), np.empty(c, dtype)
@@ -116,7 +123,7 @@ def batch_norm_grad(
     """Return the gradients by x, w and b of `batch_norm_train`, those that are needed."""
     if not _takes(g):
         return reference.batch_norm_grad(g, cache, w, needs)
-    rows = _aligned(channel_rows(g))
+    rows = _rows(g)
     dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
     x, kept, *y = cache
     native.batch_norm_grad(rows, x, kept, w, y[0] if y else None, dx, dw, db)
@@ -144,7 +151,7 @@ def batch_norm_eval(
     """Normalize by given statistics, with relu if asked; returns y and 1 / std."""
     if not _takes(x):
         return reference.batch_norm_eval(x, mean, var, w, b, eps, relu)
-    rows = _aligned(channel_rows(x))
+    rows = _rows(x)
     y, rstd = np.empty(rows.shape, x.dtype), np.empty(x.shape[1], x.dtype)
     native.batch_norm_eval(rows, mean, var, w, b, eps, y, rstd, relu)
     return from_channel_rows(y, x.shape), rstd
@@ -156,10 +163,10 @@ def batch_norm_eval_grad(
     """Return the gradients by x, w and b of `batch_norm_eval`, those that are needed."""
     if not _takes(g):
         return reference.batch_norm_eval_grad(g, x, mean, rstd, w, needs)
-    rows = _aligned(channel_rows(g))
+    rows = _rows(g)
     dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
     # only the gradient by w reads x
-    given = _aligned(channel_rows(x)) if needs[1] else rows
+    given = _rows(x) if needs[1] else rows
     native.batch_norm_eval_grad(rows, given, mean, rstd, w, dx, dw, db)
     return None if dx is None else from_channel_rows(dx, g.shape), dw, db
 

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, as_channels_last, channels_last_empty, is_channels_last
+from rushlight.arrays import Array, channels_last_empty, is_channels_last
 from rushlight.compiled import native
+from rushlight.kernels.native.layout import to_channels_first, to_channels_last
 from rushlight.kernels.reference import pool as reference
 
 __all__ = [
@@ -115,22 +116,33 @@ def _own(x: Array) -> tuple[Array, bool]:
 
 def _laid(x: Array, last: bool) -> Array:
     """Return x in the memory order of another array, a copy only if it must be."""
-    return as_channels_last(x) if last else np.ascontiguousarray(x)
+    if last:
+        return x if is_channels_last(x) else to_channels_last(x)
+    return x if x.flags.c_contiguous else to_channels_first(x)
 
 
 # ---- maximum; which cell it is, is found anew: that costs less than to read y as well
 
 
 def max_pool_forward(
-    x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out_size: Ints
+    x: Array,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    out_size: Ints,
+    relu: bool = False,
 ) -> Array:
-    """x (N, C, *S) -> (N, C, *out_size); cells outside the input count as the lowest value."""
+    """x (N, C, *S) -> (N, C, *out_size), with relu if asked.
+
+    Cells outside the input count as the lowest value.
+    """
     if not _takes(x.dtype, x.shape, out_size):
-        return reference.max_pool_forward(x, kernel, stride, padding, dilation, out_size)
+        return reference.max_pool_forward(x, kernel, stride, padding, dilation, out_size, relu)
     x, last = _own(x)
     y = _empty((*x.shape[:2], *out_size), x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out_size)
-    windows.max_forward(x, y)
+    windows.max_forward(x, y, relu)
     return y
 
 
@@ -149,16 +161,26 @@ def max_pool_indices(
 
 
 def max_pool_grad(
-    g: Array, x: Array, y: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+    g: Array,
+    x: Array,
+    y: Array,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    relu: bool = False,
 ) -> Array:
-    """g, y (N, C, *O), x (N, C, *S) -> (N, C, *S): each g goes to its window's maximum."""
+    """g, y (N, C, *O), x (N, C, *S) -> (N, C, *S): each g goes to its window's maximum.
+
+    With relu, which y then has behind it, none goes where y is 0.
+    """
     out = y.shape[2:]
     if not _takes(x.dtype, x.shape, out) or not g.dtype == y.dtype == x.dtype:
-        return reference.max_pool_grad(g, x, y, kernel, stride, padding, dilation)
+        return reference.max_pool_grad(g, x, y, kernel, stride, padding, dilation, relu)
     x, last = _own(x)
     dx = _empty(x.shape, x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
-    windows.max_grad(_laid(g, last), x, dx)
+    windows.max_grad(_laid(g, last), x, _laid(y, last) if relu else None, dx)
     return dx
 
 
@@ -170,7 +192,7 @@ def adaptive_max_forward(x: Array, out_size: Ints) -> tuple[Array, Array]:
     y = _empty((*x.shape[:2], *out_size), x, last)
     index = _empty(y.shape, x, last, np.dtype(np.int64))
     windows = _adaptive(x.shape, last, out_size)
-    windows.max_forward(x, y)
+    windows.max_forward(x, y, False)
     windows.max_indices(x, index)
     return y, index
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from rushlight.arrays import Array, is_channels_last, like_layout
+from rushlight.kernels.reference.activation import relu_forward, relu_grad
 
 __all__ = [
     "adaptive_avg_forward",
@@ -115,9 +116,18 @@ def _spread(g: Array, axis: int, size: int, k: int, s: int, p: int) -> Array:
 
 
 def max_pool_forward(
-    x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out_size: Ints
+    x: Array,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    out_size: Ints,
+    relu: bool = False,
 ) -> Array:
-    """x (N, C, *S) -> (N, C, *out_size); cells outside the input count as the lowest value."""
+    """x (N, C, *S) -> (N, C, *out_size), with relu if asked.
+
+    Cells outside the input count as the lowest value.
+    """
     if x.dtype.kind == "f":
         lowest: Any = -np.inf
     else:
@@ -126,7 +136,7 @@ def max_pool_forward(
     # The first dimension first: its lines are the longest contiguous runs.
     for axis, side in enumerate(sides, start=2):
         x = _fold(np.maximum, x, axis, *side, lowest)
-    return x
+    return relu_forward(x) if relu else x
 
 
 def _winners(
@@ -178,9 +188,20 @@ def max_pool_indices(
 
 
 def max_pool_grad(
-    g: Array, x: Array, y: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+    g: Array,
+    x: Array,
+    y: Array,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    relu: bool = False,
 ) -> Array:
-    """g, y (N, C, *O), x (N, C, *S) -> (N, C, *S): each g goes to its window's maximum."""
+    """g, y (N, C, *O), x (N, C, *S) -> (N, C, *S): each g goes to its window's maximum.
+
+    With relu, which y then has behind it, none goes where y is 0.
+    """
+    g = relu_grad(g, y) if relu else g
     size, out = x.shape[2:], y.shape[2:]
     sides = list(zip(kernel, stride, dilation, padding, out, size, strict=True))
     apart = all((k - 1) * d < s for k, s, d, _, _, _ in sides)  # no two windows share a cell

@@ -1,0 +1,17 @@
+// Convolution of few channels by lines.
+#pragma once
+
+#include "conv.h"
+#include "simd.h"
+
+namespace rl::RL_LEVEL {
+
+// Whether there are too few channels for an inner loop over them.
+bool few_fits(const Conv& s);
+
+template <class T>
+void few(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu);
+template <class T>
+void few_weight(const Conv& s, const T* x, const T* g, T* dw);
+
+}  // namespace rl::RL_LEVEL

@@ -1,0 +1,33 @@
+"""From one memory order of images to the other by the compiled kernel (`native/pointwise.cpp`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rushlight.arrays import Array, channels_last_empty, channels_to_last, is_channels_last
+from rushlight.compiled import native
+from rushlight.kernels.reference import layout as reference
+
+__all__ = ["to_channels_first", "to_channels_last"]
+
+
+def _takes(x: Array) -> bool:
+    return x.dtype.char in "fd" and x.size > 0 and x.flags.aligned
+
+
+def to_channels_first(x: Array) -> Array:
+    """Return a copy of x (N, C, *S) whose planes adjoin (C order)."""
+    if not is_channels_last(x) or not _takes(x):
+        return reference.to_channels_first(x)
+    y, (n, c) = np.empty(x.shape, x.dtype), x.shape[:2]
+    native.turn(channels_to_last(x), y, n, x.size // (n * c), c)
+    return y
+
+
+def to_channels_last(x: Array) -> Array:
+    """Return a copy of x (N, C, *S) whose channels adjoin."""
+    if x.ndim < 3 or not x.flags.c_contiguous or not _takes(x):
+        return reference.to_channels_last(x)
+    y, (n, c) = channels_last_empty(x.shape, x), x.shape[:2]
+    native.turn(x, y, n, c, x.size // (n * c))
+    return y
