@@ -111,7 +111,8 @@ void Facts::items(nb::list owner, nb::list values) {
 
 void Facts::contents(nb::dict owner, nb::dict content, nb::tuple but) {
     for (nb::handle name : but)
-        if (!PyUnicode_CheckExact(name.ptr())) throw nb::type_error("the keys left out are strings");
+        if (!PyUnicode_CheckExact(name.ptr()))
+            throw nb::type_error("the keys left out are strings");
     std::vector<nb::object> parts;
     PyObject *key, *value;
     Py_ssize_t at = 0;
