@@ -12,7 +12,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
 
 template <class T>
 int clear(PyObject* self) {
-    nb::inst_ptr<T>(self)->clear();
+    if (nb::inst_ready(self)) nb::inst_ptr<T>(self)->clear();
     return 0;
 }
 
@@ -30,7 +30,7 @@ void bind_facts(nb::module_& m) {
         .def("lacks", &Facts::lacks, nb::arg(), nb::arg().none())
         .def("lookup", &Facts::lookup, nb::arg(), nb::arg(), nb::arg().none())
         .def("items", &Facts::items)
-        .def("values", &Facts::values, nb::arg(), nb::arg(), nb::arg() = nb::tuple())
+        .def("contents", &Facts::contents, nb::arg(), nb::arg(), nb::arg() = nb::tuple())
         .def("keys", &Facts::keys)
         .def("length", &Facts::length)
         .def("hold", &Facts::hold);

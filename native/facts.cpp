@@ -1,8 +1,6 @@
 // See facts.h. Pointers are compared and nothing else; what can only be told by running code of the
-// objects' own (attributes) counts as changed where that raises.
+// objects' own (attributes) counts as changed where that raises an Exception.
 #include "facts.h"
-
-#include <algorithm>
 
 namespace {
 
@@ -13,19 +11,23 @@ std::vector<nb::object> members(nb::handle list) {
     return found;
 }
 
+// Tell that something cannot be read; what is no Exception (Ctrl-C) is whoever's who called.
+bool unread() {
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) throw nb::python_error();
+    PyErr_Clear();
+    return false;
+}
+
 bool has_attribute(PyObject* owner, PyObject* name, PyObject* value) {
     PyObject* found = PyObject_GetAttr(owner, name);
-    if (!found) PyErr_Clear();
-    Py_XDECREF(found);  // compared as an address alone
-    return found == value && found;
+    if (!found) return unread();
+    Py_DECREF(found);  // compared as an address alone
+    return found == value;
 }
 
 bool has_entry(PyObject* owner, PyObject* key, PyObject* value) {
     PyObject* found = PyDict_GetItemWithError(owner, key);
-    if (!found && PyErr_Occurred()) {  // a key that cannot be compared
-        PyErr_Clear();
-        return false;
-    }
+    if (!found && PyErr_Occurred()) return unread();  // a key that cannot be compared
     return found == value;
 }
 
@@ -41,21 +43,30 @@ bool is_among(PyObject* key, PyObject* names) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
         if (key == name) return true;
-        if (PyUnicode_CheckExact(key) && PyUnicode_GET_LENGTH(key) == PyUnicode_GET_LENGTH(name) &&
+        if (PyUnicode_Check(key) && PyUnicode_GET_LENGTH(key) == PyUnicode_GET_LENGTH(name) &&
             PyUnicode_Compare(key, name) == 0)
             return true;
     }
     return false;
 }
 
-bool has_values(PyObject* dict, const std::vector<nb::object>& parts, PyObject* but) {
+// Return a dict to walk: one that keeps an order of its own (OrderedDict) is copied in that.
+nb::object walkable(PyObject* dict) {
+    if (Py_TYPE(dict)->tp_iter == PyDict_Type.tp_iter) return nb::borrow(dict);
+    nb::dict plain;
+    if (PyDict_Update(plain.ptr(), dict) < 0) throw nb::python_error();
+    return plain;
+}
+
+// Tell whether a dict has these keys and values, one after the other.
+bool has_contents(PyObject* dict, const std::vector<nb::object>& parts, PyObject* but) {
     PyObject *key, *value;
     Py_ssize_t at = 0;
     size_t i = 0;
     while (PyDict_Next(dict, &at, &key, &value)) {
         if (is_among(key, but)) continue;
-        if (i == parts.size() || value != parts[i].ptr()) return false;
-        i++;
+        if (i == parts.size() || key != parts[i].ptr() || value != parts[i + 1].ptr()) return false;
+        i += 2;
     }
     return i == parts.size();
 }
@@ -98,10 +109,18 @@ void Facts::items(nb::list owner, nb::list values) {
     facts.push_back({ITEMS, owner, {}, {}, members(values), 0});
 }
 
-void Facts::values(nb::dict owner, nb::list values, nb::tuple but) {
+void Facts::contents(nb::dict owner, nb::dict content, nb::tuple but) {
     for (nb::handle name : but)
-        if (!PyUnicode_CheckExact(name.ptr())) throw nb::type_error("the keys left out are strings");
-    facts.push_back({VALUES, owner, but, {}, members(values), 0});
+        if (!PyUnicode_CheckExact(name.ptr()))
+            throw nb::type_error("the keys left out are strings");
+    std::vector<nb::object> parts;
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    nb::object plain = walkable(content.ptr());
+    while (PyDict_Next(plain.ptr(), &at, &key, &value))
+        if (!is_among(key, but.ptr()))
+            for (PyObject* part : {key, value}) parts.push_back(nb::borrow(part));
+    facts.push_back({CONTENTS, owner, but, {}, std::move(parts), 0});
 }
 
 void Facts::keys(nb::dict owner, nb::list keys) {
@@ -119,15 +138,17 @@ bool Facts::holds(const Fact& fact) {
         case ENTRY: return has_entry(owner, key, value);
         case LOOKUP: return _PyType_Lookup((PyTypeObject*)owner, key) == value;
         case ITEMS: return has_items(owner, fact.parts);
-        case VALUES: return has_values(owner, fact.parts, key);
-        case KEYS: return has_keys(owner, fact.parts);
+        case CONTENTS: return has_contents(walkable(owner).ptr(), fact.parts, key);
+        case KEYS: return has_keys(walkable(owner).ptr(), fact.parts);
         case LENGTH: return PyList_GET_SIZE(owner) == fact.size;
     }
     return false;
 }
 
 bool Facts::hold() const {
-    return std::all_of(facts.begin(), facts.end(), holds);
+    for (size_t i = 0; i < facts.size(); i++)
+        if (!holds(facts[i])) return false;
+    return true;
 }
 
 int Facts::traverse(visitproc visit, void* arg) const {
@@ -141,7 +162,7 @@ int Facts::traverse(visitproc visit, void* arg) const {
 }
 
 void Facts::clear() {
-    std::vector<Fact> gone;  // what runs while they are let go finds nothing
+    std::deque<Fact> gone;  // what runs while they are let go finds nothing
     gone.swap(facts);
 }
 

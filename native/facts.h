@@ -2,6 +2,7 @@
 #pragma once
 #include <nanobind/nanobind.h>
 
+#include <deque>
 #include <vector>
 
 namespace nb = nanobind;
@@ -10,14 +11,14 @@ namespace nb = nanobind;
 // It owns what it compares with: an address means an object only while that lives.
 class Facts {
 public:
-    enum Kind { ATTRIBUTE, ENTRY, LOOKUP, ITEMS, VALUES, KEYS, LENGTH };
+    enum Kind { ATTRIBUTE, ENTRY, LOOKUP, ITEMS, CONTENTS, KEYS, LENGTH };
 
     void attributes(nb::str name, nb::list owners, nb::list values);
     void entry(nb::dict owner, nb::object key, nb::object value);
     void lacks(nb::dict owner, nb::object key);
     void lookup(nb::type_object kind, nb::str name, nb::object value);
     void items(nb::list owner, nb::list values);
-    void values(nb::dict owner, nb::list values, nb::tuple but);
+    void contents(nb::dict owner, nb::dict content, nb::tuple but);
     void keys(nb::dict owner, nb::list keys);
     void length(nb::list owner, Py_ssize_t size);
     bool hold() const;
@@ -33,7 +34,7 @@ private:
         Py_ssize_t size = 0;
     };
     static bool holds(const Fact& fact);
-    std::vector<Fact> facts;
+    std::deque<Fact> facts;  // what an attribute runs may state more while they are walked
 };
 
 // Objects, and how many references to each there were when that was noted.

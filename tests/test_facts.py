@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import random
 import sys
 import weakref
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -39,9 +40,8 @@ class Below(Thing):
     """A class under another."""
 
 
-def _values(facts: Any, thing: Thing) -> None:
-    kept = [value for key, value in thing.table.items() if key != "lr"]
-    facts.values(thing.table, kept, ("lr",))
+def _contents(facts: Any, thing: Thing) -> None:
+    facts.contents(thing.table, thing.table, ("lr",))
 
 
 # what is stated, and what makes it wrong
@@ -89,6 +89,10 @@ STATEMENTS: dict[str, tuple[Callable[[Any, Any], None], dict[str, Callable[[Any]
             "below": lambda t: setattr(type(t), "shared", object()),
         },
     ),
+    "None of a class": (
+        lambda facts, t: facts.lookup(type(t), "nothing", None),
+        {"none": lambda t: delattr(type(t), "nothing")},
+    ),
     "items": (
         lambda facts, t: facts.items(t.parts, list(t.parts)),
         {
@@ -98,13 +102,15 @@ STATEMENTS: dict[str, tuple[Callable[[Any, Any], None], dict[str, Callable[[Any]
             "fewer": lambda t: t.parts.pop(),
         },
     ),
-    "values": (
-        _values,
+    "contents": (
+        _contents,
         {
             "another": lambda t: t.table.update(b=object()),
             "more": lambda t: t.table.update(c=t.table["a"]),
             "fewer": lambda t: t.table.pop("b"),
             "order": lambda t: t.table.update(a=t.table.pop("a")),
+            "names": lambda t: t.table.update(a=t.table["b"], b=t.table["a"]),
+            "a name": lambda t: t.table.update(c=t.table.pop("b")),
         },
     ),
     "keys": (
@@ -125,7 +131,7 @@ CHANGES = [(name, change) for name, (_, changes) in STATEMENTS.items() for chang
 
 def subject() -> Any:
     above = type("Above", (Thing,), {"shared": object()})
-    return type("Kind", (above,), {})()
+    return type("Kind", (above,), {"nothing": None})()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -151,7 +157,7 @@ def test_what_was_not_stated_may_change(kind: Any) -> None:
     del thing.table["lr"]
     thing.table["".join(["l", "r"])] = 0.125  # a key that is equal, not the same
     facts = kind()
-    _values(facts, thing)
+    _contents(facts, thing)
     assert facts.hold()
 
 
@@ -168,10 +174,78 @@ def test_dicts_of_other_classes_are_looked_at_without_a_change(kind: Any) -> Non
     table: Any = defaultdict(list)
     table["a"] = object()
     facts = kind()
-    facts.values(table, list(table.values()))
+    facts.contents(table, table)
     facts.entry(table, "a", table["a"])
     facts.lacks(table, "b")
     assert facts.hold() and list(table) == ["a"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_order_of_its_own_is_that_which_counts(kind: Any) -> None:
+    table = OrderedDict(a=object(), b=object())
+    table.move_to_end("a")
+    facts, keys = kind(), kind()
+    facts.contents(table, table)
+    keys.keys(table, ["b", "a"])
+    assert facts.hold() and keys.hold()
+    table.move_to_end("b")
+    assert not facts.hold() and not keys.hold()
+
+
+class Unequal(str):
+    """A key that cannot be compared with others."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise ERROR[0]
+
+
+ERROR: list[BaseException] = [ValueError("unequal")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("error", [ValueError("unequal"), KeyboardInterrupt()])
+@pytest.mark.parametrize("name", ["a property", "an entry", "no entry"])
+def test_errors_are_changes_and_interrupts_are_raised(
+    kind: Any, name: str, error: BaseException, monkeypatch: Any
+) -> None:
+    def fail(thing: Any) -> Any:
+        raise error
+
+    thing, facts = subject(), kind()
+    STATEMENTS[name][0](facts, thing)
+    assert facts.hold()
+    ERROR[0] = error
+    thing.table.clear()
+    thing.table |= {Unequal("a"): 1, Unequal("c"): 1}
+    monkeypatch.setattr(Thing, "strange", property(fail))
+    if isinstance(error, Exception):
+        assert not facts.hold()
+        return
+    with pytest.raises(KeyboardInterrupt):
+        facts.hold()
+    assert sys.exc_info()[0] is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_read_may_state_more_facts(kind: Any) -> None:
+    class Growing:
+        calls = 0
+
+        @property
+        def found(self) -> None:
+            self.calls += 1
+            if self.calls == 2:
+                for i in range(100):
+                    facts.entry(table, str(i), value)
+
+    table: dict[str, Any] = {}
+    facts, value, growing = kind(), object(), Growing()
+    facts.attributes("found", [growing, growing], [None, None])
+    assert not facts.hold()
+    table |= {str(i): value for i in range(100)}
+    assert facts.hold()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -233,3 +307,89 @@ def test_holders_in_a_cycle_are_collected(kind: Any) -> None:
     del thing
     gc.collect()
     assert gone() is None
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *HOLDERS])
+def test_one_that_was_never_made_ready_is_collected(kind: Any) -> None:
+    thing = subject()
+    gone = weakref.ref(thing)
+    thing.raw, thing.me = kind.__new__(kind), thing
+    del thing
+    gc.collect()
+    assert gone() is None
+
+
+# ---- the compiled facts against those in Python
+
+
+NAMES = ["a", "b", "c", "lr"]
+
+
+def _table(rng: random.Random, pool: list[Any]) -> Any:
+    kind: Any = rng.choice([dict, OrderedDict, lambda: defaultdict(list)])
+    table = kind()
+    for name in rng.sample(NAMES, rng.randrange(4)):
+        table[name] = rng.choice(pool)
+    return table
+
+
+def _say(rng: random.Random, things: list[Any], pool: list[Any], both: list[Any]) -> None:
+    """State something to both, which most often is the case."""
+    thing, name, true = rng.choice(things), rng.choice(NAMES), rng.random() < 0.8
+    table, parts = thing.table, thing.parts
+    said: tuple[Any, ...] = {
+        "attributes": ("held", [thing], [thing.held if true else rng.choice(pool)]),
+        "entry": (table, name, table.get(name, pool[0]) if true else rng.choice(pool)),
+        "lacks": (table, name),
+        "lookup": (type(thing), name, getattr(type(thing), name, None)),
+        "items": (parts, parts if true else parts[:1]),
+        "contents": (table, table if true else {}, rng.choice([(), ("lr",), ("lr", "b")])),
+        "keys": (table, list(table) if true else NAMES),
+        "length": (parts, len(parts)),
+    }[how := rng.choice(["attributes", "entry", "lacks", "lookup", *LISTS])]
+    for facts in both:
+        getattr(facts, how)(*said)
+
+
+LISTS = ["items", "contents", "keys", "length"]
+
+
+def _change(rng: random.Random, things: list[Any], pool: list[Any]) -> None:
+    thing, name, value = rng.choice(things), rng.choice(NAMES), rng.choice(pool)
+    table, parts = thing.table, thing.parts
+    rng.choice(
+        [
+            lambda: setattr(thing, "held", value),
+            lambda: vars(thing).pop("held", None) or setattr(thing, "held", value),
+            lambda: table.update({"".join(list(name)): value}),
+            lambda: table.pop(name, None),
+            lambda: (
+                table.move_to_end(name) if name in table and hasattr(table, "move_to_end") else 0
+            ),
+            lambda: setattr(type(thing), name, value),
+            lambda: parts.append(value),
+            lambda: parts.pop() if parts else 0,
+            lambda: parts.reverse(),
+        ]
+    )()
+
+
+@pytest.mark.skipif(native is None, reason="the extension is not built")
+@pytest.mark.parametrize("seed", range(30))
+def test_compiled_facts_hold_where_those_in_python_do(seed: int) -> None:
+    rng = random.Random(seed)
+    pool = [object(), None, 1.5, "".join(["l", "r"]), [], 10**20]
+    found = []
+    for _ in range(40):
+        things = [subject() for _ in range(3)]
+        for thing in things:
+            thing.table, thing.parts = _table(rng, pool), rng.choices(pool, k=rng.randrange(4))
+        both = [PlainFacts(), native.Facts()]
+        for _ in range(rng.randrange(1, 4)):
+            _say(rng, things, pool, both)
+        for _ in range(8):
+            plain, compiled = (facts.hold() for facts in both)
+            assert plain == compiled
+            found.append(plain)
+            _change(rng, things, pool)
+    assert 0.1 < sum(found) / len(found) < 0.9

@@ -47,9 +47,13 @@ class PlainFacts:
         """A list has these items."""
         self._tests.append(partial(_items, owner, list(values)))
 
-    def values(self, owner: dict[Any, Any], values: list[Any], but: tuple[str, ...] = ()) -> None:
-        """A dict has these values in this order, beside those of the keys `but`."""
-        self._tests.append(partial(_values, owner, list(values), but))
+    def contents(
+        self, owner: dict[Any, Any], content: dict[Any, Any], but: tuple[str, ...] = ()
+    ) -> None:
+        """A dict has the keys and values of another in its order, beside the keys `but`."""
+        if not all(type(name) is str for name in but):
+            raise TypeError("the keys left out are strings")
+        self._tests.append(partial(_contents, owner, *_columns(content, but), but))
 
     def keys(self, owner: dict[Any, Any], keys: list[Any]) -> None:
         """A dict has these keys in this order."""
@@ -61,7 +65,10 @@ class PlainFacts:
 
     def hold(self) -> bool:
         """Tell whether all of it is so."""
-        return all(test() for test in self._tests)
+        try:
+            return all(test() for test in self._tests)
+        except Exception:  # code of the objects' own: whoever reads it next will see
+            return False
 
 
 class PlainHolders:
@@ -81,28 +88,34 @@ class PlainHolders:
 
 
 def lookup(kind: type, name: str) -> Any:
-    """Return what a class and those above have under a name, as it lies there."""
+    """Return what a class and those above have under a name, as it lies there, if anything."""
     for part in kind.__mro__:
         if name in vars(part):
             return vars(part)[name]
-    return None
+    return _NOTHING
 
 
 def _attributes(read: Callable[[Any], Any], owners: list[Any], values: list[Any]) -> bool:
-    try:
-        return all(map(is_, map(read, owners), values))
-    except Exception:  # code of the objects' own: whoever reads it next will see
-        return False
+    return all(map(is_, map(read, owners), values))
 
 
 def _items(found: Any, expected: Sequence[Any]) -> bool:
     return len(found) == len(expected) and all(map(is_, found, expected))
 
 
-def _values(owner: dict[Any, Any], values: Sequence[Any], but: tuple[str, ...]) -> bool:
-    if but:
-        return _items([value for key, value in owner.items() if key not in but], values)
-    return _items(owner.values(), values)
+def _columns(content: dict[Any, Any], but: tuple[str, ...]) -> tuple[list[Any], list[Any]]:
+    """Return the keys and the values of a dict, beside some."""
+    if not but:
+        return list(content), list(content.values())
+    kept = [pair for pair in content.items() if not (isinstance(pair[0], str) and pair[0] in but)]
+    return [key for key, _ in kept], [value for _, value in kept]
+
+
+def _contents(
+    owner: dict[Any, Any], keys: list[Any], values: list[Any], but: tuple[str, ...]
+) -> bool:
+    found = _columns(owner, but)
+    return _items(found[0], keys) and _items(found[1], values)
 
 
 Facts: Any = PlainFacts if native is None else native.Facts

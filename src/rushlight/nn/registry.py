@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -23,10 +24,16 @@ class _Edits:
 
     def __init__(self) -> None:
         self._numbers = count(1)
+        self._own = threading.local()
         self.last = 0
 
     def bump(self) -> None:
         self.last = next(self._numbers)
+        self._own.made = getattr(self._own, "made", 0) + 1
+
+    def foreign(self) -> int:
+        """Return a number that is new after each change that another thread made."""
+        return self.last - int(getattr(self._own, "made", 0))
 
 
 edits = _Edits()

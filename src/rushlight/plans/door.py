@@ -206,10 +206,8 @@ class Compiled:
         assert references is not None
         if not self._members.hold():
             return False
-        for read, value in self._others if self._places.hold() else references.places:
-            found = read()
-            if found is not value and not _equal(found, value):
-                return False
+        if not _all_equal(self._others if self._places.hold() else references.places):
+            return False
         if self._edit != edits.last:
             edit = edits.last  # before the look: a change during it will be seen by the next call
             if not self._attributes.hold():
@@ -222,19 +220,23 @@ class Compiled:
         """Find out what the function refers to."""
         edit = edits.last
         self._references = references = References(self.function)
-        self._places, self._members, self._attributes = Facts(), Facts(), Facts()
-        self._others = as_facts(references.places, self._places)
+        self._state_places(references.places)
+        self._members, self._attributes = Facts(), Facts()
         for module in references.modules:
             if module._call_hooks is not None:
                 raise Unplanned("a module with hooks")
             for members in (module._parameters, module._buffers, module._modules):
-                self._members.values(members, list(members.values()))
+                self._members.contents(members, members)
             own = vars(module)
+            self._attributes.attributes("__class__", [module], [type(module)])
             self._attributes.attributes("__dict__", [module], [own])
-            kept = [value for name, value in own.items() if name not in _OWN]
-            self._attributes.values(own, kept, _OWN)
+            self._attributes.contents(own, own, _OWN)
         self._modes = tuple([m.training for m in references.modules])
         self._edit = edit
+
+    def _state_places(self, places: list[Place]) -> None:
+        self._places = Facts()
+        self._others = as_facts(places, self._places)
 
     def _learn(self, key: Any, args: Any, options: Any) -> Any:
         """Make a call of a kind that has no plan, or whose plan does not fit."""
@@ -268,7 +270,7 @@ class Compiled:
         kind.plan = None
         kind.calls += 1
         self.recordings += 1
-        tensors = _tensors(references)
+        tensors, foreign = _tensors(references), edits.foreign()
         with _lock:
             try:
                 found = record(self.function, args, options, tensors, references.optimizers)
@@ -279,9 +281,13 @@ class Compiled:
         if found.plan is None and found.why != MOVED:
             kind.why = found.why
             self._complain(kind.why)
+        elif foreign != edits.foreign():  # there and back again, maybe, while it was recorded
+            kind.plan = None
         elif not self._unchanged():
             self._hopeless = "it changes what it refers to"
             self._complain(self._hopeless)
+        elif not self._places.hold():  # equal, not the same: an optimizer's state was loaded
+            self._state_places([(read, read()) for read, _ in references.places])
         return found.result
 
     def _refused(self, why: str, args: Any, options: Any) -> Any:
@@ -315,6 +321,18 @@ def _tensors(references: References) -> list[Any]:
 
 
 _OWN = ("training", "_rows")  # attributes of modules that are followed by other means
+
+
+def _all_equal(places: list[Place]) -> bool:
+    """Tell whether values are as before; not if one cannot be read any more."""
+    try:
+        for read, value in places:
+            found = read()
+            if found is not value and not _equal(found, value):
+                return False
+    except Exception:  # a global was deleted, say: the function itself will raise what it does
+        return False
+    return True
 
 
 def _equal(found: Any, value: Any) -> bool:

@@ -13,6 +13,7 @@ from operator import is_
 from typing import Any
 
 from rushlight.facts import lookup
+from rushlight.nn.registry import Registry
 
 __all__ = ["LIBRARY", "NOWHERE", "Place", "as_facts", "attribute", "defined", "definition", "given"]
 __all__ += ["grouped", "groups", "has_gradient", "item", "library", "ordered", "static"]
@@ -32,16 +33,16 @@ def given(value: Any) -> Any:
 
 
 def attribute(read: Callable[[], Any], name: str, owner: Any) -> Any:
-    """Return an attribute of what `read` finds, which was `owner`."""
-    return getattr(read(), name, None)
+    """Return an attribute of what `read` finds, which was `owner`; NOWHERE without it."""
+    return getattr(read(), name, NOWHERE)
 
 
 def item(owner: Any, key: Any) -> Any:
-    """Return what a list or dict holds; None where that is gone."""
+    """Return what a list or dict holds; NOWHERE where that is gone."""
     try:
         return owner[key]
     except (KeyError, IndexError):
-        return None
+        return NOWHERE
 
 
 def static(kind: type, name: str) -> Any:
@@ -114,9 +115,13 @@ def _getattr(facts: Any, value: Any, owner: Any, name: str) -> bool:
 
 
 def _attribute(facts: Any, value: Any, read: Any, name: str, owner: Any) -> bool:
-    # the owner has a place of its own, or is a member of a module; methods are new at each look
-    if isinstance(owner, (types.MethodType, types.BuiltinMethodType)):
+    if isinstance(owner, (types.MethodType, types.BuiltinMethodType)):  # new at each look
         return False
+    # the owner has a place of its own or is a member of a module, unless it is its attribute
+    if read.func is attribute:
+        _, known, above = read.args
+        if isinstance(above, Registry) and known in vars(above):
+            facts.entry(vars(above), known, owner)
     return _getattr(facts, value, owner, name)
 
 

@@ -121,7 +121,7 @@ class Plan:
         for tensor in self.tensors:
             for hooks in (tensor._hooks, tensor._accumulated):
                 if hooks is not None:  # they have been taken away, and others may come
-                    traits.values(hooks, list(hooks.values()))
+                    traits.contents(hooks, hooks)
         return facts, traits
 
     def link(self) -> None:

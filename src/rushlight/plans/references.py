@@ -226,6 +226,8 @@ class References:
     def _class(self, value: Any) -> None:
         """Look at the methods that operators and builtin functions call."""
         self._owners.append(value)
+        if not isinstance(value, Registry):  # those of modules are looked at with their attributes
+            self._place(partial(getattr, value, "__class__"), type(value))
         for kind in type(value).__mro__:
             if kind.__module__ == "builtins" or library(kind):
                 continue
@@ -297,9 +299,8 @@ class References:
             return
         self._seen[key] = owner
         self._place(partial(defined, function, *definition(function)), True)
-        for values in (function.__defaults__ or (), (function.__kwdefaults__ or {}).values()):
-            for value in values:
-                self._value(value)
+        self._value(function.__defaults__)
+        self._value(function.__kwdefaults__)
         code = function.__code__
         known: dict[str, Callable[[], Any]] = {
             name: partial(getattr, cell, "cell_contents")
@@ -360,11 +361,17 @@ class References:
     ) -> Chain:
         if name in known:
             read = known[name]
-            return [(read, read())]
+            try:
+                return [(read, read())]
+            except ValueError:  # the variable of the function around it is not set
+                raise Unplanned(f"{code.co_name} refers to {name}, which is not defined") from None
         if kind.startswith(("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF")):
             return []  # an argument, or a variable of this function or of the one around it
         if name in names:
             return [(partial(operator.getitem, names, name), names[name])]
+        if (id(names), name) not in self._seen:  # a global of that name would go before it
+            self._seen[id(names), name] = names
+            self._place(partial(operator.contains, names, name), False)
         if not hasattr(builtins, name):
             raise Unplanned(f"{code.co_name} refers to {name}, which is not defined")
         if name == "super":
@@ -379,6 +386,9 @@ class References:
         for kind in type(owner).__mro__[1:]:
             method = vars(kind).get(name)
             if isinstance(method, types.FunctionType):
+                if not library(kind) and (kind, name) not in self._seen:
+                    self._seen[kind, name] = kind
+                    self._place(partial(static, kind, name), method)
                 self._function(method, owner)
 
     def _follow(self, chain: Chain, name: str) -> Chain:

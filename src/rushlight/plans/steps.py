@@ -74,11 +74,12 @@ class Step:
         optimizer = self.optimizer
         self.groups = list(optimizer.param_groups)
         self.runs = [list(layout.runs) for layout in optimizer._layouts]
-        self.options = [_options(group) for group in optimizer.param_groups]
+        self.options = [dict(group) for group in optimizer.param_groups]
         self.params = [list(group["params"]) for group in optimizer.param_groups]
-        self.entries = list(optimizer.state.values())
-        self.values = [list(entry.values()) for entry in self.entries]
-        self.state = [v for values in self.values for v in values if isinstance(v, TensorBase)]
+        self.entries = dict(optimizer.state)
+        self.values = [dict(entry) for entry in self.entries.values()]
+        values = [value for entry in self.values for value in entry.values()]
+        self.state = [value for value in values if isinstance(value, TensorBase)]
         self.arrays = [value._array for value in self.state]
 
     def state_facts(self, facts: Any) -> None:
@@ -93,13 +94,13 @@ class Step:
         facts.items(groups, self.groups)
         facts.items(layouts, self.layouts)
         for i, group in enumerate(self.groups):
-            facts.values(group, self.options[i], ("lr",))
+            facts.contents(group, self.options[i], ("lr",))
             facts.items(group["params"], self.params[i])
             facts.attributes("runs", [layouts[i]], [layouts[i].runs])
             facts.items(layouts[i].runs, self.runs[i])
-        facts.values(optimizer.state, self.entries)
-        for entry, values in zip(self.entries, self.values, strict=True):
-            facts.values(entry, values)
+        facts.contents(optimizer.state, self.entries)
+        for entry, values in zip(self.entries.values(), self.values, strict=True):
+            facts.contents(entry, values)
         facts.attributes("_array", self.state, self.arrays)
 
     def ready(self) -> bool:
@@ -120,10 +121,6 @@ class Step:
         for (i, run, _), gradient in zip(self.places, self.flats, strict=True):
             group = groups[i]
             run.take(optimizer, gradient, float(group["lr"]), group)
-
-
-def _options(group: dict[str, Any]) -> list[Any]:
-    return [value for key, value in group.items() if key != "lr"]
 
 
 def _takes(run: Any, made: dict[int, Array]) -> bool:
