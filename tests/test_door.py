@@ -35,7 +35,7 @@ OWN = {  # names that torch has elsewhere or not at all
         "to_torch",
     ),
     *("memory", "threads", "determinism", "compiled", "pages", "cli", "annotations", "graph"),
-    "plans",
+    *("facts", "plans"),
 }
 
 
