@@ -132,7 +132,7 @@ nb::object walk(nb::tuple arrays, rl::Loop (*copy)(rl::Step), nb::handle ufunc, 
     auto [loop, with] = copy ? std::pair{copy(y.item), (void*)nullptr} : loop_of(ufunc, which);
     bool right = loop && !y.folded() && operands.size() == (copy ? 2 : nb::cast<std::size_t>(ufunc.attr("nargs")));
     for (std::size_t k = 0; right && k + 1 < operands.size(); k++)
-        right = goes_with(operands[k], y);
+        right = goes_with(operands[k], y) && (!copy || operands[k].item == y.item);
     if (!right) return nb::none();
     return made(std::make_unique<rl::Walk>(loop, with, operands), arrays);
 }
@@ -155,7 +155,8 @@ class Routine {
     explicit Routine(nb::tuple calls) : calls(calls) {
         for (nb::handle call : calls) {
             Prepared* prepared = nullptr;
-            ready.push_back(nb::try_cast(call, prepared, false) ? prepared->call.get() : nullptr);
+            nb::try_cast(call, prepared, false);  // of None it makes a null pointer
+            ready.push_back(prepared ? prepared->call.get() : nullptr);
         }
     }
 

@@ -315,6 +315,42 @@ def test_order_and_errors() -> None:
     assert x[0] == 5
 
 
+def test_a_routine_within_itself() -> None:
+    x, depth = np.zeros(3, np.float32), 0
+    add = of(np.add, x, np.ones(3, np.float32), out=x)
+
+    def again() -> None:
+        nonlocal depth
+        depth += 1
+        if depth > 3:
+            raise KeyError("deep")
+        run()
+
+    run = routine([add, of(again), add])
+    with pytest.raises(KeyError, match="deep"):
+        run()
+    assert x[0] == 4
+    depth = -1000000
+    with pytest.raises(RecursionError):
+        run()
+    held = [routine([of(lambda: held.clear()), add])]
+    before = x[0]
+    held[0]()  # it lets go of itself
+    assert x[0] == before + 1
+
+
+def test_what_cannot_be_made_ready_is_refused() -> None:
+    with pytest.raises(TypeError, match="not callable"):
+        native.Routine((None,))()
+    with pytest.raises(TypeError, match="no kernel"):
+        native.prepare(len, ((),))
+    x = np.ones(3)
+    assert native.prepare_copy(np.ones(3, bool), x) is None
+    assert native.prepare_elementwise(np.add, 999, (x, x, x)) is None
+    assert native.prepare_elementwise(np.divmod, 0, (x, x, x)) is None
+    assert native.prepare_elementwise(np.add, 0, (None, None, None)) is None
+
+
 def test_a_cycle_through_a_routine_is_collected() -> None:
     class Owner:
         run: Any
