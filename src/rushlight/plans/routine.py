@@ -21,7 +21,8 @@ from rushlight.plans.calls import Call, fill
 __all__ = ["routine"]
 
 # Elementwise functions whose result is the nearest number, or one of the operands: it is the same
-# wherever in an array the operands lie. That is so of real numbers, not of complex ones.
+# wherever in an array the operands lie (but for the sign of a NaN made of two). That is so of real
+# numbers, not of complex ones.
 _EXACT = {np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.negative, np.absolute}
 _EXACT |= {np.maximum, np.minimum, np.logical_and, np.logical_or, np.logical_not, np.sign}
 _EXACT |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}
