@@ -52,7 +52,8 @@ constexpr bool is_value = is_array<T> || std::is_arithmetic_v<T>;
 template <class T>
 using Kept = std::conditional_t<is_value<T>, T, const T&>;
 template <class T>
-constexpr bool can_be_kept = is_value<T> || nb::detail::is_base_caster_v<nb::detail::make_caster<T>>;
+constexpr bool can_be_kept =
+    is_value<T> || nb::detail::is_base_caster_v<nb::detail::make_caster<T>>;
 
 template <class F, class... Args>
 class Converted : public Ready {
