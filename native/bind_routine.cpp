@@ -35,8 +35,13 @@ bool in_place(const Ready& call, const nb::tuple& args) {
 nb::object prepare(nb::object function, nb::tuple args) {
     Call call;
     struct Wanting {
+        bool collects = PyGC_Disable();  // what it ends may call kernels of its own
+
         explicit Wanting(Call& call) { rl::wanted = &call; }
-        ~Wanting() { rl::wanted = nullptr; }
+        ~Wanting() {
+            rl::wanted = nullptr;
+            if (collects) PyGC_Enable();
+        }
     };
     {
         Wanting wanting(call);
@@ -125,9 +130,10 @@ nb::object walk(nb::tuple arrays, rl::Loop (*copy)(rl::Step), nb::handle ufunc, 
     if (operands.empty()) return nb::none();
     const Operand& y = operands.back();
     auto [loop, with] = copy ? std::pair{copy(y.item), (void*)nullptr} : loop_of(ufunc, which);
-    bool right = loop && operands.size() == (copy ? 2 : nb::cast<std::size_t>(ufunc.attr("nargs")));
+    bool right = loop && !y.folded() &&
+                 operands.size() == (copy ? 2 : nb::cast<std::size_t>(ufunc.attr("nargs")));
     for (std::size_t k = 0; right && k + 1 < operands.size(); k++)
-        right = goes_with(operands[k], y);
+        right = goes_with(operands[k], y) && (!copy || operands[k].item == y.item);
     if (!right) return nb::none();
     return made(std::make_unique<rl::Walk>(loop, with, operands), arrays);
 }
@@ -150,7 +156,8 @@ class Routine {
     explicit Routine(nb::tuple calls) : calls(calls) {
         for (nb::handle call : calls) {
             Prepared* prepared = nullptr;
-            ready.push_back(nb::try_cast(call, prepared, false) ? prepared->call.get() : nullptr);
+            nb::try_cast(call, prepared, false);  // of None it makes a null pointer
+            ready.push_back(prepared ? prepared->call.get() : nullptr);
         }
     }
 

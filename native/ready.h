@@ -48,10 +48,17 @@ constexpr bool is_array<std::optional<nb::ndarray<Traits...>>> = true;
 
 // Arrays and numbers are kept; an object that has the kernel outlives its calls.
 template <class T>
-using Kept = std::conditional_t<is_array<T> || std::is_arithmetic_v<T>, T, const T&>;
+constexpr bool is_value = is_array<T> || std::is_arithmetic_v<T>;
+template <class T>
+using Kept = std::conditional_t<is_value<T>, T, const T&>;
+template <class T>
+constexpr bool can_be_kept =
+    is_value<T> || nb::detail::is_base_caster_v<nb::detail::make_caster<T>>;
 
 template <class F, class... Args>
 class Converted : public Ready {
+    static_assert((can_be_kept<Args> && ...), "what is converted to a temporary cannot be kept");
+
   public:
     Converted(const F& f, const Args&... args) : f(f), args(args...) { (note(args), ...); }
     void run() const override { std::apply(f, args); }

@@ -34,6 +34,19 @@ struct Operand {
             (strides[d] < 0 ? low : high) += strides[d] * (shape[d] - 1);
         return {low, high};
     }
+    // Tell whether two of its numbers may lie in the same place.
+    bool folded() const {
+        std::vector<std::pair<Step, Step>> dims;
+        for (std::size_t d = 0; d < shape.size(); d++)
+            if (shape[d] > 1) dims.emplace_back(std::abs(strides[d]), shape[d]);
+        std::sort(dims.begin(), dims.end());
+        Step extent = item;
+        for (auto [stride, size] : dims) {
+            if (stride < extent) return true;
+            extent += stride * (size - 1);
+        }
+        return false;
+    }
 };
 
 // An elementwise function of up to two operands and a result, which all are broadcast to.

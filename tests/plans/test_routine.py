@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import warnings
 import weakref
 from typing import Any
 
@@ -125,10 +126,27 @@ def test_numbers() -> None:
     same(of(np.add, counts, 1, out=counts), counts)
 
 
+def test_a_number_that_overflows_warns_when_the_call_does() -> None:
+    x = np.ones(3, np.float32)
+    call = of(np.multiply, x, 1e39, out=x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert is_prepared(call)
+    same(call, x)
+
+
+def test_a_number_that_is_no_element_stays_one() -> None:
+    x, out = np.ones(3, np.float32), np.zeros(3, np.float32)
+    same(of(np.ldexp, x, 2, out=out), out, prepared=False)
+
+
 def test_what_is_left_to_python() -> None:
     x, y = np.ones(4, np.float32), np.ones(4, np.float64)
     swapped = x.astype(">f4")
     misaligned = np.zeros(17, np.uint8)[1:].view(np.float32)
+    record = np.ones(4, [("a", np.float32), ("b", np.int16)])["a"]  # strides of 6 bytes
+    windows = np.lib.stride_tricks.sliding_window_view(np.arange(4.0), 2, writeable=True)
+    pairs = np.ones(4, np.complex64)
     for call, out in (
         (of(np.add, x, y, out=y), y),
         (of(np.add, x, x, out=y), y),
@@ -138,8 +156,15 @@ def test_what_is_left_to_python() -> None:
         (of(np.exp, x, out=x), x),
         (of(np.copyto, x, y, casting="unsafe"), x),
         (of(np.add, x[:0], x[:0], out=x[:0]), x),
+        (of(np.add, record, x, out=record), record),
+        (of(np.copyto, record, x), record),
+        (of(np.square, pairs, out=pairs), pairs),
     ):
         same(call, out, prepared=False)
+    # an operand that lies in itself, where the order of the elements matters
+    assert not is_prepared(of(np.add, windows, np.ones((3, 2)), out=windows))
+    assert not is_prepared(of(np.copyto, windows, np.ones((3, 2))))
+    assert is_prepared(of(np.add, windows, np.ones((3, 2)), out=np.zeros((3, 2))))
 
 
 @pytest.mark.parametrize("dtype", [*DTYPES, "bool", "int16", "uint64"])
@@ -161,6 +186,7 @@ def test_what_copies_in_order() -> None:
     like = np.zeros((2, 3, 5), np.float32)
     same(of(fill, like, np.ascontiguousarray, (x,), {}), like)
     same(of(fill, row[0], np.ndarray.ravel, (x, "F"), {}), row, prepared=False)
+    same(of(fill, like, np.ndarray.ravel, (x[0, 0],), {}), like, prepared=False)  # broadcast
     same(of(fill, row[0], np.ndarray.ravel, (x,), {"order": "F"}), row, prepared=False)
     same(of(np.ndarray.__setitem__, like, (slice(None), 1), x[:, 0]), like)
     same(of(np.ndarray.__setitem__, like, (..., slice(0, 4, 2)), x[:, :, :1]), like)
@@ -218,6 +244,40 @@ def test_every_kernel_can_be_prepared(name: str) -> None:
     assert [a.tobytes() for a in arrays] == expected
 
 
+def test_a_kernel_with_options_is_left_to_python() -> None:
+    x, y = np.ones(3, np.float32), np.zeros(3, np.float32)
+    run = routine([of(native.relu, x, y, slope=2)])
+    with pytest.raises(TypeError):
+        run()
+
+
+class Owner:
+    """Calls a kernel where it ends, which may be while a call is made ready."""
+
+    def __init__(self, x: Any, y: Any) -> None:
+        self.me, self.x, self.y = self, x, y
+
+    def __del__(self) -> None:
+        native.relu(self.x, self.y)
+
+
+def test_what_is_collected_meanwhile_makes_its_own_calls() -> None:
+    x, total, ended = np.ones((4, 6), np.float32).T, np.zeros(4, np.float32), []
+    before = gc.get_threshold()
+    try:
+        for _ in range(20):
+            ended.append(np.zeros(2, np.float32))
+            Owner(np.ones(2, np.float32), ended[-1])
+            gc.set_threshold(1)
+            native.prepare(native.column_sum, (x, total))
+            gc.set_threshold(*before)
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    assert all(y.min() == 1 for y in ended)
+
+
 def test_copies_that_nanobind_makes_are_not_kept() -> None:
     x, total = np.ones((4, 6), np.float32).T, np.zeros(4, np.float32)
     assert native.prepare(native.column_sum, (x, total)) is None
@@ -253,6 +313,42 @@ def test_order_and_errors() -> None:
         routine([add, wrong])()
     routine([add])()  # Python's lock was taken back
     assert x[0] == 5
+
+
+def test_a_routine_within_itself() -> None:
+    x, depth = np.zeros(3, np.float32), 0
+    add = of(np.add, x, np.ones(3, np.float32), out=x)
+
+    def again() -> None:
+        nonlocal depth
+        depth += 1
+        if depth > 3:
+            raise KeyError("deep")
+        run()
+
+    run = routine([add, of(again), add])
+    with pytest.raises(KeyError, match="deep"):
+        run()
+    assert x[0] == 4
+    depth = -1000000
+    with pytest.raises(RecursionError):
+        run()
+    held = [routine([of(lambda: held.clear()), add])]
+    before = x[0]
+    held[0]()  # it lets go of itself
+    assert x[0] == before + 1
+
+
+def test_what_cannot_be_made_ready_is_refused() -> None:
+    with pytest.raises(TypeError, match="not callable"):
+        native.Routine((None,))()
+    with pytest.raises(TypeError, match="no kernel"):
+        native.prepare(len, ((),))
+    x = np.ones(3)
+    assert native.prepare_copy(np.ones(3, bool), x) is None
+    assert native.prepare_elementwise(np.add, 999, (x, x, x)) is None
+    assert native.prepare_elementwise(np.divmod, 0, (x, x, x)) is None
+    assert native.prepare_elementwise(np.add, 0, (None, None, None)) is None
 
 
 def test_a_cycle_through_a_routine_is_collected() -> None:

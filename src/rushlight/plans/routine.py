@@ -21,7 +21,8 @@ from rushlight.plans.calls import Call, fill
 __all__ = ["routine"]
 
 # Elementwise functions whose result is the nearest number, or one of the operands: it is the same
-# wherever in an array the operands lie.
+# wherever in an array the operands lie (but for the sign of a NaN made of two). That is so of real
+# numbers, not of complex ones.
 _EXACT = {np.add, np.subtract, np.multiply, np.divide, np.square, np.sqrt, np.negative, np.absolute}
 _EXACT |= {np.maximum, np.minimum, np.logical_and, np.logical_or, np.logical_not, np.sign}
 _EXACT |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}
@@ -65,7 +66,9 @@ def _copied(call: Call) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     if function is fill and args[1] in _IN_ORDER and args[0].flags.c_contiguous:
         to, _, (value, *rest), named = args
         ordered = named or any(isinstance(part, str) for part in rest)  # 'F', say
-        to = None if ordered or not _plain(value) else to.reshape(value.shape)
+        if ordered or not _plain(value) or value.size != to.size:
+            return function, args, options
+        to = to.reshape(value.shape)
     elif function is np.ndarray.__setitem__ and _basic(args[1]):
         to, value = args[0][args[1]], args[2]
     if not (_plain(to) and _plain(value)) or to.dtype != value.dtype or value.ndim > to.ndim:
@@ -85,7 +88,7 @@ def _basic(key: Any) -> bool:
 def _prepared(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Return a call with its arguments converted; None where the extension cannot make it."""
     if type(function).__module__ == _COMPILED:
-        return native.prepare(function, args)
+        return None if options else native.prepare(function, args)
     arrays = (*args, options["out"]) if "out" in options else args
     if not all(map(_plain, arrays)):
         return None
@@ -93,7 +96,7 @@ def _prepared(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> 
         return native.prepare_copy(args[1], args[0])
     if options.keys() != {"out"}:
         return None
-    if function in _EXACT:
+    if function in _EXACT and not any(a.dtype.kind == "c" for a in arrays):
         which = _loop(function, *[a.dtype.char for a in arrays])
         return None if which is None else native.prepare_elementwise(function, which, arrays)
     return _product(*arrays) if function in (np.dot, np.matmul) else None
@@ -137,9 +140,12 @@ def _as_arrays(
     if len(kinds) != 1 or len(args) != 2 or not isinstance(out, np.ndarray):
         return args
     (dtype,) = kinds
+    if not any(types.startswith(f"{dtype.char * 2}->") for types in function.types):
+        return args  # np.ldexp takes an integer
     kind = dtype.kind if function not in _ASKING or dtype.kind == "f" else ""  # 300 beside int8
     exact = {"f": (int, float, dtype.type), "i": (int, dtype.type)}.get(kind, ())
-    return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
+    with np.errstate(over="ignore"):  # 1e39 beside float32, which the call itself may warn of
+        return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
 
 
 def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
