@@ -224,6 +224,7 @@ class Run:
 
     def take(self, optimizer: Optimizer, gradient: Array, lr: float, group: Any) -> None:
         """Take one step along gradients that lie like the weights."""
+        group = _in_numbers(group)
         numbers: dict[str, Any] = {name: strip.views[0][()] for name, strip in self.others}
         if self.counter is not None:
             self.counter.flat += 1
@@ -269,6 +270,12 @@ def _unequal(optimizer: Optimizer, got: list[Any], expected: list[Any]) -> None:
                     fix="call zero_grad() after replacing .data",
                 )
             )
+
+
+def _in_numbers(group: dict[str, Any]) -> dict[str, Any]:
+    """Return options with numbers in place of tensors, which may change from step to step."""
+    held = {k: v._array.item() for k, v in group.items() if isinstance(v, TensorBase)}
+    return {**group, **held} if held else group
 
 
 class Layout:
