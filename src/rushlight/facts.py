@@ -6,8 +6,10 @@ facts own what they compare with, since an address means an object only while th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from operator import attrgetter, is_
 from sys import getrefcount
 from typing import Any
@@ -24,6 +26,10 @@ class PlainFacts:
 
     def __init__(self) -> None:
         self._tests: list[Callable[[], bool]] = []
+        self._whole: list[dict[Any, Any]] = []  # whose contents are compared at one go
+        self._sizes: list[int] = []
+        self._keys: list[Any] = []
+        self._values: list[Any] = []
 
     def attributes(self, name: str, owners: list[Any], values: list[Any]) -> None:
         """Each of the owners has this value as its attribute."""
@@ -53,7 +59,14 @@ class PlainFacts:
         """A dict has the keys and values of another in its order, beside the keys `but`."""
         if not all(type(name) is str for name in but):
             raise TypeError("the keys left out are strings")
-        self._tests.append(partial(_contents, owner, *_columns(content, but), but))
+        keys, values = _columns(content, but)
+        if but or type(owner) not in (dict, defaultdict):
+            self._tests.append(partial(_contents, owner, keys, values, but))
+            return
+        self._whole.append(owner)
+        self._sizes.append(len(keys))
+        self._keys += keys
+        self._values += values
 
     def keys(self, owner: dict[Any, Any], keys: list[Any]) -> None:
         """A dict has these keys in this order."""
@@ -66,9 +79,18 @@ class PlainFacts:
     def hold(self) -> bool:
         """Tell whether all of it is so."""
         try:
-            return all(test() for test in self._tests)
+            return self._contained() and all(test() for test in self._tests)
         except Exception:  # code of the objects' own: whoever reads it next will see
             return False
+
+    def _contained(self) -> bool:
+        whole = self._whole
+        if list(map(len, whole)) != self._sizes:
+            return False
+        values = chain.from_iterable(map(dict.values, whole))
+        return all(map(is_, values, self._values)) and all(
+            map(is_, chain.from_iterable(whole), self._keys)
+        )
 
 
 class PlainHolders:
