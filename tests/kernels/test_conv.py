@@ -288,3 +288,12 @@ def test_any_configuration(case, last, scatter):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "SCATTER_RATIO", 0 if scatter else 1 << 30)
         check_adjoint(x, w, geometry, expected)
+
+
+def test_arrays_in_the_midst_of_a_number_are_copied() -> None:
+    conv_last = pytest.importorskip("rushlight.kernels.native.conv")._last
+    for shape in [(1, 1, 1, 1), (2, 3, 4, 4), (1, 8, 1, 1)]:
+        x = np.zeros(4 * np.prod(shape) + 1, np.uint8)[1:].view(np.float32).reshape(shape)
+        assert not x.flags.aligned
+        assert conv_last(x).flags.aligned
+        assert conv_last(x, 1, (4, shape[1], 2, 2)).flags.aligned
