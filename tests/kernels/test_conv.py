@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushlight.arrays import is_channels_last
+from rushlight.kernels import source
 from rushlight.kernels.reference import conv
 from rushlight.kernels.reference.conv import (
     conv_bias_grad,
@@ -288,3 +289,16 @@ def test_any_configuration(case, last, scatter):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv, "SCATTER_RATIO", 0 if scatter else 1 << 30)
         check_adjoint(x, w, geometry, expected)
+
+
+def test_arrays_in_the_midst_of_a_number_are_copied() -> None:
+    pytest.importorskip("rushlight._native")
+    if source("conv_forward") == "numpy":
+        pytest.skip("the compiled kernels are switched off")
+    from rushlight.kernels.native.conv import _last as conv_last
+
+    for shape in [(1, 1, 1, 1), (2, 3, 4, 4), (1, 8, 1, 1)]:
+        x = np.zeros(4 * np.prod(shape) + 1, np.uint8)[1:].view(np.float32).reshape(shape)
+        assert not x.flags.aligned
+        assert conv_last(x).flags.aligned
+        assert conv_last(x, 1, (4, shape[1], 2, 2)).flags.aligned

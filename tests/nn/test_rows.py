@@ -417,6 +417,15 @@ def test_relu_first_in_the_row_saves_what_it_saves_alone() -> None:
         y.sum().backward()
 
 
+def test_a_window_that_steps_over_the_input_stays_the_lowest_value() -> None:
+    pool = nn.MaxPool2d(2, padding=1, dilation=2)
+    net, x = nn.Sequential(nn.Tanh(), nn.ReLU(), pool), rl.ones(1, 2, 1, 3)
+    alone = pool(rl.relu(rl.tanh(x)))
+    assert alone.isneginf().any()
+    for _ in range(3):
+        assert (net(x) == alone).all()
+
+
 def test_flattening_by_a_copy_guards_nothing() -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), nn.Tanh())
     for _ in range(2):

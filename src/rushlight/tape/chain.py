@@ -57,11 +57,13 @@ def _joined(links: Sequence[Link]) -> list[Link]:
     """Let ops that can apply relu on the way do so where it follows.
 
     Before a maximum relu moves behind it, where it has less to do; not the first of a row, as the
-    maximum then saves what relu got, not what it gave.
+    maximum then saves what relu got, not what it gave; nor where a window may step over all cells,
+    as its maximum, the lowest value, must stay.
     """
     found: list[Link] = []
     for link in links:
-        if link.op.name == "max_pool" and len(found) > 1 and found[-1].op.name == "relu":
+        relu_before = len(found) > 1 and found[-1].op.name == "relu"
+        if relu_before and link.op.name == "max_pool" and {*link.options["dilation"]} == {1}:
             found[-1] = _with_relu(link)
         else:
             found.append(link)

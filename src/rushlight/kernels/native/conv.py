@@ -35,7 +35,8 @@ def _last(x: Array, groups: int = 1, w: Ints = ()) -> Array:
     """Return x with adjacent channels (or few ones, for a kernel w), a copy only if it must be."""
     few = w and x.shape[1] // groups < native.FEW_CHANNELS and prod(w[2:]) > 1
     odd = [s % x.itemsize for s in x.strides]  # as in a field of records
-    if (few or x.strides[1] == x.itemsize or x.shape[1] == 1) and not any(odd):
+    fits = x.flags.aligned and not any(odd)
+    if fits and (few or x.strides[1] == x.itemsize or x.shape[1] == 1):
         return x
     return to_channels_last(x)
 
