@@ -26,16 +26,22 @@ class PlainFacts:
 
     def __init__(self) -> None:
         self._tests: list[Callable[[], bool]] = []
-        self._whole: list[dict[Any, Any]] = []  # whose contents are compared at one go
-        self._sizes: list[int] = []
-        self._keys: list[Any] = []
+        # compared at one go: attributes of one name, dicts whose values are stated, and the members
+        # of lists and keys of dicts
+        self._named: dict[str, tuple[Callable[[Any], Any], list[Any], list[Any]]] = {}
+        self._dicts: list[dict[Any, Any]] = []
         self._values: list[Any] = []
+        self._rows: list[Sequence[Any] | dict[Any, Any]] = []
+        self._sizes: list[int] = []
+        self._members: list[Any] = []
 
     def attributes(self, name: str, owners: list[Any], values: list[Any]) -> None:
         """Each of the owners has this value as its attribute."""
         if len(owners) != len(values):
             raise ValueError("as many values as owners are wanted")
-        self._tests.append(partial(_attributes, attrgetter(name), list(owners), list(values)))
+        known = self._named.setdefault(name, (attrgetter(name), [], []))
+        known[1].extend(owners)
+        known[2].extend(values)
 
     def entry(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
         """A dict has this value under a key."""
@@ -51,7 +57,7 @@ class PlainFacts:
 
     def items(self, owner: list[Any], values: list[Any]) -> None:
         """A list has these items."""
-        self._tests.append(partial(_items, owner, list(values)))
+        self._row(owner, values)
 
     def contents(
         self, owner: dict[Any, Any], content: dict[Any, Any], but: tuple[str, ...] = ()
@@ -63,14 +69,13 @@ class PlainFacts:
         if but or type(owner) not in (dict, defaultdict):
             self._tests.append(partial(_contents, owner, keys, values, but))
             return
-        self._whole.append(owner)
-        self._sizes.append(len(keys))
-        self._keys += keys
+        self._dicts.append(owner)
         self._values += values
+        self._row(owner, keys)
 
     def keys(self, owner: dict[Any, Any], keys: list[Any]) -> None:
         """A dict has these keys in this order."""
-        self._tests.append(partial(_items, owner, list(keys)))
+        self._row(owner, keys)
 
     def length(self, owner: list[Any], size: int) -> None:
         """A list has so many items."""
@@ -79,18 +84,20 @@ class PlainFacts:
     def hold(self) -> bool:
         """Tell whether all of it is so."""
         try:
-            return self._contained() and all(test() for test in self._tests)
+            return (
+                list(map(len, self._rows)) == self._sizes
+                and all(map(is_, chain.from_iterable(self._rows), self._members))
+                and all(map(is_, chain.from_iterable(map(dict.values, self._dicts)), self._values))
+                and all(all(map(is_, map(read, of), to)) for read, of, to in self._named.values())
+                and all(test() for test in self._tests)
+            )
         except Exception:  # code of the objects' own: whoever reads it next will see
             return False
 
-    def _contained(self) -> bool:
-        whole = self._whole
-        if list(map(len, whole)) != self._sizes:
-            return False
-        values = chain.from_iterable(map(dict.values, whole))
-        return all(map(is_, values, self._values)) and all(
-            map(is_, chain.from_iterable(whole), self._keys)
-        )
+    def _row(self, owner: Any, members: list[Any]) -> None:
+        self._rows.append(owner)
+        self._sizes.append(len(members))
+        self._members += members
 
 
 class PlainHolders:
@@ -115,10 +122,6 @@ def lookup(kind: type, name: str) -> Any:
         if name in vars(part):
             return vars(part)[name]
     return _NOTHING
-
-
-def _attributes(read: Callable[[Any], Any], owners: list[Any], values: list[Any]) -> bool:
-    return all(map(is_, map(read, owners), values))
 
 
 def _items(found: Any, expected: Sequence[Any]) -> bool:
