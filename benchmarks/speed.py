@@ -194,7 +194,8 @@ def page(
         f"`import numpy` takes {importing[0]:.3f} s, `import rushlight` {importing[1]:.3f} s more.",
         "",
         "Times are medians in milliseconds, from interleaved runs in separate processes. The ratio",
-        "is the time of torch (the better of eager and channels-last) by Rushlight's. The limit is",
+        "is the time of torch (the better of eager and channels-last) by that of eager",
+        "Rushlight; `-compiled` is `rushlight.compile` of the whole step or model. The limit is",
         "the larger of FLOPs by the measured rate of sgemm and bytes by the measured rate of",
         "copying; `cost` in `benchmarks/workloads.py` says what is counted. A dash: not done.",
     ]
