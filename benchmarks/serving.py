@@ -39,7 +39,6 @@ NEEDS = {
     "numpy": ["numpy"], "int8": ["numpy"], "int8w": ["numpy"], "rushlight": ["numpy", "scipy"],
     "onnx": ["onnxruntime"], "torch": ["torch", "numpy"], "script": ["torch", "numpy"],
 }  # fmt: skip
-BEGIN, END = "<!-- serving: begin -->", "<!-- serving: end -->"
 BATCH = 256
 
 
@@ -311,16 +310,6 @@ def threads() -> str:
     return ", ".join(told) or "each its default"
 
 
-def write(path: pathlib.Path, lines: list[str]) -> None:
-    """Put the table between the marks of a page."""
-    text = path.read_text(encoding="utf-8")
-    head, _, rest = text.partition(BEGIN)
-    _, mark, tail = rest.partition(END)
-    if not mark:
-        sys.exit(f"{path}: no {BEGIN} ... {END}")
-    path.write_text(f"{head}{BEGIN}\n{chr(10).join(lines)}\n{END}{tail}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, print, and write where that is asked."""
     if sys.argv[1:2] == ["--worker"]:
@@ -339,7 +328,9 @@ def main() -> None:
         lines = list(table(found, labels))
     print("\n".join(lines))
     if given.write:
-        write(given.write, lines)
+        from pages import replace_section  # not at the top: processes whose start is timed run this
+
+        replace_section(given.write, "serving", lines)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,6 @@ constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
 enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED };
 
-Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
-
 // Walks the output cells and gives pointers into the input.
 template <class T>
 class Cells {
@@ -256,14 +254,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                         for (Index c = first; c < last; c += height) tile(t, c, f);
             }
         });
-        if (direct) continue;
-        for (Index k = 0; k < depth; k++)
-            for (Index f = 0; f < s.features; f++) {
-                T total = sums[k * padded + f];
-                for (Index part = 1; part < shares; part++)
-                    total += sums[(part * depth + k) * padded + f];
-                target[k * s.features + f] = total;
-            }
+        if (!direct) add_shares(sums, shares, depth, padded, s.features, target);
     }
 }
 

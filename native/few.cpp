@@ -64,7 +64,7 @@ class Blocks {
         rows = (s.out[1] + down - 1) / down;
         count = s.n * s.out[0] * rows * columns;
 
-        width = (across + reach[2] / s.step[2] + W<T> - 1) / W<T> * W<T>;
+        width = round_up(across + reach[2] / s.step[2], W<T>);
         pitch = s.step[2] * width;
         height = (down - 1) * s.step[1] + reach[1] + 1;
         next = s.step[1] * s.channels * pitch;
@@ -165,11 +165,6 @@ void widen(const Conv& s, Index lines, Index cells, Index padded, const T* from,
         }
 }
 
-template <class T>
-Index padded_of(const Conv& s) {
-    return (s.features + W<T> - 1) / W<T> * W<T>;
-}
-
 }  // namespace
 
 bool few_fits(const Conv& s) {
@@ -180,7 +175,7 @@ bool few_fits(const Conv& s) {
 template <class T>
 void few(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     Blocks<T> blocks(s);
-    Index padded = padded_of<T>(s), depth = blocks.shift.size();
+    Index padded = round_up(s.features, W<T>), depth = blocks.shift.size();
     Index work = blocks.down * blocks.across * depth * s.features;
     Index per = std::max(Index(1), TASK / std::max(Index(1), work));
     for (Index group = 0; group < s.groups; group++) {
@@ -215,7 +210,7 @@ void few(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
 template <class T>
 void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Blocks<T> blocks(s);
-    Index padded = padded_of<T>(s), depth = blocks.shift.size();
+    Index padded = round_up(s.features, W<T>), depth = blocks.shift.size();
     Index block_work = blocks.down * blocks.across * depth * s.features;
     Index most = std::min({blocks.count * block_work / (4 * TASK), SUMS / (depth * padded),
                            blocks.count});
@@ -244,14 +239,7 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
                             (whole ? grad : wide) + f, next, step, sum + k * padded + f, padded);
             }
         });
-        T* target = dw + group * depth * s.features;
-        for (Index k = 0; k < depth; k++)
-            for (Index f = 0; f < s.features; f++) {
-                T total = sums[k * padded + f];
-                for (Index part = 1; part < shares; part++)
-                    total += sums[(part * depth + k) * padded + f];
-                target[k * s.features + f] = total;
-            }
+        add_shares(sums, shares, depth, padded, s.features, dw + group * depth * s.features);
     }
 }
 

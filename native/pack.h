@@ -1,4 +1,4 @@
-// Weights as the register tiles read them.
+// Weights as the register tiles read them, and what comes of the tiles of their gradient.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,21 @@
 #include "tile.h"
 
 namespace rl::RL_LEVEL {
+
+inline Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
+
+// Add up shares (shares, depth, padded) of a weight gradient, in order: target (depth, features).
+template <class T>
+inline void add_shares(const T* sums, Index shares, Index depth, Index padded, Index features,
+                       T* target) {
+    for (Index k = 0; k < depth; k++)
+        for (Index f = 0; f < features; f++) {
+            T total = sums[k * padded + f];
+            for (Index part = 1; part < shares; part++)
+                total += sums[(part * depth + k) * padded + f];
+            target[k * features + f] = total;
+        }
+}
 
 // Lay the weight of one group out as the tiles read it: (blocks, taps, channels, lanes of a block).
 template <class T>

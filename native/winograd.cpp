@@ -67,7 +67,7 @@ struct Work {
         down = (s.out[1] + 1) / 2;
         across = (s.out[2] + 1) / 2;
         tiles = s.n * down * across;
-        padded = (s.features + W<T> - 1) / W<T> * W<T>;
+        padded = round_up(s.features, W<T>);
         for (int d = 0; d < 2; d++) {
             const auto& offset = s.offset[d + 1];
             low[d] = *std::min_element(offset.begin(), offset.end());

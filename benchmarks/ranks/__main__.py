@@ -31,12 +31,12 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from pages import replace_section  # noqa: E402
 from speed import machine, versions  # noqa: E402
 from workloads import net  # noqa: E402
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NETS = {"cnn": "CNN", "cnn:256": "CNN", "vgg": "VGG-like net"}
-BEGIN, END = "<!-- ranks: begin -->", "<!-- ranks: end -->"
 # name: (group of processes, how many of it work, what they do)
 PEERS = {
     "one": ("alone", 1, "by hand"),
@@ -217,10 +217,7 @@ def main() -> None:
                 page += under_way(up["ranks"].ask(2, "timeline", workload, 21)[0])
     print("\n".join(page))
     if options.write:
-        before, rest = options.write.read_text(encoding="utf-8").split(BEGIN)
-        after = rest.split(END)[1]
-        written = f"{before}{BEGIN}\n\n" + "\n".join(page) + f"\n\n{END}{after}"
-        options.write.write_text(written, encoding="utf-8")
+        replace_section(options.write, "ranks", ["", *page, ""])
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from hosts import HERE, Link, enter, entered, hosts
 from model import Costs, fitted, step
+from pages import replace_section
 
-BEGIN, END = "<!-- scaling: begin -->", "<!-- scaling: end -->"
 RATES, DELAYS = (0.1, 1.0, 10.0), (0.1, 1.0, 10.0)
 SIZES = (64, 1024, 16384, 65536, 262144, 1 << 20, 1 << 22)
 LARGE = 1 << 24
@@ -144,10 +144,7 @@ def main() -> int:
     page += predicted(costs, nets())
     print("\n".join(page))
     if options.write:
-        before, rest = options.write.read_text().split(BEGIN)
-        after = rest.split(END)[1]
-        written = f"{before}{BEGIN}\n\n" + "\n".join(page) + f"\n\n{END}{after}"
-        options.write.write_text(written)
+        replace_section(options.write, "scaling", ["", *page, ""])
     return 0
 
 

@@ -30,6 +30,7 @@ from rushlight.plans.calls import (
     current,
     root_of,
 )
+from rushlight.plans.places import LIBRARY
 from rushlight.plans.watched import Number, Watched, or_plain, plain, watch
 from rushlight.random import Generator
 from rushlight.tape import nodes
@@ -37,9 +38,8 @@ from rushlight.tensor import Tensor
 
 __all__ = ["sight"]
 
-_LIBRARY = __name__.partition(".")[0]
 _CACHING = type(cache(len))  # what functools makes of a function whose results it keeps
-_CONSTANT = (f"{_LIBRARY}.ops", f"{_LIBRARY}.kernels")  # whose arrays at module level are so
+_CONSTANT = (f"{LIBRARY}.ops", f"{LIBRARY}.kernels")  # whose arrays at module level are so
 _BLANK = ["empty"]
 _NEW = ["zeros", "ones", "full", "arange", "array", "asarray", "ascontiguousarray", "asanyarray"]
 _NEW += ["eye", "identity", "tri", "linspace", "logspace", "indices", "fromiter", "frombuffer"]
@@ -228,10 +228,10 @@ def _wrapped(recorder: Recorder, made: Any) -> Any:
 # Functions of arrays that look at values, or hand arrays to SciPy: module, name, and whether they
 # write to the arrays of their first argument. All that they do lies in the arrays.
 _WHOLE = [
-    (f"{_LIBRARY}.ops.class_losses", "share_of", False),
-    (f"{_LIBRARY}.ops.embedding", "product", False),
-    (f"{_LIBRARY}.nn.utils.clip_grad", "total_of", False),
-    (f"{_LIBRARY}.nn.utils.clip_grad", "shrink", True),
+    (f"{LIBRARY}.ops.class_losses", "share_of", False),
+    (f"{LIBRARY}.ops.embedding", "product", False),
+    (f"{LIBRARY}.nn.utils.clip_grad", "total_of", False),
+    (f"{LIBRARY}.nn.utils.clip_grad", "shrink", True),
 ]
 
 
@@ -367,7 +367,7 @@ def _belongs(module: Any) -> bool:
     name = getattr(module, "__name__", "")
     parts = name.split(".")
     return (
-        parts[0] == _LIBRARY
+        parts[0] == LIBRARY
         and len(parts) > 1
         and parts[1] not in ("plans", "compiled", "data", "train")
     )
