@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "holding.h"
 #include "walk.h"
 
 namespace {
@@ -169,42 +170,30 @@ class Routine {
                 do ready[i++]->run();
                 while (i < n && ready[i]);
             } else {
-                nb::steal(check(PyObject_CallNoArgs(PyTuple_GET_ITEM(calls.ptr(), i++))));
+                nb::steal(rl::check(PyObject_CallNoArgs(PyTuple_GET_ITEM(calls.ptr(), i++))));
             }
         }
     }
 
-    static int traverse(PyObject* self, visitproc visit, void* arg) {
-        Py_VISIT(Py_TYPE(self));
-        if (nb::inst_ready(self)) Py_VISIT(nb::inst_ptr<Routine>(self)->calls.ptr());
+    int traverse(visitproc visit, void* arg) const {
+        Py_VISIT(calls.ptr());
         return 0;
     }
-    static int clear(PyObject* self) {
-        Routine* routine = nb::inst_ptr<Routine>(self);
-        routine->ready.clear();
-        routine->calls.reset();
-        return 0;
+    void clear() {
+        ready.clear();
+        calls.reset();
     }
 
   private:
     nb::object calls;  // a tuple; callables in Python, which may refer to the routine
     std::vector<const Ready*> ready;
-
-    static PyObject* check(PyObject* result) {
-        if (!result) throw nb::python_error();
-        return result;
-    }
 };
-
-PyType_Slot slots[] = {{Py_tp_traverse, (void*)Routine::traverse},
-                       {Py_tp_clear, (void*)Routine::clear},
-                       {0, nullptr}};
 
 }  // namespace
 
 void bind_routine(nb::module_& m) {
     nb::class_<Prepared>(m, "Prepared").def("__call__", [](const Prepared& p) { p.call->run(); });
-    nb::class_<Routine>(m, "Routine", nb::type_slots(slots))
+    nb::class_<Routine>(m, "Routine", nb::type_slots(rl::holding<Routine>))
         .def(nb::init<nb::tuple>())
         .def("__call__", &Routine::run);
     m.def("prepare", &prepare);

@@ -17,6 +17,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.compiled import native
 from rushlight.plans.calls import Call, fill
+from rushlight.plans.draws import Draw
 
 __all__ = ["routine"]
 
@@ -52,6 +53,8 @@ def routine(calls: Sequence[Call]) -> Callable[[], Any]:
 
 def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
     """Return a function without arguments that makes a call."""
+    if isinstance(function, Draw):
+        return function.ready(*args)
     if isinstance(function, np.ufunc) and function.signature is None:
         args, options = _in_a_row(_as_arrays(function, args, options), options)
     prepared = None if native is None else _prepared(function, args, options)

@@ -30,6 +30,7 @@ from rushlight.plans.calls import (
     current,
     root_of,
 )
+from rushlight.plans.draws import Draw
 from rushlight.plans.places import LIBRARY
 from rushlight.plans.watched import Number, Watched, or_plain, plain, watch
 from rushlight.random import Generator
@@ -277,12 +278,8 @@ def _drawing(name: str) -> Callable[..., Any]:
         buffer = np.array(first)
         recorder.know(buffer, DATA)
 
-        def again(to: Any, *args: Any) -> None:
-            fresh = method(self, *args, **options)
-            np.copyto(to, fresh[0] if isinstance(fresh, tuple) else fresh)
-
         reads = [a for a in args if isinstance(a, np.ndarray)]
-        recorder.wrote(again, (buffer, *args), reads, [buffer])
+        recorder.wrote(Draw(self, method, options), (buffer, *args), reads, [buffer])
         return (watch(buffer), *drawn[1:]) if isinstance(drawn, tuple) else watch(buffer)
 
     return draw
