@@ -14,6 +14,11 @@ void bind_facts(nb::module_& m) {
         .def("contents", &Facts::contents, nb::arg(), nb::arg(), nb::arg() = nb::tuple())
         .def("keys", &Facts::keys)
         .def("length", &Facts::length)
+        .def("alike", [](Facts& facts, nb::object array) {
+            Facts::Numbers numbers;
+            if (!nb::try_cast(array, numbers, false)) throw nb::type_error("got no float32 in a row");
+            facts.alike(array, numbers);
+        })
         .def("hold", &Facts::hold);
     nb::class_<Holders>(m, "Holders", nb::type_slots(rl::holding<Holders>))
         .def(nb::init<nb::list>())

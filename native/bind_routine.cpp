@@ -15,6 +15,11 @@ using Call = std::unique_ptr<Ready>;
 struct Prepared {
     Call call;
     nb::object kept;  // what must live as long
+
+    int traverse(visitproc visit, void* arg) const {
+        Py_VISIT(kept.ptr());
+        return 0;
+    }
 };
 
 nb::object made(Call call, nb::object kept) {
@@ -192,7 +197,8 @@ class Routine {
 }  // namespace
 
 void bind_routine(nb::module_& m) {
-    nb::class_<Prepared>(m, "Prepared").def("__call__", [](const Prepared& p) { p.call->run(); });
+    nb::class_<Prepared>(m, "Prepared", nb::type_slots(rl::seen<Prepared>))
+        .def("__call__", [](const Prepared& p) { p.call->run(); });
     nb::class_<Routine>(m, "Routine", nb::type_slots(rl::holding<Routine>))
         .def(nb::init<nb::tuple>())
         .def("__call__", &Routine::run);

@@ -81,6 +81,12 @@ bool has_keys(PyObject* dict, const std::vector<nb::object>& parts) {
     return true;
 }
 
+bool are_alike(const float* numbers, Py_ssize_t size) {
+    for (Py_ssize_t i = 1; i < size; i++)
+        if (numbers[i] != numbers[0]) return false;
+    return true;
+}
+
 }  // namespace
 
 void Facts::attributes(nb::str name, nb::list owners, nb::list values) {
@@ -131,6 +137,10 @@ void Facts::length(nb::list owner, Py_ssize_t size) {
     facts.push_back({LENGTH, owner, {}, {}, {}, size});
 }
 
+void Facts::alike(nb::object owner, const Numbers& numbers) {
+    facts.push_back({ALIKE, owner, {}, {}, {}, (Py_ssize_t)numbers.size(), numbers.data()});
+}
+
 bool Facts::holds(const Fact& fact) {
     PyObject *owner = fact.owner.ptr(), *key = fact.key.ptr(), *value = fact.value.ptr();
     switch (fact.kind) {
@@ -141,6 +151,7 @@ bool Facts::holds(const Fact& fact) {
         case CONTENTS: return has_contents(walkable(owner).ptr(), fact.parts, key);
         case KEYS: return has_keys(walkable(owner).ptr(), fact.parts);
         case LENGTH: return PyList_GET_SIZE(owner) == fact.size;
+        case ALIKE: return are_alike(fact.numbers, fact.size);
     }
     return false;
 }

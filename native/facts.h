@@ -1,6 +1,7 @@
 // What objects held, to be found the same again.
 #pragma once
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 
 #include <deque>
 #include <vector>
@@ -11,7 +12,8 @@ namespace nb = nanobind;
 // It owns what it compares with: an address means an object only while that lives.
 class Facts {
 public:
-    enum Kind { ATTRIBUTE, ENTRY, LOOKUP, ITEMS, CONTENTS, KEYS, LENGTH };
+    enum Kind { ATTRIBUTE, ENTRY, LOOKUP, ITEMS, CONTENTS, KEYS, LENGTH, ALIKE };
+    using Numbers = nb::ndarray<const float, nb::ndim<1>, nb::c_contig>;
 
     void attributes(nb::str name, nb::list owners, nb::list values);
     void entry(nb::dict owner, nb::object key, nb::object value);
@@ -21,6 +23,7 @@ public:
     void contents(nb::dict owner, nb::dict content, nb::tuple but);
     void keys(nb::dict owner, nb::list keys);
     void length(nb::list owner, Py_ssize_t size);
+    void alike(nb::object owner, const Numbers& numbers);
     bool hold() const;
 
     int traverse(visitproc visit, void* arg) const;
@@ -32,6 +35,7 @@ private:
         nb::object owner, key, value;
         std::vector<nb::object> parts;
         Py_ssize_t size = 0;
+        const float* numbers = nullptr;  // of an array, which the owner is
     };
     static bool holds(const Fact& fact);
     std::deque<Fact> facts;  // what an attribute runs may state more while they are walked

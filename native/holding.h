@@ -24,6 +24,10 @@ template <class T>
 inline PyType_Slot holding[] = {
     {Py_tp_traverse, (void*)traverse<T>}, {Py_tp_clear, (void*)clear<T>}, {0, nullptr}};
 
+// Of a class that only something else in a cycle lets go of, as tuples are.
+template <class T>
+inline PyType_Slot seen[] = {{Py_tp_traverse, (void*)traverse<T>}, {0, nullptr}};
+
 inline PyObject* check(PyObject* result) {
     if (!result) throw nanobind::python_error();
     return result;

@@ -36,6 +36,25 @@ struct Ready {
     std::vector<const void*> places;  // where its arrays lie
 };
 
+// A number of Python's that may be another whenever a call that was made ready is made.
+struct Live {
+    double value = 0;
+};
+
+// A number for a kernel: a float, or a `Live`, which is read when the call is made.
+class Number {
+  public:
+    Number() = default;
+    explicit Number(double value) : value(value) {}
+    explicit Number(nb::object live) : live(live), at(&nb::cast<Live&>(live).value) {}
+    operator double() const { return at ? *at : value; }
+
+  private:
+    double value = 0;
+    nb::object live;
+    const double* at = nullptr;
+};
+
 // Where the next call of a kernel is put in place of being made, if anywhere.
 inline thread_local std::unique_ptr<Ready>* wanted = nullptr;
 
@@ -48,7 +67,7 @@ constexpr bool is_array<std::optional<nb::ndarray<Traits...>>> = true;
 
 // Arrays and numbers are kept; an object that has the kernel outlives its calls.
 template <class T>
-constexpr bool is_value = is_array<T> || std::is_arithmetic_v<T>;
+constexpr bool is_value = is_array<T> || std::is_arithmetic_v<T> || std::is_same_v<T, Number>;
 template <class T>
 using Kept = std::conditional_t<is_value<T>, T, const T&>;
 template <class T>
@@ -84,7 +103,8 @@ auto preparable(F f, R (F::*)(Args...) const) {
     return [f](Args... args) -> R {
         if (!wanted) return f(args...);
         *wanted = std::make_unique<Converted<F, std::decay_t<Args>...>>(f, args...);
-        return R();
+        if constexpr (std::is_same_v<R, bool>) return true;  // it will take the arrays
+        else return R();
     };
 }
 
@@ -95,3 +115,20 @@ void def(Scope& scope, const char* name, F f, const Extra&... extra) {
 }
 
 }  // namespace rl
+
+namespace nanobind::detail {
+
+template <>
+struct type_caster<rl::Number> {
+    NB_TYPE_CASTER(rl::Number, const_name("float"))
+
+    bool from_python(handle from, uint8_t flags, cleanup_list* cleanup) noexcept {
+        make_caster<double> number;
+        if (number.from_python(from, flags, cleanup)) value = rl::Number(number.value);
+        else if (isinstance<rl::Live>(from)) value = rl::Number(borrow(from));
+        else return false;
+        return true;
+    }
+};
+
+}  // namespace nanobind::detail

@@ -81,6 +81,12 @@ class PlainFacts:
         """A list has so many items."""
         self._tests.append(lambda: len(owner) == size)
 
+    def alike(self, numbers: Any) -> None:
+        """The numbers of an array, float32 in a row, are all the same."""
+        if numbers.dtype != "f4" or numbers.ndim != 1 or not numbers.flags.c_contiguous:
+            raise TypeError("got no float32 in a row")
+        self._tests.append(lambda: bool((numbers == numbers[:1]).all()))
+
     def hold(self) -> bool:
         """Tell whether all of it is so."""
         try:

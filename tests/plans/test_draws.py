@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.plans.steps import batches, make
 
 import rushlight as rl
 from rushlight import nn
 from rushlight.compiled import native
 from rushlight.random import Generator, OwnRows, default_generator
-from tests.plans.steps import batches, make
 
 compiled = pytest.mark.skipif(native is None, reason="the compiled extension is absent")
 

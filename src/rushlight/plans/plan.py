@@ -128,6 +128,8 @@ class Plan:
         """Take new memory: somebody keeps a gradient that lies in the old one."""
         program = self.program
         self.memory = aligned(self.size)
+        for step in self.steps:
+            step.link(self.memory, self._leave_gradients)
         program.link(self.memory)
         self.gradients = [(t, program.at(a), program.moves(a)) for t, a, _ in self.gradients]
         self.grads = [(t, wrap(a)) for t, a, moves in self.gradients if moves]
@@ -138,8 +140,6 @@ class Plan:
         # what makes the one new tensor that is returned, without a graph
         alone = self.structure.__class__ is Output and self.outputs[0].op is None
         self.sole = self.copies[0] if alone else None
-        for step in self.steps:
-            step.link(self.memory, self._leave_gradients)
         program.settle()
         held = [gradient for _, gradient in self.grads]
         arrays = [gradient._array for gradient in held]

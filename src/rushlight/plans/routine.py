@@ -18,6 +18,7 @@ from rushlight.arrays import Array
 from rushlight.compiled import native
 from rushlight.plans.calls import Call, fill
 from rushlight.plans.draws import Draw
+from rushlight.plans.steps import Step
 
 __all__ = ["routine"]
 
@@ -39,7 +40,12 @@ _COMPILED = "nanobind"  # the module of the types of functions that it makes
 def routine(calls: Sequence[Call]) -> Callable[[], Any]:
     """Return a function that makes the calls in order, on the arrays that are their arguments."""
     done = [_copied(call) for call in calls]
-    ready = [_ready(*call) for call in done if call[0] is not np.copyto or call[1][0].size]
+    ready: list[Callable[[], Any]] = []
+    for call in done:
+        if isinstance(call[0], Step):
+            ready += call[0].calls()
+        elif call[0] is not np.copyto or call[1][0].size:
+            ready.append(_ready(*call))
     if native is not None:
         made: Callable[[], Any] = native.Routine(tuple(ready))
         return made

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.optim import Optimizer
+from rushlight.compiled import native
+from rushlight.facts import lookup
+from rushlight.optim import SGD, Adam, Optimizer
+from rushlight.optim.flat import COUNTER
 from rushlight.plans.calls import root_of
 from rushlight.tape import TensorBase
 
 __all__ = ["Step"]
 
 ALIGN = 64  # bytes
+_ONE_KERNEL = {Adam.update, SGD.update}  # that call one kernel, and do no more
+_LASTING = {int, float, bool, str, type(None)}  # classes of options that cannot change unseen
+_UNREAD = ("params", "param_names", "lr")  # options that `update` does not read in the group
 
 
 class Step:
@@ -56,7 +63,7 @@ class Step:
                     placed[id(root_of(self.made[id(p)]))] = size + start * flat.itemsize
                 self.places.append((i, run, size))
                 size += -(-flat.nbytes // ALIGN) * ALIGN
-                if len(run.params) > 1:
+                if len(run.params) > 1 and (run.counter is not None or run.others):
                     self.counted.append(run)
         self.made = {}
         return size
@@ -102,6 +109,18 @@ class Step:
         for entry, values in zip(self.entries.values(), self.values, strict=True):
             facts.contents(entry, values)
         facts.attributes("_array", self.state, self.arrays)
+        facts.attributes("__class__", [optimizer], [type(optimizer)])
+        facts.attributes("__dict__", [optimizer], [vars(optimizer)])
+        facts.lookup(type(optimizer), "update", lookup(type(optimizer), "update"))
+        own = vars(optimizer)
+        if "update" in own:
+            facts.entry(own, "update", own["update"])
+        else:
+            facts.lacks(own, "update")
+        for run in self.counted:
+            if not run.others and run.counter.flat.dtype == np.float32:
+                facts.alike(run.counter.flat)
+        self.counted = [r for r in self.counted if r.others or r.counter.flat.dtype != np.float32]
 
     def ready(self) -> bool:
         """Tell whether the numbers are such that the step would be that which was recorded."""
@@ -117,10 +136,82 @@ class Step:
             self.leave()
             optimizer.step()
             return
-        groups = optimizer.param_groups
-        for (i, run, _), gradient in zip(self.places, self.flats, strict=True):
-            group = groups[i]
-            run.take(optimizer, gradient, float(group["lr"]), group)
+        for place, gradient in zip(self.places, self.flats, strict=True):
+            self._take(place, gradient)
+
+    def _take(self, place: tuple[int, Any, int], gradient: Array) -> None:
+        i, run, _ = place
+        group = self.optimizer.param_groups[i]
+        run.take(self.optimizer, gradient, float(group["lr"]), group)
+
+    def calls(self) -> list[Callable[[], Any]]:
+        """Return the step as calls without arguments: where one kernel does it, without Python."""
+        if self.whole:
+            return [self]
+        calls: list[Callable[[], Any]] = []
+        for place, gradient in zip(self.places, self.flats, strict=True):
+            calls += self._kernels(place, gradient) or [partial(self._take, place, gradient)]
+        return calls
+
+    def _kernels(self, place: tuple[int, Any, int], gradient: Array) -> list[Callable[[], Any]]:
+        """Return what reads the rate and counts a step, and the kernels of a run, made ready.
+
+        Nothing, where there is more to a step, or what it goes by may change unseen.
+        """
+        i, run, _ = place
+        optimizer, group = self.optimizer, self.optimizer.param_groups[i]
+        arrays = [
+            array for _, weight, state, _ in run.blocks for array in (weight, *_arrays(state))
+        ]
+        if (
+            native is None
+            or type(optimizer).update not in _ONE_KERNEL
+            or "update" in vars(optimizer)
+            or run.first
+            or run.others
+            or not all(_lasts(v) for key, v in group.items() if key not in _UNREAD)
+            or not all(_in_a_row(array, gradient.dtype) for array in (gradient, *arrays))
+            or (run.counter is not None and not _in_a_row(run.counter.flat, np.float32))
+        ):
+            return []
+        lr, step = native.Live(), native.Live()
+        counts = None if run.counter is None else run.counter.flat
+        calls = [native.Advance(group, lr, step, counts, list(run.params))]
+        for cut, weight, state, _ in run.blocks:
+            names = [name for name, value in state.items() if isinstance(value, np.ndarray)]
+
+            def update(weight: Array, part: Array, *held: Array, names: Any = names) -> None:
+                state = {**dict(zip(names, held, strict=True)), COUNTER: step}
+                optimizer.update(weight, part, state, lr, group, False, ())
+
+            try:
+                call = native.prepare(update, (weight, gradient[cut], *_arrays(state)))
+            except TypeError:  # it computes with the number of the step
+                return []
+            if call is None:
+                return []
+            calls.append(call)
+        return calls
+
+
+def _arrays(state: dict[str, Any]) -> list[Array]:
+    return [value for value in state.values() if isinstance(value, np.ndarray)]
+
+
+def _lasts(value: Any) -> bool:
+    """Tell whether an option that is the same object is the same value."""
+    if value.__class__ is tuple:
+        return all(map(_lasts, value))
+    return value.__class__ in _LASTING
+
+
+def _in_a_row(array: Array, dtype: Any) -> bool:
+    return (
+        array.dtype == dtype
+        and dtype in (np.float32, np.float64)
+        and array.ndim == 1
+        and array.flags.c_contiguous
+    )
 
 
 def _takes(run: Any, made: dict[int, Array]) -> bool:
