@@ -1,4 +1,4 @@
-"""Steps of optimizers that a routine takes without Python: the bits, counts and errors of eager ones."""
+"""Steps of optimizers that a routine takes without Python: bits, counts, errors of eager ones."""
 
 from __future__ import annotations
 

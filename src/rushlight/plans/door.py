@@ -97,7 +97,7 @@ def compile(
 
 _OWN_NAMES = {"function", "fullgraph", "recordings", "reasons", "_lock", "_hopeless", "_kinds"}
 _OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_places", "_others"}
-_OWN_NAMES |= {"_last"}
+_OWN_NAMES |= {"_last", "_quick"}
 
 
 class _Kind:
@@ -107,12 +107,14 @@ class _Kind:
         plan: what to run, where there is one.
         why: why there is none.
         calls: how many of this kind were made without one.
+        entry: the plan, facts and the way into it that was made of them.
     """
 
-    __slots__ = ("calls", "plan", "why")
+    __slots__ = ("calls", "entry", "plan", "why")
 
     def __init__(self) -> None:
         self.plan: Plan | None = None
+        self.entry: tuple[Any, ...] | None = None
         self.why = ""
         self.calls = 0
 
@@ -154,6 +156,8 @@ class Compiled:
         self._edit = -1
         self._modes: tuple[bool, ...] = ()
         self._last: tuple[Any, _Kind | None] = (None, None)  # arguments and modes, their kind
+        # the way in for what came last: plan, entry, whether gradients are recorded, default dtype
+        self._quick: tuple[Plan, Any, bool, Any] | None = None
         # what places hold, where identity tells it, and the other places; members of modules;
         # their attributes, which are looked at after an edit
         self._places, self._members, self._attributes = Facts(), Facts(), Facts()
@@ -171,6 +175,13 @@ class Compiled:
         if state.trace is not None or current.recorder is not None or not self._lock.acquire(False):
             return self.function(*args, **options)  # seen by others, or busy with another call
         try:
+            quick = self._quick
+            if quick is not None and not options and self._edit == edits.last:
+                plan, entry, recording, dtype = quick
+                same = state.recording is recording and get_default_dtype() is dtype
+                if same and entry.opens(args):
+                    made, result = plan(args, True)
+                    return result if made else self.function(*args)
             if self._hopeless:
                 return self._refused(self._hopeless, args, options)
             tensors, key = _told_apart(args, options)
@@ -185,11 +196,23 @@ class Compiled:
                     return self.function(*args, **options)
                 made, result = kind.plan(tensors)
                 if made:
+                    if tensors is args:
+                        self._quicken(kind, args)
                     return result
                 return self.function(*args, **options)
             return self._learn(key, args, options)
         finally:
             self._lock.release()
+
+    def _quicken(self, kind: _Kind, args: tuple[Any, ...]) -> None:
+        """Let the next call of this kind come in by way of its entry, where it has one."""
+        facts = self._members, self._places
+        if kind.entry is None or kind.entry[:3] != (kind.plan, *facts):
+            entry = None if kind.plan is None or self._others else kind.plan.entry(args, facts)
+            kind.entry = kind.plan, *facts, entry
+        *_, entry = kind.entry
+        if entry is not None and kind.plan is not None:
+            self._quick = kind.plan, entry, state.recording, get_default_dtype()
 
     def _kind(self, key: Any) -> _Kind | None:
         """Return what is known of calls with such arguments; the last kind is tried first."""
@@ -209,6 +232,7 @@ class Compiled:
         if not _all_equal(self._others if self._places.hold() else references.places):
             return False
         if self._edit != edits.last:
+            self._quick = None  # modes may be others
             edit = edits.last  # before the look: a change during it will be seen by the next call
             if not self._attributes.hold():
                 return False
@@ -235,11 +259,12 @@ class Compiled:
         self._edit = edit
 
     def _state_places(self, places: list[Place]) -> None:
-        self._places = Facts()
+        self._quick, self._places = None, Facts()
         self._others = as_facts(places, self._places)
 
     def _learn(self, key: Any, args: Any, options: Any) -> Any:
         """Make a call of a kind that has no plan, or whose plan does not fit."""
+        self._quick = None
         try:
             if self._references is None:
                 self._look()
@@ -267,7 +292,7 @@ class Compiled:
     def _record(self, kind: _Kind, args: Any, options: Any) -> Any:
         references = self._references
         assert references is not None
-        kind.plan = None
+        kind.plan = kind.entry = self._quick = None
         kind.calls += 1
         self.recordings += 1
         tensors, foreign = _tensors(references), edits.foreign()

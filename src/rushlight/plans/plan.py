@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
+from rushlight.compiled import native
 from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
 from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
@@ -165,8 +166,23 @@ class Plan:
         written = self.written
         return bool(written) and any(id(root_of(t._array)) in written for t in arguments)
 
-    def __call__(self, arguments: Sequence[Any]) -> tuple[bool, Any]:
+    def entry(self, arguments: tuple[Any, ...], facts: Sequence[Any]) -> Any:
+        """Return what takes in arguments of the kind of these, in no time; None without such.
+
+        Args:
+            facts: what must hold beside that by which `fits` tells.
+        """
+        if native is None or any(step.counted for step in self.steps):
+            return None
+        facts = [*facts, self.facts, *([self.same_traits] if self.recording else [])]
+        return native.Entry(arguments, self.inputs, facts, list(self.written))
+
+    def __call__(self, arguments: Sequence[Any], taken: bool = False) -> tuple[bool, Any]:
         """Make the call, where `fits` says that it may.
+
+        Args:
+            arguments: tensors.
+            taken: what they hold lies in the inputs already.
 
         Returns:
             Whether it was made: not if the values of the arguments demand other calls than the
@@ -174,7 +190,7 @@ class Plan:
         """
         before = warning_switch.set(WARNINGS_OFF)
         try:
-            if not self._opens(arguments):
+            if not (self._decided() if taken else self._opens(arguments)):
                 return False, None
             if self.clears:
                 for tensor in self.clears:
@@ -196,6 +212,10 @@ class Plan:
         """Take the arguments over and tell whether they demand the calls that were recorded."""
         for buffer, tensor in zip(self.inputs, arguments, strict=True):
             buffer[...] = tensor._array
+        return self._decided()
+
+    def _decided(self) -> bool:
+        """Tell whether the inputs demand the calls that were recorded."""
         program = self.program
         program.opening()
         truths = program.truths
