@@ -55,7 +55,11 @@ def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Cal
     if isinstance(function, np.ufunc) and function.signature is None:
         args, options = _in_a_row(_as_arrays(function, args, options), options)
     prepared = None if native is None else _prepared(function, args, options)
-    return partial(function, *args, **options) if prepared is None else prepared
+    if prepared is not None:
+        return prepared
+    if function is np.dot and options.keys() == {"out"} and all(map(_plain, args)):
+        return partial(args[0].dot, args[1], options["out"])  # a third of a product of vectors less
+    return partial(function, *args, **options)
 
 
 def _copied(call: Call) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
@@ -142,10 +146,18 @@ def _as_arrays(
     (dtype,) = kinds
     if not any(types.startswith(f"{dtype.char * 2}->") for types in function.types):
         return args  # np.ldexp takes an integer
-    kind = dtype.kind if function not in _ASKING or dtype.kind == "f" else ""  # 300 beside int8
-    exact = {"f": (int, float, dtype.type), "i": (int, dtype.type)}.get(kind, ())
     with np.errstate(over="ignore"):  # 1e39 beside float32, which the call itself may warn of
-        return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
+        return tuple([np.asarray(a, dtype) if _taken(a, dtype, function) else a for a in args])
+
+
+def _taken(value: Any, dtype: np.dtype[Any], function: np.ufunc) -> bool:
+    """Tell whether a value is a number that NumPy, beside an array of this dtype, makes one of."""
+    if dtype.kind == "f":
+        return value.__class__ in (int, float, dtype.type)
+    if function in _ASKING:  # takes 300 beside int8, too
+        held = np.iinfo(dtype) if dtype.kind in "iu" and value.__class__ is int else None
+        return held is not None and held.min <= value <= held.max
+    return dtype.kind == "i" and value.__class__ in (int, dtype.type)
 
 
 def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
