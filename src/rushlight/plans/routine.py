@@ -32,16 +32,21 @@ _REAL = (np.float32, np.float64)
 # Functions whose result has the elements of an array in C order.
 _IN_ORDER = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
 _IN_ORDER |= {np.ascontiguousarray}
+_SPREAD = 16384  # elements up to which a row is spread first: what fits the cache
 _COMPILED = "nanobind"  # the module of the types of functions that it makes
+
+Made = tuple[Any, tuple[Any, ...], dict[str, Any]]  # function, arguments, options
 
 
 def routine(calls: Sequence[Call]) -> Callable[[], Any]:
     """Return a function that makes the calls in order, on the arrays that are their arguments."""
     done = [_copied(call) for call in calls]
-    ready = [_ready(*call) for call in done if call[0] is not np.copyto or call[1][0].size]
+    done = [call for call in done if call[0] is not np.copyto or call[1][0].size]
     if native is not None:
-        made: Callable[[], Any] = native.Routine(tuple(ready))
+        made: Callable[[], Any] = native.Routine(tuple([_ready(*call) for call in done]))
         return made
+    rooms: dict[Any, Array] = {}
+    ready = [_ready(*part) for call in done for part in _spread(call, rooms)]
 
     def run() -> None:
         for call in ready:
@@ -62,7 +67,7 @@ def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Cal
     return partial(function, *args, **options)
 
 
-def _copied(call: Call) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _copied(call: Call) -> Made:
     """Return function, arguments and options of a call: of a copy, where it is nothing else."""
     function, args, options = call.function, call.args, call.options
     to: Any = None
@@ -158,6 +163,30 @@ def _taken(value: Any, dtype: np.dtype[Any], function: np.ufunc) -> bool:
         held = np.iinfo(dtype) if dtype.kind in "iu" and value.__class__ is int else None
         return held is not None and held.min <= value <= held.max
     return dtype.kind == "i" and value.__class__ in (int, dtype.type)
+
+
+def _spread(made: Made, rooms: dict[Any, Array]) -> list[Made]:
+    """Return a call of which one operand is a row as two: the row is spread first.
+
+    NumPy takes half the time for operands of one shape, and little to spread a row. It is spread
+    into the result, or where that is the other operand into one of the `rooms`, by shape and dtype.
+    """
+    function, args, options = made
+    out: Any = options.get("out")
+    if function not in _EXACT or len(args) != 2 or len(options) > 1 or not _plain(out):
+        return [made]
+    whole = [_plain(a) and a.shape == out.shape and a.flags.c_contiguous for a in args]
+    if sorted(whole) != [False, True] or out.size > _SPREAD or not out.flags.c_contiguous:
+        return [made]
+    row, other = args[whole.index(False)], args[whole.index(True)]
+    if not _plain(row) or row.dtype != out.dtype or not 1 < row.size == out.shape[-1] < out.size:
+        return [made]
+    room = out
+    if np.may_share_memory(out, other) or np.may_share_memory(out, row):
+        key = out.shape, out.dtype
+        room = rooms[key] = rooms.get(key, np.empty(*key))
+    beside = (other, room) if whole[0] else (room, other)
+    return [(room.__setitem__, (..., row), {}), (function, beside, options)]
 
 
 def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
