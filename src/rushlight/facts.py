@@ -7,12 +7,14 @@ facts own what they compare with, since an address means an object only while th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 from operator import attrgetter, is_
 from sys import getrefcount
 from typing import Any
+
+import numpy as np
 
 from rushlight.compiled import native
 
@@ -22,30 +24,47 @@ _NOTHING = object()
 
 
 class PlainFacts:
-    """Facts in Python. The compiled ones have the same methods."""
+    """Facts in Python. The compiled ones have the same methods.
+
+    What is found goes into one array of objects, whose bytes are their addresses: the test for
+    identity that costs least for each. Lists own what is expected, for the garbage collector does
+    not see into arrays.
+    """
 
     def __init__(self) -> None:
         self._tests: list[Callable[[], bool]] = []
-        # compared at one go: attributes of one name, dicts whose values are stated, and the members
-        # of lists and keys of dicts
-        self._named: dict[str, tuple[Callable[[Any], Any], list[Any], list[Any]]] = {}
-        self._dicts: list[dict[Any, Any]] = []
-        self._values: list[Any] = []
+        self._empty: list[Sized] = []
+        # members of lists and keys of dicts; how many there are
         self._rows: list[Sequence[Any] | dict[Any, Any]] = []
         self._sizes: list[int] = []
         self._members: list[Any] = []
+        self._dicts: list[dict[Any, Any]] = []  # their values
+        self._values: list[Any] = []
+        # what lies in dicts under a key each: dicts, keys and values
+        self._entries: tuple[list[dict[Any, Any]], list[Any], list[Any]] = ([], [], [])
+        self._named: dict[str, tuple[Callable[[Any], Any], list[Any], list[Any]]] = {}
+        self._expected: bytes | None = None  # the addresses of all that is compared at one go
+        self._count = 0
 
     def attributes(self, name: str, owners: list[Any], values: list[Any]) -> None:
         """Each of the owners has this value as its attribute."""
         if len(owners) != len(values):
             raise ValueError("as many values as owners are wanted")
+        if not owners:
+            return
         known = self._named.setdefault(name, (attrgetter(name), [], []))
         known[1].extend(owners)
         known[2].extend(values)
+        self._expected = None
 
     def entry(self, owner: dict[Any, Any], key: Any, value: Any) -> None:
         """A dict has this value under a key."""
-        self._tests.append(lambda: owner.get(key, _NOTHING) is value)
+        if type(owner) is not dict:
+            self._tests.append(lambda: owner.get(key, _NOTHING) is value)
+            return
+        for column, part in zip(self._entries, (owner, key, value), strict=True):
+            column.append(part)
+        self._expected = None
 
     def lacks(self, owner: dict[Any, Any], key: Any) -> None:
         """A dict has nothing under a key."""
@@ -69,8 +88,9 @@ class PlainFacts:
         if but or type(owner) not in (dict, defaultdict):
             self._tests.append(partial(_contents, owner, keys, values, but))
             return
-        self._dicts.append(owner)
-        self._values += values
+        if keys:
+            self._dicts.append(owner)
+            self._values += values
         self._row(owner, keys)
 
     def keys(self, owner: dict[Any, Any], keys: list[Any]) -> None:
@@ -90,20 +110,40 @@ class PlainFacts:
     def hold(self) -> bool:
         """Tell whether all of it is so."""
         try:
-            return (
-                list(map(len, self._rows)) == self._sizes
-                and all(map(is_, chain.from_iterable(self._rows), self._members))
-                and all(map(is_, chain.from_iterable(map(dict.values, self._dicts)), self._values))
-                and all(all(map(is_, map(read, of), to)) for read, of, to in self._named.values())
-                and all(test() for test in self._tests)
-            )
+            if any(map(len, self._empty)) or list(map(len, self._rows)) != self._sizes:
+                return False
+            if self._expected is None:
+                self._expect()
+            found = np.fromiter(self._found(), object, self._count)
+            return found.tobytes() == self._expected and all(test() for test in self._tests)
         except Exception:  # code of the objects' own: whoever reads it next will see
             return False
 
+    def _found(self) -> Iterator[Any]:
+        """Return all that is compared at one go, as it is now."""
+        rows, values = self._rows, map(dict.values, self._dicts)
+        owners, keys, _ = self._entries
+        return chain(
+            chain.from_iterable(rows),
+            chain.from_iterable(values),
+            map(dict.get, owners, keys, repeat(_NOTHING)),
+            *[map(read, of) for read, of, _ in self._named.values()],
+        )
+
+    def _expect(self) -> None:
+        stated = [self._members, self._values, self._entries[2]]
+        stated += [values for _, _, values in self._named.values()]
+        expected = np.fromiter(chain.from_iterable(stated), object)
+        self._count, self._expected = expected.size, expected.tobytes()
+
     def _row(self, owner: Any, members: list[Any]) -> None:
+        if not members and type(owner) in (list, dict, defaultdict):
+            self._empty.append(owner)
+            return
         self._rows.append(owner)
         self._sizes.append(len(members))
         self._members += members
+        self._expected = None
 
 
 class PlainHolders:
@@ -145,8 +185,10 @@ def _columns(content: dict[Any, Any], but: tuple[str, ...]) -> tuple[list[Any], 
 def _contents(
     owner: dict[Any, Any], keys: list[Any], values: list[Any], but: tuple[str, ...]
 ) -> bool:
-    found = _columns(owner, but)
-    return _items(found[0], keys) and _items(found[1], values)
+    left = dict(owner)
+    for name in but:
+        left.pop(name, None)
+    return _items(left, keys) and _items(left.values(), values)
 
 
 Facts: Any = PlainFacts if native is None else native.Facts

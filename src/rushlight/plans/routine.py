@@ -34,18 +34,22 @@ _REAL = (np.float32, np.float64)
 # Functions whose result has the elements of an array in C order.
 _IN_ORDER = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
 _IN_ORDER |= {np.ascontiguousarray}
+_SPREAD = 16384  # elements up to which a row is spread first: what fits the cache
 _COMPILED = "nanobind"  # the module of the types of functions that it makes
+
+Made = tuple[Any, tuple[Any, ...], dict[str, Any]]  # function, arguments, options
 
 
 def routine(calls: Sequence[Call]) -> Callable[[], Any]:
     """Return a function that makes the calls in order, on the arrays that are their arguments."""
-    done = [_copied(call) for call in calls]
     ready: list[Callable[[], Any]] = []
-    for call in done:
+    rooms: dict[Any, Array] = {}
+    for call in map(_copied, calls):
         if isinstance(call[0], Step):
             ready += call[0].calls()
         elif call[0] is not np.copyto or call[1][0].size:
-            ready.append(_ready(*call))
+            parts = [call] if native is not None else _spread(call, rooms)
+            ready += [_ready(*part) for part in parts]
     if native is not None:
         made: Callable[[], Any] = native.Routine(tuple(ready))
         return made
@@ -64,10 +68,14 @@ def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Cal
     if isinstance(function, np.ufunc) and function.signature is None:
         args, options = _in_a_row(_as_arrays(function, args, options), options)
     prepared = None if native is None else _prepared(function, args, options)
-    return partial(function, *args, **options) if prepared is None else prepared
+    if prepared is not None:
+        return prepared
+    if function is np.dot and options.keys() == {"out"} and all(map(_plain, args)):
+        return partial(args[0].dot, args[1], options["out"])  # a third of a product of vectors less
+    return partial(function, *args, **options)
 
 
-def _copied(call: Call) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _copied(call: Call) -> Made:
     """Return function, arguments and options of a call: of a copy, where it is nothing else."""
     function, args, options = call.function, call.args, call.options
     to: Any = None
@@ -151,10 +159,42 @@ def _as_arrays(
     (dtype,) = kinds
     if not any(types.startswith(f"{dtype.char * 2}->") for types in function.types):
         return args  # np.ldexp takes an integer
-    kind = dtype.kind if function not in _ASKING or dtype.kind == "f" else ""  # 300 beside int8
-    exact = {"f": (int, float, dtype.type), "i": (int, dtype.type)}.get(kind, ())
     with np.errstate(over="ignore"):  # 1e39 beside float32, which the call itself may warn of
-        return tuple([np.asarray(a, dtype) if a.__class__ in exact else a for a in args])
+        return tuple([np.asarray(a, dtype) if _taken(a, dtype, function) else a for a in args])
+
+
+def _taken(value: Any, dtype: np.dtype[Any], function: np.ufunc) -> bool:
+    """Tell whether a value is a number that NumPy, beside an array of this dtype, makes one of."""
+    if dtype.kind == "f":
+        return value.__class__ in (int, float, dtype.type)
+    if function in _ASKING:  # takes 300 beside int8, too
+        held = np.iinfo(dtype) if dtype.kind in "iu" and value.__class__ is int else None
+        return held is not None and held.min <= value <= held.max
+    return dtype.kind == "i" and value.__class__ in (int, dtype.type)
+
+
+def _spread(made: Made, rooms: dict[Any, Array]) -> list[Made]:
+    """Return a call of which one operand is a row as two: the row is spread first.
+
+    NumPy takes half the time for operands of one shape, and little to spread a row. It is spread
+    into the result, or where that is the other operand into one of the `rooms`, by shape and dtype.
+    """
+    function, args, options = made
+    out: Any = options.get("out")
+    if function not in _EXACT or len(args) != 2 or len(options) > 1 or not _plain(out):
+        return [made]
+    whole = [_plain(a) and a.shape == out.shape and a.flags.c_contiguous for a in args]
+    if sorted(whole) != [False, True] or out.size > _SPREAD or not out.flags.c_contiguous:
+        return [made]
+    row, other = args[whole.index(False)], args[whole.index(True)]
+    if not _plain(row) or row.dtype != out.dtype or not 1 < row.size == out.shape[-1] < out.size:
+        return [made]
+    room = out
+    if np.may_share_memory(out, other) or np.may_share_memory(out, row):
+        key = out.shape, out.dtype
+        room = rooms[key] = rooms.get(key, np.empty(*key))
+    beside = (other, room) if whole[0] else (room, other)
+    return [(room.__setitem__, (..., row), {}), (function, beside, options)]
 
 
 def _in_a_row(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -43,12 +43,10 @@ def _flat(x: Array) -> Array | None:
 
 def relu_grad(g: Array, y: Array) -> Array:
     """g where y > 0 or y is NaN, else 0, also for infinite g"""
-    dx = np.empty_like(y)
-    bits = dx.view(_BITS[y.itemsize])
-    np.not_equal(y, 0, out=bits)
-    np.negative(bits, out=bits)  # all bits or none; ten times as fast as `where`
-    bits &= g.view(bits.dtype)
-    return dx
+    kind = _BITS[y.itemsize]
+    bits = np.not_equal(y, 0).view(np.int8).astype(kind)  # a bool takes longer
+    bits *= g.view(kind)  # by 1 or 0; ten times as fast as `where`
+    return bits.view(y.dtype)
 
 
 def erf_forward(x: Array) -> Array:

@@ -143,8 +143,8 @@ def batch_norm_train(
     """Normalize by the batch's own statistics, with relu if asked.
 
     Returns:
-        y, mean (C,), biased variance (C,), and (deviations (M, C), 1 / std (C,), rows of y if relu
-        was applied) for the gradient.
+        y, mean (C,), biased variance (C,), and (deviations (M, C), 1 / std (C,), w / std (C,), rows
+        of y if relu was applied) for the gradient.
     """
     rows = channel_rows(x)
     m = rows.shape[0] or 1
@@ -154,14 +154,15 @@ def batch_norm_train(
     var = column_sum(np.square(centred))
     var /= m
     rstd = np.sqrt(var + eps)
-    np.divide(1.0, rstd, out=rstd)
-    y = centred * (rstd if w is None else rstd * w)
+    np.reciprocal(rstd, out=rstd)
+    scale = rstd if w is None else rstd * w
+    y = centred * scale
     if b is not None:
         y += b
     if not relu:
-        return from_channel_rows(y, x.shape), mean, var, (centred, rstd)
+        return from_channel_rows(y, x.shape), mean, var, (centred, rstd, scale)
     y = relu_forward(y)
-    return from_channel_rows(y, x.shape), mean, var, (centred, rstd, y)
+    return from_channel_rows(y, x.shape), mean, var, (centred, rstd, scale, y)
 
 
 @_widened(3)
@@ -172,7 +173,7 @@ def batch_norm_grad(
 
     dx = rstd w (g - mean(g) - deviation rstd^2 mean(g deviation)), means over the rows.
     """
-    centred, rstd, *y = cache
+    centred, rstd, scale, *y = cache
     rows = channel_rows(g)
     if y:
         rows = relu_grad(rows, y[0])
@@ -188,7 +189,7 @@ def batch_norm_grad(
             dx = centred * (along * (rstd / -m))
             dx += rows
             dx -= total / m
-            dx *= rstd if w is None else rstd * w
+            dx *= scale
             dx = from_channel_rows(dx, g.shape)
     return dx, dw, total if needs[2] else None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.kernels.reference.steps import average, average_square, directed
+from rushlight.kernels.reference.steps import average, average_square, directed, number
 
 __all__ = ["adam_step", "sgd_step"]
 
@@ -40,9 +40,9 @@ def adam_step(
     # taken out of the denominator, which saves a pass
     root = (1 - beta2**step) ** 0.5
     np.sqrt(square, out=work)
-    work += eps * root
+    work += number(eps * root, work)
     np.divide(mean, work, out=work)
-    work *= lr * root / (1 - beta1**step)
+    work *= number(lr * root / (1 - beta1**step), work)
     parameter -= work
 
 

@@ -8,7 +8,12 @@ import numpy as np
 
 from rushlight.arrays import Array
 
-__all__ = ["average", "average_square", "directed", "lerp"]
+__all__ = ["average", "average_square", "directed", "lerp", "number"]
+
+
+def number(value: float, beside: Array) -> Array:
+    """Return a number in the dtype of an array, beside which NumPy then takes half the time."""
+    return np.asarray(value, beside.dtype)
 
 
 def directed(
@@ -38,8 +43,8 @@ def directed(
 
 def average(mean: Array, value: Array, keep: float, work: Array) -> None:
     """Move an average in place: mean <- keep * mean + (1 - keep) * value; `work` may be `value`."""
-    mean *= keep
-    mean += np.multiply(value, 1 - keep, out=work)
+    mean *= number(keep, mean)
+    mean += np.multiply(value, number(1 - keep, value), out=work)
 
 
 def average_square(mean: Array, value: Array, keep: float, work: Array) -> None:
@@ -47,8 +52,8 @@ def average_square(mean: Array, value: Array, keep: float, work: Array) -> None:
 
     The share comes first, as in torch: the square alone would overflow where its share does not.
     """
-    mean *= keep
-    np.multiply(value, 1 - keep, out=work)
+    mean *= number(keep, mean)
+    np.multiply(value, number(1 - keep, value), out=work)
     mean += np.multiply(work, value, out=work)
 
 
