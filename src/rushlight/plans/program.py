@@ -29,7 +29,7 @@ __all__ = ["Program"]
 ALIGN = 64  # bytes: every array starts on a cache line
 # Bytes: memory comes in pieces, which the C library takes from what has been freed. Larger ones it
 # asks of the system, and first touches of new memory cost as much as the work that is done in it.
-PIECE = 1 << 24
+PIECE = 1 << 23
 PLACED = -1
 
 
