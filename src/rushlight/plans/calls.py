@@ -1,13 +1,17 @@
 """The calls of a recorded program: functions of arrays, in the memory that they found and filled.
 
-A recorder keeps every array that a recorded function made. The program is then the list of calls
-on these very arrays, each with `out=` or followed by a copy: run again, it computes the same into
-the same memory. What lies in that memory is one of
+The program is the list of calls on the arrays that a recorded function made, each with `out=` or
+followed by a copy: run again, it computes the same. What lies in the memory of these arrays is one
+of
 
 - `BLANK`: nothing was written yet;
 - `CONSTANT`: the same at every call; what is computed from constants alone is one, too;
 - `INPUT`: a function of the call's arguments alone, so it may be known before anything happens;
 - `DATA`: a function of what changes otherwise: parameters, statistics, random numbers.
+
+What calls make again, `INPUT` and `DATA`, is not kept: the arrays die as they do without a
+recorder, and give their memory to later ones. Arrays of the same addresses, which nobody looks
+into, stand for them in the calls.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -27,6 +32,7 @@ __all__ = [
     "INPUT",
     "Call",
     "Guard",
+    "Memory",
     "Recorder",
     "Unplanned",
     "active",
@@ -35,6 +41,7 @@ __all__ = [
     "fill",
     "replaced",
     "root_of",
+    "stands_in",
 ]
 
 BLANK, CONSTANT, INPUT, DATA = range(4)
@@ -106,6 +113,40 @@ def address(array: Array) -> int:
     return found
 
 
+class _Address:
+    """Bytes somewhere, for NumPy to make an array of."""
+
+    def __init__(self, low: int, high: int) -> None:
+        # an empty array has an address, too
+        of = {"data": (low, False), "shape": (max(high - low, 1),), "typestr": "|u1", "version": 3}
+        self.__array_interface__ = of
+
+
+def stands_in(array: Array) -> bool:
+    """Tell whether an array stands for another in a program, so that nothing lies in it."""
+    return isinstance(root_of(array).base, _Address)
+
+
+class Memory:
+    """Memory that a recorded function uses.
+
+    Attributes:
+        owner: the array that owns it, if that is to be kept.
+        level: what lies there.
+        lasting: it is kept whatever is written to it.
+        stand: what stands for the owner, once that is not kept; `low` is its address.
+    """
+
+    __slots__ = ("death", "lasting", "level", "low", "owner", "stand")
+
+    def __init__(self, owner: Array, level: int, lasting: bool = False) -> None:
+        self.owner: Any = owner
+        self.level, self.lasting = level, lasting
+        self.stand: Any = None
+        self.low = 0
+        self.death: Any = None  # of the owner: its id will be another's
+
+
 class Recorder:
     """Writes down what watched arrays are used for.
 
@@ -117,7 +158,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.program: list[Call | Guard] = []
-        self.roots: dict[int, list[Any]] = {}  # id of the owner of memory: [owner, what lies there]
+        self.roots: dict[int, Memory] = {}  # by the id of its owner, or of what stands for it
         self.watched: list[Any] = []  # weak references to all watched arrays
         self.refused = ""  # why it cannot become a program
         self.paused = False
@@ -132,18 +173,58 @@ class Recorder:
         self.refused = self.refused or str(why)
         self.paused = True
 
-    def know(self, array: Array, level: int) -> None:
-        """Say what lies in the memory of an array."""
+    def know(self, array: Array, level: int, lasting: bool = False) -> Memory:
+        """Say what lies in the memory of an array; it is kept, if `lasting` for good."""
         root = root_of(array)
-        self.roots[id(root)] = [root, level]
+        memory = self.roots[id(root)] = Memory(root, level, lasting)
+        return memory
+
+    def forget(self) -> None:
+        """Let go of all arrays."""
+        self.roots.clear()
+
+    def _let_go(self, memory: Memory) -> None:
+        """Keep a memory no longer that calls of the program fill."""
+        if memory.stand is not None or memory.lasting or memory.level <= CONSTANT:
+            return
+        root, roots = memory.owner, self.roots
+        if root.dtype.hasobject:
+            raise Unplanned("an array of objects")
+        key, (memory.low, high) = id(root), np.lib.array_utils.byte_bounds(root)
+        memory.stand = np.asarray(_Address(memory.low, high))
+        roots[id(memory.stand)] = memory
+        memory.death, memory.owner = ref(root, lambda _: roots.pop(key, None)), None
+
+    def stand_in(self, array: Array) -> Array:
+        """Return what stands for an array in the program."""
+        memory = self.roots.get(id(root_of(array)))
+        if memory is None or memory.stand is None:
+            return array
+        offset = address(array) - memory.low if array.size else 0  # that of none may lie outside
+        found: Array = np.ndarray(array.shape, array.dtype, memory.stand, offset, array.strides)
+        return found
+
+    def _write(self, call: Call) -> None:
+        """Append a call to the program."""
+        function, args, options, reads, writes, lasting = call
+        done: dict[int, Array] = {}
+
+        def stand_in(array: Array) -> Array:
+            found = done.get(id(array))
+            if found is None:
+                found = done[id(array)] = self.stand_in(array)
+            return found
+
+        args, options = replaced(args, stand_in), replaced(options, stand_in)
+        reads, writes = tuple(map(stand_in, reads)), tuple(map(stand_in, writes))
+        self.program.append(Call(function, args, options, reads, writes, lasting))
 
     def level(self, array: Array) -> int:
         """Return what lies in the memory of an array."""
         known = self.roots.get(id(root_of(array)))
         if known is None:
             raise Unplanned("an array that was made out of sight")
-        level: int = known[1]
-        return level
+        return known.level
 
     def run(
         self,
@@ -160,19 +241,21 @@ class Recorder:
         """
         level = max([CONSTANT, *map(self.level, reads)])
         targets = {id(root): self.roots[id(root)] for root in map(root_of, writes)}.values()
-        for owner, lies in targets:
-            if lies == CONSTANT:
-                self._freeze(owner)
-        if level == CONSTANT and all(target[1] <= CONSTANT for target in targets):
+        for target in targets:
+            if target.level == CONSTANT:
+                self._freeze(target.owner)
+        if level == CONSTANT and all(target.level <= CONSTANT for target in targets):
             for target in targets:
-                target[1] = CONSTANT
+                target.level = CONSTANT
             return function(*args, **options)
         for target in targets:
-            if target[1] == CONSTANT:  # what lies there has to lie there before each such call
-                root = target[0]
-                self.program.append(Call(np.copyto, (root, root.copy()), {}, (), (root,)))
-            target[1] = max(target[1], level)
-        self.program.append(Call(function, args, options, tuple(reads), tuple(writes)))
+            root, before = target.owner, target.level
+            target.level = max(before, level)
+            target.lasting |= target.level == CONSTANT  # written by calls, and not data
+            self._let_go(target)
+            if before == CONSTANT:  # what lies there has to lie there before each such call
+                self._write(Call(np.copyto, (root, root.copy()), {}, (), (root,)))
+        self._write(Call(function, args, options, tuple(reads), tuple(writes)))
         return function(*args, **options)
 
     def _freeze(self, root: Array) -> None:
@@ -220,14 +303,17 @@ class Recorder:
         """
         level = max([CONSTANT, *map(self.level, reads)])
         result = np.asarray(function(*args, **options))
-        self.know(result, level)
+        if id(root_of(result)) in self.roots:
+            return result  # a view, as np.einsum may make one
+        memory = self.know(result, level)
         if level == CONSTANT:
             return result
+        self._let_go(memory)
         if out:
             call = Call(function, args, {**options, "out": result}, tuple(reads), (result,))
         else:
             call = Call(fill, (result, function, args, options), {}, tuple(reads), (result,))
-        self.program.append(call)
+        self._write(call)
         return result
 
     def wrote(
@@ -240,7 +326,9 @@ class Recorder:
         """Write down what has been done already, and changes more than what it writes."""
         for array in reads:
             self.level(array)
-        self.program.append(Call(function, args, {}, tuple(reads), tuple(writes), True))
+        for array in writes:
+            self._let_go(self.roots[id(root_of(array))])
+        self._write(Call(function, args, {}, tuple(reads), tuple(writes), True))
 
     def truth(self, array: Array) -> bool:
         """Return the truth of an array of one element, on which depends what is called next."""
@@ -248,7 +336,7 @@ class Recorder:
         if level == DATA:
             raise Unplanned("what it calls depends on values (a tensor taken as true or false)")
         if level == INPUT:
-            self.program.append(Guard(array, found))
+            self.program.append(Guard(self.stand_in(array), found))
         return found
 
     def constant(self, array: Array, how: str) -> None:

@@ -145,7 +145,7 @@ class Plan:
         held = [gradient for _, gradient in self.grads]
         arrays = [gradient._array for gradient in held]
         if held:  # a view of one of them is a view of these
-            arrays += [root_of(self.memory), root_of(program.memory)]
+            arrays += map(root_of, [self.memory, *program.memory])
         self.holders, self.noted = Holders([*held, *arrays]), False
 
     # ---- a call

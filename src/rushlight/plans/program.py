@@ -6,7 +6,7 @@ that do not live at the same time share memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -20,12 +20,17 @@ from rushlight.plans.calls import (
     address,
     replaced,
     root_of,
+    stands_in,
 )
 from rushlight.plans.routine import routine
 
 __all__ = ["Program"]
 
 ALIGN = 64  # bytes: every array starts on a cache line
+# Bytes: memory comes in pieces, which the C library takes from what has been freed. Larger ones it
+# asks of the system, and first touches of new memory cost as much as the work that is done in it.
+PIECE = 1 << 23
+PLACED = -1
 
 
 class Slot:
@@ -34,17 +39,18 @@ class Slot:
     Attributes:
         low, size: where it was, in bytes.
         first, last: the first and the last item of the program that touches it.
-        offset: where it is in the program's memory, or in that of the caller if `placed`.
+        piece, offset: where it is in the program's memory, or in that of the caller if the piece
+            is `PLACED`.
     """
 
-    __slots__ = ("first", "last", "low", "offset", "owner", "placed", "size")
+    __slots__ = ("first", "last", "low", "offset", "owner", "piece", "size")
 
-    def __init__(self, owner: Array, at: int = 0, offset: int = 0, placed: bool = False) -> None:
-        self.owner = owner  # keeps the address from being given to somebody else
+    def __init__(self, owner: Array, at: int = 0, offset: int = 0, piece: int = 0) -> None:
+        self.owner = owner  # keeps its id from being given to somebody else
         self.low, high = np.lib.array_utils.byte_bounds(owner)
         self.size = high - self.low
         self.first = self.last = at
-        self.offset, self.placed = offset, placed
+        self.offset, self.piece = offset, piece
 
 
 class Program:
@@ -58,7 +64,7 @@ class Program:
             offsets in bytes; by the id of the owner of their memory.
 
     Attributes:
-        nbytes: how large its memory is.
+        pieces: how large the pieces of its memory are; `nbytes` all together.
         sizes: how many bytes each array took while it was recorded.
     """
 
@@ -75,8 +81,9 @@ class Program:
         self.before, self.guards, self.calls = _hoisted(items, recorder)
         self.slots = self._slots(wanted)
         for key, offset in placed.items():
-            self.slots[key].offset, self.slots[key].placed = offset, True
-        self.nbytes = _plan([slot for slot in self.slots.values() if not slot.placed])
+            self.slots[key].offset, self.slots[key].piece = offset, PLACED
+        self.pieces = _plan([slot for slot in self.slots.values() if slot.piece != PLACED])
+        self.nbytes = sum(self.pieces)
         self.sizes = [slot.size for slot in self.slots.values()]
 
     def _slots(self, wanted: set[int]) -> dict[int, Slot]:
@@ -103,9 +110,9 @@ class Program:
         """Make the calls ready, `memory` (bytes) being where the placed arrays lie.
 
         Attributes set: `opening` and `closing`, which make the calls before and after the guards,
-        `truths`, and `memory`, its own.
+        `truths`, and `memory`, its own: nothing is read there that was not written before.
         """
-        self.memory, self._placed = aligned(self.nbytes), memory
+        self.memory, self._placed = [aligned(size, np.empty) for size in self.pieces], memory
         self.before = [self._moved(call) for call in self.before]
         self.guards = [Guard(self.at(guard.array), guard.truth) for guard in self.guards]
         self.calls = [self._moved(call) for call in self.calls]
@@ -115,14 +122,14 @@ class Program:
 
     def settle(self) -> None:
         """Let go of the memory of the recording, or of that before: `at` goes on from this one."""
-        parts = [(self.memory, False)]
+        parts = list(enumerate(self.memory))
         if self._placed is not None:
-            parts.append((self._placed, True))
+            parts.append((PLACED, self._placed))
         self.slots = {}
-        for memory, placed in parts:
+        for piece, memory in parts:
             root = root_of(memory)
             offset = address(root) - address(memory)
-            self.slots[id(root)] = Slot(root, offset=offset, placed=placed)
+            self.slots[id(root)] = Slot(root, offset=offset, piece=piece)
 
     def _moved(self, call: Call) -> Call:
         return Call(
@@ -142,16 +149,18 @@ class Program:
         """Return what an array of the recording is in the program."""
         slot = self.slots.get(id(root_of(array)))
         if slot is None:
+            if stands_in(array):
+                raise Unplanned("memory that nothing is written to")
             return array
-        memory = self._placed if slot.placed else self.memory
+        memory = self._placed if slot.piece == PLACED else self.memory[slot.piece]
         offset = slot.offset + address(array) - slot.low
         moved: Array = np.ndarray(array.shape, array.dtype, memory, offset, array.strides)
         return moved
 
 
-def aligned(nbytes: int) -> Array:
-    """Return zero bytes that start on a cache line."""
-    memory = np.zeros(nbytes + ALIGN, np.uint8)
+def aligned(nbytes: int, make: Callable[..., Array] = np.zeros) -> Array:
+    """Return bytes that start on a cache line."""
+    memory = make(nbytes + ALIGN, np.uint8)
     skip = -address(memory) % ALIGN
     return memory[skip : skip + nbytes]
 
@@ -198,42 +207,48 @@ def _hoisted(
     return first[::-1], guards, rest[::-1]
 
 
-def _plan(slots: list[Slot]) -> int:
-    """Give every slot an offset such that none shares memory with another while both live.
+def _plan(slots: list[Slot]) -> list[int]:
+    """Give every slot a place such that none shares memory with another while both live.
 
     Returns:
-        The size of the memory.
+        The sizes of the pieces of memory.
     """
-    free: list[list[int]] = []  # offset, size; by offset
-    end = 0
+    free: list[list[int]] = []  # piece, offset, size
+    ends: list[int] = []
     live: list[Slot] = []
     for slot in sorted(slots, key=lambda s: s.first):
         for over in [s for s in live if s.last < slot.first]:
             live.remove(over)
-            _release(free, over.offset, _padded(over.size))
+            _release(free, over.piece, over.offset, _padded(over.size))
         size = _padded(slot.size)
-        fits = [block for block in free if block[1] >= size]
+        fits = [block for block in free if block[2] >= size]
         if fits:
-            block = min(fits, key=lambda b: b[1])
-            slot.offset = block[0]
-            block[0] += size
-            block[1] -= size
-            if not block[1]:
+            block = min(fits, key=lambda b: b[2])
+            slot.piece, slot.offset = block[0], block[1]
+            block[1] += size
+            block[2] -= size
+            if not block[2]:
                 free.remove(block)
         else:
-            slot.offset = end
-            end += size
+            roomy = [piece for piece, end in enumerate(ends) if end + size <= PIECE]
+            if not roomy:
+                roomy = [len(ends)]
+                ends.append(0)
+            slot.piece, slot.offset = roomy[0], ends[roomy[0]]
+            ends[roomy[0]] += size
         live.append(slot)
-    return end
+    return ends
 
 
 def _padded(size: int) -> int:
     return max(-(-size // ALIGN) * ALIGN, ALIGN)
 
 
-def _release(free: list[list[int]], offset: int, size: int) -> None:
+def _release(free: list[list[int]], piece: int, offset: int, size: int) -> None:
     """Put a block back, together with free ones beside it."""
-    for block in [b for b in free if b[0] + b[1] == offset or offset + size == b[0]]:
+    for block in [
+        b for b in free if b[0] == piece and (b[1] + b[2] == offset or offset + size == b[1])
+    ]:
         free.remove(block)
-        offset, size = min(offset, block[0]), size + block[1]
-    free.append([offset, size])
+        offset, size = min(offset, block[1]), size + block[2]
+    free.append([piece, offset, size])

@@ -68,7 +68,11 @@ def record(
     Raises:
         Unplanned: there can be no plan, and the function has not been called.
     """
-    return _Recording(tensors, optimizers).of(function, args, options)
+    recording = _Recording(tensors, optimizers)
+    try:
+        return recording.of(function, args, options)
+    finally:
+        recording.recorder.forget()
 
 
 class _Recording:
@@ -115,7 +119,7 @@ class _Recording:
     def _call(self, function: Any, args: Any, options: Any) -> Any:
         self.arrays = [t._array for t in self.tensors]
         for array in self.arrays:
-            self.recorder.know(array, DATA)
+            self.recorder.know(array, DATA, lasting=True)
         self._swap_in()
         try:
             with sight(self.recorder), self._stepping():
@@ -144,7 +148,11 @@ class _Recording:
         mapped(lambda t: self._hand_out(t, inputs), result)
         for i in inputs:
             i.used._array = i.array
-        self._no_survivors([*buffers, *self.arrays, *gradients, *outputs])
+        self._no_survivors([*buffers, *self.arrays, *gradients])
+        gradients = [
+            g if g.array is None else g._replace(array=self.recorder.stand_in(g.array))
+            for g in gradients
+        ]
         return Plan(
             self.recorder,
             buffers,
@@ -173,7 +181,7 @@ class _Recording:
         if dense_strides(buffer) != dense_strides(array):
             raise Unplanned("an argument whose elements do not lie side by side")
         buffer[...] = array
-        self.recorder.know(buffer, INPUT)
+        self.recorder.know(buffer, INPUT, lasting=True)
         inputs.append(Input(tensor, wrap(watch(buffer)), buffer))
 
     def _lasting(self) -> list[Any]:
@@ -207,8 +215,9 @@ class _Recording:
             if p._grad is not None:
                 p._grad._array = plain(p._grad._array)
                 self.stepped.add(id(p))
-                known = recorder.roots.get(id(root_of(p._grad._array)), (None, DATA))
-                self.taken.append((p, root_of(p._grad._array), known[1]))
+                memory = root_of(p._grad._array)
+                known = recorder.roots.get(id(memory))
+                self.taken.append((p, memory, DATA if known is None else known.level))
         self._swap_out()
         try:
             step(optimizer)
@@ -236,6 +245,7 @@ class _Recording:
                 return _add(outputs, Output(None, None, known, None))
         array = plain(tensor._array)
         self.recorder.level(array)
+        array = self.recorder.stand_in(array)
         if any(out.array is not None and _overlap(out.array, array) for out in outputs):
             raise Unplanned("results that share memory")
         if any(

@@ -40,6 +40,8 @@ from rushlight.tensor import Tensor
 __all__ = ["sight"]
 
 _CACHING = type(cache(len))  # what functools makes of a function whose results it keeps
+# what most names are, and holds no arrays
+_SIMPLE = {types.FunctionType, types.BuiltinFunctionType, type, str, int, float, bool, type(None)}
 _CONSTANT = (f"{LIBRARY}.ops", f"{LIBRARY}.kernels")  # whose arrays at module level are so
 _BLANK = ["empty"]
 _NEW = ["zeros", "ones", "full", "arange", "array", "asarray", "ascontiguousarray", "asanyarray"]
@@ -68,16 +70,20 @@ def _known(recorder: Recorder, made: Any, level: int) -> Any:
 
 def _parts(value: Any) -> list[Any]:
     """Return the arrays that an object holds."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, (tuple, list)):
-        return [array for part in value for array in _parts(part)]
-    held = getattr(value, "__dict__", None)
-    if not held or isinstance(value, (type, types.FunctionType)):
-        return []
-    return [array for part in held.values() for array in _parts(part)]
+    found, stack = [], [value]
+    while stack:
+        value = stack.pop()
+        if type(value) in _SIMPLE:
+            continue
+        if isinstance(value, np.ndarray):
+            found.append(value)
+        elif isinstance(value, (tuple, list)):
+            stack += value
+        elif isinstance(value, dict):
+            stack += value.values()
+        elif not isinstance(value, (type, types.FunctionType)):
+            stack += (getattr(value, "__dict__", None) or {}).values()
+    return found
 
 
 def _making(name: str) -> Callable[..., Any]:
@@ -327,6 +333,9 @@ def sight(recorder: Recorder) -> Iterator[None]:
                 continue
             constants = module.__name__.startswith(_CONSTANT)
             for name, value in list(vars(module).items()):
+                kind = type(value)
+                if kind in _SIMPLE and value is not as_strided:
+                    continue
                 if name.startswith("__"):  # Python's own, builtins among them
                     continue
                 if constants and isinstance(value, (np.ndarray, dict, tuple, list)):
@@ -338,7 +347,7 @@ def sight(recorder: Recorder) -> Iterator[None]:
                     replace(module, name, kernels)
                 elif value is as_strided:
                     replace(module, name, _strided)
-                elif isinstance(value, _CACHING):
+                elif kind is _CACHING:
                     replace(module, name, _through(value))
         replace(nodes, "_unscalar", _unscalar(nodes._unscalar))
         for where, name, writes in _WHOLE:
