@@ -6,6 +6,7 @@ void bind_attention(nb::module_&);
 void bind_conv(nb::module_&);
 void bind_dropout(nb::module_&);
 void bind_facts(nb::module_&);
+void bind_gemm(nb::module_&);
 void bind_norm(nb::module_&);
 void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
@@ -24,6 +25,7 @@ NB_MODULE(_native, m) {
     bind_conv(m);
     bind_dropout(m);
     bind_facts(m);
+    bind_gemm(m);
     bind_norm(m);
     bind_optim(m);
     bind_pointwise(m);
