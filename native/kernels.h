@@ -4,6 +4,7 @@
 #include "attention.h"
 #include "conv.h"
 #include "dropout.h"
+#include "gemm.h"
 #include "norm.h"
 #include "optim.h"
 #include "pointwise.h"
@@ -17,6 +18,7 @@ struct Kernels {
     AttentionKernels<T> attention;
     ConvKernels<T> conv;
     DropoutKernels<T> dropout;
+    GemmKernels<T> gemm;
     NormKernels<T> norm;
     OptimKernels<T> optim;
     PointwiseKernels<T> pointwise;

@@ -10,6 +10,7 @@ namespace rl::RL_LEVEL {
 RL_FAMILY(attention, Attention)
 RL_FAMILY(conv, Conv)
 RL_FAMILY(dropout, Dropout)
+RL_FAMILY(gemm, Gemm)
 RL_FAMILY(batch_norm, Norm)
 RL_FAMILY(group_norm, Norm)
 RL_FAMILY(layer_norm, Norm)
@@ -23,6 +24,7 @@ void fill(Kernels<T>& k) {
     fill_attention(k.attention);
     fill_conv(k.conv);
     fill_dropout(k.dropout);
+    fill_gemm(k.gemm);
     fill_batch_norm(k.norm);
     fill_group_norm(k.norm);
     fill_layer_norm(k.norm);

@@ -7,6 +7,7 @@ void bind_conv(nb::module_&);
 void bind_dropout(nb::module_&);
 void bind_entry(nb::module_&);
 void bind_facts(nb::module_&);
+void bind_gemm(nb::module_&);
 void bind_norm(nb::module_&);
 void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
@@ -27,6 +28,7 @@ NB_MODULE(_native, m) {
     bind_dropout(m);
     bind_entry(m);
     bind_facts(m);
+    bind_gemm(m);
     bind_norm(m);
     bind_optim(m);
     bind_pointwise(m);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "index.h"
 
@@ -56,22 +57,31 @@ inline Vec<T> broadcast(T x) {
     return x - Vec<T>{};
 }
 
-// Transpose W vectors of W lanes: each round swaps blocks of s x s across the diagonal.
-template <class T>
+// Lanes of a and b: a's without the bit S and b's of the same places, in theirs (PART 0); or those
+// with it (PART S).
+template <int S, int PART, class T, int... I>
+inline Vec<T> across(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
+#ifdef __clang__
+    return __builtin_shufflevector(a, b, (I & S ? W<T> + I - S : I) + PART...);
+#else
+    using Int = decltype(a < b);
+    return __builtin_shuffle(a, b, Int{((I & S ? W<T> + I - S : I) + PART)...});
+#endif
+}
+
+// Transpose W vectors of W lanes: each round swaps blocks of S x S across the diagonal. Rounds are
+// instances, as lanes that are known to the compiler take one instruction and others five.
+template <class T, int S = 1>
 inline void transpose(Vec<T> (&row)[W<T>]) {
-    using Index = decltype(Vec<T>{} < Vec<T>{});
-    _Pragma("GCC unroll 8") for (int s = 1; s < W<T>; s *= 2) {
-        Index low, high;
-        for (int j = 0; j < W<T>; j++) {
-            low[j] = j & s ? W<T> + j - s : j;
-            high[j] = j & s ? W<T> + j : j + s;
-        }
+    if constexpr (S < W<T>) {
+        std::make_integer_sequence<int, W<T>> all;
         _Pragma("GCC unroll 16") for (int i = 0; i < W<T>; i++) {
-            if (i & s) continue;
-            Vec<T> a = row[i], b = row[i + s];
-            row[i] = __builtin_shuffle(a, b, low);
-            row[i + s] = __builtin_shuffle(a, b, high);
+            if (i & S) continue;
+            Vec<T> a = row[i], b = row[i + S];
+            row[i] = across<S, 0, T>(a, b, all);
+            row[i + S] = across<S, S, T>(a, b, all);
         }
+        transpose<T, 2 * S>(row);
     }
 }
 

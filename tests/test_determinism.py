@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 import rushlight as rl
 from rushlight import determinism
+from rushlight.compiled import native
+from rushlight.kernels import products as kernel_products
+from rushlight.kernels.products import in_order
 
 
 @pytest.fixture(autouse=True)
 def unsaid(monkeypatch):
     monkeypatch.setattr(determinism, "_mode", None)
     monkeypatch.delenv("RUSHLIGHT_DETERMINISTIC", raising=False)
+    determinism._of_environment.cache_clear()  # it is asked once
+    yield
+    determinism._of_environment.cache_clear()
 
 
 def test_the_environment_says_so_until_the_program_does(monkeypatch):
     assert not rl.are_deterministic_algorithms_enabled()
     monkeypatch.setenv("RUSHLIGHT_DETERMINISTIC", "1")
+    determinism._of_environment.cache_clear()
     assert rl.are_deterministic_algorithms_enabled()
     rl.use_deterministic_algorithms(False)
     assert not rl.are_deterministic_algorithms_enabled()
@@ -41,5 +51,90 @@ def test_refusals(monkeypatch):
     with pytest.raises(TypeError, match=r"got int, expected True or False"):
         rl.use_deterministic_algorithms(1)
     monkeypatch.setenv("RUSHLIGHT_DETERMINISTIC", "yes")
+    determinism._of_environment.cache_clear()
     with pytest.raises(ValueError, match=r"RUSHLIGHT_DETERMINISTIC: got 'yes', expected 0 or 1"):
         rl.are_deterministic_algorithms_enabled()
+
+
+def products(seed: int = 0) -> list[np.ndarray]:
+    """Products of many kinds, of operands that lie anywhere."""
+    draw = np.random.default_rng(seed)
+
+    def normal(*shape: int, by: int = 0) -> np.ndarray:
+        room = np.empty(math.prod(shape) + by, np.float32)[by:].reshape(shape)
+        room[...] = draw.standard_normal(shape)
+        return room
+
+    found = []
+    for by in (0, 1, 3):
+        draw = np.random.default_rng(seed)
+        a, b, c = normal(67, 301, by=by), normal(301, 129, by=by), normal(5, 129, 31, by=by)
+        wide = normal(700, 601, by=by)
+        x, w = rl.tensor(normal(9, 7, 5, by=by)), [normal(44, 5), normal(44, 11), normal(44)]
+        rnn = rl.nn.LSTM(5, 11)
+        for parameter, value in zip(rnn.parameters(), [*w, w[2]], strict=True):
+            parameter.data.copy_(rl.tensor(value))
+        one = [a @ b for a, b in [(rl.tensor(a), rl.tensor(b)), (rl.tensor(b).T, rl.tensor(a).T)]]
+        one += [rl.tensor(b) @ rl.tensor(c), rl.tensor(a[0]) @ rl.tensor(b), rnn(x)[0]]
+        one += [rl.tensor(a[0]) @ rl.tensor(a[1]), rl.tensor(wide) @ rl.tensor(wide).T]
+        one.append(rl.nn.functional.linear(rl.tensor(a), rl.tensor(b.T), rl.tensor(b[0])))
+        one.append(rl.einsum("ik,kj->ij", rl.tensor(a), rl.tensor(b)))
+        found.append([y.detach().numpy() for y in one])
+    for other in found[1:]:
+        for y, z in zip(found[0], other, strict=True):
+            assert y.tobytes() == z.tobytes()
+    return found[0]
+
+
+@pytest.mark.skipif(native is None, reason="without the extension a large product takes long")
+def test_products_are_the_same_bits_for_any_number_of_threads_and_wherever_operands_lie():
+    pytest.importorskip("threadpoolctl")
+    ordinary, before = products(), rl.get_num_threads()
+    with determinism.deterministic_algorithms(True):
+        try:
+            found = []
+            for threads in (1, 2, 3):
+                rl.set_num_threads(threads)
+                found.append(products())
+        finally:
+            rl.set_num_threads(before)
+    for other in found[1:]:
+        assert [y.tobytes() for y in found[0]] == [y.tobytes() for y in other]
+    for y, z in zip(found[0], ordinary, strict=True):
+        assert y.shape == z.shape
+        np.testing.assert_allclose(y, z, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_products_in_order_are_those_of_numpy(compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(kernel_products, "native", None)
+    draw = np.random.default_rng(0)
+    shapes = [((3,), (3,)), ((3,), (3, 4)), ((2, 3), (3,)), ((2, 3), (3, 4)), ((0, 3), (3, 4))]
+    shapes += [((2, 0), (0, 4)), ((5, 2, 3), (3, 4)), ((5, 1, 2, 3), (7, 3, 4)), ((4,), (6, 4, 5))]
+    shapes += [((6, 5, 4), (4,)), ((0, 2, 3), (3, 4)), ((1, 1009), (1009, 1)), ((17, 1), (1, 19))]
+    for left, right in shapes:
+        for kind in (np.float32, np.float64, np.float16, np.complex128, np.int64):
+            a, b = (draw.integers(-9, 9, shape).astype(kind) for shape in (left, right))
+            for x, y in ((a, b), (a[..., ::-1], b[..., ::-1]), (a, np.asfortranarray(b))):
+                expected, found = np.matmul(x, y), in_order(x, y)
+                assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+                np.testing.assert_array_equal(found, expected)
+                if expected.ndim:
+                    for out in (np.empty_like(expected), np.empty_like(expected.T).T):
+                        assert in_order(x, y, out) is out
+                        np.testing.assert_array_equal(out, expected)
+    with pytest.raises(ValueError, match="shapes"):
+        in_order(np.ones((2, 3)), np.ones((2, 3)))
+
+
+def test_a_plan_is_of_the_mode_that_it_was_recorded_in():
+    step = rl.compile(lambda a, b: (a @ b).sum())
+    a, b = (rl.tensor(np.random.default_rng(i).random((97, 97), np.float32)) for i in range(2))
+    for mode in (False, True, False, True):
+        with determinism.deterministic_algorithms(mode):
+            expected = (a @ b).sum()
+            for _ in range(3):
+                assert step(a, b).numpy().tobytes() == expected.numpy().tobytes()
+    assert not step.reasons
+    assert step.recordings == 2

@@ -3,7 +3,8 @@
 This is the one place that knows whether the mode is on. Who computes in a way that a library may
 choose anew at each run asks here, and then computes in an order of its own:
 
-- `comm/mpi.py`: sums over processes.
+- `comm/mpi.py`: sums over processes;
+- `kernels/products.py`: products of matrices.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from rushlight.errors import explain
@@ -32,6 +34,11 @@ def use_deterministic_algorithms(mode: Any, *, warn_only: bool = False) -> None:
     Without it the library orders each sum as it likes: by size, by how the ranks lie on machines,
     by its version or settings. Runs on one machine with one library are then as a rule alike, but
     nobody promises that; sums differ by rounding.
+
+    Products of matrices are then the compiled extension's own, not those of a BLAS: the same bits
+    from run to run, with any version of NumPy and any number of threads. They take about as long;
+    without the extension ten to a hundred times as long, and so does `einsum` of large arrays in
+    any case. What LAPACK computes (`linalg.solve`, `svd`, ...) stays as it is.
 
     Of one process, on one machine, with the same versions and number of threads, results are the
     same bits in either mode. In no mode are the bits of N processes those of one: sums have
@@ -92,6 +99,7 @@ def deterministic_algorithms(mode: bool | None) -> Iterator[None]:
         _mode = before
 
 
+@cache
 def _of_environment() -> bool:
     asked = os.environ.get("RUSHLIGHT_DETERMINISTIC", "0")
     if asked not in ("0", "1"):

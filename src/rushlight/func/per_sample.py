@@ -18,6 +18,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.autograd import enable_grad
 from rushlight.errors import explain
+from rushlight.kernels.products import matmul
 from rushlight.nn import Module
 from rushlight.nn.hooks import CallHooks
 from rushlight.nn.registry import edits
@@ -238,7 +239,7 @@ def _linear_weight(node: Node, g: Array, _: int) -> Array:
     x = _saved(node)
     n, columns = g.shape[0], (g.shape[0], -1, g.shape[-1])
     rows = x.reshape(n, prod(x.shape[1:-1]), x.shape[-1])
-    weight: Array = np.matmul(g.reshape(columns).swapaxes(1, 2), rows)
+    weight: Array = matmul(g.reshape(columns).swapaxes(1, 2), rows)
     return weight
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from rushlight.arrays import channel_rows, from_channel_rows, is_array
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
+from rushlight.kernels.products import dot
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.linalg import linear
@@ -270,7 +271,7 @@ def _cross_forward(
         if weight is None:
             smooth = log_total * classes - np.add.reduce(z, axis=1)
         else:
-            smooth = log_total * np.add.reduce(weight) - np.dot(z, weight)
+            smooth = log_total * np.add.reduce(weight) - dot(z, weight)
         if kept is not None:
             smooth = np.where(kept, smooth, 0)
         loss = loss * (1.0 - label_smoothing) + smooth * (label_smoothing / classes)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight.kernels.products import matmul as product_of
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.linalg import matmul, swap
@@ -74,7 +75,7 @@ def _product_forward(a: Any, b: Any) -> Result:
     # the squares are summed inside the product, as torch does: its rounding is theirs
     left = np.concatenate([left * -2.0, _squares(left), np.ones_like(left[..., :1])], -1)
     right = np.concatenate([right, np.ones_like(right[..., :1]), _squares(right)], -1)
-    y = np.matmul(left, swap(right))
+    y = product_of(left, swap(right))
     np.maximum(y, 0.0, out=y)
     y = np.sqrt(y, out=y).astype(a.dtype, copy=False)
     return (y,), Saved((a, b), (y,))

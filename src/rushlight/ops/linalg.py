@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
+from rushlight.kernels.products import einsum as einsum_of
+from rushlight.kernels.products import matmul as product_of
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.elementwise import through_relu
 from rushlight.ops.reduce import sum_to
@@ -44,7 +44,7 @@ def _matmul_forward(a: Any, b: Any) -> Result:
     if a.dtype != b.dtype:
         _same_dtype("matmul", a, b)
     try:
-        y = np.matmul(a, b)
+        y = product_of(a, b)
     except ValueError:
         raise ShapeError(
             explain(
@@ -147,7 +147,7 @@ linear = define(
 
 def _einsum_forward(*xs: Any, inputs: tuple[str, ...], output: str) -> Result:
     _same_dtype("einsum", *xs)
-    y = np.einsum(f"{','.join(inputs)}->{output}", *xs, optimize=len(xs) > 1)
+    y = einsum_of(f"{','.join(inputs)}->{output}", *xs)
     return (y,), Saved(xs, constants=(inputs, output))
 
 

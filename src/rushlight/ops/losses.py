@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels.products import dot
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Op, Saved, define
 
@@ -96,7 +97,7 @@ def _difference(where: str, x: Any, t: Any) -> Any:
 
 def _sum_product(a: Any, b: Any, factor: float) -> Any:
     """Sum a * b of two dense arrays of the same layout, as one BLAS product."""
-    total = np.dot(a.ravel("K"), b.ravel("K"))
+    total = dot(a.ravel("K"), b.ravel("K"))
     return total * a.dtype.type(factor) if factor != 1.0 else total
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from rushlight.arrays import is_channels_last, like_layout
 from rushlight.errors import ShapeError, explain
 from rushlight.kernels import kernel
+from rushlight.kernels.products import matmul
 from rushlight.ops.contract import Saved, define
 
 Result = tuple[tuple[Any, ...], Saved]
@@ -251,7 +252,7 @@ def _fold_forward(x: Any, index: Any, axis: int, size: int) -> Result:
     moved = np.moveaxis(x, axis, -1)  # (..., padded)
     onto = np.zeros((len(index), size), x.dtype)
     onto[np.arange(len(index)), index] = 1
-    y = np.moveaxis(np.matmul(moved, onto), -1, axis)
+    y = np.moveaxis(matmul(moved, onto), -1, axis)
     if is_channels_last(x):
         laid = like_layout(y.shape, x)
         laid[...] = y

@@ -10,6 +10,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.autograd import enable_grad
 from rushlight.errors import explain
+from rushlight.kernels.products import dot
 from rushlight.optim.optimizer import Optimizer, check_options, number
 from rushlight.optim.wolfe import Point, strong_wolfe
 from rushlight.tape import cell, quietly, wrap
@@ -137,7 +138,7 @@ class LBFGS(Optimizer):
             if state["n_iter"] == 1:
                 t *= min(1.0, 1.0 / float(np.abs(here.gradient).sum()))
             memory.t, memory.before = t, here
-            slope = float(here.gradient @ direction)
+            slope = float(dot(here.gradient, direction))
             if slope > -group["tolerance_change"]:
                 break
             calls = objective.calls
@@ -158,7 +159,7 @@ class LBFGS(Optimizer):
         """Move the parameters and return where they are then."""
         group = self.param_groups[0]
         if group["line_search_fn"] is not None:
-            start = here._replace(t=0.0, slope=float(here.gradient @ direction))
+            start = here._replace(t=0.0, slope=float(dot(here.gradient, direction)))
             limit = group["max_eval"] - objective.calls
             along = objective.along(direction)
             found = strong_wolfe(along, start, t, direction, limit, group["tolerance_change"])
@@ -218,7 +219,7 @@ class _Objective:
             for p, array in zip(self.params, begin, strict=True):
                 p._array[...] = array
                 cell(p)[0] += 1
-            return Point(t, loss, gradient, float(gradient @ direction))
+            return Point(t, loss, gradient, float(dot(gradient, direction)))
 
         return at
 
@@ -248,24 +249,24 @@ class _Memory:
             self.direction = -here.gradient
             return self.direction
         y, s = here.gradient - self.before.gradient, self.direction * self.t
-        ys = float(y @ s)
+        ys = float(dot(y, s))
         if ys > 1e-10:
             if len(self.ys) == group["history_size"]:
                 del self.ys[0], self.ss[0], self.ro[0]
             self.ys.append(y)
             self.ss.append(s)
             self.ro.append(1.0 / ys)
-            self.scale = ys / float(y @ y)
+            self.scale = ys / float(dot(y, y))
         q = -here.gradient
         pairs = list(zip(self.ys, self.ss, self.ro, strict=True))
         self.alphas = []
         for y, s, ro in reversed(pairs):
-            alpha = float(s @ q) * ro
+            alpha = float(dot(s, q)) * ro
             self.alphas.insert(0, alpha)
             q -= alpha * y
         q *= self.scale
         for (y, s, ro), alpha in zip(pairs, self.alphas, strict=True):
-            q += (alpha - float(y @ q) * ro) * s
+            q += (alpha - float(dot(y, q)) * ro) * s
         self.direction = q
         return q
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
+from rushlight.kernels.products import dot
 from rushlight.kernels.reference.steps import lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
@@ -150,8 +151,8 @@ def _orthogonalized(matrix: Array, coefficients: Sequence[float], steps: int, ep
         x = x.astype(np.float32)
     x = x / max(float(np.linalg.norm(x)), eps)
     for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
+        gram = dot(x, x.T)
+        x = a * x + dot(b * gram + c * dot(gram, gram), x)
     return x.T if tall else x
 
 

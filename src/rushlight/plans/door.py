@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import get_default_dtype
+from rushlight.determinism import are_deterministic_algorithms_enabled as in_order
 from rushlight.errors import explain
 from rushlight.facts import Facts
 from rushlight.nn import Module
@@ -216,7 +217,7 @@ class Compiled:
 
     def _kind(self, key: Any) -> _Kind | None:
         """Return what is known of calls with such arguments; the last kind is tried first."""
-        place = key, state.recording, get_default_dtype(), self._modes
+        place = key, state.recording, get_default_dtype(), in_order(), self._modes
         last, found = self._last
         if place != last:
             found = self._kinds.get(place)
@@ -276,7 +277,7 @@ class Compiled:
             if len(self._kinds) >= PLANS:
                 del self._kinds[next(iter(self._kinds))]
                 self._last = None, None
-            place = key, state.recording, get_default_dtype(), self._modes
+            place = key, state.recording, get_default_dtype(), in_order(), self._modes
             self._kinds[place] = _Kind()
             return self.function(*args, **options)
         if kind.why:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.kernels.products import matmul
 from rushlight.kernels.reference.softmax import softmax_forward, softmax_grad
 
 __all__ = ["attention_forward", "attention_grad"]
@@ -19,8 +20,8 @@ __all__ = ["attention_forward", "attention_grad"]
 def _scaled_product(a: Array, b: Array, scale: float) -> Array:
     """Return a b * scale for a that is strided; what is scaled is the smaller or the denser."""
     if b.shape[-1] > 2 * a.shape[-1]:
-        return np.matmul(a * scale, b)
-    product = np.matmul(a, b)
+        return matmul(a * scale, b)
+    product = matmul(a, b)
     product *= scale
     return product
 
@@ -54,7 +55,7 @@ def attention_forward(
     if blind and p.size:
         hidden = np.maximum.reduce(scores, axis=-1, keepdims=True) == -np.inf
         np.copyto(p, 0.0, where=hidden)
-    np.matmul(_dropped(p, factor), v, out=y)
+    matmul(_dropped(p, factor), v, out=y)
     return p
 
 
@@ -82,23 +83,23 @@ def attention_grad(
     dv: Any = None
     ds: Any = None
     if needs[2] and g is not None:
-        dv = np.matmul(_dropped(p, factor).swapaxes(-1, -2), g, out=outs[2])
+        dv = matmul(_dropped(p, factor).swapaxes(-1, -2), g, out=outs[2])
     elif outs[2] is not None:
         outs[2].fill(0.0)
     if needs[0] or needs[1] or needs[3]:
         ds = softmax(_weights_grad(g, gp, v, factor), p, p.ndim - 1)
         scaled = np.multiply(ds, scale, out=None if needs[3] else ds)
     if needs[0]:
-        dq = np.matmul(scaled, k, out=outs[0])
+        dq = matmul(scaled, k, out=outs[0])
     if needs[1]:
-        dk = np.matmul(scaled.swapaxes(-1, -2), q, out=outs[1])
+        dk = matmul(scaled.swapaxes(-1, -2), q, out=outs[1])
     return dq, dk, dv, ds if needs[3] else None
 
 
 def _weights_grad(g: Array | None, gp: Array | None, v: Array, factor: Array | None) -> Any:
     if g is None:
         return gp
-    dp = np.matmul(g, v.swapaxes(-1, -2))
+    dp = matmul(g, v.swapaxes(-1, -2))
     if factor is not None:
         dp *= factor
     if gp is not None:

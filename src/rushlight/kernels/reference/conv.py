@@ -25,6 +25,7 @@ from rushlight.arrays import (
     channels_last_empty,
     channels_to_last,
 )
+from rushlight.kernels.products import matmul
 from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["conv_bias_grad", "conv_forward", "conv_input_grad", "conv_weight_grad"]
@@ -84,7 +85,7 @@ def conv_forward(
     for rows, columns in _column_blocks(
         x, kernel, out, stride, padding, dilation, groups, features
     ):
-        np.matmul(columns, weight, out=result[:, rows])
+        matmul(columns, weight, out=result[:, rows])
         block = lines[rows.start // out[-1] : rows.stop // out[-1]]
         if line is not None:
             block += line
@@ -112,7 +113,7 @@ def conv_weight_grad(
         for rows, columns in _column_blocks(
             x, tuple(kernel), g.shape[2:], stride, padding, dilation, groups, features
         ):
-            sums += np.matmul(columns.swapaxes(1, 2), grads[:, rows], out=term)
+            sums += matmul(columns.swapaxes(1, 2), grads[:, rows], out=term)
     # (G, K, F) -> (G, *kernel, C, F) -> (G, F, C, *kernel) -> (G*F, C, *kernel)
     spread = sums.reshape(groups, *kernel, channels, features)
     order = (0, spread.ndim - 1, spread.ndim - 2, *range(1, spread.ndim - 2))
@@ -184,7 +185,7 @@ def conv_bias_grad(g: Array) -> Array:
         return total.astype(g.dtype, copy=False)
     rows = rows.reshape(prod(rows.shape[:-1]), g.shape[1])
     # A product with ones: a BLAS call instead of a strided reduction.
-    sums: Array = np.matmul(np.ones(rows.shape[0], g.dtype), rows)
+    sums: Array = matmul(np.ones(rows.shape[0], g.dtype), rows)
     return sums
 
 
@@ -419,7 +420,7 @@ def _scattered_input_grad(
     for n in range(0, x_shape[0], samples):
         count = min(samples, x_shape[0] - n)
         rows = slice(n * cells, (n + count) * cells)
-        parts = np.matmul(weight, grads[:, :, rows], out=scratch[:, :, : count * cells])
+        parts = matmul(weight, grads[:, :, rows], out=scratch[:, :, : count * cells])
         parts = parts.reshape(groups, *kernel, channels, count, *out)
         padded[...] = 0
         for tap in product(*map(range, kernel)):

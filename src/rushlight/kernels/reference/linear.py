@@ -5,9 +5,8 @@ All products are of two matrices at most, where np.dot costs a microsecond or tw
 
 from __future__ import annotations
 
-import numpy as np
-
 from rushlight.arrays import Array, last_rows
+from rushlight.kernels.products import dot
 from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]
@@ -15,7 +14,7 @@ __all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]
 
 def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> Array:
     """x (..., K), w (F, K), b (F,) -> (..., F), with relu if asked"""
-    y = np.dot(x if x.ndim < 3 else last_rows(x), w.T)
+    y = dot(x if x.ndim < 3 else last_rows(x), w.T)
     if b is not None:
         y += b
     if relu:
@@ -26,10 +25,10 @@ def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> A
 def linear_input_grad(g: Array, w: Array) -> Array:
     """g (..., F), w (F, K) -> (..., K)"""
     if g.ndim < 3:
-        return np.dot(g, w)
-    return np.dot(last_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
+        return dot(g, w)
+    return dot(last_rows(g), w).reshape((*g.shape[:-1], w.shape[1]))
 
 
 def linear_weight_grad(x: Array, g: Array) -> Array:
     """x (..., K), g (..., F) -> (F, K)"""
-    return np.dot(last_rows(g).T, last_rows(x))
+    return dot(last_rows(g).T, last_rows(x))

@@ -23,6 +23,7 @@ from rushlight.arrays import (
     from_channel_rows,
     last_rows,
 )
+from rushlight.kernels.products import dot, matmul
 from rushlight.kernels.reference.activation import relu_forward, relu_grad
 
 __all__ = [
@@ -57,16 +58,16 @@ def plane_sum(x: Array) -> Array:
     n, c, s = x.shape
     dtype = x.dtype
     if s <= _BLOCK and dtype.char in "fd":
-        return np.matmul(x, _ones(s, dtype))
+        return matmul(x, _ones(s, dtype))
     total: Array
     if dtype.kind != "f" or dtype.itemsize < 4:
         total = np.add.reduce(x, axis=2, dtype=np.float64 if dtype.kind == "f" else dtype)
         return total.astype(dtype, copy=False)
     whole = s - s % _BLOCK
     blocks = x[..., :whole].reshape(n, c, -1, _BLOCK).transpose(0, 2, 1, 3)
-    total = np.add.reduce(np.matmul(blocks, _ones(_BLOCK, dtype)), axis=1, dtype=np.float64)
+    total = np.add.reduce(matmul(blocks, _ones(_BLOCK, dtype)), axis=1, dtype=np.float64)
     if whole < s:
-        total += np.matmul(x[..., whole:], _ones(s - whole, dtype))
+        total += matmul(x[..., whole:], _ones(s - whole, dtype))
     return total.astype(dtype, copy=False)
 
 
@@ -75,7 +76,7 @@ def column_sum(x: Array) -> Array:
     rows = last_rows(x)
     m, dtype = rows.shape[0], rows.dtype
     if m <= _BLOCK and dtype.char in "fd":
-        return np.dot(_ones(m, dtype), rows)  # half the time of the way by planes
+        return dot(_ones(m, dtype), rows)  # half the time of the way by planes
     total: Array = plane_sum(rows.T[None])[0]
     return total
 
@@ -311,7 +312,7 @@ def group_norm_grad(
 
 def _row_mean(rows: Array) -> Array:
     """(M, size) -> (M, 1)"""
-    mean: Array = np.dot(rows, _ones(rows.shape[1], rows.dtype))[:, None]
+    mean: Array = dot(rows, _ones(rows.shape[1], rows.dtype))[:, None]
     mean /= rows.shape[1] or 1
     return mean
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.kernels.products import dot
 from rushlight.kernels.reference.activation import relu_grad
 
 __all__ = [
@@ -113,7 +114,7 @@ def rnn_forward(
         if b - a != len(h):
             h = _resized(h, h0, last, b - a)
         row = y[a:b]
-        np.add(before[a:b], np.dot(h, wt, out=products[: b - a]), out=row)
+        np.add(before[a:b], dot(h, wt, out=products[: b - a]), out=row)
         if relu:
             np.maximum(row, 0, out=row)
         else:
@@ -142,7 +143,7 @@ def rnn_grad(
                 part[...] = relu_grad(row, y[a:b])
             else:
                 part *= row
-            np.dot(part, w, out=row)
+            dot(part, w, out=row)
     return d, dh
 
 
@@ -182,12 +183,12 @@ def lstm_forward(
     for a, b in _steps(sizes, reverse):
         if b - a != len(h):
             h, c = _resized(h, h0, h_last, b - a), _resized(c, c0, c_last, b - a)
-        product, cell = np.dot(h, wt, out=products[: b - a]), cells[a:b]
+        product, cell = dot(h, wt, out=products[: b - a]), cells[a:b]
         h = y[a:b]
         part = h if w_hr is None else parts[: b - a]
         step(product, before[a:b], c, gates[a:b], negative[a:b], cell, tanhs[a:b], part)
         if w_hr is not None:
-            np.dot(part, w_hr.T, out=h)
+            dot(part, w_hr.T, out=h)
         c = cell
     h_last[: len(h)], c_last[: len(c)] = h, c
     return y, h_last, c_last, (gates, negative, cells, tanhs)
@@ -242,11 +243,11 @@ def lstm_grad(
                 dy += g[a:b]
             if w_hr is not None and outer is not None:
                 outer[a:b] = dy
-                inner = np.dot(dy, w_hr)
+                inner = dot(dy, w_hr)
             rows = (x[a:b] for x in kept)
             back(inner, dc[: b - a], d[a:b], through[a - low : b - low], *rows)
-            np.dot(d[a:b], w, out=dy)
-    dw = None if outer is None else np.dot(outer.T, gates[:, 3 * n :] * tanhs)
+            dot(d[a:b], w, out=dy)
+    dw = None if outer is None else dot(outer.T, gates[:, 3 * n :] * tanhs)
     return d, dh, dc, dw
 
 
@@ -289,7 +290,7 @@ def gru_forward(
     for a, b in _steps(sizes, reverse):
         if b - a != len(h):
             h = _resized(h, h0, last, b - a)
-        product, out = np.dot(h, wt, out=products[: b - a]), (gates[a:b], new[a:b], hidden[a:b])
+        product, out = dot(h, wt, out=products[: b - a]), (gates[a:b], new[a:b], hidden[a:b])
         step(product, before[a:b], bias, h, *out, y[a:b], parts[: b - a])
         h = y[a:b]
     last[: len(h)] = h
@@ -338,5 +339,5 @@ def gru_grad(
             if g is not None:
                 dy += g[a:b]
             back(dy, d[a:b], *(x[a:b] for x in kept))
-            dy += np.dot(d[a:b, : 3 * n], w, out=products[: b - a])
+            dy += dot(d[a:b, : 3 * n], w, out=products[: b - a])
     return np.concatenate((d[:, : 2 * n], d[:, 3 * n :]), axis=1), d[:, : 3 * n], dh

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.kernels.products import dot
 
 __all__ = [
     "cross_entropy_forward",
@@ -63,7 +64,7 @@ def cross_entropy_forward(rows: Array, places: Array) -> tuple[Array, tuple[Arra
     """
     z = np.subtract(rows, np.maximum.reduce(rows, axis=1, keepdims=True), order="C")
     e = np.exp(z)
-    total = np.dot(e, np.ones(rows.shape[1], e.dtype))  # (M,)
+    total = dot(e, np.ones(rows.shape[1], e.dtype))  # (M,)
     return np.log(total) - z.take(places), (e, total)
 
 

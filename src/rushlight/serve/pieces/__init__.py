@@ -10,6 +10,10 @@ _HERE = "rushlight.serve.pieces"
 PIECES: dict[tuple[str, str], tuple[str, str]] = {
     ("rushlight.arrays", "namespace"): (f"{_HERE}.arrays", "namespace"),
     ("rushlight.kernels.reference.activation", "erf_forward"): (f"{_HERE}.special", "erf"),
+    **{
+        ("rushlight.kernels.products", name): (f"{_HERE}.products", name)
+        for name in ("dot", "einsum", "matmul")
+    },
     ("ops", "erfc"): (f"{_HERE}.special", "erfc"),
     ("ops", "sum_rows"): (f"{_HERE}.rows", "sum_rows"),
 }
