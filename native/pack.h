@@ -8,7 +8,7 @@
 
 namespace rl::RL_LEVEL {
 
-inline Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
+constexpr Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
 
 // Add up shares (shares, depth, padded) of a weight gradient, in order: target (depth, features).
 template <class T>
