@@ -28,6 +28,12 @@ constexpr Index SHARES = 8;
 
 enum Slot { WEIGHTS, DIRECT, INPUTS, OUTPUTS, SUMMED };
 
+// How far the 16 matrices lie apart: by powers of two they would fall on a few sets of the cache.
+template <class T>
+constexpr Index apart(Index size) {
+    return size + 64 / (Index)sizeof(T);
+}
+
 template <class V>
 using Four = std::array<V, 4>;
 
@@ -141,9 +147,9 @@ struct Work {
         }
     }
 
-    // to[16][count][channels]: the input's transform.
+    // to[16], each [count][channels]: the input's transform.
     void inputs(const T* x, Index first, Index count, T* to) const {
-        Index size = count * s.channels, whole = s.channels / W<T> * W<T>;
+        Index size = apart<T>(count * s.channels), whole = s.channels / W<T> * W<T>;
         each(first, count, [&](Index t, Index n, Index i, Index j) {
             Index row = i + low[0], column = j + low[1];
             const T *corner = x + n * s.xs[0] + row * s.xs[2] + column * s.xs[3], *cell[4][4];
@@ -163,45 +169,40 @@ struct Work {
     }
 };
 
-// packed[16][blocks of features][channels][lanes]: the weight's transform, of taps laid out as for
+// packed[16], each [blocks of features][channels][lanes]: the weight's transform, of taps laid out as for
 // the direct sum.
 template <class T>
 void weights(const Work<T>& k, const T* w, T* packed) {
     const Conv& s = k.s;
-    Index size = s.channels * k.padded;
-    T* direct = scratch<T>(DIRECT, 9 * size);
+    Index size = apart<T>(s.channels * k.padded);
+    T* direct = scratch<T>(DIRECT, 9 * s.channels * k.padded);
     pack(s, w, direct, k.padded);
-    for (Index f = 0; f < k.padded; f += W<T>) {
-        Index block = f / (V_MAX * W<T>) * (V_MAX * W<T>);
-        Index width = std::min<Index>(k.padded - block, V_MAX * W<T>);
-        for (Index c = 0; c < s.channels; c++) {
-            Vec<T> g[3][3], rows[4][3];
-            for (int a = 0; a < 3; a++)
-                for (int b = 0; b < 3; b++) {
-                    Index tap = k.order[0][a] * 3 + k.order[1][b];
-                    g[a][b] = load(direct + block * 9 * s.channels +
-                                   (tap * s.channels + c) * width + f - block);
-                }
-            for (int b = 0; b < 3; b++) {
-                auto column = weight(g[0][b], g[1][b], g[2][b]);
-                for (int a = 0; a < 4; a++) rows[a][b] = column[a];
+    for (Index block = 0; block < k.padded; block += V_MAX * W<T>) {
+        Index width = std::min<Index>(k.padded - block, V_MAX * W<T>), line = s.channels * width;
+        const T *from = direct + block * 9 * s.channels, *tap[3][3];
+        for (int a = 0; a < 3; a++)
+            for (int b = 0; b < 3; b++) tap[a][b] = from + (k.order[0][a] * 3 + k.order[1][b]) * line;
+        for (Index i = 0; i < line; i += W<T>) {
+            Vec<T> rows[4][3];
+            RL_UNROLL for (int b = 0; b < 3; b++) {
+                auto column = weight(load(tap[0][b] + i), load(tap[1][b] + i), load(tap[2][b] + i));
+                RL_UNROLL for (int a = 0; a < 4; a++) rows[a][b] = column[a];
             }
-            T* to = packed + block * s.channels + c * width + f - block;
-            for (int a = 0; a < 4; a++)
-                for (Vec<T> u : weight(rows[a][0], rows[a][1], rows[a][2])) {
-                    store(to, u);
-                    to += size;
-                }
+            T* to = packed + block * s.channels + i;
+            RL_UNROLL for (int a = 0; a < 4; a++) {
+                auto row = weight(rows[a][0], rows[a][1], rows[a][2]);
+                RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
+            }
         }
     }
 }
 
-// Take 16 matrices m[16][count][padded] back to output cells.
+// Take 16 matrices m[16], each [count][padded], back to output cells.
 template <class T>
 void outputs(const Work<T>& k, const T* m, const T* bias, Index first, Index count, T* y,
              bool relu) {
     const Conv& s = k.s;
-    Index size = count * k.padded;
+    Index size = apart<T>(count * k.padded);
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
         T* corner = y + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
         bool inside = i + 1 < s.out[1] && j + 1 < s.out[2];
@@ -222,11 +223,11 @@ void outputs(const Work<T>& k, const T* m, const T* bias, Index first, Index cou
     });
 }
 
-// to[16][count][padded]: the transform of the output's gradient.
+// to[16], each [count][padded]: the transform of the output's gradient.
 template <class T>
 void gradients(const Work<T>& k, const T* g, Index first, Index count, T* to) {
     const Conv& s = k.s;
-    Index size = count * k.padded, whole = s.features / W<T> * W<T>;
+    Index size = apart<T>(count * k.padded), whole = s.features / W<T> * W<T>;
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
         const T *corner = g + n * s.ys[0] + i * s.ys[2] + j * s.ys[3], *cell[2][2];
         for (int a = 0; a < 2; a++)
@@ -257,25 +258,26 @@ bool winograd_fits(const Conv& s) {
 template <class T>
 void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     Work<T> k(s);
+    Index size = apart<T>(s.channels * k.padded);
     for (Index group = 0; group < s.groups; group++) {
-        T* packed = scratch<T>(WEIGHTS, 16 * s.channels * k.padded + k.padded);
+        T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);
         weights(k, w + group * s.wg, packed);
-        T* bias = packed + 16 * s.channels * k.padded;
+        T* bias = packed + 16 * size;
         std::fill(bias, bias + k.padded, T(0));
         if (b) std::copy_n(b + group * s.features, s.features, bias);
         parallel((k.tiles + TILES - 1) / TILES, [&](Index task) {
             Index first = task * TILES, count = std::min(TILES, k.tiles - first);
-            T* in = scratch<T>(INPUTS, 16 * TILES * s.channels);
-            T* out = scratch<T>(OUTPUTS, 16 * TILES * k.padded);
+            Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
+            T *in = scratch<T>(INPUTS, 16 * in_size), *out = scratch<T>(OUTPUTS, 16 * out_size);
             k.inputs(x + group * s.channels, first, count, in);
             Index height = tile_height(count);
             for (Index e = 0; e < 16; e++)
                 for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
                     for (Index t = 0; t < count; t += height)
                         product_tile_of<T>((int)std::min(height, count - t), k.padded - f > W<T> ? 2 : 1)(
-                            in + (e * count + t) * s.channels, s.channels, s.channels,
-                            packed + (e * k.padded + f) * s.channels,
-                            out + (e * count + t) * k.padded + f, k.padded);
+                            in + e * in_size + t * s.channels, s.channels, s.channels,
+                            packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
+                            k.padded);
             outputs(k, out, bias, first, count, y + group * s.features, relu);
         });
     }
@@ -284,7 +286,7 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu
 template <class T>
 void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Work<T> k(s);
-    Index size = s.channels * k.padded;
+    Index size = apart<T>(s.channels * k.padded);
     for (Index group = 0; group < s.groups; group++) {
         Index most = std::min(k.tiles / (2 * TILES), SUMS / (16 * size));
         Index shares = std::clamp(most, Index(1), SHARES);
@@ -292,8 +294,8 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
         T* sums = scratch<T>(SUMMED, shares * 16 * size);
         parallel(shares, [&](Index part) {
             T* sum = sums + part * 16 * size;
-            T* in = scratch<T>(INPUTS, 16 * TILES * s.channels);
-            T* out = scratch<T>(OUTPUTS, 16 * TILES * k.padded);
+            T* in = scratch<T>(INPUTS, 16 * apart<T>(TILES * s.channels));
+            T* out = scratch<T>(OUTPUTS, 16 * apart<T>(TILES * k.padded));
             Index end = std::min(k.tiles, (part + 1) * share), height = tile_height(s.channels);
             if (part * share >= end) std::fill(sum, sum + 16 * size, T(0));
             for (Index first = part * share; first < end; first += TILES) {
@@ -306,9 +308,9 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
                         for (Index c = 0; c < s.channels; c += height)
                             cells_tile_even_of<T>((int)std::min(height, s.channels - c),
                                                   k.padded - f > W<T> ? 2 : 1)(
-                                in + e * count * s.channels + c, s.channels, count,
-                                out + e * count * k.padded + f, k.padded,
-                                sum + (e * s.channels + c) * k.padded + f, k.padded, more);
+                                in + e * apart<T>(count * s.channels) + c, s.channels, count,
+                                out + e * apart<T>(count * k.padded) + f, k.padded,
+                                sum + e * size + c * k.padded + f, k.padded, more);
             }
         });
         T* target = dw + group * 9 * s.channels * s.features;
@@ -316,20 +318,22 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
             for (Index f = 0; f < s.features; f += W<T>) {
                 int lanes = (int)std::min<Index>(W<T>, s.features - f);
                 std::array<Vec<T>, 3> rows[4];
-                for (int a = 0; a < 4; a++) {
+                RL_UNROLL for (int a = 0; a < 4; a++) {
                     Four<Vec<T>> u;
-                    for (int b = 0; b < 4; b++) {
-                        const T* from = sums + ((4 * a + b) * s.channels + c) * k.padded + f;
+                    RL_UNROLL for (int b = 0; b < 4; b++) {
+                        const T* from = sums + (4 * a + b) * size + c * k.padded + f;
                         u[b] = load(from);
                         for (Index part = 1; part < shares; part++) u[b] += load(from + part * 16 * size);
                     }
                     rows[a] = gather(u);
                 }
-                for (int b = 0; b < 3; b++) {
+                RL_UNROLL for (int b = 0; b < 3; b++) {
                     auto column = gather<Vec<T>>({rows[0][b], rows[1][b], rows[2][b], rows[3][b]});
-                    for (int a = 0; a < 3; a++) {
+                    RL_UNROLL for (int a = 0; a < 3; a++) {
                         Index tap = k.order[0][a] * 3 + k.order[1][b];
-                        store_part(target + (tap * s.channels + c) * s.features + f, column[a], lanes);
+                        T* to = target + (tap * s.channels + c) * s.features + f;
+                        if (lanes == W<T>) store(to, column[a]);
+                        else store_part(to, column[a], lanes);
                     }
                 }
             }
