@@ -76,11 +76,38 @@ struct Window : rl::Conv {
     }
 };
 
+// Convolutions of one input that fill an output together: the phases of an input gradient.
+struct Phases {
+    std::vector<Window> windows;
+    std::vector<rl::Part> parts;
+    Index inputs = 0, weights = 0, biases = 0, outputs = 0;  // how many numbers; outputs at least
+
+    Phases(std::vector<Window> all, const std::vector<Index>& starts) : windows(std::move(all)) {
+        if (windows.empty() || windows.size() != starts.size())
+            throw nb::value_error("expected convolutions, and a start for each");
+        inputs = windows[0].inputs;
+        biases = windows[0].groups * windows[0].features;
+        for (std::size_t i = 0; i < starts.size(); i++) {
+            const Window& s = windows[i];
+            bool alike = s.inputs == inputs && s.groups == windows[0].groups &&
+                         s.features == windows[0].features && starts[i] >= 0;
+            if (!alike) throw nb::value_error("expected convolutions of one input");
+            Index last = starts[i] + biases + s.ys[0] * (s.n - 1);
+            for (int d = 0; d < 3; d++) last += s.ys[d + 1] * (s.out[d] - 1);
+            if (s.outputs) outputs = std::max(outputs, last);
+            weights = std::max(weights, s.weights);
+            parts.push_back({&s, starts[i]});
+        }
+    }
+    Phases(const Phases&) = delete;  // the parts point here
+};
+
 }  // namespace
 
 void bind_conv(nb::module_& m) {
     using Ints = Window::Ints;
     m.attr("FEW_CHANNELS") = rl::FEW_CHANNELS;
+    m.attr("FEW_REACH") = rl::FEW_REACH;
     nb::class_<Window> conv(m, "Conv");
     conv.def(nb::init<Index, Index, Index, Index, Ints, Ints, Ints, Ints, Ints, Window::Lists,
                       Window::Lists, Ints, Index>());
@@ -91,7 +118,7 @@ void bind_conv(nb::module_& m) {
                 rl::Unlocked free;
                 if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
                 rl::level().of<T>().conv.forward(
-                    s, data<T>(x, s.inputs), data<T>(w), data<T>(b, s.groups * s.features),
+                    {{&s, 0}}, data<T>(x, s.inputs), data<T>(w), data<T>(b, s.groups * s.features),
                     data<T>(y, s.outputs), relu);
             });
         },
@@ -103,4 +130,18 @@ void bind_conv(nb::module_& m) {
                                             data<T>(dw, s.sums));
         });
     });
+    nb::class_<Phases> phases(m, "ConvPhases");
+    phases.def(nb::init<std::vector<Window>, std::vector<Index>>());
+    rl::def(
+        phases, "forward",
+        [](const Phases& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {
+            for_dtype(x, [&]<class T>(T) {
+                rl::Unlocked free;
+                if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
+                if ((Index)y.size() < s.outputs) expect(" numbers", y.size(), s.outputs);
+                rl::level().of<T>().conv.forward(s.parts, data<T>(x, s.inputs), data<T>(w),
+                                                 data<T>(b, s.biases), data<T>(y), relu);
+            });
+        },
+        nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
 }

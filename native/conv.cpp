@@ -20,7 +20,7 @@ namespace {
 
 constexpr Index TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
 constexpr Index CHUNK = 224;      // most cells of a task of a forward pass
-constexpr Index ROUND = 256;      // cells of a round of a weight gradient: they stay in the cache
+constexpr Index ROUND = 192;      // most cells of a round of a weight gradient: they stay in the cache
 constexpr Index PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
@@ -31,132 +31,179 @@ template <class T>
 class Cells {
   public:
     Cells(const Conv& s, const T* x, Index group) : s(s), x(x + group * s.channels * s.xc) {
-        taps = 1;
-        for (int d = 0; d < 3; d++) taps *= (Index)s.offset[d].size();
+        taps = s.offset[0].size() * s.offset[1].size() * s.offset[2].size();
         zeros.assign(s.channels, T(0));
         for (Index a : s.offset[0])
             for (Index b : s.offset[1])
                 for (Index c : s.offset[2])
                     shift.push_back(a * s.xs[1] + b * s.xs[2] + c * s.xs[3]);
-        for (int d = 0; d < 3; d++) {
-            auto [low, high] = std::minmax_element(s.offset[d].begin(), s.offset[d].end());
-            lowest[d] = *low;
-            highest[d] = *high;
+        for (Index c : s.offset[2]) {
+            auto before = [&](Index i) { return (std::max(Index(0), i - c) + s.step[2] - 1) / s.step[2]; };
+            seen.push_back({before(0), before(s.in[2])});
         }
     }
 
-    // Write the pointers of `count` cells from cell m on: rows[tap * pitch + i].
+    // Write the pointers of `count` cells from cell m on: rows[tap * pitch + i]. A line at a time, as
+    // there neighbours lie at one distance, and by each tap those inside follow each other.
     void point(Index m, Index count, const T** rows, Index pitch) const {
-        Index o[4];
-        split(m, o);
-        for (Index i = 0; i < count; i++) {
-            Index at[3];
-            bool inside = true;
-            for (int d = 0; d < 3; d++) {
-                at[d] = o[d + 1] * s.step[d];
-                inside &= at[d] + lowest[d] >= 0 && at[d] + highest[d] < s.in[d];
-            }
-            const T* cell = x + o[0] * s.xs[0] + at[0] * s.xs[1] + at[1] * s.xs[2] + at[2] * s.xs[3];
-            if (inside) {
-                for (Index t = 0; t < taps; t++) rows[t * pitch + i] = cell + shift[t];
-            } else {
-                Index t = 0;
-                for (Index a : s.offset[0])
-                    for (Index b : s.offset[1])
-                        for (Index c : s.offset[2]) {
-                            bool in = has(0, at[0] + a) && has(1, at[1] + b) && has(2, at[2] + c);
-                            rows[t * pitch + i] = in ? cell + shift[t] : zeros.data();
-                            t++;
-                        }
-            }
-            next(o);
-        }
+        const T* outside = zeros.data();
+        lines(m, count, [&](Index i, Index run, const Index* o) {
+            Index plane = o[1] * s.step[0], line = o[2] * s.step[1], apart = s.step[2] * s.xs[3];
+            const T *from = x + o[0] * s.xs[0] + plane * s.xs[1] + line * s.xs[2] + o[3] * apart,
+                    **to = rows + i;
+            const Index* by = shift.data();
+            for (Index a : s.offset[0])
+                for (Index b : s.offset[1]) {
+                    bool in = has(0, plane + a) && has(1, line + b);
+                    for (auto [first, last] : seen) {
+                        Index low = in ? std::clamp(first - o[3], Index(0), run) : run;
+                        Index high = in ? std::clamp(last - o[3], low, run) : run;
+                        const T* cell = from + *by++;
+                        for (Index j = 0; j < low; j++) to[j] = outside;
+                        for (Index j = low; j < high; j++) to[j] = cell + j * apart;
+                        for (Index j = high; j < run; j++) to[j] = outside;
+                        to += pitch;
+                    }
+                }
+        });
     }
 
     // Write where the output cells lie.
     template <class U>
     void point_out(Index m, Index count, U* y, U** out) const {
-        Index o[4];
-        split(m, o);
-        for (Index i = 0; i < count; i++) {
-            out[i] = y + o[0] * s.ys[0] + o[1] * s.ys[1] + o[2] * s.ys[2] + o[3] * s.ys[3];
-            next(o);
-        }
+        lines(m, count, [&](Index i, Index run, const Index* o) {
+            U* cell = y + o[0] * s.ys[0] + o[1] * s.ys[1] + o[2] * s.ys[2] + o[3] * s.ys[3];
+            for (Index j = 0; j < run; j++) out[i + j] = cell + j * s.ys[3];
+        });
     }
 
     Index taps;
 
   private:
     bool has(int d, Index i) const { return i >= 0 && i < s.in[d]; }
-    void split(Index m, Index o[4]) const {
+    // Call f(cells before, cells, where they begin) for each piece of an output line.
+    template <class F>
+    void lines(Index m, Index count, F&& f) const {
+        Index o[4];
         for (int d = 2; d >= 0; d--) {
             o[d + 1] = m % s.out[d];
             m /= s.out[d];
         }
         o[0] = m;
-    }
-    void next(Index o[4]) const {
-        if (++o[3] < s.out[2]) return;
-        o[3] = 0;
-        if (++o[2] < s.out[1]) return;
-        o[2] = 0;
-        if (++o[1] < s.out[0]) return;
-        o[1] = 0;
-        o[0]++;
+        for (Index i = 0, run; i < count; i += run) {
+            run = std::min(count - i, s.out[2] - o[3]);
+            f(i, run, o);
+            o[3] = 0;
+            if (++o[2] < s.out[1]) continue;
+            o[2] = 0;
+            if (++o[1] < s.out[0]) continue;
+            o[1] = 0;
+            o[0]++;
+        }
     }
 
     const Conv& s;
     const T* x;
-    Index lowest[3], highest[3];
+    struct Span {
+        Index first, last;
+    };
+    std::vector<Span> seen;  // the cells of a line that each tap of it sees inside
     std::vector<Index> shift;
     std::vector<T> zeros;
 };
 
-Index cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
+// The size of n things cut into the fewest and most equal parts of at most so many.
+Index even_part(Index n, Index most) {
+    Index parts = std::max(Index(1), (n + most - 1) / most);
+    return std::max(Index(1), (n + parts - 1) / parts);
+}
 
+Index cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
+Index taps_of(const Conv& s) { return s.offset[0].size() * s.offset[1].size() * s.offset[2].size(); }
+
+// One group of a convolution: its weights packed, and its cells cut into tasks.
 template <class T>
-void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
-    Index cells = cells_of(s), padded = round_up(s.features, W<T>);
-    if (!cells || !s.features) return;
-    if (winograd_fits(s)) return winograd(s, x, w, b, y, relu);
-    if (few_fits(s)) return few(s, x, w, b, y, relu);
+class Pass {
+  public:
+    Pass(const Conv& s, Index group, const T* x, const T* w, const T* bias, T* y, T* packed)
+        : s(s), walk(s, x, group), packed(packed), bias(bias), y(y + group * s.features),
+          cells(cells_of(s)), depth(walk.taps * s.channels), padded(round_up(s.features, W<T>)) {
+        pack(s, w + group * s.wg, packed, padded);
+        size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
+        size = round_up(size, P_MAX);
+        tasks = (cells + size - 1) / size;
+    }
+
+    void run(Index task, bool relu) const {
+        Index m = task * size, count = std::min(size, cells - m);
+        auto rows = scratch<const T*>(ROWS, walk.taps * count);
+        T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
+        walk.point_out(m, count, y, out);
+        walk.point(m, count, rows, count);
+        Index height = tile_height(count);
+        for (Index f = 0; f < padded; f += V_MAX * W<T>) {
+            int v = padded - f > W<T> ? 2 : 1;
+            int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+            for (Index i = 0; i < count; i++) at[i] = out[i] + f;
+            for (Index i = 0; i < count; i += height) {
+                int p = (int)std::min(height, count - i);
+                rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, packed + f * depth,
+                                      bias + f, at + i, lanes, relu);
+            }
+        }
+    }
+
+    Index tasks;
+
+  private:
+    const Conv& s;
+    Cells<T> walk;
+    const T *packed, *bias;
+    T* y;
+    Index cells, depth, padded, size;
+};
+
+// Tasks of all parts and groups are one heap of work, so that small ones do not wait for each other.
+template <class T>
+void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, T* y, bool relu) {
+    std::vector<Part> direct;
+    Index size = 0, most = 0;
+    for (const Part& part : parts) {
+        const Conv& s = *part.conv;
+        if (!cells_of(s) || !s.features) continue;
+        T* to = y + part.start;
+        if (winograd_fits(s)) winograd(s, x, w, b, to, relu);
+        else if (few_fits(s)) few(s, x, w, b, to, relu);
+        else {
+            direct.push_back(part);
+            size += s.groups * round_up(s.features, W<T>) * taps_of(s) * s.channels;
+        }
+    }
+    if (direct.empty()) return;
+    Index groups = parts[0].conv->groups, features = parts[0].conv->features;
+    Index padded = round_up(features, W<T>);
     const T* bias = b;
-    if (!b || padded != s.features) {
-        T* filled = scratch<T>(BIAS, padded * s.groups);
-        std::fill(filled, filled + padded * s.groups, T(0));
-        for (Index group = 0; b && group < s.groups; group++)
-            std::copy_n(b + group * s.features, s.features, filled + group * padded);
+    if (!b || padded != features) {
+        T* filled = scratch<T>(BIAS, padded * groups);
+        std::fill(filled, filled + padded * groups, T(0));
+        for (Index group = 0; b && group < groups; group++)
+            std::copy_n(b + group * features, features, filled + group * padded);
         bias = filled;
     }
-    for (Index group = 0; group < s.groups; group++) {
-        Cells<T> walk(s, x, group);
-        Index depth = walk.taps * s.channels;
-        T* packed = scratch<T>(PACKED, padded * depth);
-        pack(s, w + group * s.wg, packed, padded);
-        T* target = y + group * s.features;
-        Index size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
-        size = round_up(size, P_MAX);
-        Index tasks = (cells + size - 1) / size;
-        parallel(tasks, [&](Index task) {
-            Index m = task * size, count = std::min(size, cells - m);
-            auto rows = scratch<const T*>(ROWS, walk.taps * count);
-            T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
-            walk.point_out(m, count, target, out);
-            walk.point(m, count, rows, count);
-            Index height = tile_height(count);
-            for (Index f = 0; f < padded; f += V_MAX * W<T>) {
-                int v = padded - f > W<T> ? 2 : 1;
-                int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
-                for (Index i = 0; i < count; i++) at[i] = out[i] + f;
-                for (Index i = 0; i < count; i += height) {
-                    int p = (int)std::min(height, count - i);
-                    const T *weight = packed + f * depth, *start = bias + group * padded + f;
-                    rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, weight, start,
-                                          at + i, lanes, relu);
-                }
-            }
-        });
-    }
+    T* packed = scratch<T>(PACKED, size);
+    std::vector<Pass<T>> passes;
+    passes.reserve(direct.size() * groups);
+    for (const Part& part : direct)
+        for (Index group = 0; group < groups; group++) {
+            passes.emplace_back(*part.conv, group, x, w, bias + group * padded, y + part.start, packed);
+            packed += padded * taps_of(*part.conv) * part.conv->channels;
+            most = std::max(most, passes.back().tasks);
+        }
+    Index count = passes.size();
+    parallel(count * most, [&](Index i) {  // neighbours look at the same cells of x
+        const Pass<T>& pass = passes[i % count];
+        if (i / count < pass.tasks) pass.run(i / count, relu);
+    });
 }
 
 // Lay rows of features out as the tiles read them: (blocks, count, lanes of a block), zeros behind.
@@ -200,6 +247,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
         Index most = std::min({work / (4 * TASK), SUMS / (depth * padded), cells / (2 * ROUND)});
         Index shares = std::clamp(most, Index(1), PARTS);
         Index share = (cells + shares - 1) / shares;
+        Index round = even_part(share, ROUND);
         Index blocks = shares > 1 ? 1 : std::clamp(work / (32 * TASK), Index(1), tiles);
         Index per = (tiles + blocks - 1) / blocks * height;  // channels of a block
         blocks = (channels + per - 1) / per;
@@ -222,8 +270,8 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
             // many features: the channels of a tile are copied together, once for all of them
             bool many = taps == 1 && padded > 4 * V_MAX * W<T>;
             T* strips = scratch<T>(STRIPS, many ? ROUND * (last - first) : 0);
-            for (Index m = part * share; m < end; m += ROUND) {
-                Index count = std::min(ROUND, end - m);
+            for (Index m = part * share; m < end; m += round) {
+                Index count = std::min(round, end - m);
                 bool more = m > part * share;
                 walk.point(m, count, rows, ROUND);
                 for (Index c = first; many && c < last; c += height)

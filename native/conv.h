@@ -27,11 +27,20 @@ struct Conv {
 
 // Channels below which windows are copied, so that any stride of theirs will do.
 inline constexpr Index FEW_CHANNELS = 8;
+// Cells from the first tap of a line to the last beyond which windows are not copied: with huge
+// dilations such a copy is mostly of what no tap looks at.
+inline constexpr Index FEW_REACH = 512;
+
+// One of several convolutions of an input, alike but for taps and cells; its output begins at y + start.
+struct Part {
+    const Conv* conv;
+    Index start;
+};
 
 template <class T>
 struct ConvKernels {
-    // y = conv(x, w) + b, b may be null; relu if asked
-    void (*forward)(const Conv&, const T* x, const T* w, const T* b, T* y, bool relu);
+    // y = conv(x, w) + b for each part, b may be null; relu if asked
+    void (*forward)(const std::vector<Part>&, const T* x, const T* w, const T* b, T* y, bool relu);
     // dw (groups, taps, channels, features) of the conv that makes y from x, g in place of y
     void (*weight)(const Conv&, const T* x, const T* g, T* dw);
 };

@@ -169,7 +169,12 @@ void widen(const Conv& s, Index lines, Index cells, Index padded, const T* from,
 
 bool few_fits(const Conv& s) {
     Index taps = s.offset[0].size() * s.offset[1].size() * s.offset[2].size();
-    return taps > 1 && s.channels < FEW_CHANNELS;
+    bool near = true;
+    for (int d = 1; d < 3; d++) {
+        auto [least, most] = std::minmax_element(s.offset[d].begin(), s.offset[d].end());
+        near &= *most - *least <= FEW_REACH;
+    }
+    return taps > 1 && near && s.channels < FEW_CHANNELS;
 }
 
 template <class T>

@@ -8,19 +8,25 @@
 
 namespace rl::RL_LEVEL {
 
-inline Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
+constexpr Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
 
 // Add up shares (shares, depth, padded) of a weight gradient, in order: target (depth, features).
 template <class T>
 inline void add_shares(const T* sums, Index shares, Index depth, Index padded, Index features,
                        T* target) {
-    for (Index k = 0; k < depth; k++)
-        for (Index f = 0; f < features; f++) {
-            T total = sums[k * padded + f];
-            for (Index part = 1; part < shares; part++)
-                total += sums[(part * depth + k) * padded + f];
-            target[k * features + f] = total;
+    for (Index k = 0; k < depth; k++, sums += padded, target += features) {
+        Index f = 0;
+        for (; f + W<T> <= features; f += W<T>) {
+            Vec<T> total = load(sums + f);
+            for (Index part = 1; part < shares; part++) total += load(sums + part * depth * padded + f);
+            store(target + f, total);
         }
+        for (; f < features; f++) {
+            T total = sums[f];
+            for (Index part = 1; part < shares; part++) total += sums[part * depth * padded + f];
+            target[f] = total;
+        }
+    }
 }
 
 // Lay the weight of one group out as the tiles read it: (blocks, taps, channels, lanes of a block).

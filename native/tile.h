@@ -93,6 +93,26 @@ void rows_tile(const T* const* rows, Index pitch, Index taps, Index channels, co
     finish<T, P, V>(sum, out, lanes, relu);
 }
 
+// out (P, V * W) = a (P, depth) times w, packed (depth, V * W); rows of a and out lie apart by pitches.
+template <class T, int P, int V>
+void product_tile(const T* a, Index pitch, Index depth, const T* w, T* out, Index out_pitch) {
+    bool deep = depth > 2 * DEEP;
+    for (Index k = 0; k < depth;) {
+        Index count = deep ? std::min(depth - k, DEEP) : depth;
+        Vec<T> sum[P][V];
+        RL_UNROLL for (int p = 0; p < P; p++)
+            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = Vec<T>{};
+        w = rows_sum<T, P, V, 1>(sum, [=](int p) { return a + p * pitch; }, count, w);
+        RL_UNROLL for (int p = 0; p < P; p++)
+            RL_UNROLL for (int v = 0; v < V; v++) {
+                T* to = out + p * out_pitch + v * W<T>;
+                store(to, k ? load(to) + sum[p][v] : sum[p][v]);
+            }
+        k += count;
+        a += count;
+    }
+}
+
 // sums (P, V * W; rows `pitch` apart) = sum over cells m of a(m, p) * b[m], and what was there if
 // `more`; b has rows `step` apart.
 template <class T, int P, int V, Index STEP, class A>
@@ -122,6 +142,13 @@ template <class T, int P, int V>
 void cells_tile(const T* const* a, Index from, Index cells, const T* b, Index step, T* sums,
                 Index pitch, bool more) {
     cells_sum<T, P, V, 1>([=](Index m) { return a[m] + from; }, cells, b, step, sums, pitch, more);
+}
+
+// a(m, p) is a[m * apart + p].
+template <class T, int P, int V>
+void cells_tile_even(const T* a, Index apart, Index cells, const T* b, Index step, T* sums,
+                     Index pitch, bool more) {
+    cells_sum<T, P, V, 1>([=](Index m) { return a + m * apart; }, cells, b, step, sums, pitch, more);
 }
 
 // a(m, p) is a[m * P + p].
@@ -181,7 +208,9 @@ void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_nex
         return v == 1 ? tile##_pick<T, 1>(p, all) : tile##_pick<T, 2>(p, all); \
     }
 RL_TABLE(rows_tile)
+RL_TABLE(product_tile)
 RL_TABLE(cells_tile)
+RL_TABLE(cells_tile_even)
 RL_TABLE(cells_tile_by_row)
 RL_TABLE(rows_tile_by_line)
 RL_TABLE(cells_tile_by_line)

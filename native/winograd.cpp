@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "pack.h"
 #include "scratch.h"
@@ -19,40 +20,95 @@
 namespace rl::RL_LEVEL {
 namespace {
 
-constexpr Index TILES = 56;  // tiles of a task: their 16 matrices stay in the second-level cache
+// Tiles of a task: whole register tiles, whose 16 matrices stay in the second-level cache.
+constexpr Index TILES = round_up(54, P_MAX);
 constexpr Index LEAST = 16;  // channels and features below which the direct sum is faster
 constexpr Index SUMS = 1 << 21;
 constexpr Index SHARES = 8;
 
 enum Slot { WEIGHTS, DIRECT, INPUTS, OUTPUTS, SUMMED };
 
+// How far the 16 matrices lie apart: by powers of two they would fall on a few sets of the cache.
+template <class T>
+constexpr Index apart(Index size) {
+    return size + 64 / (Index)sizeof(T);
+}
+
 template <class V>
 using Four = std::array<V, 4>;
-template <class V>
-using Square = std::array<Four<V>, 4>;
 
 // B' d and its like, for four rows or columns at once.
 template <class V>
-Four<V> input(const Four<V>& d) {
-    return {d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]};
+inline Four<V> input(V a, V b, V c, V d) {
+    return {a - c, b + c, c - b, b - d};
 }
 template <class V>
-Four<V> weight(V a, V b, V c) {
+inline Four<V> weight(V a, V b, V c) {
     V sum = (a + c) * 0.5f, half = b * 0.5f;
     return {a, sum + half, sum - half, c};
 }
 template <class V>
-std::array<V, 2> output(const Four<V>& m) {
-    return {m[0] + m[1] + m[2], m[1] - m[2] - m[3]};
+inline std::array<V, 2> output(V a, V b, V c, V d) {
+    return {a + b + c, b - c - d};
 }
 template <class V>
-Four<V> spread(V a, V b) {  // A applied to a pair of output cells
+inline Four<V> spread(V a, V b) {  // A applied to a pair of output cells
     return {a, a + b, a - b, -b};
 }
 template <class V>
-std::array<V, 3> gather(const Four<V>& u) {  // G' applied to the gradient of a weight's transform
+inline std::array<V, 3> gather(const Four<V>& u) {  // G' applied to the gradient of a weight's transform
     V sum = (u[1] + u[2]) * 0.5f, half = (u[1] - u[2]) * 0.5f;
     return {u[0] + sum, half, sum + u[3]};
+}
+
+// A vector of which all lanes are there (Whole), or the first `lanes`.
+template <class T, bool Whole>
+inline Vec<T> get(const T* from, int lanes) {
+    if constexpr (Whole) return load(from);
+    else return load_part(from, lanes);
+}
+template <class T, bool Whole>
+inline void put(T* to, Vec<T> v, int lanes) {
+    if constexpr (Whole) store(to, v);
+    else store_part(to, v, lanes);
+}
+
+// to[4 * a + b], `size` apart: the transform of 4 x 4 input cells.
+template <class T, bool Whole>
+inline void input_tile(const T* const (&cell)[4][4], Index c, int lanes, T* to, Index size) {
+    Vec<T> rows[4][4];
+    RL_UNROLL for (int b = 0; b < 4; b++) {
+        auto column = input(get<T, Whole>(cell[0][b] + c, lanes), get<T, Whole>(cell[1][b] + c, lanes),
+                            get<T, Whole>(cell[2][b] + c, lanes), get<T, Whole>(cell[3][b] + c, lanes));
+        RL_UNROLL for (int a = 0; a < 4; a++) rows[a][b] = column[a];
+    }
+    RL_UNROLL for (int a = 0; a < 4; a++) {
+        auto row = input(rows[a][0], rows[a][1], rows[a][2], rows[a][3]);
+        RL_UNROLL for (int b = 0; b < 4; b++, to += size) put<T, Whole>(to, row[b], lanes);
+    }
+}
+
+// The same for the gradient of 2 x 2 output cells.
+template <class T, bool Whole>
+inline void gradient_tile(const T* const (&cell)[2][2], Index f, int lanes, T* to, Index size) {
+    auto left = spread(get<T, Whole>(cell[0][0] + f, lanes), get<T, Whole>(cell[1][0] + f, lanes));
+    auto right = spread(get<T, Whole>(cell[0][1] + f, lanes), get<T, Whole>(cell[1][1] + f, lanes));
+    RL_UNROLL for (int a = 0; a < 4; a++) {
+        auto row = spread(left[a], right[a]);
+        RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
+    }
+}
+
+// y[a][b]: what 16 numbers, `size` apart, are in 2 x 2 output cells.
+template <class T>
+inline void output_tile(const T* from, Index size, Vec<T> (&y)[2][2]) {
+    std::array<Vec<T>, 2> rows[4];
+    RL_UNROLL for (int a = 0; a < 4; a++, from += 4 * size)
+        rows[a] = output(load(from), load(from + size), load(from + 2 * size), load(from + 3 * size));
+    RL_UNROLL for (int b = 0; b < 2; b++) {
+        auto column = output(rows[0][b], rows[1][b], rows[2][b], rows[3][b]);
+        RL_UNROLL for (int a = 0; a < 2; a++) y[a][b] = column[a];
+    }
 }
 
 template <class T>
@@ -62,12 +118,14 @@ struct Work {
     Index low[2];               // input cell of the first tap for output cell 0
     int order[2][3];           // which tap lies at low, low + 1, low + 2
     Index padded;
+    std::vector<T> zeros;       // a cell outside
 
     explicit Work(const Conv& s) : s(s) {
         down = (s.out[1] + 1) / 2;
         across = (s.out[2] + 1) / 2;
         tiles = s.n * down * across;
         padded = round_up(s.features, W<T>);
+        zeros.assign(std::max(s.channels, s.features), T(0));
         for (int d = 0; d < 2; d++) {
             const auto& offset = s.offset[d + 1];
             low[d] = *std::min_element(offset.begin(), offset.end());
@@ -78,136 +136,110 @@ struct Work {
     // Call f(tile within the task, sample, first output row, first output column).
     template <class F>
     void each(Index first, Index count, F&& f) const {
+        Index j = first % across, i = first / across % down, n = first / across / down;
         for (Index t = 0; t < count; t++) {
-            Index at = first + t, j = at % across, i = at / across % down;
-            f(t, at / across / down, 2 * i, 2 * j);
+            f(t, n, 2 * i, 2 * j);
+            if (++j < across) continue;
+            j = 0;
+            if (++i < down) continue;
+            i = 0;
+            n++;
         }
     }
 
-    // to[16][count][channels]: the input's transform.
+    // to[16], each [count][channels]: the input's transform.
     void inputs(const T* x, Index first, Index count, T* to) const {
-        Index size = count * s.channels;
+        Index size = apart<T>(count * s.channels), whole = s.channels / W<T> * W<T>;
         each(first, count, [&](Index t, Index n, Index i, Index j) {
             Index row = i + low[0], column = j + low[1];
-            const T* corner = x + n * s.xs[0] + row * s.xs[2] + column * s.xs[3];
-            for (Index c = 0; c < s.channels; c += W<T>) {
-                int lanes = (int)std::min<Index>(W<T>, s.channels - c);
-                Square<Vec<T>> d;
-                for (int a = 0; a < 4; a++)
-                    for (int b = 0; b < 4; b++) {
-                        bool in = row + a >= 0 && row + a < s.in[1] && column + b >= 0 &&
-                                  column + b < s.in[2];
-                        const T* cell = corner + a * s.xs[2] + b * s.xs[3] + c;
-                        d[a][b] = !in ? Vec<T>{} : lanes == W<T> ? load(cell) : load_part(cell, lanes);
-                    }
-                write(transformed(d), lanes, to + t * s.channels + c, size);
+            const T *corner = x + n * s.xs[0] + row * s.xs[2] + column * s.xs[3], *cell[4][4];
+            for (int a = 0; a < 4; a++) {
+                bool in = row + a >= 0 && row + a < s.in[1];
+                for (int b = 0; b < 4; b++)
+                    cell[a][b] = in && column + b >= 0 && column + b < s.in[2]
+                                     ? corner + a * s.xs[2] + b * s.xs[3]
+                                     : zeros.data();
             }
+            T* line = to + t * s.channels;
+            for (Index c = 0; c < whole; c += W<T>)
+                input_tile<T, true>(cell, c, W<T>, line + c, size);
+            if (whole < s.channels)
+                input_tile<T, false>(cell, whole, s.channels - whole, line + whole, size);
         });
-    }
-
-    static Square<Vec<T>> transformed(const Square<Vec<T>>& d) {
-        Square<Vec<T>> rows, all;
-        for (int b = 0; b < 4; b++) {
-            auto column = input<Vec<T>>({d[0][b], d[1][b], d[2][b], d[3][b]});
-            for (int a = 0; a < 4; a++) rows[a][b] = column[a];
-        }
-        for (int a = 0; a < 4; a++) all[a] = input(rows[a]);
-        return all;
-    }
-
-    static void write(const Square<Vec<T>>& m, int lanes, T* to, Index size) {
-        for (int a = 0; a < 4; a++)
-            for (int b = 0; b < 4; b++, to += size) {
-                if (lanes == W<T>) store(to, m[a][b]);
-                else store_part(to, m[a][b], lanes);
-            }
     }
 };
 
-// packed[16][blocks of features][channels][lanes]: the weight's transform, of taps laid out as for
+// packed[16], each [blocks of features][channels][lanes]: the weight's transform, of taps laid out as for
 // the direct sum.
 template <class T>
 void weights(const Work<T>& k, const T* w, T* packed) {
     const Conv& s = k.s;
-    Index size = s.channels * k.padded;
-    T* direct = scratch<T>(DIRECT, 9 * size);
+    Index size = apart<T>(s.channels * k.padded);
+    T* direct = scratch<T>(DIRECT, 9 * s.channels * k.padded);
     pack(s, w, direct, k.padded);
-    for (Index f = 0; f < k.padded; f += W<T>) {
-        Index block = f / (V_MAX * W<T>) * (V_MAX * W<T>);
-        Index width = std::min<Index>(k.padded - block, V_MAX * W<T>);
-        for (Index c = 0; c < s.channels; c++) {
-            Vec<T> g[3][3], rows[4][3];
-            for (int a = 0; a < 3; a++)
-                for (int b = 0; b < 3; b++) {
-                    Index tap = k.order[0][a] * 3 + k.order[1][b];
-                    g[a][b] = load(direct + block * 9 * s.channels +
-                                   (tap * s.channels + c) * width + f - block);
-                }
-            for (int b = 0; b < 3; b++) {
-                auto column = weight(g[0][b], g[1][b], g[2][b]);
-                for (int a = 0; a < 4; a++) rows[a][b] = column[a];
+    for (Index block = 0; block < k.padded; block += V_MAX * W<T>) {
+        Index width = std::min<Index>(k.padded - block, V_MAX * W<T>), line = s.channels * width;
+        const T *from = direct + block * 9 * s.channels, *tap[3][3];
+        for (int a = 0; a < 3; a++)
+            for (int b = 0; b < 3; b++) tap[a][b] = from + (k.order[0][a] * 3 + k.order[1][b]) * line;
+        for (Index i = 0; i < line; i += W<T>) {
+            Vec<T> rows[4][3];
+            RL_UNROLL for (int b = 0; b < 3; b++) {
+                auto column = weight(load(tap[0][b] + i), load(tap[1][b] + i), load(tap[2][b] + i));
+                RL_UNROLL for (int a = 0; a < 4; a++) rows[a][b] = column[a];
             }
-            T* to = packed + block * s.channels + c * width + f - block;
-            for (int a = 0; a < 4; a++)
-                for (Vec<T> u : weight(rows[a][0], rows[a][1], rows[a][2])) {
-                    store(to, u);
-                    to += size;
-                }
+            T* to = packed + block * s.channels + i;
+            RL_UNROLL for (int a = 0; a < 4; a++) {
+                auto row = weight(rows[a][0], rows[a][1], rows[a][2]);
+                RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
+            }
         }
     }
 }
 
-// Take 16 matrices m[16][count][padded] back to output cells.
+// Take 16 matrices m[16], each [count][padded], back to output cells.
 template <class T>
 void outputs(const Work<T>& k, const T* m, const T* bias, Index first, Index count, T* y,
              bool relu) {
     const Conv& s = k.s;
-    Index size = count * k.padded;
+    Index size = apart<T>(count * k.padded);
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
         T* corner = y + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
+        bool inside = i + 1 < s.out[1] && j + 1 < s.out[2];
         for (Index f = 0; f < s.features; f += W<T>) {
             int lanes = (int)std::min<Index>(W<T>, s.features - f);
-            const T* from = m + t * k.padded + f;
-            std::array<Vec<T>, 2> rows[4];
-            for (int a = 0; a < 4; a++)
-                rows[a] = output<Vec<T>>({load(from + (4 * a) * size), load(from + (4 * a + 1) * size),
-                                          load(from + (4 * a + 2) * size),
-                                          load(from + (4 * a + 3) * size)});
-            for (int b = 0; b < 2 && j + b < s.out[2]; b++) {
-                auto column = output<Vec<T>>({rows[0][b], rows[1][b], rows[2][b], rows[3][b]});
-                for (int a = 0; a < 2 && i + a < s.out[1]; a++) {
-                    Vec<T> v = column[a] + load(bias + f);
+            Vec<T> cells[2][2], start = load(bias + f);
+            output_tile(m + t * k.padded + f, size, cells);
+            RL_UNROLL for (int a = 0; a < 2; a++)
+                RL_UNROLL for (int b = 0; b < 2; b++) {
+                    if (!inside && (i + a >= s.out[1] || j + b >= s.out[2])) continue;
+                    Vec<T> v = cells[a][b] + start;
                     if (relu) v = max_nan(v, Vec<T>{});
                     T* cell = corner + a * s.ys[2] + b * s.ys[3] + f;
                     if (lanes == W<T>) store(cell, v);
                     else store_part(cell, v, lanes);
                 }
-            }
         }
     });
 }
 
-// to[16][count][padded]: the transform of the output's gradient.
+// to[16], each [count][padded]: the transform of the output's gradient.
 template <class T>
 void gradients(const Work<T>& k, const T* g, Index first, Index count, T* to) {
     const Conv& s = k.s;
-    Index size = count * k.padded;
+    Index size = apart<T>(count * k.padded), whole = s.features / W<T> * W<T>;
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
-        const T* corner = g + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
-        for (Index f = 0; f < k.padded; f += W<T>) {
-            int lanes = (int)std::min<Index>(W<T>, s.features - f);
-            Vec<T> d[2][2];
-            for (int a = 0; a < 2; a++)
-                for (int b = 0; b < 2; b++) {
-                    const T* cell = corner + a * s.ys[2] + b * s.ys[3] + f;
-                    bool in = i + a < s.out[1] && j + b < s.out[2];
-                    d[a][b] = !in ? Vec<T>{} : lanes == W<T> ? load(cell) : load_part(cell, lanes);
-                }
-            Square<Vec<T>> m;
-            auto left = spread(d[0][0], d[1][0]), right = spread(d[0][1], d[1][1]);
-            for (int a = 0; a < 4; a++) m[a] = spread(left[a], right[a]);
-            Work<T>::write(m, W<T>, to + t * k.padded + f, size);
-        }
+        const T *corner = g + n * s.ys[0] + i * s.ys[2] + j * s.ys[3], *cell[2][2];
+        for (int a = 0; a < 2; a++)
+            for (int b = 0; b < 2; b++)
+                cell[a][b] = i + a < s.out[1] && j + b < s.out[2]
+                                 ? corner + a * s.ys[2] + b * s.ys[3]
+                                 : k.zeros.data();
+        T* line = to + t * k.padded;
+        for (Index f = 0; f < whole; f += W<T>)
+            gradient_tile<T, true>(cell, f, W<T>, line + f, size);
+        if (whole < s.features)
+            gradient_tile<T, false>(cell, whole, s.features - whole, line + whole, size);
     });
 }
 
@@ -226,34 +258,26 @@ bool winograd_fits(const Conv& s) {
 template <class T>
 void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
     Work<T> k(s);
+    Index size = apart<T>(s.channels * k.padded);
     for (Index group = 0; group < s.groups; group++) {
-        T* packed = scratch<T>(WEIGHTS, 16 * s.channels * k.padded + 2 * k.padded);
+        T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);
         weights(k, w + group * s.wg, packed);
-        T *bias = packed + 16 * s.channels * k.padded, *zeros = bias + k.padded;
-        std::fill(bias, bias + 2 * k.padded, T(0));
+        T* bias = packed + 16 * size;
+        std::fill(bias, bias + k.padded, T(0));
         if (b) std::copy_n(b + group * s.features, s.features, bias);
         parallel((k.tiles + TILES - 1) / TILES, [&](Index task) {
             Index first = task * TILES, count = std::min(TILES, k.tiles - first);
-            T* in = scratch<T>(INPUTS, 16 * TILES * s.channels);
-            T* out = scratch<T>(OUTPUTS, 16 * TILES * k.padded);
+            Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
+            T *in = scratch<T>(INPUTS, 16 * in_size), *out = scratch<T>(OUTPUTS, 16 * out_size);
             k.inputs(x + group * s.channels, first, count, in);
             Index height = tile_height(count);
             for (Index e = 0; e < 16; e++)
-                for (Index f = 0; f < k.padded; f += V_MAX * W<T>) {
-                    int v = k.padded - f > W<T> ? 2 : 1;
-                    for (Index t = 0; t < count; t += height) {
-                        int p = (int)std::min(height, count - t);
-                        const T* rows[P_MAX];
-                        T* to[P_MAX];
-                        for (int i = 0; i < p; i++) {
-                            rows[i] = in + (e * count + t + i) * s.channels;
-                            to[i] = out + (e * count + t + i) * k.padded + f;
-                        }
-                        rows_tile_of<T>(p, v)(rows, p, 1, s.channels,
-                                              packed + (e * k.padded + f) * s.channels, zeros, to,
-                                              W<T>, false);
-                    }
-                }
+                for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
+                    for (Index t = 0; t < count; t += height)
+                        product_tile_of<T>((int)std::min(height, count - t), k.padded - f > W<T> ? 2 : 1)(
+                            in + e * in_size + t * s.channels, s.channels, s.channels,
+                            packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
+                            k.padded);
             outputs(k, out, bias, first, count, y + group * s.features, relu);
         });
     }
@@ -262,7 +286,7 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu
 template <class T>
 void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Work<T> k(s);
-    Index size = s.channels * k.padded;
+    Index size = apart<T>(s.channels * k.padded);
     for (Index group = 0; group < s.groups; group++) {
         Index most = std::min(k.tiles / (2 * TILES), SUMS / (16 * size));
         Index shares = std::clamp(most, Index(1), SHARES);
@@ -270,8 +294,8 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
         T* sums = scratch<T>(SUMMED, shares * 16 * size);
         parallel(shares, [&](Index part) {
             T* sum = sums + part * 16 * size;
-            T* in = scratch<T>(INPUTS, 16 * TILES * s.channels);
-            T* out = scratch<T>(OUTPUTS, 16 * TILES * k.padded);
+            T* in = scratch<T>(INPUTS, 16 * apart<T>(TILES * s.channels));
+            T* out = scratch<T>(OUTPUTS, 16 * apart<T>(TILES * k.padded));
             Index end = std::min(k.tiles, (part + 1) * share), height = tile_height(s.channels);
             if (part * share >= end) std::fill(sum, sum + 16 * size, T(0));
             for (Index first = part * share; first < end; first += TILES) {
@@ -279,18 +303,14 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 bool more = first > part * share;
                 k.inputs(x + group * s.channels, first, count, in);
                 gradients(k, g + group * s.features, first, count, out);
-                for (Index e = 0; e < 16; e++) {
-                    const T* rows[TILES];
-                    T* panel = out + e * count * k.padded;
-                    for (Index t = 0; t < count; t++) rows[t] = in + (e * count + t) * s.channels;
-                    for (Index f = 0; f < k.padded; f += V_MAX * W<T>) {
-                        int v = k.padded - f > W<T> ? 2 : 1;
+                for (Index e = 0; e < 16; e++)
+                    for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
                         for (Index c = 0; c < s.channels; c += height)
-                            cells_tile_of<T>((int)std::min(height, s.channels - c), v)(
-                                rows, c, count, panel + f, k.padded,
-                                sum + (e * s.channels + c) * k.padded + f, k.padded, more);
-                    }
-                }
+                            cells_tile_even_of<T>((int)std::min(height, s.channels - c),
+                                                  k.padded - f > W<T> ? 2 : 1)(
+                                in + e * apart<T>(count * s.channels) + c, s.channels, count,
+                                out + e * apart<T>(count * k.padded) + f, k.padded,
+                                sum + e * size + c * k.padded + f, k.padded, more);
             }
         });
         T* target = dw + group * 9 * s.channels * s.features;
@@ -298,20 +318,22 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
             for (Index f = 0; f < s.features; f += W<T>) {
                 int lanes = (int)std::min<Index>(W<T>, s.features - f);
                 std::array<Vec<T>, 3> rows[4];
-                for (int a = 0; a < 4; a++) {
+                RL_UNROLL for (int a = 0; a < 4; a++) {
                     Four<Vec<T>> u;
-                    for (int b = 0; b < 4; b++) {
-                        const T* from = sums + ((4 * a + b) * s.channels + c) * k.padded + f;
+                    RL_UNROLL for (int b = 0; b < 4; b++) {
+                        const T* from = sums + (4 * a + b) * size + c * k.padded + f;
                         u[b] = load(from);
                         for (Index part = 1; part < shares; part++) u[b] += load(from + part * 16 * size);
                     }
                     rows[a] = gather(u);
                 }
-                for (int b = 0; b < 3; b++) {
+                RL_UNROLL for (int b = 0; b < 3; b++) {
                     auto column = gather<Vec<T>>({rows[0][b], rows[1][b], rows[2][b], rows[3][b]});
-                    for (int a = 0; a < 3; a++) {
+                    RL_UNROLL for (int a = 0; a < 3; a++) {
                         Index tap = k.order[0][a] * 3 + k.order[1][b];
-                        store_part(target + (tap * s.channels + c) * s.features + f, column[a], lanes);
+                        T* to = target + (tap * s.channels + c) * s.features + f;
+                        if (lanes == W<T>) store(to, column[a]);
+                        else store_part(to, column[a], lanes);
                     }
                 }
             }

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rushlight.arrays import is_channels_last
-from rushlight.kernels import source
+from rushlight.kernels import kernel, source
 from rushlight.kernels.reference import conv
 from rushlight.kernels.reference.conv import (
     conv_bias_grad,
@@ -301,4 +301,31 @@ def test_arrays_in_the_midst_of_a_number_are_copied() -> None:
         x = np.zeros(4 * np.prod(shape) + 1, np.uint8)[1:].view(np.float32).reshape(shape)
         assert not x.flags.aligned
         assert conv_last(x).flags.aligned
-        assert conv_last(x, 1, (4, shape[1], 2, 2)).flags.aligned
+        assert conv_last(x, 1, (4, shape[1], 2, 2), (1, 1)).flags.aligned
+
+
+def _shifted(a):
+    """The numbers of a, in the midst of numbers of their own."""
+    memory = np.zeros(a.nbytes + 1, np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    memory[...] = a
+    assert not memory.flags.aligned
+    return memory
+
+
+@cases
+def test_arrays_in_the_midst_of_a_number_give_the_same(case):
+    x, w, b, geometry = make(case)
+    if not x.size:
+        return
+    forward, input_grad, weight_grad = (
+        kernel(f"conv_{name}") for name in ("forward", "input_grad", "weight_grad")
+    )
+    y = forward(x, w, b, *geometry)
+    shifted = _shifted(w), _shifted(b)
+    np.testing.assert_array_equal(forward(_shifted(x), *shifted, *geometry), y)
+    for found, expected in (
+        (input_grad(_shifted(y), shifted[0], x.shape, *geometry), (y, w, x.shape)),
+        (weight_grad(_shifted(x), _shifted(y), w.shape, *geometry), (x, y, w.shape)),
+    ):
+        function = input_grad if expected[1] is w else weight_grad
+        np.testing.assert_allclose(found, function(*expected, *geometry), rtol=1e-12, atol=1e-12)

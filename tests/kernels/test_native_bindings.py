@@ -63,6 +63,10 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
             [y, q, k, v, p, p.copy(), 0.5, q.copy(), k.copy(), v.copy()],
         ),
         "conv": (conv.forward, [f(M, C), f(5, C), f(5), f(M, 5), False]),
+        "conv_phases": (
+            native.ConvPhases([conv], [0]).forward,
+            [f(M, C), f(5, C), f(5), f(M, 5), False],
+        ),
         "conv_weight": (conv.weight, [f(M, C), f(M, 5), f(C, 5)]),
         "max_forward": (pool.max_forward, [f(M, 4), f(M, 2), False]),
         "max_indices": (pool.max_indices, [f(M, 4), np.zeros((M, 2), np.int64)]),

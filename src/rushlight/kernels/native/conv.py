@@ -31,14 +31,23 @@ def _takes(x: Array, w_ndim: int) -> bool:
     return x.dtype.char in "fd" and 3 <= w_ndim <= 5 and x.size > 0
 
 
-def _last(x: Array, groups: int = 1, w: Ints = ()) -> Array:
+def _last(x: Array, groups: int = 1, w: Ints = (), dilation: Ints = ()) -> Array:
     """Return x with adjacent channels (or few ones, for a kernel w), a copy only if it must be."""
     few = w and x.shape[1] // groups < native.FEW_CHANNELS and prod(w[2:]) > 1
+    if few:  # as `few_fits` in native/few.cpp has it
+        reach = [(k - 1) * d for k, d in zip(w[2:], dilation, strict=True)]
+        few = max(reach[-2:]) <= native.FEW_REACH
     odd = [s % x.itemsize for s in x.strides]  # as in a field of records
     fits = x.flags.aligned and not any(odd)
     if fits and (few or x.strides[1] == x.itemsize or x.shape[1] == 1):
         return x
     return to_channels_last(x)
+
+
+def _dense(w: Array) -> Array:
+    """Return w C-ordered and, unlike what NumPy's function does, on whole numbers."""
+    w = np.ascontiguousarray(w)
+    return w if w.flags.aligned else w.copy()
 
 
 def _three(values: Any, fill: Any) -> list[Any]:
@@ -86,16 +95,18 @@ def _forward_window(
 @lru_cache(maxsize=512)
 def _phases(
     g: Ints, g_strides: Ints, w: Ints, x: Ints, x_strides: Ints, itemsize: int, *options: Any
-) -> list[tuple[Any, Any]]:
-    """Return for each phase of the stride which input cells it holds and what gives their gradient.
+) -> tuple[Any, list[Any]]:
+    """Return what gives the gradient of all input cells that meet taps, and which ones meet none.
 
     Input cells of one phase p = phase (mod stride) meet the same taps: input cell p + s j meets
-    output cell j + (p + lo - t d) / s by tap t, where s divides that. None: they meet no tap.
+    output cell j + (p + lo - t d) / s by tap t, where s divides that.
     """
     stride, padding, dilation, groups = options
     kernel, (total, channels) = w[2:], w[:2]
     features, taps = total // groups, prod(kernel)
-    found: list[tuple[Any, Any]] = []
+    windows: list[Any] = []
+    starts: list[int] = []
+    alone: list[Any] = []
     for phase in product(*map(range, stride)):
         cells: Any = (..., *(slice(p, None, s) for p, s in zip(phase, stride, strict=True)))
         sides = list(zip(phase, kernel, stride, padding, dilation, strict=True))
@@ -104,7 +115,7 @@ def _phases(
         if min(size) < 1:
             continue
         if not all(met):
-            found.append((cells, None))
+            alone.append(cells)
             continue
         offsets = [
             [(p + lo - t * d) // s for t in dim]
@@ -123,8 +134,9 @@ def _phases(
             [taps, channels * taps, features * channels * taps],
             1,
         )
-        found.append((cells, window))
-    return found
+        windows.append(window)
+        starts.append(sum(p * a // itemsize for p, a in zip(phase, x_strides[2:], strict=True)))
+    return native.ConvPhases(windows, starts) if windows else None, alone
 
 
 def conv_forward(
@@ -146,8 +158,8 @@ def conv_forward(
             x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
         )
     ]
-    x, w = _last(x, groups, w.shape), np.ascontiguousarray(w)
-    b = None if b is None else np.ascontiguousarray(b)
+    x, w = _last(x, groups, w.shape, dilation), _dense(w)
+    b = None if b is None else _dense(b)
     y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
     if y.size:
         shapes = x.shape, x.strides, w.shape, y.shape, y.strides, x.itemsize
@@ -162,7 +174,7 @@ def conv_weight_grad(
     """x (N, G*C, *S), g (N, G*F, *O) -> w_shape (G*F, C, *kernel)"""
     if not _takes(x, len(w_shape)) or not g.size:
         return reference.conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups)
-    x, g = _last(x, groups, w_shape), _last(g)
+    x, g = _last(x, groups, w_shape, dilation), _last(g)
     dw = np.empty((groups, *w_shape[2:], w_shape[1], w_shape[0] // groups), x.dtype)
     shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
     _forward_window(*shapes, stride, padding, dilation, groups).weight(x, g, dw)
@@ -191,16 +203,17 @@ def conv_input_grad(
     """g (N, G*F, *O), w (G*F, C, *kernel), b (G*C,) -> x_shape (N, G*C, *S), with relu if asked"""
     if not _takes(g, w.ndim) or w.shape[1] < LEAST:
         return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, b, relu)
-    g, w = _last(g), np.ascontiguousarray(w)
-    b = None if b is None else np.ascontiguousarray(b)
+    g, w = _last(g), _dense(w)
+    b = None if b is None else _dense(b)
     dx = channels_last_empty(x_shape, g)
     shapes = g.shape, g.strides, w.shape, tuple(x_shape), dx.strides, g.itemsize
-    for cells, window in _phases(*shapes, stride, padding, dilation, groups):
-        if window is not None:
-            window.forward(g, w, b, dx[cells], relu)
-        elif b is None:
+    phases, alone = _phases(*shapes, stride, padding, dilation, groups)
+    if phases is not None:
+        phases.forward(g, w, b, dx, relu)
+    for cells in alone:
+        if b is None:
             dx[cells] = 0
         else:
-            alone = reference.per_channel(b, dx.ndim)
-            dx[cells] = relu_forward(alone) if relu else alone
+            shift = reference.per_channel(b, dx.ndim)
+            dx[cells] = relu_forward(shift) if relu else shift
     return dx
