@@ -10,6 +10,7 @@
 #include "lanes.h"
 #include "scratch.h"
 #include "softmax.h"
+#include "strips.h"
 #include "threads.h"
 #include "tile.h"
 
@@ -20,79 +21,6 @@ constexpr Index BLOCK = 64;       // rows that go through all steps together
 constexpr Index TASK = 1 << 19;   // multiply-adds of a task: some ten microseconds
 
 enum Slot { KEYS, VALUES, SCORES, WEIGHTS, GRADS, QUERIES, SUMS_K, SUMS_V };
-
-template <class T>
-Index padded(Index n) {
-    return (n + W<T> - 1) / W<T> * W<T>;
-}
-
-// Call f(from, width, valid) for the strips of n columns that the tiles take.
-template <class T, class F>
-void strips(Index n, F&& f) {
-    for (Index from = 0, whole = padded<T>(n); from < whole; from += V_MAX * W<T>) {
-        Index width = std::min<Index>(whole - from, V_MAX * W<T>);
-        f(from, width, std::min(n - from, width));
-    }
-}
-
-// Lay rows (depth, n) out as a product's second operand: (strips, depth, width).
-template <class T>
-void pack_rows(Index depth, Index n, const T* rows, Index step, T* packed) {
-    strips<T>(n, [&](Index from, Index width, Index valid) {
-        T* to = packed + from * depth;
-        for (Index d = 0; d < depth; d++, to += width) {
-            std::copy_n(rows + d * step + from, valid, to);
-            std::fill(to + valid, to + width, T(0));
-        }
-    });
-}
-
-// The same for rows (n, depth), which are its columns, times a number.
-template <class T>
-void pack_columns(Index depth, Index n, const T* rows, Index step, T scale, T* packed) {
-    strips<T>(n, [&](Index from, Index width, Index valid) {
-        T* to = packed + from * depth;
-        const T* first = rows + from * step;
-        if (valid < width) std::fill_n(to, depth * width, T(0));
-        Index l = 0;
-        for (; l + W<T> <= valid; l += W<T>) {
-            Index d = 0;
-            for (; d + W<T> <= depth; d += W<T>) {
-                Vec<T> block[W<T>];
-                RL_UNROLL for (int i = 0; i < W<T>; i++)
-                    block[i] = load(first + (l + i) * step + d) * scale;
-                transpose<T>(block);
-                RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + (d + i) * width + l, block[i]);
-            }
-            for (; d < depth; d++)
-                for (int i = 0; i < W<T>; i++)
-                    to[d * width + l + i] = first[(l + i) * step + d] * scale;
-        }
-        for (; l < valid; l++)
-            for (Index d = 0; d < depth; d++) to[d * width + l] = first[l * step + d] * scale;
-    });
-}
-
-// y (m, n) = a (m, depth) times a packed b; rows `of_a` and `of_y` apart
-template <class T>
-void product(Index m, Index n, Index depth, const T* a, Index of_a, const T* b, T* y, Index of_y) {
-    static constexpr T zeros[V_MAX * W<T>]{};
-    Index height = tile_height(m);
-    strips<T>(n, [&](Index from, Index width, Index valid) {
-        int v = (int)(width / W<T>), lanes = (int)(valid - (v - 1) * W<T>);
-        for (Index i = 0; i < m; i += height) {
-            int count = (int)std::min(height, m - i);
-            const T* rows[P_MAX];
-            T* out[P_MAX];
-            for (int p = 0; p < count; p++) {
-                rows[p] = a + (i + p) * of_a;
-                out[p] = y + (i + p) * of_y + from;
-            }
-            rows_tile_of<T>(count, v)(rows, P_MAX, 1, depth, b + from * depth, zeros, out, lanes,
-                                      false);
-        }
-    });
-}
 
 // sums (n, width) = a^T b for a (cells, n) and b (cells, width), and what was there if `more`; the
 // width is one of whole vectors, rows of b and of the sums lie `of_b` and `pitch` apart

@@ -16,6 +16,7 @@ struct Exp<float> {
     static constexpr int TERMS = 8, FRACTION = 23, BIAS = 127;
     static constexpr float LN2_HIGH = 0x1.62ep-1f, LN2_LOW = 0x1.0bfbe8p-15f;
     static constexpr float LOWEST = -105, HIGHEST = 100;  // beyond these: 0 and infinity
+    static constexpr float NORMAL = -87;                  // exp is a normal number down to here
     static constexpr float ROUND = 0x1.8p23f;  // adding it rounds to a whole number in the low bits
 };
 template <>
@@ -24,6 +25,7 @@ struct Exp<double> {
     static constexpr int TERMS = 14, FRACTION = 52, BIAS = 1023;
     static constexpr double LN2_HIGH = 0x1.62e42fee00000p-1, LN2_LOW = 0x1.a39ef35793c76p-33;
     static constexpr double LOWEST = -750, HIGHEST = 720;
+    static constexpr double NORMAL = -708;
     static constexpr double ROUND = 0x1.8p52;
 };
 
@@ -65,24 +67,57 @@ inline Vec<T> exp(Vec<T> x) {
 }
 
 template <class T>
+inline Vec<T> minus_size(Vec<T> x) {  // -|x|
+    using Ints = Vec<typename Exp<T>::Int>;
+    return (Vec<T>)((Ints)x | (Ints)broadcast(T(-0.0)));
+}
+
+// A quotient before its division, which takes as long as all the rest: several may share one. The
+// lower number is never below 1 nor above 2.
+template <class T>
+struct Quotient {
+    Vec<T> upper, lower;
+};
+
+// From exp(-|x|), which is never above 1 and taken as 0 where it is below the normal numbers.
+template <class T>
+inline Quotient<T> sigmoid_quotient(Vec<T> x) {
+    using E = Exp<T>;
+    using Ints = Vec<typename E::Int>;
+    Vec<T> down = minus_size<T>(x), one = broadcast(T(1));
+    Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND;
+    Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
+    Vec<T> e = series<T, 0>(rest<T>(down, shifted)) * (Vec<T>)((whole + E::BIAS) << E::FRACTION);
+    e = down < E::NORMAL ? Vec<T>{} : e;
+    return {x < T(0) ? e : one, one + e};
+}
+
+template <class T>
 inline Vec<T> sigmoid(Vec<T> x) {
-    Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
-    return (x < T(0) ? e : one) / (one + e);
+    Quotient<T> q = sigmoid_quotient<T>(x);
+    return q.upper / q.lower;
 }
 
 // tanh |x| = -e / (2 + e) for e = exp(-2 |x|) - 1 = 2^n (e^r - 1) + (2^n - 1): nothing cancels, so
 // the error is some units in the last place for small x, too.
 template <class T>
-inline Vec<T> tanh(Vec<T> x) {
+inline Quotient<T> tanh_quotient(Vec<T> x) {
     using E = Exp<T>;
     using Ints = Vec<typename E::Int>;
-    Vec<T> down = (x < T(0) ? x : -x) * T(2);
+    Vec<T> down = minus_size<T>(x) * T(2);
     down = down < T(-50) ? broadcast(T(-50)) : down;  // there tanh is 1, and 2^n a normal number
     Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND, r = rest<T>(down, shifted);
     Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
     Vec<T> power = (Vec<T>)((whole + E::BIAS) << E::FRACTION);
-    Vec<T> e = power * (r * series<T, 1>(r)) + (power - T(1)), y = -e / (e + T(2));
-    return x < T(0) ? -y : x > T(0) ? y : x;  // 0, -0 and NaN are their own
+    Vec<T> e = power * (r * series<T, 1>(r)) + (power - T(1));
+    return {x < T(0) ? e : -e, e + T(2)};
+}
+
+template <class T>
+inline Vec<T> tanh(Vec<T> x) {
+    Quotient<T> q = tanh_quotient<T>(x);
+    Vec<T> y = q.upper / q.lower;
+    return x < T(0) ? y : x > T(0) ? y : x;  // 0, -0 and NaN are their own
 }
 
 template <int N>

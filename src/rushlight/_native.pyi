@@ -166,15 +166,32 @@ def follow(
     running_mean: Any, running_var: Any, mean: Any, var: Any, momentum: float, factor: float, /
 ) -> bool: ...
 def lstm_step(
-    product: Any, before: Any, c: Any, gates: Any, negative: Any, cell: Any, tanhs: Any, y: Any, /
+    product: Any, before: Any, c: Any, gates: Any, cell: Any, tanhs: Any, y: Any, /
 ) -> None: ...
-def lstm_step_grad(
-    dy: Any, dc: Any, d: Any, gates: Any, negative: Any, tanhs: Any, c: Any, /
-) -> None: ...
+def lstm_step_grad(dy: Any, dc: Any, d: Any, gates: Any, tanhs: Any, c: Any, /) -> None: ...
 def gru_step(
     product: Any, before: Any, bias: Any, state: Any, gates: Any, fresh: Any, hidden: Any, y: Any, /
 ) -> None: ...
 def gru_step_grad(dy: Any, d: Any, gates: Any, fresh: Any, hidden: Any, state: Any, /) -> None: ...
+
+class Sequences:
+    def __init__(self, sizes: tuple[int, ...], reverse: bool, /) -> None: ...
+    def lstm(
+        self, before: Any, h0: Any, c0: Any, w: Any, gates: Any, cells: Any, tanhs: Any, y: Any,
+        h_last: Any, c_last: Any, /,
+    ) -> None: ...  # fmt: skip
+    def lstm_grad(
+        self, g: Any, dh: Any, dc: Any, w: Any, gates: Any, cells: Any, tanhs: Any, c0: Any,
+        d: Any, /,
+    ) -> None: ...  # fmt: skip
+    def gru(
+        self, before: Any, h0: Any, w: Any, bias: Any, gates: Any, fresh: Any, hidden: Any, y: Any,
+        h_last: Any, /,
+    ) -> None: ...  # fmt: skip
+    def gru_grad(
+        self, g: Any, dh: Any, w: Any, gates: Any, fresh: Any, hidden: Any, y: Any, h0: Any,
+        by_before: Any, by_product: Any, /,
+    ) -> None: ...  # fmt: skip
 
 class Prepared:
     def __call__(self) -> None: ...

@@ -51,6 +51,8 @@ for _sizes, _h in [
     _gru(_sizes, _h)
 _lstm((3, 2, 1), 5, proj=2)
 _lstm((2, 2), 17, proj=16)
+_lstm((15, 14, 2), 8)  # more sequences than a task takes
+_gru((15, 14, 2), 8)
 _lstm((40, 33), 257, large=True)
 _gru((40, 33), 257, large=True)
 

@@ -54,6 +54,7 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
     places = np.arange(0, M * C, C)
     words = np.zeros(M * C, np.uint16)
     relu = (f(M, C), f(M, C), f(M, C))
+    steps = native.Sequences((M, M), False)
     three, four = f(M, 3 * C), f(M, 4 * C)
     q, k, v, p, y = (f(2, 3, *size) for size in ((5, 4), (6, 4), (6, 7), (5, 6), (5, 7)))
     return {
@@ -122,11 +123,39 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         ),
         "lstm_step": (
             native.lstm_step,
-            [four, four, f(M, C), f(M, 4 * C), *(f(M, C) for _ in range(4))],
+            [four, four, f(M, C), f(M, 4 * C), *(f(M, C) for _ in range(3))],
         ),
         "lstm_step_grad": (
             native.lstm_step_grad,
-            [f(M, C), f(M, C), f(M, 4 * C), four, f(M, C), f(M, C), f(M, C)],
+            [f(M, C), f(M, C), f(M, 4 * C), four, f(M, C), f(M, C)],
+        ),
+        "lstm": (
+            steps.lstm,
+            [
+                *(f(2 * M, 4 * C), f(M, C), f(M, C), f(4 * C, C), f(2 * M, 4 * C)),
+                *(f(2 * M, C), f(2 * M, C), f(2 * M, C), f(M, C), f(M, C)),
+            ],
+        ),
+        "lstm_grad": (
+            steps.lstm_grad,
+            [
+                *(f(2 * M, C), f(M, C), f(M, C), f(4 * C, C), f(2 * M, 4 * C)),
+                *(f(2 * M, C), f(2 * M, C), f(M, C), f(2 * M, 4 * C)),
+            ],
+        ),
+        "gru": (
+            steps.gru,
+            [
+                *(f(2 * M, 3 * C), f(M, C), f(3 * C, C), f(C), f(2 * M, 2 * C)),
+                *(f(2 * M, C), f(2 * M, C), f(2 * M, C), f(M, C)),
+            ],
+        ),
+        "gru_grad": (
+            steps.gru_grad,
+            [
+                *(f(2 * M, C), f(M, C), f(3 * C, C), f(2 * M, 2 * C), f(2 * M, C)),
+                *(f(2 * M, C), f(2 * M, C), f(M, C), f(2 * M, 3 * C), f(2 * M, 3 * C)),
+            ],
         ),
         "gru_step": (
             native.gru_step,

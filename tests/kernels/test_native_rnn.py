@@ -12,19 +12,18 @@ if native is None:
     pytest.skip("there is no compiled extension here", allow_module_level=True)
 
 WIDE = np.concatenate([np.logspace(-36, 2, 4001), [0.0, 0.34657, 0.35, 1e30]])
-ROUNDINGS = 4  # of tanh, and one of the product with 1
+ROUNDINGS = 6  # of tanh, and of its share of a division
 
 
 def _tanh(x: np.ndarray) -> np.ndarray:
-    """tanh by a step whose other gates are open and whose state was 0."""
+    """tanh by a step whose other gates are open."""
     n = len(x)
     before = np.full((1, 4 * n), 1000.0, x.dtype)  # sigmoids of 1
     before[0, 2 * n : 3 * n] = x
     product, c = np.zeros_like(before), np.zeros((1, n), x.dtype)
-    gates, out = np.empty_like(before), [np.empty_like(c) for _ in range(4)]
+    gates, out = np.empty_like(before), [np.empty_like(c) for _ in range(3)]
     native.lstm_step(product, before, c, gates, *out)
-    assert np.array_equal(out[0], -out[1], equal_nan=True)
-    return out[1][0]
+    return gates[0, 2 * n : 3 * n]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

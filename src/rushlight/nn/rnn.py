@@ -189,12 +189,13 @@ class RNNBase(Module):
             got, expected = f"input {x.shape}", f"{ndim} dims, the last of size {self.input_size}"
             raise ShapeError(explain(where, got=got, expected=expected))
 
-    def _states(self, x: Tensor, n: int, hx: Sequence[Tensor] | None, ndim: int) -> list[Tensor]:
-        """Return the initial states, each (layers * directions, N, size): hx or zeros."""
+    def _states(self, x: Tensor, n: int, hx: Sequence[Tensor] | None, ndim: int) -> list[Any]:
+        """Return the initial states, each (layers * directions, N, size): hx, or zeros in a list,
+        whose items cost no op."""
         where, count = self._get_name(), self.num_layers * self._directions
         sizes = self._state_sizes
         if hx is None:
-            return [zeros(count, n, size, dtype=x.dtype) for size in sizes]
+            return [[zeros(n, size, dtype=x.dtype)] * count for size in sizes]
         if not isinstance(hx, (tuple, list)) or not all(isinstance(s, Tensor) for s in hx):
             kind = type(hx if len(sizes) == 2 else hx[0]).__name__
             expected = "a tuple of Tensors, h_0 and c_0" if len(sizes) == 2 else "a Tensor, h_0"

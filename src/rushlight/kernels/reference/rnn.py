@@ -24,6 +24,7 @@ from rushlight.kernels.products import dot
 from rushlight.kernels.reference.activation import relu_grad
 
 __all__ = [
+    "gathered",
     "gru_forward",
     "gru_grad",
     "lstm_forward",
@@ -74,6 +75,12 @@ def _start(first: Array, sizes: Sizes, reverse: bool) -> tuple[Array, Array]:
 def states_before(first: Array, states: Array, sizes: Sizes, reverse: bool) -> Array:
     """first (N, F), states (M, F) after each step -> (M, F) before it"""
     found = np.empty(states.shape, states.dtype)
+    n = sizes[0]
+    if n == sizes[-1]:  # all of one length: the same rows, moved on by a step
+        a, b = (len(found) - n, 0) if reverse else (0, n)
+        found[a : a + n] = first
+        found[b : b + len(found) - n] = states[n:] if reverse else states[: len(found) - n]
+        return found
     low = high = 0
     for a, b in _steps(sizes, reverse):
         known = min(b - a, high - low)  # sequences that were there a step before
@@ -83,7 +90,7 @@ def states_before(first: Array, states: Array, sizes: Sizes, reverse: bool) -> A
     return found
 
 
-def _gradient(given: Array | None, like: Array) -> Array:
+def gathered(given: Array | None, like: Array) -> Array:
     """Return an array that the gradient of a state is gathered in."""
     return np.zeros(like.shape, like.dtype) if given is None else np.array(given, order="C")
 
@@ -130,7 +137,7 @@ def rnn_grad(
 ) -> tuple[Array, Array]:  # fmt: skip
     """Return the gradients by `before` (M, H) and h0 (N, H)."""
     d = np.empty(y.shape, y.dtype)
-    dh = _gradient(g_last, h0)
+    dh = gathered(g_last, h0)
     for low, high, block in _blocks(sizes, reverse, y.shape[1]):
         if not relu:
             np.multiply(y[low:high], y[low:high], out=d[low:high])
@@ -234,7 +241,7 @@ def lstm_grad(
     n, w = c0.shape[1], np.ascontiguousarray(w)
     d = np.empty(gates.shape, gates.dtype)
     outer = None if w_hr is None else np.empty((len(gates), h0.shape[1]), gates.dtype)
-    dh, dc = _gradient(g_last, h0), _gradient(g_cell, c0)
+    dh, dc = gathered(g_last, h0), gathered(g_cell, c0)
     for low, high, block in _blocks(sizes, reverse, 4 * n):
         through = factors(d[low:high], *(x[low:high] for x in kept))
         for a, b in block:
@@ -330,7 +337,7 @@ def gru_grad(
     kept = *cache, states_before(h0, y, sizes, reverse)
     n, w = h0.shape[1], np.ascontiguousarray(w)
     d = np.empty((len(y), 4 * n), y.dtype)  # r, z, the part of n from h, that from x
-    dh = _gradient(g_last, h0)
+    dh = gathered(g_last, h0)
     products = np.empty(h0.shape, y.dtype)
     for low, high, block in _blocks(sizes, reverse, 4 * n):
         factors(d[low:high], *(x[low:high] for x in kept))
