@@ -9,6 +9,7 @@
 
 #include "conv.h"
 #include "few.h"
+#include "onward.h"
 #include "pack.h"
 #include "scratch.h"
 #include "threads.h"
@@ -24,7 +25,7 @@ constexpr Index ROUND = 256;      // cells of a round of a weight gradient: they
 constexpr Index PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
-enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED };
+enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED, BEFORE };
 
 // Walks the output cells and gives pointers into the input.
 template <class T>
@@ -114,12 +115,54 @@ class Cells {
 
 Index cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
 
+// Lines of whole windows, cut where they are longer than a task.
+class Strips {
+  public:
+    explicit Strips(const Conv& s) : s(s) {
+        rows = s.out[1] / s.pool[0];
+        whole = s.out[2] / s.pool[1] * s.pool[1];
+        across = std::clamp(CHUNK / s.pool[0] / s.pool[1] * s.pool[1], Index(0), whole);
+        columns = across ? (whole + across - 1) / across : 0;
+        count = s.n * s.out[0] * rows * columns;
+    }
+
+    // Call f(first cell, how many) for the lines of a strip.
+    template <class F>
+    void lines(Index strip, F&& f) const {
+        Index row = strip / columns % rows, plane = strip / columns / rows;
+        for (Index l = 0; l < s.pool[0]; l++)
+            f((plane * s.out[1] + row * s.pool[0] + l) * s.out[2] + first(strip), width(strip));
+    }
+    Index first(Index strip) const { return strip % columns * across; }
+    Index width(Index strip) const { return std::min(across, whole - first(strip)); }
+
+    // Where the maxima of a strip begin.
+    template <class T>
+    T* output(Index strip, T* y) const {
+        Index row = strip / columns % rows, plane = strip / columns / rows;
+        return y + plane / s.out[0] * s.ys[0] + plane % s.out[0] * s.ys[1] + row * s.ys[2] +
+               first(strip) / s.pool[1] * s.ys[3];
+    }
+
+    Index count, across;
+
+  private:
+    const Conv& s;
+    Index rows, whole, columns;
+};
+
+bool pools(const Conv& s) {
+    if (!pooled(s)) return true;
+    if (winograd_fits(s)) return s.pool[0] == 2 && s.pool[1] == 2;
+    return few_fits(s) || s.pool[0] * s.pool[1] <= CHUNK;
+}
+
 template <class T>
-void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
+void conv(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Index cells = cells_of(s), padded = round_up(s.features, W<T>);
     if (!cells || !s.features) return;
-    if (winograd_fits(s)) return winograd(s, x, w, b, y, relu);
-    if (few_fits(s)) return few(s, x, w, b, y, relu);
+    if (winograd_fits(s)) return winograd(s, x, w, b, on, y);
+    if (few_fits(s)) return few(s, x, w, b, on, y);
     const T* bias = b;
     if (!b || padded != s.features) {
         T* filled = scratch<T>(BIAS, padded * s.groups);
@@ -128,6 +171,9 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
             std::copy_n(b + group * s.features, s.features, filled + group * padded);
         bias = filled;
     }
+    Afters<T> afters(s, on, padded);
+    Strips strips(s);
+    bool small = pooled(s);
     for (Index group = 0; group < s.groups; group++) {
         Cells<T> walk(s, x, group);
         Index depth = walk.taps * s.channels;
@@ -136,24 +182,43 @@ void conv(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
         T* target = y + group * s.features;
         Index size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
         size = round_up(size, P_MAX);
-        Index tasks = (cells + size - 1) / size;
-        parallel(tasks, [&](Index task) {
-            Index m = task * size, count = std::min(size, cells - m);
-            auto rows = scratch<const T*>(ROWS, walk.taps * count);
+        Index strip = s.pool[0] * strips.across, per = small ? std::max(Index(1), size / strip) : size;
+        Index units = small ? strips.count : cells, most = small ? per * strip : size;
+        parallel((units + per - 1) / per, [&](Index task) {
+            Index first = task * per, last = std::min(units, first + per), count = 0;
+            auto rows = scratch<const T*>(ROWS, walk.taps * most);
             T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
-            walk.point_out(m, count, target, out);
-            walk.point(m, count, rows, count);
+            T* before = small ? scratch<T>(BEFORE, most * padded) : nullptr;
+            if (small) {
+                for (Index i = first; i < last; i++)
+                    strips.lines(i, [&](Index m, Index n) {
+                        walk.point(m, n, rows + count, most);
+                        count += n;
+                    });
+                for (Index i = 0; i < count; i++) out[i] = before + i * padded;
+            } else {
+                count = last - first;
+                walk.point_out(first, count, target, out);
+                walk.point(first, count, rows, most);
+            }
             Index height = tile_height(count);
             for (Index f = 0; f < padded; f += V_MAX * W<T>) {
                 int v = padded - f > W<T> ? 2 : 1;
-                int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+                int lanes = small ? W<T>
+                                  : (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+                After<T> after = afters.at(group, f);
                 for (Index i = 0; i < count; i++) at[i] = out[i] + f;
                 for (Index i = 0; i < count; i += height) {
                     int p = (int)std::min(height, count - i);
                     const T *weight = packed + f * depth, *start = bias + group * padded + f;
-                    rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, weight, start,
-                                          at + i, lanes, relu);
+                    rows_tile_of<T>(p, v)(rows + i, most, walk.taps, s.channels, weight, start,
+                                          at + i, lanes, after);
                 }
+            }
+            for (Index i = first; small && i < last; i++) {
+                Index width = strips.width(i);
+                maxima(s, before, s.pool[0], width, padded, afters.lowest, strips.output(i, target));
+                before += s.pool[0] * width * padded;
             }
         });
     }
@@ -263,6 +328,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
 template <class T>
 void fill_conv(ConvKernels<T>& k) {
     k.forward = conv<T>;
+    k.pools = pools;
     k.weight = conv_weight<T>;
 }
 template void fill_conv(ConvKernels<float>&);

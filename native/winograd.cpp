@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 
+#include "onward.h"
 #include "pack.h"
 #include "scratch.h"
 #include "threads.h"
@@ -157,32 +158,47 @@ void weights(const Work<T>& k, const T* w, T* packed) {
     }
 }
 
-// Take 16 matrices m[16][count][padded] back to output cells.
+// Take 16 matrices m[16][count][padded] back to output cells, or to the maxima of tiles.
 template <class T>
-void outputs(const Work<T>& k, const T* m, const T* bias, Index first, Index count, T* y,
-             bool relu) {
+void outputs(const Work<T>& k, const T* m, const T* bias, const After<T>& after, T lowest,
+             Index first, Index count, T* y) {
     const Conv& s = k.s;
     Index size = count * k.padded;
+    bool maxima = pooled(s);
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
-        T* corner = y + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
+        if (maxima && (i + 1 == s.out[1] || j + 1 == s.out[2])) return;
+        T* corner = y + n * s.ys[0] + i / s.pool[0] * s.ys[2] + j / s.pool[1] * s.ys[3];
         for (Index f = 0; f < s.features; f += W<T>) {
             int lanes = (int)std::min<Index>(W<T>, s.features - f);
+            auto write = [&](T* cell, Vec<T> v) {
+                if (lanes == W<T>) store(cell + f, v);
+                else store_part(cell + f, v, lanes);
+            };
             const T* from = m + t * k.padded + f;
             std::array<Vec<T>, 2> rows[4];
             for (int a = 0; a < 4; a++)
                 rows[a] = output<Vec<T>>({load(from + (4 * a) * size), load(from + (4 * a + 1) * size),
                                           load(from + (4 * a + 2) * size),
                                           load(from + (4 * a + 3) * size)});
-            for (int b = 0; b < 2 && j + b < s.out[2]; b++) {
+            Vec<T> cells[2][2];
+            for (int b = 0; b < 2; b++) {
                 auto column = output<Vec<T>>({rows[0][b], rows[1][b], rows[2][b], rows[3][b]});
-                for (int a = 0; a < 2 && i + a < s.out[1]; a++) {
+                for (int a = 0; a < 2; a++) {
                     Vec<T> v = column[a] + load(bias + f);
-                    if (relu) v = max_nan(v, Vec<T>{});
-                    T* cell = corner + a * s.ys[2] + b * s.ys[3] + f;
-                    if (lanes == W<T>) store(cell, v);
-                    else store_part(cell, v, lanes);
+                    if (after.norm) {
+                        const T* at = after.norm + f;
+                        v = normalized(v, load(at), load(at + after.pitch), load(at + 2 * after.pitch));
+                    }
+                    cells[a][b] = after.relu ? max_nan(v, Vec<T>{}) : v;
                 }
             }
+            Vec<T> best = broadcast(lowest);
+            for (int a = 0; a < 2 && i + a < s.out[1]; a++)
+                for (int b = 0; b < 2 && j + b < s.out[2]; b++) {
+                    if (maxima) best = higher(best, cells[a][b]);
+                    else write(corner + a * s.ys[2] + b * s.ys[3], cells[a][b]);
+                }
+            if (maxima) write(corner, best);
         }
     });
 }
@@ -224,9 +240,11 @@ bool winograd_fits(const Conv& s) {
 }
 
 template <class T>
-void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
+void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Work<T> k(s);
+    Afters<T> afters(s, on, k.padded);
     for (Index group = 0; group < s.groups; group++) {
+        After<T> after = afters.at(group, 0);
         T* packed = scratch<T>(WEIGHTS, 16 * s.channels * k.padded + 2 * k.padded);
         weights(k, w + group * s.wg, packed);
         T *bias = packed + 16 * s.channels * k.padded, *zeros = bias + k.padded;
@@ -251,10 +269,10 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu
                         }
                         rows_tile_of<T>(p, v)(rows, p, 1, s.channels,
                                               packed + (e * k.padded + f) * s.channels, zeros, to,
-                                              W<T>, false);
+                                              W<T>, After<T>());
                     }
                 }
-            outputs(k, out, bias, first, count, y + group * s.features, relu);
+            outputs(k, out, bias, after, afters.lowest, first, count, y + group * s.features);
         });
     }
 }
@@ -318,8 +336,10 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     }
 }
 
-template void winograd(const Conv&, const float*, const float*, const float*, float*, bool);
-template void winograd(const Conv&, const double*, const double*, const double*, double*, bool);
+template void winograd(const Conv&, const float*, const float*, const float*, const Onward<float>&,
+                       float*);
+template void winograd(const Conv&, const double*, const double*, const double*, const Onward<double>&,
+                       double*);
 template void winograd_weight(const Conv&, const float*, const float*, float*);
 template void winograd_weight(const Conv&, const double*, const double*, double*);
 
