@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "norm.h"
+#include "onward.h"
 #include "rows.h"
 
 namespace rl::RL_LEVEL {
@@ -75,12 +76,7 @@ void eval(Index m, Index c, double eps, const T* x, const T* mean, const T* var,
           const T* b, T* y, T* rstd, bool relu) {
     Rows<T> s(m, c);
     std::vector<T> p(3 * s.width);
-    for (Index j = 0; j < c; j++) {
-        rstd[j] = (T)(1 / std::sqrt(var[j] + eps));
-        p[j] = mean[j];
-        p[s.width + j] = rstd[j] * weight(w, j);
-        p[2 * s.width + j] = b ? b[j] : T(0);
-    }
+    by_feature(c, eps, mean, var, w, b, p.data(), s.width, rstd);
     affine(s, x, p.data(), y, relu);
 }
 

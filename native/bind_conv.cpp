@@ -29,10 +29,10 @@ struct Window : rl::Conv {
     Index inputs, outputs, weights, sums;
 
     Window(Index n, Index groups, Index channels, Index features, Ints in, Ints out, Ints xs,
-           Ints ys, Ints step, Lists offsets, Lists wts, Ints w, Index xc) {
+           Ints ys, Ints step, Lists offsets, Lists wts, Ints w, Index xc, Ints pool) {
         bool three = in.size() == 3 && out.size() == 3 && step.size() == 3 && w.size() == 3;
         bool four = xs.size() == 4 && ys.size() == 4;
-        if (!three || !four || offsets.size() != 3 || wts.size() != 3)
+        if (!three || !four || pool.size() != 2 || offsets.size() != 3 || wts.size() != 3)
             throw nb::value_error("expected three dims");
         this->n = n;
         this->groups = groups;
@@ -53,6 +53,10 @@ struct Window : rl::Conv {
         wc = w[1];
         wg = w[2];
         this->xc = xc;
+        for (int d = 0; d < 2; d++) {
+            if (pool[d] < 1) throw nb::value_error("expected windows of a cell or more");
+            this->pool[d] = pool[d];
+        }
         row = rows_in_memory(*this);
         count();
     }
@@ -69,7 +73,7 @@ struct Window : rl::Conv {
             auto [least, most] = std::minmax_element(wt[d].begin(), wt[d].end());
             if (*least < 0) throw nb::value_error("expected weights behind the first");
             inputs *= in[d];
-            outputs *= out[d];
+            outputs *= d ? out[d] / pool[d - 1] : out[d];
             sums *= (Index)wt[d].size();
             weights += *most;
         }
@@ -102,6 +106,15 @@ struct Phases {
     Phases(const Phases&) = delete;  // the parts point here
 };
 
+template <class T>
+void convolve(const Window& s, const In& x, const In& w, const Maybe& b, const rl::Onward<T>& on,
+              const Out& y) {
+    if (!rl::level().of<T>().conv.pools(s)) throw nb::value_error("expected other windows");
+    if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
+    rl::level().of<T>().conv.forward({{&s, 0}}, data<T>(x, s.inputs), data<T>(w),
+                                     data<T>(b, s.groups * s.features), on, data<T>(y, s.outputs));
+}
+
 }  // namespace
 
 void bind_conv(nb::module_& m) {
@@ -109,23 +122,43 @@ void bind_conv(nb::module_& m) {
     m.attr("FEW_CHANNELS") = rl::FEW_CHANNELS;
     m.attr("FEW_REACH") = rl::FEW_REACH;
     nb::class_<Window> conv(m, "Conv");
+    auto some = nb::arg();
+    auto none = nb::arg().none();
     conv.def(nb::init<Index, Index, Index, Index, Ints, Ints, Ints, Ints, Ints, Window::Lists,
-                      Window::Lists, Ints, Index>());
+                      Window::Lists, Ints, Index, Ints>(),
+             some, some, some, some, some, some, some, some, some, some, some, some, some,
+             nb::arg("pool") = Ints{1, 1});
+    conv.def_prop_ro("pools", [](const Window& s) { return rl::level().of<float>().conv.pools(s); });
     rl::def(
         conv, "forward",
         [](const Window& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {
             for_dtype(x, [&]<class T>(T) {
                 rl::Unlocked free;
-                if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
-                rl::level().of<T>().conv.forward(
-                    {{&s, 0}}, data<T>(x, s.inputs), data<T>(w), data<T>(b, s.groups * s.features),
-                    data<T>(y, s.outputs), relu);
+                rl::Onward<T> on;
+                on.relu = relu;
+                convolve(s, x, w, b, on, y);
             });
         },
-        nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+        some, some, none, some, some);
+    // with batch norm by given statistics: mean, var, its w and b, eps
+    rl::def(
+        conv, "forward_normed",
+        [](const Window& s, const In& x, const In& w, const Maybe& b, const Dense& mean,
+           const Dense& var, const MaybeDense& norm_w, const MaybeDense& norm_b, double eps,
+           const Out& y, bool relu) {
+            for_dtype(x, [&]<class T>(T) {
+                rl::Unlocked free;
+                Index features = s.groups * s.features;
+                rl::Onward<T> on{data<T>(mean, features), data<T>(var, features),
+                                 data<T>(norm_w, features), data<T>(norm_b, features), eps, relu};
+                convolve(s, x, w, b, on, y);
+            });
+        },
+        some, some, none, some, some, none, none, some, some, some);
     rl::def(conv, "weight", [](const Window& s, const In& x, const In& g, const Out& dw) {
         for_dtype(x, [&]<class T>(T) {
             rl::Unlocked free;
+            if (s.pool[0] * s.pool[1] > 1) throw nb::value_error("expected no windows of maxima");
             rl::level().of<T>().conv.weight(s, data<T>(x, s.inputs), data<T>(g, s.outputs),
                                             data<T>(dw, s.sums));
         });
@@ -139,9 +172,11 @@ void bind_conv(nb::module_& m) {
                 rl::Unlocked free;
                 if ((Index)w.size() < s.weights) expect(" weights", w.size(), s.weights);
                 if ((Index)y.size() < s.outputs) expect(" numbers", y.size(), s.outputs);
+                rl::Onward<T> on;
+                on.relu = relu;
                 rl::level().of<T>().conv.forward(s.parts, data<T>(x, s.inputs), data<T>(w),
-                                                 data<T>(b, s.biases), data<T>(y), relu);
+                                                 data<T>(b, s.biases), on, data<T>(y));
             });
         },
-        nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+        some, some, none, some, some);
 }

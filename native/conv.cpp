@@ -9,6 +9,7 @@
 
 #include "conv.h"
 #include "few.h"
+#include "onward.h"
 #include "pack.h"
 #include "scratch.h"
 #include "threads.h"
@@ -24,7 +25,7 @@ constexpr Index ROUND = 192;      // most cells of a round of a weight gradient:
 constexpr Index PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
-enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED };
+enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED, BEFORE };
 
 // Walks the output cells and gives pointers into the input.
 template <class T>
@@ -121,35 +122,101 @@ Index even_part(Index n, Index most) {
 Index cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
 Index taps_of(const Conv& s) { return s.offset[0].size() * s.offset[1].size() * s.offset[2].size(); }
 
-// One group of a convolution: its weights packed, and its cells cut into tasks.
+// Lines of whole windows, cut where they are longer than a task.
+class Strips {
+  public:
+    explicit Strips(const Conv& s) : s(s) {
+        rows = s.out[1] / s.pool[0];
+        whole = s.out[2] / s.pool[1] * s.pool[1];
+        across = std::clamp(CHUNK / s.pool[0] / s.pool[1] * s.pool[1], Index(0), whole);
+        columns = across ? (whole + across - 1) / across : 0;
+        count = s.n * s.out[0] * rows * columns;
+    }
+
+    // Call f(first cell, how many) for the lines of a strip.
+    template <class F>
+    void lines(Index strip, F&& f) const {
+        Index row = strip / columns % rows, plane = strip / columns / rows;
+        for (Index l = 0; l < s.pool[0]; l++)
+            f((plane * s.out[1] + row * s.pool[0] + l) * s.out[2] + first(strip), width(strip));
+    }
+    Index first(Index strip) const { return strip % columns * across; }
+    Index width(Index strip) const { return std::min(across, whole - first(strip)); }
+
+    // Where the maxima of a strip begin.
+    template <class T>
+    T* output(Index strip, T* y) const {
+        Index row = strip / columns % rows, plane = strip / columns / rows;
+        return y + plane / s.out[0] * s.ys[0] + plane % s.out[0] * s.ys[1] + row * s.ys[2] +
+               first(strip) / s.pool[1] * s.ys[3];
+    }
+
+    Index count, across;
+
+  private:
+    const Conv& s;
+    Index rows, whole, columns;
+};
+
+bool pools(const Conv& s) {
+    if (!pooled(s)) return true;
+    if (winograd_fits(s)) return s.pool[0] == 2 && s.pool[1] == 2;
+    return few_fits(s) || s.pool[0] * s.pool[1] <= CHUNK;
+}
+
+// One group of a convolution: its weights packed, and its cells cut into tasks. Where maxima are
+// taken, a task has whole strips, whose cells lie beside each other before.
 template <class T>
 class Pass {
   public:
-    Pass(const Conv& s, Index group, const T* x, const T* w, const T* bias, T* y, T* packed)
-        : s(s), walk(s, x, group), packed(packed), bias(bias), y(y + group * s.features),
-          cells(cells_of(s)), depth(walk.taps * s.channels), padded(round_up(s.features, W<T>)) {
+    Pass(const Conv& s, Index group, const T* x, const T* w, const T* bias, const Afters<T>& afters,
+         T* y, T* packed)
+        : s(s), group(group), walk(s, x, group), strips(s), afters(afters), packed(packed),
+          bias(bias), y(y + group * s.features), depth(walk.taps * s.channels),
+          padded(round_up(s.features, W<T>)), small(pooled(s)) {
         pack(s, w + group * s.wg, packed, padded);
-        size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
+        Index size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
         size = round_up(size, P_MAX);
-        tasks = (cells + size - 1) / size;
+        Index strip = std::max(Index(1), s.pool[0] * strips.across);
+        per = small ? std::max(Index(1), size / strip) : size;
+        most = small ? per * strip : size;
+        units = small ? strips.count : cells_of(s);
+        tasks = (units + per - 1) / per;
     }
 
-    void run(Index task, bool relu) const {
-        Index m = task * size, count = std::min(size, cells - m);
-        auto rows = scratch<const T*>(ROWS, walk.taps * count);
+    void run(Index task) const {
+        Index first = task * per, last = std::min(units, first + per), count = 0;
+        auto rows = scratch<const T*>(ROWS, walk.taps * most);
         T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
-        walk.point_out(m, count, y, out);
-        walk.point(m, count, rows, count);
+        T* before = small ? scratch<T>(BEFORE, most * padded) : nullptr;
+        if (small) {
+            for (Index i = first; i < last; i++)
+                strips.lines(i, [&](Index m, Index n) {
+                    walk.point(m, n, rows + count, most);
+                    count += n;
+                });
+            for (Index i = 0; i < count; i++) out[i] = before + i * padded;
+        } else {
+            count = last - first;
+            walk.point_out(first, count, y, out);
+            walk.point(first, count, rows, most);
+        }
         Index height = tile_height(count);
         for (Index f = 0; f < padded; f += V_MAX * W<T>) {
             int v = padded - f > W<T> ? 2 : 1;
-            int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+            int lanes = small ? W<T> : (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+            After<T> after = afters.at(group, f);
             for (Index i = 0; i < count; i++) at[i] = out[i] + f;
             for (Index i = 0; i < count; i += height) {
                 int p = (int)std::min(height, count - i);
-                rows_tile_of<T>(p, v)(rows + i, count, walk.taps, s.channels, packed + f * depth,
-                                      bias + f, at + i, lanes, relu);
+                rows_tile_of<T>(p, v)(rows + i, most, walk.taps, s.channels, packed + f * depth,
+                                      bias + f, at + i, lanes, after);
             }
+        }
+        for (Index i = first; small && i < last; i++) {
+            Index width = strips.width(i);
+            maxima(s, before, s.pool[0], width, padded, afters.lowest, strips.output(i, y));
+            before += s.pool[0] * width * padded;
         }
     }
 
@@ -157,23 +224,29 @@ class Pass {
 
   private:
     const Conv& s;
+    Index group;
     Cells<T> walk;
+    Strips strips;
+    const Afters<T>& afters;
     const T *packed, *bias;
     T* y;
-    Index cells, depth, padded, size;
+    Index depth, padded;
+    bool small;
+    Index per, most, units;  // units (cells or strips) of a task, cells of it at most, all units
 };
 
 // Tasks of all parts and groups are one heap of work, so that small ones do not wait for each other.
 template <class T>
-void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, T* y, bool relu) {
+void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, const Onward<T>& on,
+          T* y) {
     std::vector<Part> direct;
     Index size = 0, most = 0;
     for (const Part& part : parts) {
         const Conv& s = *part.conv;
         if (!cells_of(s) || !s.features) continue;
         T* to = y + part.start;
-        if (winograd_fits(s)) winograd(s, x, w, b, to, relu);
-        else if (few_fits(s)) few(s, x, w, b, to, relu);
+        if (winograd_fits(s)) winograd(s, x, w, b, on, to);
+        else if (few_fits(s)) few(s, x, w, b, on, to);
         else {
             direct.push_back(part);
             size += s.groups * round_up(s.features, W<T>) * taps_of(s) * s.channels;
@@ -190,19 +263,21 @@ void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, T*
             std::copy_n(b + group * features, features, filled + group * padded);
         bias = filled;
     }
+    Afters<T> afters(*parts[0].conv, on, padded);
     T* packed = scratch<T>(PACKED, size);
     std::vector<Pass<T>> passes;
     passes.reserve(direct.size() * groups);
     for (const Part& part : direct)
         for (Index group = 0; group < groups; group++) {
-            passes.emplace_back(*part.conv, group, x, w, bias + group * padded, y + part.start, packed);
+            passes.emplace_back(*part.conv, group, x, w, bias + group * padded, afters,
+                                y + part.start, packed);
             packed += padded * taps_of(*part.conv) * part.conv->channels;
             most = std::max(most, passes.back().tasks);
         }
     Index count = passes.size();
     parallel(count * most, [&](Index i) {  // neighbours look at the same cells of x
         const Pass<T>& pass = passes[i % count];
-        if (i / count < pass.tasks) pass.run(i / count, relu);
+        if (i / count < pass.tasks) pass.run(i / count);
     });
 }
 
@@ -311,6 +386,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
 template <class T>
 void fill_conv(ConvKernels<T>& k) {
     k.forward = conv<T>;
+    k.pools = pools;
     k.weight = conv_weight<T>;
 }
 template void fill_conv(ConvKernels<float>&);

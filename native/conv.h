@@ -23,6 +23,18 @@ struct Conv {
     // Where in (taps, channels) each number of a feature's weight belongs, by its place in memory;
     // empty if these numbers do not adjoin.
     std::vector<Index> row;
+    // Windows of the last two dims whose maxima are all that is stored of the cells; `ys` is then of
+    // the maxima, and what is left of a window at the end is dropped.
+    Index pool[2] = {1, 1};
+};
+
+// What is done to the sums of a convolution before they are stored: batch norm by given statistics
+// of each feature (of all groups) unless `mean` is null; its w and b may be; then relu if asked.
+template <class T>
+struct Onward {
+    const T *mean = nullptr, *var = nullptr, *w = nullptr, *b = nullptr;
+    double eps = 0;
+    bool relu = false;
 };
 
 // Channels below which windows are copied, so that any stride of theirs will do.
@@ -39,8 +51,10 @@ struct Part {
 
 template <class T>
 struct ConvKernels {
-    // y = conv(x, w) + b for each part, b may be null; relu if asked
-    void (*forward)(const std::vector<Part>&, const T* x, const T* w, const T* b, T* y, bool relu);
+    // y = conv(x, w) + b and what is done to it, for each part; b may be null
+    void (*forward)(const std::vector<Part>&, const T* x, const T* w, const T* b, const Onward<T>&, T* y);
+    // whether it takes these windows of maxima
+    bool (*pools)(const Conv&);
     // dw (groups, taps, channels, features) of the conv that makes y from x, g in place of y
     void (*weight)(const Conv&, const T* x, const T* g, T* dw);
 };

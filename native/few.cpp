@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "onward.h"
 #include "pack.h"
 #include "scratch.h"
 #include "threads.h"
@@ -20,10 +21,11 @@ namespace {
 constexpr Index TASK = 1 << 19;      // multiply-adds of a task: some ten microseconds
 constexpr Index ACROSS = 32 * P_MAX;  // most cells of a line of a block
 constexpr Index CELLS = 1024;        // about the most cells of a block
+constexpr Index MAXIMA = 128;        // the same where maxima are taken, while near
 constexpr Index PARTS = 16;          // most shares of the blocks of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;      // numbers in all their sums
 
-enum Slot { PACKED, COPY, GRAD, SUMMED };
+enum Slot { PACKED, COPY, GRAD, SUMMED, BEFORE };
 
 // to[i] = from[2 * i] for i from `first` on: short vectors, as lines may be shorter than long ones.
 template <class T>
@@ -57,11 +59,14 @@ class Blocks {
             low[d] = *least;
             reach[d] = *most - *least;
         }
-        Index parts = (s.out[2] + ACROSS - 1) / ACROSS;
-        across = (s.out[2] + parts - 1) / parts;
-        down = std::clamp(CELLS / across, Index(1), s.out[1]);
-        columns = (s.out[2] + across - 1) / across;
-        rows = (s.out[1] + down - 1) / down;
+        // whole windows of the maxima
+        for (int d = 0; d < 2; d++) whole[d] = s.out[d + 1] / s.pool[d] * s.pool[d];
+        Index parts = (whole[1] + ACROSS - 1) / ACROSS;
+        across = round_up((whole[1] + parts - 1) / parts, s.pool[1]);
+        Index most = round_up((pooled(s) ? MAXIMA : CELLS) / across, s.pool[0]);
+        down = std::clamp(most, s.pool[0], whole[0]);
+        columns = (whole[1] + across - 1) / across;
+        rows = (whole[0] + down - 1) / down;
         count = s.n * s.out[0] * rows * columns;
 
         width = round_up(across + reach[2] / s.step[2], W<T>);
@@ -83,8 +88,8 @@ class Blocks {
     Block block(Index i) const {
         Index cell = i % columns * across, line = i / columns % rows * down;
         Index plane = i / columns / rows % s.out[0], n = i / columns / rows / s.out[0];
-        return {n, plane, line, cell, std::min(down, s.out[1] - line),
-                std::min(across, s.out[2] - cell)};
+        return {n, plane, line, cell, std::min(down, whole[0] - line),
+                std::min(across, whole[1] - cell)};
     }
 
     // Copy what a block looks at: copy[first tap][line][channel][phase][cell].
@@ -117,7 +122,8 @@ class Blocks {
     // Where the output of a block begins.
     template <class U>
     U* output(const Block& b, U* y) const {
-        return y + b.n * s.ys[0] + b.plane * s.ys[1] + b.line * s.ys[2] + b.cell * s.ys[3];
+        return y + b.n * s.ys[0] + b.plane * s.ys[1] + b.line / s.pool[0] * s.ys[2] +
+               b.cell / s.pool[1] * s.ys[3];
     }
 
     Index count, down, across;  // blocks, and their most lines and cells
@@ -150,6 +156,7 @@ class Blocks {
 
     const Conv& s;
     Index low[3], reach[3];             // of the offsets
+    Index whole[2];                     // lines and cells that are asked for
     Index rows, columns;                // blocks of a plane
     Index width, pitch, height;         // of a phase, a line and a plane of the copy
     std::vector<bool> phases;           // those that a tap looks at
@@ -178,11 +185,13 @@ bool few_fits(const Conv& s) {
 }
 
 template <class T>
-void few(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
+void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Blocks<T> blocks(s);
     Index padded = round_up(s.features, W<T>), depth = blocks.shift.size();
     Index work = blocks.down * blocks.across * depth * s.features;
     Index per = std::max(Index(1), TASK / std::max(Index(1), work));
+    Afters<T> afters(s, on, padded);
+    bool small = pooled(s);
     for (Index group = 0; group < s.groups; group++) {
         T *packed = scratch<T>(PACKED, padded * (depth + 1)), *bias = packed + padded * depth;
         pack(s, w + group * s.wg, packed, padded);
@@ -193,18 +202,28 @@ void few(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
             for (Index i = task * per; i < std::min(blocks.count, (task + 1) * per); i++) {
                 auto block = blocks.block(i);
                 blocks.copy(block, x + group * s.channels * s.xc, copy);
-                T* corner = blocks.output(block, y + group * s.features);
+                T* target = blocks.output(block, y + group * s.features);
+                T* corner = target;
+                Index line = s.ys[2], cell = s.ys[3];
+                if (small) {
+                    cell = padded, line = block.cells * cell;
+                    corner = scratch<T>(BEFORE, block.lines * line);
+                }
                 Index height = tile_height(block.cells);
                 for (Index f = 0; f < padded; f += V_MAX * W<T>) {
                     int v = padded - f > W<T> ? 2 : 1;
-                    int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+                    int lanes = small ? W<T>
+                                      : (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+                    After<T> after = afters.at(group, f);
                     for (Index l = 0; l < block.lines; l++)
                         for (Index c = 0; c < block.cells; c += height)
                             rows_tile_by_line_of<T>((int)std::min(height, block.cells - c), v)(
                                 copy + l * blocks.next + c, blocks.shift.data(), depth,
                                 packed + f * depth, bias + f,
-                                corner + l * s.ys[2] + c * s.ys[3] + f, s.ys[3], lanes, relu);
+                                corner + l * line + c * cell + f, cell, lanes, after);
                 }
+                if (small)
+                    maxima(s, corner, block.lines, block.cells, padded, afters.lowest, target);
             }
         });
     }
@@ -248,8 +267,10 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
     }
 }
 
-template void few(const Conv&, const float*, const float*, const float*, float*, bool);
-template void few(const Conv&, const double*, const double*, const double*, double*, bool);
+template void few(const Conv&, const float*, const float*, const float*, const Onward<float>&,
+                  float*);
+template void few(const Conv&, const double*, const double*, const double*, const Onward<double>&,
+                  double*);
 template void few_weight(const Conv&, const float*, const float*, float*);
 template void few_weight(const Conv&, const double*, const double*, double*);
 

@@ -235,7 +235,7 @@ void max_forward(const Pool& s, const T* x, T* y, bool relu) {
                 for (Index t = 0; t < count; t++)
                     for (int v = 0; v < V; v++) {
                         auto a = get<L>(cells + w.taps[t] * part.channels + v * L);
-                        best[v] = ((a > best[v]) | (a != a)) ? a : best[v];
+                        best[v] = higher(best[v], a);
                     }
             });
             for (int v = 0; v < V; v++) put(y + w.out * part.channels + c + v * L, best[v]);

@@ -230,7 +230,7 @@ template <class T>
 void affine(const Rows<T>& s, const T* x, T* p, T* y, bool relu = false) {
     for (int k = 0; k < 3; k++) s.tile(p + k * s.width);
     map<3>(s, Source<T>{x}, x, p, y, [relu](auto x, auto, auto* p) {
-        auto z = (x - p[0]) * p[1] + p[2];
+        auto z = normalized(x, p[0], p[1], p[2]);
         return relu ? max_nan(z, decltype(z){}) : z;
     });
 }

@@ -91,4 +91,10 @@ inline V max_nan(V x, V low) {
     return (x <= low) ? low : x;
 }
 
+// The maximum so far and one more number: the first of equals, and NaN once there was one.
+template <class V>
+inline V higher(V best, V x) {
+    return ((x > best) | (x != x)) ? x : best;
+}
+
 }  // namespace rl::RL_LEVEL

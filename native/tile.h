@@ -18,13 +18,36 @@ inline constexpr int V_MAX = 2;
 
 #define RL_UNROLL _Pragma("GCC unroll 16")
 
+// Batch norm of a number. The mean is taken off first, as it may be large beside the deviations.
+template <class V>
+inline V normalized(V x, V mean, V scale, V shift) {
+    return (x - mean) * scale + shift;
+}
+
+// What is done to sums before they are stored: batch norm by mean, scale and shift of each feature
+// (`pitch` apart; not if null), then relu if asked.
+template <class T>
+struct After {
+    After(bool relu = false) : relu(relu) {}
+    const T* norm = nullptr;
+    Index pitch = 0;
+    bool relu;
+
+    // Of sums of features f, f + 1, ...
+    Vec<T> of(Vec<T> y, Index f) const {
+        if (norm) y = normalized(y, load(norm + f), load(norm + f + pitch), load(norm + f + 2 * pitch));
+        return relu ? max_nan(y, Vec<T>{}) : y;
+    }
+};
+
 template <class T, int P, int V>
-inline void finish(const Vec<T> (&sum)[P][V], T* const* out, int lanes, bool relu) {
+inline void finish(Vec<T> (&sum)[P][V], T* const* out, int lanes, const After<T>& after) {
+    RL_UNROLL for (int v = 0; v < V; v++)
+        RL_UNROLL for (int p = 0; p < P; p++) sum[p][v] = after.of(sum[p][v], v * W<T>);
     RL_UNROLL for (int p = 0; p < P; p++) {
         RL_UNROLL for (int v = 0; v < V; v++) {
-            Vec<T> y = relu ? max_nan(sum[p][v], Vec<T>{}) : sum[p][v];
-            if (v < V - 1 || lanes == W<T>) store(out[p] + v * W<T>, y);
-            else store_part(out[p] + v * W<T>, y, lanes);
+            if (v < V - 1 || lanes == W<T>) store(out[p] + v * W<T>, sum[p][v]);
+            else store_part(out[p] + v * W<T>, sum[p][v], lanes);
         }
     }
 }
@@ -66,7 +89,7 @@ inline void begin(Vec<T> (&sum)[P][V], const T* bias) {
 // channels, V * W). `lanes` counts the valid numbers of the last vector.
 template <class T, int P, int V>
 void rows_tile(const T* const* rows, Index pitch, Index taps, Index channels, const T* w,
-               const T* bias, T* const* out, int lanes, bool relu) {
+               const T* bias, T* const* out, int lanes, const After<T>& after) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
     bool deep = taps * channels > 2 * DEEP;
@@ -90,7 +113,7 @@ void rows_tile(const T* const* rows, Index pitch, Index taps, Index channels, co
     if (deep)
         RL_UNROLL for (int p = 0; p < P; p++)
             RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += load(total[p][v]);
-    finish<T, P, V>(sum, out, lanes, relu);
+    finish<T, P, V>(sum, out, lanes, after);
 }
 
 // out (P, V * W) = a (P, depth) times w, packed (depth, V * W); rows of a and out lie apart by pitches.
@@ -161,14 +184,14 @@ void cells_tile_by_row(const T* a, Index cells, const T* b, T* sums, Index pitch
 // Both again for neighbours of a line: a(k, p) is x[shift[k] + p], and out[p] is out + p * pitch.
 template <class T, int P, int V>
 void rows_tile_by_line(const T* x, const Index* shift, Index depth, const T* w, const T* bias, T* out,
-                       Index pitch, int lanes, bool relu) {
+                       Index pitch, int lanes, const After<T>& after) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
     for (Index k = 0; k < depth; k++)
         w = rows_sum<T, P, V, 1>(sum, [line = x + shift[k]](int p) { return line + p; }, 1, w);
     T* to[P];
     RL_UNROLL for (int p = 0; p < P; p++) to[p] = out + p * pitch;
-    finish<T, P, V>(sum, to, lanes, relu);
+    finish<T, P, V>(sum, to, lanes, after);
 }
 
 // sums (P, V * W; rows `pitch` apart) += the sum over `lines` of `cells` each of x[shift[p] + m]

@@ -12,6 +12,7 @@
 #include <array>
 #include <vector>
 
+#include "onward.h"
 #include "pack.h"
 #include "scratch.h"
 #include "threads.h"
@@ -197,28 +198,33 @@ void weights(const Work<T>& k, const T* w, T* packed) {
     }
 }
 
-// Take 16 matrices m[16], each [count][padded], back to output cells.
+// Take 16 matrices m[16], each [count][padded], back to output cells, or to the maxima of tiles.
 template <class T>
-void outputs(const Work<T>& k, const T* m, const T* bias, Index first, Index count, T* y,
-             bool relu) {
+void outputs(const Work<T>& k, const T* m, const T* bias, const After<T>& after, T lowest,
+             Index first, Index count, T* y) {
     const Conv& s = k.s;
     Index size = apart<T>(count * k.padded);
+    bool maxima = pooled(s);
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
-        T* corner = y + n * s.ys[0] + i * s.ys[2] + j * s.ys[3];
         bool inside = i + 1 < s.out[1] && j + 1 < s.out[2];
+        if (maxima && !inside) return;
+        T* corner = y + n * s.ys[0] + i / s.pool[0] * s.ys[2] + j / s.pool[1] * s.ys[3];
         for (Index f = 0; f < s.features; f += W<T>) {
             int lanes = (int)std::min<Index>(W<T>, s.features - f);
-            Vec<T> cells[2][2], start = load(bias + f);
+            auto write = [&](T* cell, Vec<T> v) {
+                if (lanes == W<T>) store(cell + f, v);
+                else store_part(cell + f, v, lanes);
+            };
+            Vec<T> cells[2][2], start = load(bias + f), best = broadcast(lowest);
             output_tile(m + t * k.padded + f, size, cells);
             RL_UNROLL for (int a = 0; a < 2; a++)
                 RL_UNROLL for (int b = 0; b < 2; b++) {
                     if (!inside && (i + a >= s.out[1] || j + b >= s.out[2])) continue;
-                    Vec<T> v = cells[a][b] + start;
-                    if (relu) v = max_nan(v, Vec<T>{});
-                    T* cell = corner + a * s.ys[2] + b * s.ys[3] + f;
-                    if (lanes == W<T>) store(cell, v);
-                    else store_part(cell, v, lanes);
+                    Vec<T> v = after.of(cells[a][b] + start, f);
+                    if (maxima) best = higher(best, v);
+                    else write(corner + a * s.ys[2] + b * s.ys[3], v);
                 }
+            if (maxima) write(corner, best);
         }
     });
 }
@@ -256,10 +262,12 @@ bool winograd_fits(const Conv& s) {
 }
 
 template <class T>
-void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu) {
+void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Work<T> k(s);
+    Afters<T> afters(s, on, k.padded);
     Index size = apart<T>(s.channels * k.padded);
     for (Index group = 0; group < s.groups; group++) {
+        After<T> after = afters.at(group, 0);
         T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);
         weights(k, w + group * s.wg, packed);
         T* bias = packed + 16 * size;
@@ -278,7 +286,7 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu
                             in + e * in_size + t * s.channels, s.channels, s.channels,
                             packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
                             k.padded);
-            outputs(k, out, bias, first, count, y + group * s.features, relu);
+            outputs(k, out, bias, after, afters.lowest, first, count, y + group * s.features);
         });
     }
 }
@@ -340,8 +348,10 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     }
 }
 
-template void winograd(const Conv&, const float*, const float*, const float*, float*, bool);
-template void winograd(const Conv&, const double*, const double*, const double*, double*, bool);
+template void winograd(const Conv&, const float*, const float*, const float*, const Onward<float>&,
+                       float*);
+template void winograd(const Conv&, const double*, const double*, const double*, const Onward<double>&,
+                       double*);
 template void winograd_weight(const Conv&, const float*, const float*, float*);
 template void winograd_weight(const Conv&, const double*, const double*, double*);
 

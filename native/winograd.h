@@ -10,7 +10,7 @@ namespace rl::RL_LEVEL {
 bool winograd_fits(const Conv& s);
 
 template <class T>
-void winograd(const Conv& s, const T* x, const T* w, const T* b, T* y, bool relu);
+void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y);
 template <class T>
 void winograd_weight(const Conv& s, const T* x, const T* g, T* dw);
 

@@ -45,9 +45,26 @@ class Conv:
         weights: Any,
         weight: Any,
         x_channel: int,
+        pool: Any = ...,
         /,
     ) -> None: ...
+    @property
+    def pools(self) -> bool: ...
     def forward(self, x: Any, w: Any, b: Any, y: Any, relu: bool, /) -> None: ...
+    def forward_normed(
+        self,
+        x: Any,
+        w: Any,
+        b: Any,
+        mean: Any,
+        var: Any,
+        norm_w: Any,
+        norm_b: Any,
+        eps: float,
+        y: Any,
+        relu: bool,
+        /,
+    ) -> None: ...
     def weight(self, x: Any, g: Any, dw: Any, /) -> None: ...
 
 class ConvPhases:

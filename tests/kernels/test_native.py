@@ -49,6 +49,7 @@ UNFIT = {
     "batch_norm_eval_grad",
     "batch_norm_grad",
     "batch_norm_train",
+    "conv_onward",
     "follow",
     "group_norm_forward",
     "group_norm_grad",

@@ -485,3 +485,62 @@ def test_forward_alone_is_quiet() -> None:
     x = (rl.randn(4, 3) * 1e4).half()
     net(x)
     net.forward(x)
+
+
+def _conv_nets() -> dict[str, nn.Sequential]:
+    def norm(n: int) -> nn.BatchNorm2d:
+        layer = nn.BatchNorm2d(n)
+        rl.nn.init.normal_(layer.weight)
+        rl.nn.init.normal_(layer.bias)
+        layer.running_mean.normal_()
+        layer.running_var.uniform_(0.1, 2)
+        return layer
+
+    rl.manual_seed(0)
+    pool = nn.MaxPool2d(2)
+    return {
+        "conv-relu": nn.Sequential(nn.Conv2d(3, 18, 3), nn.ReLU()),
+        "conv-norm": nn.Sequential(nn.Conv2d(3, 18, 3), norm(18)),
+        "conv-norm-relu": nn.Sequential(nn.Conv2d(16, 33, 3, bias=False), norm(33), nn.ReLU()),
+        "conv-pool": nn.Sequential(nn.Conv2d(3, 5, 5, padding=2), pool),
+        "conv-relu-pool": nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), pool),
+        "winograd-relu-pool": nn.Sequential(nn.Conv2d(16, 19, 3, padding=1), nn.ReLU(), pool),
+        "conv-norm-relu-pool": nn.Sequential(nn.Conv2d(9, 7, 3, 2), norm(7), nn.ReLU(), pool),
+        "grouped": nn.Sequential(nn.Conv2d(8, 12, 3, groups=2), norm(12), nn.ReLU(), pool),
+        "conv-relu-norm-pool": nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), norm(8), pool),
+        "conv-norm-pool-relu": nn.Sequential(nn.Conv2d(16, 16, 3), norm(16), pool, nn.ReLU()),
+        "wide pool": nn.Sequential(nn.Conv2d(3, 8, 3), norm(8), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
+        "ceil": nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)),
+        "apart": nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2, dilation=2)),
+        "two": nn.Sequential(
+            *(nn.Conv2d(3, 16, 3), norm(16), nn.ReLU(), pool),
+            *(nn.Conv2d(16, 16, 3), norm(16), nn.ReLU(), pool, nn.Conv2d(16, 4, 1)),
+        ),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", _conv_nets())
+def test_convolutions_that_go_on_give_the_same_bits(name: str, dtype: str) -> None:
+    net = _conv_nets()[name].to(getattr(rl, dtype)).eval()
+    channels = net[0].in_channels
+    compiled = rl.compile(net)
+    for shape in ((2, channels, 17, 22), (1, channels, 24, 24), (3, channels, 15, 201)):
+        for seed in range(3):
+            x = rl.tensor(np.random.default_rng(seed).standard_normal(shape).astype(dtype))
+            with rl.no_grad():
+                expected = _one_by_one(net, x)
+                for found in (net(x), compiled(x)):
+                    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+                    assert found._array.strides == expected._array.strides
+            np.testing.assert_array_equal(net(x).detach().numpy(), expected.numpy())
+
+
+def test_specials_go_through_convolutions_that_go_on() -> None:
+    net = _conv_nets()["two"].eval()
+    x = rl.randn(4, 3, 20, 20)
+    for i, value in enumerate((np.nan, np.inf, -np.inf, -0.0)):
+        x[i, i % 3, 7 + i, 9] = value
+    with rl.no_grad():
+        net(x)
+        np.testing.assert_array_equal(net(x).numpy(), _one_by_one(net, x).numpy())

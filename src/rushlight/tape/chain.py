@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from rushlight.ops.contract import Op, Saved
+from rushlight.ops.onward import onward, together
 from rushlight.tape.nodes import Node, any_array, cell, edge_to, quietly, state, wrap
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Link:
     ) -> None:
         self.op, self.places, self.options = op, places, options
         self.prepare, self.follow, self.watched = prepare, follow, watched
+
+    def given(self, x: Any) -> dict[str, Any]:
+        """Return the options of a call on x, or, where it needs none of x, on what x becomes."""
+        return self.options if self.prepare is None else {**self.options, **self.prepare(x)}
 
 
 def _joined(links: Sequence[Link]) -> list[Link]:
@@ -103,12 +108,22 @@ class Chain:
             low = high - len(link.places)
             self.steps.append((link.op.run, link, low, high))
             high = low
+        self.alone = [[step] for step in self.steps]
+        self.passes = self._passes()  # what runs where no gradient is wanted
         self.routes: dict[tuple[bool, ...], list[Any]] = {}
         self.guarded: Any = None  # of the arguments, those that a backward reads
         self.owned = all(link.op.fresh or not link.places for link in links)
         self.input_owned = False
         for link in reversed(links):
             self.input_owned = link.op.fresh or (link.op.view and self.input_owned)
+
+    def _passes(self) -> list[list[Any]]:
+        found, rest = [], self.steps
+        while rest:
+            count = together([(link.op.name, link.options) for _, link, _, _ in rest])
+            found.append(rest[:count])
+            rest = rest[count:]
+        return found
 
     @staticmethod
     def _found(places: Sequence[Place]) -> list[Any]:
@@ -133,10 +148,12 @@ class Chain:
         ]
         arrays = [None if arg is None else arg._array for arg in args]
         y, kept, results = arrays[0], [], []
-        for run, link, low, high in self.steps:
-            options = link.options
-            if link.prepare is not None:
-                options = {**options, **link.prepare(y)}
+        for steps in self.alone if recording else self.passes:
+            if len(steps) > 1:
+                y = onward(y, [(s.op.name, arrays[i:j], s.given(y)) for _, s, i, j in steps])
+                continue
+            run, link, low, high = steps[0]
+            options = link.given(y)
             outputs, saved = run(y, *arrays[low:high], **options)
             if link.follow is not None:
                 link.follow(y, outputs)

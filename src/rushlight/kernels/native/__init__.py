@@ -17,6 +17,7 @@ from rushlight.kernels.native import (
     layout,
     linear,
     norm,
+    onward,
     optim,
     pool,
     rnn,
@@ -26,6 +27,18 @@ __all__ = ["NATIVE"]
 
 NATIVE: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for module in (activation, attention, conv, dropout, layout, linear, norm, optim, pool, rnn)
+    for module in (
+        activation,
+        attention,
+        conv,
+        dropout,
+        layout,
+        linear,
+        norm,
+        onward,
+        optim,
+        pool,
+        rnn,
+    )
     for function in (getattr(module, name) for name in module.__all__)
 }

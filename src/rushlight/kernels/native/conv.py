@@ -31,6 +31,11 @@ def _takes(x: Array, w_ndim: int) -> bool:
     return x.dtype.char in "fd" and 3 <= w_ndim <= 5 and x.size > 0
 
 
+def takes(x: Array, w: Array, groups: int) -> bool:
+    """Tell whether `convolved` takes them."""
+    return _takes(x, w.ndim) and w.shape[0] // groups >= LEAST
+
+
 def _last(x: Array, groups: int = 1, w: Ints = (), dilation: Ints = ()) -> Array:
     """Return x with adjacent channels (or few ones, for a kernel w), a copy only if it must be."""
     few = w and x.shape[1] // groups < native.FEW_CHANNELS and prod(w[2:]) > 1
@@ -73,7 +78,8 @@ def _cells(kernel: Ints) -> list[list[int]]:
 def _forward_window(
     x: Ints, x_strides: Ints, w: Ints, y: Ints, y_strides: Ints, itemsize: int, *options: Any
 ) -> Any:
-    stride, padding, dilation, groups = options
+    stride, padding, dilation, groups, *pooled = options
+    out, pool = pooled or (y[2:], (1, 1))
     kernel, (total, channels) = w[2:], w[:2]
     taps, features = prod(kernel), total // groups
     offsets = [
@@ -82,13 +88,14 @@ def _forward_window(
     ]
     return native.Conv(
         *(x[0], groups, channels, features),
-        *(_three(x[2:], 1), _three(y[2:], 1)),
+        *(_three(x[2:], 1), _three(out, 1)),
         *(_strides(x_strides, itemsize), _strides(y_strides, itemsize)),
         _three(stride, 1),
         _three(offsets, [0]),
         _three(_cells(kernel), [0]),
         [channels * taps, taps, features * channels * taps],
         x_strides[1] // itemsize if channels > 1 or groups > 1 else 1,
+        pool,
     )
 
 
@@ -150,21 +157,56 @@ def conv_forward(
     relu: bool = False,
 ) -> Array:
     """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O), with relu if asked"""
-    if not _takes(x, w.ndim) or w.shape[0] // groups < LEAST:
+    if not takes(x, w, groups):
         return reference.conv_forward(x, w, b, stride, padding, dilation, groups, relu)
-    out = [
-        (size + lo + hi - d * (k - 1) - 1) // s + 1
-        for size, k, s, (lo, hi), d in zip(
-            x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
-        )
-    ]
+    y: Array = convolved(x, w, b, stride, padding, dilation, groups, relu)
+    return y
+
+
+def out_size(x: Array, w: Array, stride: Ints, padding: Pairs, dilation: Ints) -> Ints:
+    """Return the spatial sizes of a convolution."""
+    return tuple(
+        [
+            (size + lo + hi - d * (k - 1) - 1) // s + 1
+            for size, k, s, (lo, hi), d in zip(
+                x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
+            )
+        ]
+    )
+
+
+def convolved(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    relu: bool,
+    norm: Any = None,
+    pool: Ints = (1, 1),
+) -> Any:
+    """Return the convolution, or None if the C++ cannot go on to windows `pool`.
+
+    norm: mean, var, w, b, eps of a batch norm. pool: windows of the last two dims, side by side.
+    """
+    out = out_size(x, w, stride, padding, dilation)
     x, w = _last(x, groups, w.shape, dilation), _dense(w)
     b = None if b is None else _dense(b)
-    y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
-    if y.size:
-        shapes = x.shape, x.strides, w.shape, y.shape, y.strides, x.itemsize
-        window = _forward_window(*shapes, stride, padding, dilation, groups)
+    whole = (1, *pool)[-len(out) :]
+    size = [n // k for n, k in zip(out, whole, strict=True)]
+    y = channels_last_empty((x.shape[0], w.shape[0], *size), x)
+    if not y.size:
+        return y
+    shapes = x.shape, x.strides, w.shape, y.shape, y.strides, x.itemsize
+    window = _forward_window(*shapes, stride, padding, dilation, groups, out, pool)
+    if not window.pools:
+        return None
+    if norm is None:
         window.forward(x, w, b, y, relu)
+    else:
+        window.forward_normed(x, w, b, *norm, y, relu)
     return y
 
 

@@ -1,0 +1,57 @@
+"""A convolution and what follows it in one pass, by the compiled kernels (`native/onward.h`)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rushlight.arrays import Array
+from rushlight.kernels.native.conv import conv_forward, convolved, out_size, takes
+from rushlight.kernels.native.norm import batch_norm_eval
+from rushlight.kernels.native.pool import max_pool_forward
+from rushlight.kernels.reference.onward import Ints, Pairs, Pool, one_by_one
+
+__all__ = ["conv_onward"]
+
+
+def _windows(pool: Pool, size: Ints) -> Ints | None:
+    """Return the windows of the last two dims if no cell is in two and none outside."""
+    kernel, stride, padding, dilation, out = pool
+    beside = kernel == stride and not any(padding) and {*dilation} == {1}
+    if not beside or kernel[:-2] not in ((), (1,)):
+        return None
+    whole = tuple([n // k for n, k in zip(size, kernel, strict=True)])
+    return (1, *kernel)[-2:] if out == whole and 0 not in whole else None
+
+
+def conv_onward(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    mean: Array | None,
+    var: Array | None,
+    norm_w: Array | None,
+    norm_b: Array | None,
+    eps: float,
+    stride: Ints,
+    padding: Pairs,
+    dilation: Ints,
+    groups: int,
+    pool: Pool | None = None,
+    relu: bool = False,
+) -> Array:
+    """Convolve; then batch norm, the maxima of windows and relu, those that are asked for.
+
+    Args:
+        mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, (G*F,); no mean: no norm.
+        pool: kernel, stride, padding, dilation and out_size of `max_pool_forward`.
+    """
+    norm = None if mean is None else (mean, var, norm_w, norm_b, eps)
+    call = x, w, b, stride, padding, dilation, groups
+    if not takes(x, w, groups):
+        return one_by_one((conv_forward, batch_norm_eval, max_pool_forward), call, norm, pool, relu)
+    run = partial(convolved, *call, norm=norm)
+    if pool is None:
+        return run(relu=relu)
+    windows = _windows(pool, out_size(x, w, stride, padding, dilation))
+    y = None if windows is None else run(relu=relu, pool=windows)
+    return max_pool_forward(run(relu=False), *pool, relu) if y is None else y
