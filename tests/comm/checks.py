@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import platform
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.distributed.launch import collect, main
 
 from rushlight import comm
 from rushlight.comm import calls, mpi
+from rushlight.comm.shared import TABLE
 from rushlight.determinism import deterministic_algorithms
 from rushlight.errors import DtypeError, ShapeError
 
@@ -62,6 +64,53 @@ def check_several_under_way(joined: Any) -> None:
         request.wait()  # of one that is done: nothing
     total = joined.size * (joined.size + 1) / 2
     assert all((array == total).all() for array in arrays)
+
+
+def check_memory_that_two_see(joined: Any) -> None:
+    """Sums of two ranks of a machine; the same bits as those that are sent."""
+    shared = joined._shared
+    here = sys.platform == "linux" and platform.machine() == "x86_64"
+    assert (shared is not None) == (here and joined.size == 2)
+    if shared is None:
+        return
+    source = np.random.default_rng(joined.rank)
+    arrays = [source.normal(size=n).astype(t) for n in (1, 70000, 4_000_000) for t in ("f", "d")]
+    large = np.zeros(mpi.SHARED // 8 + 1)
+    try:
+        found = []
+        for joined._shared in (shared, None):
+            sums = [array.copy() for array in (*arrays, large, np.array(3.0))]
+            for request in [joined.start_all_reduce(array) for array in sums][::-1]:
+                request.wait()
+            found.append([array.tobytes() for array in sums])
+        assert found[0] == found[1]
+    finally:
+        joined._shared = shared
+    many = [np.ones(3) for _ in range(TABLE + 100)]  # none is asked for before all have begun
+    for request in [joined.start_all_reduce(array) for array in many]:
+        request.wait()
+    assert all((array == 2).all() for array in many)
+    ends = set()
+    for _ in range(20):
+        joined.all_reduce(np.ones(70000))
+        ends.add(shared._end)
+    assert len(ends) <= 3, "memory is used again"
+    file = f"/proc/self/fd/{shared.own.file}"
+    assert "memfd" in os.readlink(file) and not os.stat(file).st_mode & 0o077
+
+
+def check_two_beside_other_calls(joined: Any) -> None:
+    """A sum that one rank asks for later than the other, behind calls of another kind."""
+    for turn in range(20):
+        array, large = np.full(5, 1.0), np.ones(2 * mpi.SHARED // 8)
+        first, second = joined.start_all_reduce(array), joined.start_all_reduce(large)
+        if joined.rank % 2 == turn % 2:
+            first.wait()
+        joined.barrier()
+        assert joined.broadcast_object(turn) == turn
+        second.wait()
+        first.wait()
+        assert (array == joined.size).all() and (large == joined.size).all()
 
 
 def check_reduce_scatter(joined: Any) -> None:

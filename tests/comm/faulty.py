@@ -1,8 +1,8 @@
 """A job in which a rank fails: python -m tests.comm.faulty KIND RANK, under mpiexec.
 
-All ranks add up arrays; after some rounds the one rank raises, is killed, stops, leaves, makes
-another call, or (KIND 'all') every rank raises. With KIND 'early raise' or 'early leave' the one
-does so before it joins the job.
+All ranks add up arrays, two of them in memory that both see; after some rounds the one rank raises,
+is killed, stops, leaves, makes another call, or (KIND 'all') every rank raises. With KIND 'early
+raise' or 'early leave' the one does so before it joins the job.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def main(kind: str, victim: int) -> None:
     joined.barrier()
     time.sleep(1.5)  # the ranks have heard of each other
     for turn in range(6 if kind == "fine" else 10**9):
-        joined.all_reduce(np.ones(1000))
+        if joined.size == 2:
+            joined.start_all_reduce(np.ones(1000)).wait()
+        else:
+            joined.all_reduce(np.ones(1000))
         if turn == 3 and (kind == "all" or joined.rank == victim):
             if kind in ("raise", "all"):
                 raise ValueError(f"a failure on rank {joined.rank}")

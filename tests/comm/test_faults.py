@@ -99,6 +99,21 @@ def test_a_rank_that_is_killed_ends_all_and_is_named(victim):
     assert gone(who)
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("leave", r"rank 1 of 2 .* ended its program, while rank 0 waits for it(.|\n)* in wait\n"),
+        ("SIGKILL", r"rank 1 of 2 .* was killed"),
+        ("other", r"rank \d of 2 .* calls '(all_reduce.*|barrier)' where rank \d calls"),
+    ],
+)
+def test_faults_of_two_ranks_that_see_one_memory(kind, told):
+    code, said, who = run(kind, ranks=2)
+    assert code != 0
+    assert re.search(told, said), said
+    assert gone(who)
+
+
 def test_ranks_that_make_different_calls_are_told_of():
     code, said, who = run("other")
     assert code == 1

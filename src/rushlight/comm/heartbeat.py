@@ -29,7 +29,10 @@ BEAT, FAULT, BYE, RAISED, ALL = range(1, 6)  # tags
 EVERY = 1.0  # seconds between beats
 FRAMES = 6  # of the main thread, innermost last
 COLLECT = 1.0  # seconds in which other ranks may add that they failed, too
-CALLS = os.path.join(os.path.dirname(__file__), "mpi.py")  # where a rank waits for others
+# where a rank waits for others
+CALLS = {
+    os.path.join(os.path.dirname(__file__), name) for name in ("mpi.py", "ordered.py", "shared.py")
+}
 STUCK = 8.0  # seconds in which a rank waits for one that has ended its program
 MISSED = 1.5  # ... for one that has raised
 LAST = 10.0  # seconds after which all ranks must have raised if one has
@@ -176,7 +179,7 @@ class Heartbeat:
     def _beat(self, now: float) -> None:
         message = dict(self._who(), frames=_frames(self._main), calls=calls.latest())
         message["waits"] = any(
-            file == CALLS and name != "together" for file, _, name in message["frames"]
+            file in CALLS and name != "together" for file, _, name in message["frames"]
         )
         if self._witness is not None:
             message["witness"] = self._witness.process

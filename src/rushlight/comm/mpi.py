@@ -15,12 +15,14 @@ from rushlight.comm.communicator import Communicator, Request
 from rushlight.comm.faults import raised, watch
 from rushlight.comm.late import patience
 from rushlight.comm.ordered import OrderedSums
+from rushlight.comm.shared import between
 from rushlight.determinism import are_deterministic_algorithms_enabled
 from rushlight.errors import MissingExtra, explain
 
 __all__ = ["MPICommunicator", "library"]
 
 EXCHANGED = 1 << 15  # bytes: so much is what two ranks hand each other, and each adds for itself
+SHARED = 1 << 24  # bytes: more is not copied to where another rank of the machine reads it
 
 
 class MPICommunicator(Communicator):
@@ -54,6 +56,7 @@ class MPICommunicator(Communicator):
         self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
         self._operations = {"sum": mpi.SUM, "max": mpi.MAX, "min": mpi.MIN}
         self._spare: dict[int, list[Array]] = {}  # bytes, by the power of two that holds them
+        self._shared = between(self._comm)
 
     @cached_property
     def _ordered(self) -> OrderedSums:
@@ -80,13 +83,20 @@ class MPICommunicator(Communicator):
         self._check_sum("all_reduce", array)
         self._check_op(op)
         self._note("all_reduce", op, array.dtype, array.shape)
+        two = self.size == 2 and op == "sum" and array.dtype.char in "fd"
+        if two and self._shared is not None and 0 < array.nbytes <= SHARED:
+            return self._shared.start(array, self._pause)  # a sum of two knows no order
         if self._in_order(array, op):
             return self._ordered.all_reduce(array)
-        large = array.nbytes >= EXCHANGED and array.dtype.char in "fd"
-        if large and self.size == 2 and op == "sum":
+        if two and array.nbytes >= EXCHANGED:
             return self._exchange(array)
         request = self._comm.Iallreduce(self._mpi.IN_PLACE, array, self._operations[op])
         return _Request(self, request, array)
+
+    def _pause(self) -> None:
+        """Let what the other rank waits for go on while this one looks for what it has written."""
+        self._advance()
+        self._comm.Iprobe()
 
     def _exchange(self, array: Array) -> Request:
         """Begin the sum of two ranks: as many bytes as any all-reduce, and one message each way.
@@ -194,6 +204,7 @@ class MPICommunicator(Communicator):
         self._given_up += [self._comm, self._under_way, ordered]
         self._under_way = set()
         self._comm = self._parent.Dup()
+        self._shared = between(self._comm)
         calls.restart()
 
     def _note(self, *call: Any) -> None:

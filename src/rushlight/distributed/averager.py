@@ -101,6 +101,8 @@ class GradientAverager:
         order = {id(p): place for place, p in enumerate(self.parameters)}
         for number, bucket in enumerate(self._buckets):
             self._places.append([order[id(p)] for p in bucket.parameters])
+            if number == len(self._buckets) - 1:  # sent behind backward: nobody need tell of it
+                break
             for place, p in enumerate(bucket.parameters):
                 hook = _Hook(self, number, place)
                 self._handles.append(p.register_post_accumulate_grad_hook(hook))
@@ -218,7 +220,7 @@ class GradientAverager:
         if loss is None:
             return
         seed = wrap(np.full(loss.shape, count if mean else 1.0, loss._array.dtype))
-        early, state.early = state.early, True
+        early, state.early = state.early, bool(self._handles)
         try:
             loss.backward(seed)
         finally:

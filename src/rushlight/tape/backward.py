@@ -143,10 +143,10 @@ def _walk(
 
 
 class _Early:
-    """Finishes each leaf as soon as no node can add to its gradient, not at the end of the pass.
+    """Finishes leaves as soon as no node can add to their gradient, not at the end of the pass.
 
-    Its hooks then run while the rest of the pass is still to come: several processes send
-    gradients meanwhile. A chain hands out those of each link when it has them.
+    Only those with hooks that see `.grad`, which then run while the rest of the pass is still to
+    come: several processes send gradients meanwhile. A chain hands them out when it has them.
     """
 
     def __init__(self, pending: Pending, order: list[Node]) -> None:
@@ -155,7 +155,7 @@ class _Early:
         self.handed: set[int] = set()  # those of the node at hand that are done
         for node in order:
             for edge in node.edges:
-                if edge is not None and edge[0].__class__ is not Node:
+                if edge is not None and edge[0].__class__ is not Node and edge[0]._accumulated:
                     self.left[edge[0]] = self.left.get(edge[0], 0) + 1
 
     def enter(self, node: Node, needs: Sequence[bool]) -> None:
@@ -166,7 +166,7 @@ class _Early:
 
         def hand(place: int, gradient: Any) -> bool:
             edge = node.edges[place]
-            if edge is None or edge[0].__class__ is Node or gradient.shape != edge[2]:
+            if edge is None or edge[0] not in self.left or gradient.shape != edge[2]:
                 return False
             if needs[place]:
                 _give(self.pending, edge[0], edge[1], gradient, fresh, False)
@@ -179,7 +179,7 @@ class _Early:
     def passed(self, node: Node) -> None:
         """Count the edges of a node that gives nothing more."""
         for place, edge in enumerate(node.edges):
-            if edge is not None and edge[0].__class__ is not Node and place not in self.handed:
+            if edge is not None and edge[0] in self.left and place not in self.handed:
                 self._count(edge[0])
         self.handed.clear()
 
