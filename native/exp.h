@@ -79,7 +79,7 @@ struct Quotient {
     Vec<T> upper, lower;
 };
 
-// From exp(-|x|), which is never above 1 and taken as 0 where it is below the normal numbers.
+// Of gates: from exp(-|x|), which is never above 1 and taken as 0 where it is below the normal numbers.
 template <class T>
 inline Quotient<T> sigmoid_quotient(Vec<T> x) {
     using E = Exp<T>;
@@ -92,10 +92,11 @@ inline Quotient<T> sigmoid_quotient(Vec<T> x) {
     return {x < T(0) ? e : one, one + e};
 }
 
+// Itself, denormal results as well.
 template <class T>
 inline Vec<T> sigmoid(Vec<T> x) {
-    Quotient<T> q = sigmoid_quotient<T>(x);
-    return q.upper / q.lower;
+    Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
+    return (x < T(0) ? e : one) / (one + e);
 }
 
 // tanh |x| = -e / (2 + e) for e = exp(-2 |x|) - 1 = 2^n (e^r - 1) + (2^n - 1): nothing cancels, so
