@@ -292,6 +292,8 @@ def check_exceptions_of_all(joined: Any) -> None:
                 joined.start_all_reduce(left)
             raise ValueError("on all")
         assert joined.all_reduce(np.ones(3)).tolist() == [joined.size] * 3
+        joined.start_all_reduce(again := np.ones(3)).wait()  # not as small ones that are waited for
+        assert again.tolist() == [joined.size] * 3
     with joined.together():
         joined.barrier()
 
