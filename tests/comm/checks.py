@@ -10,6 +10,7 @@ import platform
 import socket
 import subprocess
 import sys
+import time
 import tracemalloc
 import warnings
 from typing import Any
@@ -20,7 +21,8 @@ from tests.distributed.launch import collect, main
 
 from rushlight import comm
 from rushlight.comm import calls, mpi
-from rushlight.comm.shared import TABLE
+from rushlight.comm.mpi import MPICommunicator
+from rushlight.comm.shared import MANY, TABLE, _Memory, between
 from rushlight.determinism import deterministic_algorithms
 from rushlight.errors import DtypeError, ShapeError
 
@@ -97,6 +99,69 @@ def check_memory_that_two_see(joined: Any) -> None:
     assert len(ends) <= 3, "memory is used again"
     file = f"/proc/self/fd/{shared.own.file}"
     assert "memfd" in os.readlink(file) and not os.stat(file).st_mode & 0o077
+
+
+def check_more_sums_than_are_seen_at_once(joined: Any) -> None:
+    """The rank that comes late has all it needs, and the other waits for it elsewhere."""
+    for late in range(2 if joined.size == 2 else 0):
+        if joined.rank == late:
+            time.sleep(0.2)
+        arrays, requests = [np.full(2, float(i)) for i in range(TABLE + 10)], []
+        for array in arrays:
+            requests.append(joined.start_all_reduce(array))
+            if len(requests) in (TABLE, TABLE + 1):
+                joined.barrier()
+        for request in requests[:: -1 if joined.rank == late else 1]:
+            request.wait()
+        assert all((array == 2 * i).all() for i, array in enumerate(arrays))
+
+
+def check_a_sum_that_is_never_asked_for(joined: Any) -> None:
+    """It keeps no memory of later ones."""
+    before = joined._shared._end if joined._shared else 0
+    for ranks in ([0], [1], [0, 1]) if joined._shared else ():
+        for turn in range(5 * MANY):
+            request = joined.start_all_reduce(np.ones(9000))
+            if turn or joined.rank not in ranks:
+                request.wait()
+        joined.barrier()
+        assert joined._shared._end <= before + 2 * MANY * 2**17
+
+
+def check_sums_of_unequal_arrays_are_refused(joined: Any) -> None:
+    """Where nobody compares the calls of the ranks: of a communicator of the program's own."""
+    own = MPICommunicator(joined._comm)
+    for one, other in (((5, "d"), (6, "d")), ((6, "f"), (3, "d"))) if own._shared else ():
+        array = np.ones(*(other if own.rank else one))
+        with pytest.raises(ShapeError, match=rf"on rank {own.rank}, expected the same on the oth"):
+            own.start_all_reduce(array).wait()
+        own = MPICommunicator(joined._comm)
+
+
+def check_memory_that_one_rank_cannot_share(joined: Any) -> None:
+    def refuse(*_: Any) -> Any:
+        raise PermissionError
+
+    for owner, name, instead in (
+        (os, "memfd_create", refuse),
+        (os, "memfd_create", None),  # Python was built without
+        (os, "readlink", refuse),
+        (_Memory, "of", lambda *_: None),
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            if joined.rank == 0:
+                if instead is None:
+                    patch.delattr(owner, name, raising=False)
+                else:
+                    patch.setattr(owner, name, instead, raising=False)
+            assert between(joined._comm) is None
+    if joined._shared is not None:
+        assert between(joined._comm) is not None
+        read, write = os.pipe()  # numbers of processes and files mean another thing elsewhere
+        assert _Memory.of(os.getpid(), read, 1) is None
+        assert _Memory.of(os.getpid(), joined._shared.own.file, 1) is None
+        os.close(read)
+        os.close(write)
 
 
 def check_two_beside_other_calls(joined: Any) -> None:
@@ -227,6 +292,8 @@ def check_exceptions_of_all(joined: Any) -> None:
                 joined.start_all_reduce(left)
             raise ValueError("on all")
         assert joined.all_reduce(np.ones(3)).tolist() == [joined.size] * 3
+        joined.start_all_reduce(again := np.ones(3)).wait()  # not as small ones that are waited for
+        assert again.tolist() == [joined.size] * 3
     with joined.together():
         joined.barrier()
 

@@ -30,8 +30,9 @@ class MPICommunicator(Communicator):
 
     In which order numbers are added up is the library's affair, unless the deterministic mode is
     on (`determinism.py`): then it is that of the ranks (`ordered.py`). That takes up to twice the
-    messages, and memory for as much as is being summed. The first one made begins to watch over
-    the job (`faults.py`).
+    messages, and memory for as much as is being summed. A sum of two knows no order: two ranks of
+    one machine add up in memory that both see (`shared.py`), in either mode. The first one made
+    begins to watch over the job (`faults.py`).
 
     Args:
         parent: an mpi4py communicator; default MPI.COMM_WORLD. A duplicate of it is used, so that
@@ -85,7 +86,7 @@ class MPICommunicator(Communicator):
         self._note("all_reduce", op, array.dtype, array.shape)
         two = self.size == 2 and op == "sum" and array.dtype.char in "fd"
         if two and self._shared is not None and 0 < array.nbytes <= SHARED:
-            return self._shared.start(array, self._pause)  # a sum of two knows no order
+            return self._shared.start(array, self._pause)
         if self._in_order(array, op):
             return self._ordered.all_reduce(array)
         if two and array.nbytes >= EXCHANGED:

@@ -23,38 +23,53 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.comm.communicator import Request
+from rushlight.errors import ShapeError, explain
 
 __all__ = ["SharedSums", "between"]
 
 TABLE = 4096  # sums that are under way at once
+MANY = 64  # so many that nobody has asked for, and a rank reads what is there before it goes on
 SPIN = 200e-6  # seconds in which a rank that waits looks again and again, before it sleeps
 NAP = 50e-6
+NAME = "rushlight"
+SIZE = 1 << 40  # bytes of a file, of which only what is written takes memory
 # words of the head, each that is written on a line of its own: how many sums were begun, how many
-# of the other's are read, by what the memory is known; then where each that was begun lies
+# of the other's are read, by what the memory is known; then of each that was begun, where it lies
+# and what it is
 _POSTED, _READ, _MARK, _PLACES = 0, 8, 16, 512
-_HEAD = 8 * (_PLACES + TABLE)  # bytes
+_KINDS = _PLACES + TABLE
+_HEAD = 8 * (_KINDS + TABLE)  # bytes
 
 
 def between(communicator: Any) -> SharedSums | None:
     """Return the sums of the two ranks of mpi4py's communicator; a call of both.
 
-    None where there are not two, or not on one machine that lets them. That what is written first
-    is seen first, which all rests on, is so on x86.
+    None, on both, where there are not two, or not on one machine that lets them. All rests on
+    this: what one core writes first, another sees first, and a word of 8 bytes is written at once.
+    That is so on x86 (where memory is copied past the caches, the C library waits for it); Python
+    is an interpreter, and moves no write before another.
     """
     if communicator.Get_size() != 2:
         return None
+    rank = communicator.Get_rank()
     own = other = None
     mark = int.from_bytes(os.urandom(7), "little")
-    if sys.platform == "linux" and platform.machine() == "x86_64":
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if _possible():
             own = _Memory.made(mark)
     told = None if own is None else (os.getpid(), own.file, mark)
-    theirs = communicator.allgather(told)[1 - communicator.Get_rank()]
-    if theirs is not None:
+    theirs = communicator.allgather(told)[1 - rank]
+    if own is not None and theirs is not None:
         with contextlib.suppress(OSError, ValueError):  # no such file, or a shorter one
             other = _Memory.of(*theirs)
     both = all(communicator.allgather(other is not None))
-    return SharedSums(own, other) if both and own and other else None
+    return SharedSums(own, other, rank) if both and own and other else None
+
+
+def _possible() -> bool:
+    """Tell whether this process could do it: some builds of Python for Linux have no memfd."""
+    here = sys.platform == "linux" and platform.machine() == "x86_64" and sys.maxsize > 1 << 32
+    return here and hasattr(os, "memfd_create")
 
 
 class _Memory:
@@ -76,9 +91,13 @@ class _Memory:
     @classmethod
     def made(cls, mark: int) -> _Memory:
         """Return memory for this rank to write."""
-        file = os.memfd_create("rushlight")
-        os.fchmod(file, 0o600)
-        os.ftruncate(file, _HEAD)
+        file = os.memfd_create(NAME)
+        try:
+            os.fchmod(file, 0o600)
+            os.ftruncate(file, SIZE)  # now: that it is not allowed shows before anybody uses it
+        except OSError:
+            os.close(file)
+            raise
         made = cls(file, own=True)
         made.head[_MARK] = mark
         return made
@@ -86,24 +105,25 @@ class _Memory:
     @classmethod
     def of(cls, process: int, file: int, mark: int) -> _Memory | None:
         """Return that of another rank; None if it is not, as numbers of processes are no names."""
-        found = cls(os.open(f"/proc/{process}/fd/{file}", os.O_RDONLY | os.O_CLOEXEC), own=False)
+        path = f"/proc/{process}/fd/{file}"
+        # that of a stranger stays closed: to open the end of a pipe is to wait for the other
+        if not os.readlink(path).startswith(f"/memfd:{NAME}"):
+            return None
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        found = cls(opened, own=False)
         return found if found.head[_MARK] == mark else None
 
     def map(self, size: int) -> None:
-        """See so many bytes; memory is taken only where it is written."""
+        """See so many bytes."""
         access = mmap.PROT_READ | mmap.PROT_WRITE if self._own else mmap.PROT_READ
         self.size, self._bytes = size, mmap.mmap(self.file, size, prot=access)
         self.head = memoryview(self._bytes)[:_HEAD].cast("q")
 
-    def grow(self, size: int) -> None:
-        """Have so many bytes."""
-        os.ftruncate(self.file, size)
-        self.map(size)
-
     def at(self, place: int, like: Array) -> Array:
         """Return the memory from there on as an array like another one."""
-        if place + like.nbytes > self.size:
-            self.map(os.fstat(self.file).st_size)
+        end = place + like.nbytes
+        if end > self.size:
+            self.map(1 << (end - 1).bit_length())
         return np.ndarray(like.shape, like.dtype, self._bytes, place)
 
 
@@ -113,10 +133,11 @@ class SharedSums:
     Args:
         own: the memory that this rank writes.
         other: the one that it reads.
+        rank: 0 or 1.
     """
 
-    def __init__(self, own: _Memory, other: _Memory) -> None:
-        self.own, self.other = own, other
+    def __init__(self, own: _Memory, other: _Memory, rank: int) -> None:
+        self.own, self.other, self.rank = own, other, rank
         self._count = 0  # of those begun
         self._begun: deque[_Sum] = deque()  # and not read
         self._end = _HEAD
@@ -130,18 +151,29 @@ class SharedSums:
             array: of floats.
             pause: called while this rank waits, to let other calls go on.
         """
-        number = self._count
-        while number - self.other.head[_READ] >= TABLE:
-            self._advance()  # so does the other rank, or it asks for its sums
-            pause()
+        number, slot = self._count, self._count % TABLE
+        if len(self._begun) >= MANY:  # or one that is never asked for would keep the memory of all
+            self._advance()
+        _wait(self._has_room, pause)
         place = self._place(number, max((array.nbytes - 1).bit_length(), 6))
         self.own.at(place, array)[...] = array
         head = self.own.head
-        head[_PLACES + number % TABLE] = place
+        head[_PLACES + slot], head[_KINDS + slot] = place, _kind(array)
         self._count = head[_POSTED] = number + 1  # last: what lies before it is there
         begun = _Sum(self, number, array, pause)
         self._begun.append(begun)
         return begun
+
+    def _has_room(self) -> bool:
+        """Tell whether the table has; this rank reads, too, while it waits for that.
+
+        Both must have read the sum whose line is to be used again. A rank that had not could go
+        on and wait in its next call for the other, which waits here for it.
+        """
+        if len(self._begun) < TABLE and self._count - self.other.head[_READ] < TABLE:
+            return True
+        self._advance()
+        return False
 
     def _place(self, number: int, power: int) -> int:
         """Return where so many bytes are free for a sum."""
@@ -153,16 +185,13 @@ class SharedSums:
             place = self._free[power].pop()
         else:
             place, self._end = self._end, self._end + (1 << power)
-            if self._end > self.own.size:
-                self.own.grow(1 << (self._end - 1).bit_length())
         lent.append((number, power, place))
         return place
 
     def _advance(self) -> None:
         """Finish what the other has begun, too, for it to have its memory back."""
-        for begun in tuple(self._begun):
-            if not begun.test():
-                break
+        while self._begun and self._begun[0].test():
+            self.read()
 
     def read(self) -> None:
         """Say how many sums are read."""
@@ -183,10 +212,15 @@ class _Sum(Request):
 
     def test(self) -> bool:
         if not self.done:
-            head = self._owner.other.head
+            head, slot = self._owner.other.head, self.number % TABLE
             if head[_POSTED] <= self.number:
                 return False
-            other = self._owner.other.at(head[_PLACES + self.number % TABLE], self._array)
+            if head[_KINDS + slot] != _kind(self._array):
+                got = f"{self._array.dtype} {self._array.shape}"
+                fix = "make the same calls on all ranks"
+                got, expected = f"{got} on rank {self._owner.rank}", "the same on the other"
+                raise ShapeError(explain("all_reduce", got=got, expected=expected, fix=fix))
+            other = self._owner.other.at(head[_PLACES + slot], self._array)
             with np.errstate(over="ignore", invalid="ignore"):  # as MPI does
                 np.add(self._array, other, out=self._array)
             self.done = True
@@ -194,10 +228,20 @@ class _Sum(Request):
         return True
 
     def wait(self) -> None:
-        if self.test():
-            return
-        begun = time.monotonic()
-        while not self.test():
-            self._pause()
-            if time.monotonic() - begun > SPIN:
-                time.sleep(NAP)
+        _wait(self.test, self._pause)
+
+
+def _kind(array: Array) -> int:
+    """Return a number of what must be the same on both ranks."""
+    return array.nbytes << 8 | ord(array.dtype.char)
+
+
+def _wait(done: Callable[[], bool], pause: Callable[[], None]) -> None:
+    """Return when it is so."""
+    if done():
+        return
+    begun = time.monotonic()
+    while not done():
+        pause()
+        if time.monotonic() - begun > SPIN:
+            time.sleep(NAP)

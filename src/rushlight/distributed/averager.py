@@ -28,7 +28,7 @@ class GradientAverager:
     With the loss of rank r a mean over n_r samples, each rank's `.grad` becomes
     sum_r(n_r * gradient_r) / sum_r(n_r): the gradient of the mean over all samples, exactly, also
     where ranks have unequal numbers of them, or none. Gradients are sent in buckets, those of the
-    last layer first, as soon as they are complete.
+    last layer first, as soon as they are complete, and the last bucket behind backward.
 
     Args:
         parameters: the tensors to train, in one order on all ranks, or a Module; one that is there

@@ -132,8 +132,7 @@ class Loop:
         ranks = data.source.ranks
         place.meter = Meter(trainer, classes=facts.classes, ranks=ranks)
         if place.held is not None:
-            if ranks is None or ranks.first:  # the sums of all
-                place.meter.load_state_dict(place.held)
+            place.meter.load_state_dict(place.held)
             place.held = None
         if data.source.streams and (trainer._keepers or within):
             place.at_begin(data.generators)

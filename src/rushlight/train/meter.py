@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -87,18 +88,46 @@ class Meter:
         """Return the sums, and the metrics, over the batches of all processes."""
         if self._ranks is None:
             return self._total, self._count, self._metrics
-        return self._ranks.merged(self._total, self._count, self._metrics)
+        return self._merged(self._parts())
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """Return what each process has of the sums."""
+        metrics = [plain_state(metric) for metric in self._metrics]
+        own = {"total": self._total, "count": self._count, "metrics": metrics}
+        return [own] if self._ranks is None else self._ranks.comm.gather_objects(own)
+
+    def _merged(self, parts: list[dict[str, Any]]) -> tuple[float, float, list[Any]]:
+        """Return the sums of several, and copies of the metrics with their batches."""
+        merged = []
+        for place, metric in enumerate(self._metrics):
+            copies = []
+            for part in parts:
+                copies.append(copy.deepcopy(metric))  # one may hold another
+                set_plain_state(copies[-1], part["metrics"][place])
+            for other in copies[1:]:
+                copies[0].merge(other)
+            merged.append(copies[0])
+        return sum(part["total"] for part in parts), sum(part["count"] for part in parts), merged
 
     def state_dict(self) -> dict[str, Any] | None:
-        """Return the running sums; None where a metric holds what cannot be written."""
-        total, count, metrics = self._whole()
-        held = [plain_state(metric) for metric in metrics]
-        if any(state is None for state in held):
+        """Return the running sums; None where a metric holds what cannot be written.
+
+        Those of each process: added up in another order, they would have other last bits.
+        """
+        parts = self._parts()
+        if any(state is None for part in parts for state in part["metrics"]):
             return None
-        return {"total": total, "count": count, "metrics": held}
+        return {"parts": parts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the sums of another meter."""
-        self._total, self._count = state["total"], state["count"]
-        for metric, held in zip(self._metrics, state["metrics"], strict=True):
-            set_plain_state(metric, held)
+        """Go on with the sums of other meters; where they are not as many, the first has all."""
+        parts, ranks = state["parts"], self._ranks
+        if ranks is not None and len(parts) == ranks.comm.size:
+            parts = [parts[ranks.comm.rank]]
+        elif ranks is not None and not ranks.first:
+            return
+        self._total, self._count, metrics = self._merged(parts)
+        for metric, held in zip(self._metrics, metrics, strict=True):
+            found = plain_state(held)
+            assert found is not None, "it was written"
+            set_plain_state(metric, found)

@@ -7,7 +7,6 @@ steps, random layers, history and files. The first rank alone prints and writes.
 from __future__ import annotations
 
 import contextlib
-import copy
 import operator
 import platform
 from collections import deque
@@ -37,7 +36,7 @@ from rushlight.tensor import Tensor
 from rushlight.train.guard import NonFiniteError
 from rushlight.train.metrics import Metric, metric_name
 from rushlight.train.resuming.generators import generators_of
-from rushlight.train.resuming.plain import plain_state, set_plain_state
+from rushlight.train.resuming.plain import plain_state
 from rushlight.train.resuming.state import of_model
 from rushlight.train.weights import is_sum, samples
 
@@ -315,25 +314,7 @@ class Ranks:
                 meter.measure(output, target)
         return False
 
-    # ---- sums and states
-
-    def merged(
-        self, total: float, count: float, metrics: list[Any]
-    ) -> tuple[float, float, list[Any]]:
-        """Return the sums of all ranks and copies of the metrics with their batches."""
-        states = [plain_state(metric) for metric in metrics]
-        found = self.comm.gather_objects((total, count, states))
-        merged = []
-        for place, metric in enumerate(metrics):
-            parts = []
-            for _, _, held in found:
-                part = copy.deepcopy(metric)  # one may hold another
-                set_plain_state(part, held[place])
-                parts.append(part)
-            for part in parts[1:]:
-                parts[0].merge(part)
-            merged.append(parts[0])
-        return sum(part[0] for part in found), sum(part[1] for part in found), merged
+    # ---- states
 
     def state(self) -> dict[str, Any]:
         """Return what each rank has of its own, for a checkpoint; the first is given it all."""
