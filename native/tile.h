@@ -218,26 +218,34 @@ void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_nex
         RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
 }
 
-// The tile of P rows and V vectors, from a table made for all of them.
+// A table of the tiles of 1 ... P_MAX rows, of V vectors.
 #define RL_TABLE(tile)                                                     \
     template <class T, int V, int... P>                                    \
     auto tile##_pick(int p, std::integer_sequence<int, P...>) {            \
         static constexpr decltype(&tile<T, 1, 1>) table[] = {&tile<T, P + 1, V>...}; \
         return table[p - 1];                                               \
-    }                                                                      \
-    template <class T>                                                     \
-    auto tile##_of(int p, int v) {                                         \
-        std::make_integer_sequence<int, P_MAX> all;                        \
-        return v == 1 ? tile##_pick<T, 1>(p, all) : tile##_pick<T, 2>(p, all); \
     }
-RL_TABLE(rows_tile)
-RL_TABLE(product_tile)
-RL_TABLE(cells_tile)
-RL_TABLE(cells_tile_even)
-RL_TABLE(cells_tile_by_row)
-RL_TABLE(rows_tile_by_line)
-RL_TABLE(cells_tile_by_line)
-#undef RL_TABLE
+#define RL_PICK(tile, p, v)                                                \
+    std::make_integer_sequence<int, P_MAX> all;                            \
+    return v == 1 ? tile##_pick<T, 1>(p, all) : tile##_pick<T, 2>(p, all);
+
+// The tile of P rows and V vectors: one family of kernels takes these.
+#define RL_OWN_TABLE(tile)                                                 \
+    RL_TABLE(tile)                                                         \
+    template <class T>                                                     \
+    auto tile##_of(int p, int v) { RL_PICK(tile, p, v) }
+RL_OWN_TABLE(product_tile)
+RL_OWN_TABLE(cells_tile_even)
+RL_OWN_TABLE(cells_tile_by_row)
+RL_OWN_TABLE(rows_tile_by_line)
+RL_OWN_TABLE(cells_tile_by_line)
+#undef RL_OWN_TABLE
+
+// Several families take these: they are compiled once, in `tile.cpp`.
+template <class T>
+decltype(&rows_tile<T, 1, 1>) rows_tile_of(int p, int v);
+template <class T>
+decltype(&cells_tile<T, 1, 1>) cells_tile_of(int p, int v);
 
 // Cut n rows into the fewest tiles of nearly equal height: 16 rows as 8 + 8, not 14 + 2.
 inline Index tile_height(Index n) {
