@@ -8,7 +8,8 @@
 // blocks that are turned when they are stored.
 //
 // Every number of the product is a sum over its depth in order, begun anew every DEEP numbers: its
-// bits depend on neither tiles, nor groups, nor threads.
+// bits depend on neither tiles, nor groups, nor threads. A product of one row or one column is summed
+// by vectors where its matrix lies so: there strides count, too.
 #include "gemm.h"
 
 #include <algorithm>

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import rushlight as rl
 from rushlight import determinism
 from rushlight.compiled import native
 from rushlight.kernels import products as kernel_products
-from rushlight.kernels.products import in_order
+from rushlight.kernels.products import in_order, norm
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +128,80 @@ def test_products_in_order_are_those_of_numpy(compiled, monkeypatch):
                         np.testing.assert_array_equal(out, expected)
     with pytest.raises(ValueError, match="shapes"):
         in_order(np.ones((2, 3)), np.ones((2, 3)))
+    for a, b in ((np.float64(2), np.ones(3)), (np.ones(3), np.array(2.0)), (np.array(2.0),) * 2):
+        with pytest.raises(ValueError, match="matmul"):
+            in_order(a, b)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_product_with_a_number_is_refused_alike(mode):
+    with determinism.deterministic_algorithms(mode), pytest.raises(rl.errors.ShapeError):
+        rl.ones(3) @ rl.tensor(1.0)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.complex64, np.complex128])
+def test_norms_are_those_of_numpy(kind):
+    for x in (np.arange(12).reshape(3, 4).astype(kind), np.zeros((0, 3), kind)):
+        for way in (x, x.T, x[:, ::-2]):
+            for mode in (True, False):
+                with determinism.deterministic_algorithms(mode):
+                    assert norm(way) == pytest.approx(float(np.linalg.norm(way)), rel=1e-3)
+
+
+@pytest.mark.skipif(native is None, reason="without the extension sums of np.einsum's are taken")
+def test_clipped_gradients_are_the_same_bits_for_any_number_of_threads():
+    pytest.importorskip("threadpoolctl")
+    value, before = np.random.default_rng(0).standard_normal((5, 401, 601)), rl.get_num_threads()
+    p, found = rl.nn.Parameter(rl.zeros(401, 601, dtype=rl.float64)), []
+    with determinism.deterministic_algorithms(True):
+        try:
+            for threads in (1, 2, 3):
+                rl.set_num_threads(threads)
+                for x in value:
+                    p.grad = rl.tensor(x)
+                    total = rl.nn.utils.clip_grad_norm_([p], 1.0)
+                    found.append(total.numpy().tobytes() + p.grad.numpy().tobytes())
+        finally:
+            rl.set_num_threads(before)
+    assert found == found[:5] * 3
+
+
+# Where products are not of dense arrays of floats, or a library's own in any mode.
+ELSEWHERE = {
+    "check",  # formulas that are shown, and what they are judged by
+    "classic/modules.py",  # of Tensors
+    "cli/recipes/autoencoder_data.py",  # beside LAPACK
+    "cli/recipes/autoencoder_pictures.py",  # likewise
+    "cli/recipes/standardized.py",  # of Tensors
+    "kernels/products.py",
+    "kernels/reference/conv.py",  # np.einsum's own loops
+    "onnx/load/operators/matmul.py",  # of integers
+    "ops/decompose.py",  # beside LAPACK
+    "ops/embedding.py",  # of sparse matrices
+    "ops/grid.py",  # likewise
+    "ops/index.py",  # a view
+    "serve/pieces/products.py",
+    "train/diagnostics.py",  # reports
+    "train/guard.py",  # whether a sum is finite
+}
+PRODUCTS = {"dot", "einsum", "inner", "matmul", "norm", "tensordot", "vdot"}
+
+
+def test_all_products_of_the_package_go_through_one_place():
+    root = Path(rl.__file__).parent
+    found = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            owner = ast.unparse(node.func.value) if is_method(node) else None
+            matrices = isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
+            if matrices or (owner in ("np", "np.linalg") and node.func.attr in PRODUCTS):
+                place = path.relative_to(root)
+                found.add("check" if place.parts[0] == "check" else place.as_posix())
+    assert found - {"nn/utils/clip_grad.py"} <= ELSEWHERE  # norms of other orders
+
+
+def is_method(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
 
 
 def test_a_plan_is_of_the_mode_that_it_was_recorded_in():

@@ -15,6 +15,7 @@ from rushlight.arrays import Array
 from rushlight.data.dataset import BatchReader, Dataset, IterableDataset, batch_reader, overrides
 from rushlight.data.transforms import Compose, _lift, _Transform, varies
 from rushlight.errors import DtypeError, ShapeError, explain
+from rushlight.kernels.products import matmul
 from rushlight.random import Generator, default_generator, source_of
 
 __all__ = ["Augmented", "ElasticTransform", "RandomAffine", "Warp"]
@@ -254,7 +255,8 @@ class ElasticTransform(_Warp):
         noise = bits.reshape(-1, 2, height, width).astype(np.float32)
         noise -= 32767.5
         noise *= self.alpha / 32768  # alpha * (-1, 1)
-        shift = _blur(height, self.sigma) @ noise @ _blur(width, self.sigma).T
+        along = matmul(_blur(height, self.sigma), noise)
+        shift = matmul(along, _blur(width, self.sigma).T)
         return rows + shift[:, 0], columns + shift[:, 1]
 
 

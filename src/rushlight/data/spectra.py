@@ -10,6 +10,7 @@ import numpy as np
 from rushlight.arrays import Array, get_default_dtype
 from rushlight.data.transforms import _lift, _Transform, to_fit
 from rushlight.errors import ShapeError, explain
+from rushlight.kernels.products import matmul
 
 __all__ = ["PCA", "SNV", "Derivative", "snv"]
 
@@ -180,7 +181,7 @@ class PCA(_Transform):
     def apply(self, x: Array) -> Array:
         """Return the coordinates."""
         mean, scale = self._fitted(x, "C")
-        return ((x - mean) @ self.directions.T / scale).astype(_floating(x), copy=False)
+        return (matmul(x - mean, self.directions.T) / scale).astype(_floating(x), copy=False)
 
     def inverse(self, x: Any) -> Any:
         """Return the spectra that have these coordinates and lie in the kept directions.
@@ -191,7 +192,8 @@ class PCA(_Transform):
 
         def back(array: Array) -> Array:
             mean, scale = self._fitted(array, "components")
-            return ((array * scale) @ self.directions + mean).astype(_floating(array), copy=False)
+            found = matmul(array * scale, self.directions) + mean
+            return found.astype(_floating(array), copy=False)
 
         return _lift(back, x)
 

@@ -2,8 +2,8 @@
 
 They are NumPy's, that is a BLAS's, which is free to sum in another order with other threads,
 versions and alignments. In deterministic mode they are compiled products of our own, whose order
-depends on the sizes alone (`native/gemm.cpp`); they take about as long. Without the extension
-they are sums of np.einsum's, which takes ten to a hundred times as long as a BLAS.
+depends on sizes and strides alone (`native/gemm.cpp`); they take about as long. Without the
+extension they are sums of np.einsum's, which takes ten to a hundred times as long as a BLAS.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from rushlight.compiled import native
 from rushlight.determinism import are_deterministic_algorithms_enabled
 
-__all__ = ["dot", "einsum", "in_order", "matmul"]
+__all__ = ["dot", "einsum", "in_order", "matmul", "norm"]
 
 
 def dot(a: Any, b: Any, out: Any = None) -> Any:
@@ -38,10 +38,20 @@ def einsum(equation: str, *arrays: Any) -> Any:
     return np.einsum(equation, *arrays, optimize=quick)
 
 
+def norm(x: Any) -> float:
+    """Return np.linalg.norm(x) of all numbers, which is the root of a product with itself."""
+    if not are_deterministic_algorithms_enabled():
+        return float(np.linalg.norm(x.ravel("K")))
+    flat = x.ravel("K")
+    flat = flat.view(flat.real.dtype)  # pairs of numbers, if they are complex
+    return float(np.sqrt(in_order(flat, flat)))
+
+
 def in_order(a: Any, b: Any, out: Any = None) -> Any:
-    """Return np.matmul(a, b), summed in an order that depends on the sizes alone."""
+    """Return np.matmul(a, b), summed in an order that depends on sizes and strides alone."""
     dtype = np.result_type(a, b)
-    if dtype.char not in "fdFD" or not isinstance(a, np.ndarray):  # NumPy has loops of its own
+    numbers = not isinstance(a, np.ndarray) or a.ndim == 0 or b.ndim == 0  # refused there
+    if numbers or dtype.char not in "fdFD":  # NumPy has loops of its own
         return np.matmul(a, b) if out is None else np.matmul(a, b, out=out)
     x, y = (a if a.ndim > 1 else a[None]), (b if b.ndim > 1 else b[:, None])
     lead, shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), (x.shape[-2], y.shape[-1])

@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
+from rushlight.kernels.products import norm
 from rushlight.kernels.reference.steps import directed, lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
@@ -140,4 +141,4 @@ class Adafactor(Optimizer):
 
 def _rms(array: Array) -> float:
     """Return the root of the mean square."""
-    return float(np.linalg.norm(array.ravel())) / array.size**0.5
+    return norm(array) / array.size**0.5

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
-from rushlight.kernels.products import dot
+from rushlight.kernels.products import dot, norm
 from rushlight.kernels.reference.steps import lerp
 from rushlight.optim.optimizer import Optimizer, check_options
 
@@ -149,7 +149,7 @@ def _orthogonalized(matrix: Array, coefficients: Sequence[float], steps: int, ep
     x = matrix.T if tall else matrix
     if x.dtype == np.float16:
         x = x.astype(np.float32)
-    x = x / max(float(np.linalg.norm(x)), eps)
+    x = x / max(norm(x), eps)
     for _ in range(steps):
         gram = dot(x, x.T)
         x = a * x + dot(b * gram + c * dot(gram, gram), x)

@@ -15,6 +15,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.data import DataLoader
 from rushlight.errors import explain
+from rushlight.kernels.products import matmul
 from rushlight.nn.summary.watching import untouched
 from rushlight.train.callbacks import Callback
 from rushlight.train.drawing import FAINT, INK, RATE, TRAIN, new_figure, save_figure, style
@@ -294,7 +295,7 @@ def _smooth(losses: Array, width: float) -> Array:
     losses = np.minimum(losses, first + abs(first))
     reach = np.arange(len(losses))
     weights = np.exp(-0.5 * ((reach[:, None] - reach) / width) ** 2)
-    return (weights @ losses) / weights.sum(1)
+    return np.asarray(matmul(weights, losses) / weights.sum(1))
 
 
 def _steepest(rates: list[float], smooth: Array) -> float | None:

@@ -32,6 +32,7 @@ from rushlight.cli.recipes.units import Around
 from rushlight.errors import explain
 from rushlight.functional import sigmoid
 from rushlight.io import atomic_write
+from rushlight.kernels.products import matmul
 from rushlight.nn.evaluating import evaluating
 from rushlight.random import Generator
 from rushlight.tensor import from_numpy
@@ -371,7 +372,8 @@ def drawn_like(codes: Array, count: int, generator: Generator) -> Array:
     mean = codes.mean(axis=0, dtype=np.float64)
     around = (codes - mean) / math.sqrt(max(len(codes) - 1, 1))
     # weights of the codes that are independent and normal: their sums have the codes' covariance
-    return (mean + generator.normal((count, len(codes))) @ around).astype(codes.dtype)
+    drawn = matmul(generator.normal((count, len(codes))), around)
+    return (mean + drawn).astype(codes.dtype)
 
 
 # ---- metrics

@@ -15,6 +15,7 @@ from rushlight.cli.recipes.images import read_images, tell_skipped
 from rushlight.data import MNIST, Dataset
 from rushlight.data.mnist import to_unit
 from rushlight.errors import explain
+from rushlight.kernels.products import matmul
 from rushlight.random import Generator
 from rushlight.tensor import Tensor, from_numpy
 
@@ -192,8 +193,8 @@ def pca_error(train: Array, given: Array, wanted: Array, components: int) -> Arr
     rows = train.reshape(len(train), -1)
     mean = rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)
     axes = _axes(rows - mean, components)
-    codes = (given.reshape(len(given), -1) - mean) @ axes.T
-    error = codes @ axes + mean - wanted.reshape(len(wanted), -1)
+    codes = matmul(given.reshape(len(given), -1) - mean, axes.T)
+    error = matmul(codes, axes) + mean - wanted.reshape(len(wanted), -1)
     return np.square(error).mean(axis=1, dtype=np.float64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from rushlight.arrays import Array
 from rushlight.autograd import no_grad
 from rushlight.errors import DtypeError, explain
+from rushlight.kernels.products import norm
 from rushlight.tape import wrap, wrote
 from rushlight.tensor import Tensor
 
@@ -36,10 +37,14 @@ def _norm(array: Array, order: float) -> float:
     if not flat.size:
         return 0.0
     with np.errstate(all="ignore"):
-        found = float(np.linalg.norm(flat, order))
+        found = _of_vector(flat, order)
         if found == inf and order != inf and flat.dtype != np.float64:
-            found = float(np.linalg.norm(flat.astype(np.float64), order))  # squares overflowed
+            found = _of_vector(flat.astype(np.float64), order)  # squares overflowed
     return found
+
+
+def _of_vector(flat: Array, order: float) -> float:
+    return norm(flat) if order == 2 else float(np.linalg.norm(flat, order))
 
 
 def total_of(arrays: list[Array], order: float) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
+from rushlight.kernels.products import matmul
 from rushlight.train.metrics.base import Metric, as_arrays, check_same_shape, refuse_shapes
 
 __all__ = ["PSNR", "SSIM"]
@@ -167,5 +168,6 @@ def _smooth(images: Array, weight: Array) -> Array:
     # (*, H, W) -> (*, H - window + 1, W - window + 1)
     found: Any = images
     for axis in (-1, -2):
-        found = np.lib.stride_tricks.sliding_window_view(found, len(weight), axis) @ weight
+        windows = np.lib.stride_tricks.sliding_window_view(found, len(weight), axis)
+        found = matmul(windows, weight)
     return found

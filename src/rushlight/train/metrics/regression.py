@@ -10,6 +10,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.errors import explain
+from rushlight.kernels.products import dot
 from rushlight.train.metrics.base import Metric, as_arrays, check_same_shape, refuse_shapes
 
 __all__ = ["MAE", "MSE", "R2", "RMSE"]
@@ -109,7 +110,7 @@ class MSE(_PerOutput):
 
     def _total(self, error: Array) -> Any:
         """Return the sum over the first axis."""
-        return np.vdot(error, error) if error.ndim == 1 else np.square(error).sum(0)
+        return dot(error, error) if error.ndim == 1 else np.square(error).sum(0)
 
     def _finish(self, mean: Any) -> Any:
         return mean
