@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import operator
+import pickle
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.plans.steps import batches, bits
 
 import rushlight as rl
 from rushlight import nn, optim
@@ -423,3 +426,24 @@ def test_objects_of_classes_are_no_reason_to_refuse() -> None:
         Net.gain = 1.5 + i // 6
         assert call(rl.ones(3)).tolist() == net(rl.ones(3)).tolist()
     assert 3 <= call.recordings <= 4
+
+
+def _pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, _pickled])
+def test_a_copy_makes_plans_of_its_own(copied: Any) -> None:
+    model: Any = rl.compile(nn.Linear(6, 3), fullgraph=True)
+    (x, _), *_ = batches(1)
+    with rl.no_grad():
+        for _ in range(4):
+            first = bits(model(x))
+        other = copied(model)
+        assert other.fullgraph and other.recordings == 0
+        assert (other.function is model.function) is (copied is copy.copy)
+        other.weight.fill_(0.5)
+        for _ in range(4):
+            assert bits(other(x)) == bits(other.function(x))
+            assert bits(model(x)) == bits(model.function(x))
+    assert (bits(model(x)) == first) is (copied is not copy.copy)

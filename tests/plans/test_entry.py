@@ -12,6 +12,7 @@ import pytest
 import rushlight as rl
 from rushlight import nn
 from rushlight.compiled import native
+from rushlight.determinism import deterministic_algorithms
 from rushlight.tensor import Tensor
 
 if native is None:
@@ -123,6 +124,22 @@ def test_a_call_of_another_kind(name: str) -> None:
         if compile:
             assert f._quick is not None
     assert found[0] == found[1]
+
+
+def test_deterministic_mode_has_products_of_its_own() -> None:
+    def function(x: Any, y: Any) -> Any:
+        return x @ y
+
+    x, y, f = _tensor(1, 37, 167), _tensor(2, 167, 91), rl.compile(function)
+    found: list[list[bytes]] = [[], []]
+    with rl.no_grad():
+        for mode in (False,) * 4 + (True,) * 4 + (False, True, False):
+            with deterministic_algorithms(mode):
+                for call, outputs in zip((function, f), found, strict=True):
+                    outputs.append(call(x, y).numpy().tobytes())
+    assert f._quick is not None
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 2
 
 
 def test_what_lies_in_memory_that_is_written_to_is_not_taken() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.plans.steps import batches, bits
 
 import rushlight as rl
 from rushlight import nn, optim
@@ -107,3 +108,32 @@ def test_memory_in_several_pieces(monkeypatch: pytest.MonkeyPatch, piece: int) -
     eager, compiled = _training(False), _training(True)
     for _ in range(4):
         assert eager().item() == compiled().item()
+
+
+def _classes(x: Any, y: Any, model: Any) -> Any:
+    loss = nn.functional.cross_entropy(model(x), y)  # looks at y before anything else is done
+    loss.backward()
+    return loss
+
+
+def _decided_by(x: Any, y: Any, model: Any) -> Any:
+    (model[0].bias * x[:, :4]).sum().backward()
+    return x * (2.0 if model[0].bias.grad.sum() > -100.0 else 3.0)
+
+
+@pytest.mark.parametrize("backward", [_classes, _decided_by])
+def test_gradients_that_are_kept_stay_while_values_are_asked_for(backward: Any) -> None:
+    model = nn.Sequential(nn.Linear(6, 4), nn.GELU(), nn.Linear(4, 3))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def function(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        return backward(x, y, model)
+
+    step, kept, then = rl.compile(function, fullgraph=True), [], []
+    for x, y in batches(8, size=5):
+        step(x, y)
+        kept.append([p.grad for p in model.parameters()])
+        then.append(list(map(bits, kept[-1])))
+    assert [list(map(bits, gradients)) for gradients in kept] == then
+    assert step.recordings == 1

@@ -186,3 +186,28 @@ def test_indices_that_are_not_there_are_refused() -> None:
         assert run.recordings == 1
         with pytest.raises(IndexError, match="got row 5"):
             run(rl.tensor([5, 0]))
+
+
+@pytest.mark.parametrize("shared_out_at", [0, 4])
+def test_an_optimizer_whose_state_is_shared_out(shared_out_at: int) -> None:
+    class Shards:
+        steps = 0
+
+        def step(self) -> None:
+            self.steps += 1
+
+    net, shards = nn.Linear(3, 2), Shards()
+    optimizer: Any = optim.Adam(net.parameters(), lr=0.1)
+
+    def step(x: Any) -> None:
+        optimizer.zero_grad()
+        net(x).sum().backward()
+        optimizer.step()
+
+    run, before = rl.compile(step, fullgraph=True), None
+    for i in range(9):
+        if i == shared_out_at:
+            optimizer._shards, before = shards, bits(net.weight)
+        run(rl.ones(4, 3))
+    assert shards.steps == 9 - shared_out_at
+    assert bits(net.weight) == before

@@ -151,14 +151,17 @@ class Compiled:
     def __repr__(self) -> str:
         return f"Compiled({self.function!r})"
 
+    def __reduce__(self) -> Any:  # plans are of these very parameters: a copy makes its own
+        return type(self), (self.function, self.fullgraph)
+
     def _forget(self) -> None:
         self._kinds: dict[Any, _Kind] = {}
         self._references: References | None = None
         self._edit = -1
         self._modes: tuple[bool, ...] = ()
         self._last: tuple[Any, _Kind | None] = (None, None)  # arguments and modes, their kind
-        # the way in for what came last: plan, entry; whether gradients are recorded, default dtype,
-        # whether products are summed in order
+        # the way in for what came last: plan, entry, and the modes: whether gradients are recorded,
+        # default dtype, deterministic or not
         self._quick: tuple[Plan, Any, bool, Any, bool] | None = None
         # what places hold, where identity tells it, and the other places; members of modules;
         # their attributes, which are looked at after an edit
@@ -179,10 +182,9 @@ class Compiled:
         try:
             quick = self._quick
             if quick is not None and not options and self._edit == edits.last:
-                plan, entry, *modes = quick
-                if modes == [state.recording, get_default_dtype(), in_order()] and entry.opens(
-                    args
-                ):
+                plan, entry, recording, dtype, ordered = quick
+                same = state.recording is recording and get_default_dtype() is dtype
+                if same and in_order() is ordered and entry.opens(args):
                     made, result = plan(args, True)
                     return result if made else self.function(*args)
             if self._hopeless:

@@ -96,6 +96,8 @@ class Plan:
         self.program = Program(
             recorder, [*inputs, *arrays], [a for a in results if a is not None], placed
         )
+        # in memory that nothing writes to until it is known that nobody holds it
+        self.gradients = [(t, a, self.program.is_late(a)) for t, a, _ in self.gradients]
         self.size = size
         self.written = self._written()
         self.facts, self.same_traits = self._facts()
@@ -132,10 +134,10 @@ class Plan:
         for step in self.steps:
             step.link(self.memory, self._leave_gradients)
         program.link(self.memory)
-        self.gradients = [(t, program.at(a), program.moves(a)) for t, a, _ in self.gradients]
-        self.grads = [(t, wrap(a)) for t, a, moves in self.gradients if moves]
-        # gradients that are the same at each call
-        self.constants = [(t, a) for t, a, moves in self.gradients if not moves]
+        self.gradients = [(t, program.at(a), late) for t, a, late in self.gradients]
+        self.grads = [(t, wrap(a)) for t, a, late in self.gradients if late]
+        # gradients that are the same at each call, or that decide what is called
+        self.copied = [(t, a) for t, a, late in self.gradients if not late]
         self.results = [None if a is None else program.at(a) for a in self.results]
         self.copies = [None if a is None else a.__copy__ for a in self.results]
         # what makes the one new tensor that is returned, without a graph
@@ -232,7 +234,7 @@ class Plan:
     def _leave_gradients(self) -> None:
         for tensor, gradient in self.grads:
             tensor._grad = gradient
-        for tensor, array in self.constants:
+        for tensor, array in self.copied:
             tensor._grad = wrap(array.copy())
 
     def _results(self, arguments: Sequence[Any]) -> list[Any]:

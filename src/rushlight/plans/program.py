@@ -79,6 +79,7 @@ class Program:
         wanted = {id(root_of(array)) for array in results}
         items = _needed(recorder.program, wanted | self.given)
         self.before, self.guards, self.calls = _hoisted(items, recorder)
+        self._late = {id(root_of(a)) for call in self.calls for a in call.writes} - self.given
         self.slots = self._slots(wanted)
         for key, offset in placed.items():
             self.slots[key].offset, self.slots[key].piece = offset, PLACED
@@ -102,6 +103,9 @@ class Program:
         for key, slot in slots.items():
             if key in wanted:
                 slot.last = len(items)
+        for call in self.before:  # made before anybody is asked who holds what lies elsewhere
+            for array in call.writes:
+                slots[id(root_of(array))].last = len(items)
         for guard in self.guards:
             slots[id(root_of(guard.array))].last = len(items)
         return slots
@@ -141,9 +145,9 @@ class Program:
             call.lasting,
         )
 
-    def moves(self, array: Array) -> bool:
-        """Tell whether an array lies in memory of the program's own or the caller's."""
-        return id(root_of(array)) in self.slots
+    def is_late(self, array: Array) -> bool:
+        """Tell whether calls behind the guards alone fill an array of the recording."""
+        return id(root_of(array)) in self._late
 
     def at(self, array: Array) -> Array:
         """Return what an array of the recording is in the program."""

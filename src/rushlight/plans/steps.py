@@ -44,6 +44,7 @@ class Step:
         self.counted: list[Any] = []  # the runs whose parameters must have taken equal steps
         kind = type(optimizer)
         self.whole = kind.step is not Optimizer.step or kind._step is not Optimizer._step
+        self.whole = self.whole or optimizer._shards is not None
         self.settle()
         runs = [run for part in self.runs for run in part]
         waiting = [p for layout in self.layouts for p in layout.waiting if id(p) in made]
@@ -113,10 +114,11 @@ class Step:
         facts.attributes("__dict__", [optimizer], [vars(optimizer)])
         facts.lookup(type(optimizer), "update", lookup(type(optimizer), "update"))
         own = vars(optimizer)
-        if "update" in own:
-            facts.entry(own, "update", own["update"])
-        else:
-            facts.lacks(own, "update")
+        for name in ("update", "_shards"):
+            if name in own:
+                facts.entry(own, name, own[name])
+            else:
+                facts.lacks(own, name)
         for run in self.counted:
             if not run.others and run.counter.flat.dtype == np.float32:
                 facts.alike(run.counter.flat)
