@@ -59,6 +59,12 @@ Vec<T> tanh_slope(Vec<T> tanh) {
 
 // ---- one step. Quotients share a division where a NaN in one makes NaN of all that comes of both.
 
+// A sigmoid by its share of a division, which rounds: 1 stays 1, or a state that is kept would drift.
+template <class T>
+Vec<T> shut(const Quotient<T>& q, Vec<T> share) {
+    return q.upper == q.lower ? broadcast(T(1)) : share;
+}
+
 template <class T>
 void lstm_rows(Index n, Index h, const T* product, const T* before, const T* c, T* gates, T* cell,
                T* tanhs, T* y) {
@@ -74,8 +80,10 @@ void lstm_rows(Index n, Index h, const T* product, const T* before, const T* c, 
             Quotient<T> f = sigmoid_quotient<T>(sum(lanes, row, j + h));
             Quotient<T> g = tanh_quotient<T>(sum(lanes, row, j + 2 * h));
             Vec<T> both = i.lower * g.lower, part = T(1) / (both * f.lower);
-            Vec<T> keep = f.upper * (both * part), rest = part * f.lower;
-            Vec<T> in = i.upper * (g.lower * rest), fresh = g.upper * (i.lower * rest);
+            Vec<T> keep = shut<T>(f, f.upper * (both * part)), rest = part * f.lower;
+            Vec<T> in = shut<T>(i, i.upper * (g.lower * rest));
+            Vec<T> fresh = g.upper * (i.lower * rest);
+            fresh = fresh > T(1) ? broadcast(T(1)) : fresh < T(-1) ? broadcast(T(-1)) : fresh;
             lanes.put(to, in);
             lanes.put(to + h, keep);
             lanes.put(to + 2 * h, fresh);

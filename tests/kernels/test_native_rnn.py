@@ -41,3 +41,23 @@ def test_tanh_is_exact_for_small_numbers_too(level: str, dtype: str) -> None:
         assert _tanh(np.array([np.inf, -np.inf], dtype)).tolist() == [1.0, -1.0]
     finally:
         native.choose_level(best)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("level", levels())
+def test_open_gates_are_1_and_no_candidate_is_more(level: str, dtype: str) -> None:
+    """A state that is kept must not drift, whatever the gates beside it share a division with."""
+    best, n = native.level(), 4096
+    native.choose_level(level)
+    try:
+        rng = np.random.default_rng(0)
+        before = (60 + 20 * rng.random((1, 4 * n))).astype(dtype)
+        before[0, 2 * n : 3 * n] *= rng.uniform(-1, 1, n).astype(dtype)
+        product, c = np.zeros_like(before), np.ones((1, n), dtype)
+        gates, out = np.empty_like(before), [np.empty_like(c) for _ in range(3)]
+        native.lstm_step(product, before, c, gates, *out)
+        i, f, g, _ = gates.reshape(4, n)
+        assert (i == 1).all() and (f == 1).all()
+        assert (abs(g) <= 1).all()
+    finally:
+        native.choose_level(best)
