@@ -191,6 +191,26 @@ def test_another_forward_is_called() -> None:
         assert net(rl.tensor([1.0])).tolist() == [0.0]
 
 
+@pytest.mark.parametrize("other", [lambda self, x: x * 7.0, nn.GELU.forward])
+def test_another_forward_of_a_class_of_the_library_is_called(
+    other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), rl.randn(2, 3)
+    if other is nn.GELU.forward:
+        net[1].approximate = "none"  # what that forward reads
+    plain = _one_by_one(net, x).tolist()
+    for _ in range(3):
+        assert net(x).tolist() == plain
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.ReLU, "forward", other)
+        expected = _one_by_one(net, x).tolist()
+        assert expected != plain
+        for _ in range(3):
+            assert net(x).tolist() == expected
+    for _ in range(3):
+        assert net(x).tolist() == plain
+
+
 def test_frozen_parameters_and_inputs_that_need_a_gradient() -> None:
     net, x = _mlp().eval(), rl.randn(3, 4, requires_grad=True)
     net[0][0].requires_grad_(False)
