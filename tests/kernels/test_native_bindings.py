@@ -255,4 +255,4 @@ def test_windows_of_maxima_lie_inside_the_output() -> None:
     assert pooled.pools
     with pytest.raises(ValueError, match="no maxima"):
         native.ConvPhases([pooled], [0])
-    assert not convolution(**{"out": [1, 300, 300], "pool": [300, 300]}).pools
+    assert not convolution(out=[1, 300, 300], pool=[300, 300]).pools
