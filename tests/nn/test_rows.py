@@ -18,6 +18,7 @@ from tests.nn.modules import ModuleSample, collect
 import rushlight as rl
 from rushlight import nn
 from rushlight.nn import rows
+from rushlight.tape import chain
 
 
 def _linked(sample: ModuleSample) -> bool:
@@ -564,3 +565,35 @@ def test_specials_go_through_convolutions_that_go_on() -> None:
     with rl.no_grad():
         net(x)
         np.testing.assert_array_equal(net(x).numpy(), _one_by_one(net, x).numpy())
+
+
+def test_convolutions_go_on_where_nobody_looks_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, real = [], chain.onward
+
+    def counted(x: Any, calls: Any) -> Any:
+        passes.append([op for op, _, _ in calls])
+        return real(x, calls)
+
+    monkeypatch.setattr(chain, "onward", counted)
+    net, x = _conv_nets()["conv-norm-relu-pool"].eval(), rl.randn(2, 9, 11, 12)
+
+    def taken() -> list[list[str]]:
+        passes.clear()
+        for _ in range(3):
+            net(x)
+        return passes
+
+    with rl.no_grad():
+        one_pass = ["conv", "batch_norm_eval", "max_pool"]
+        assert taken() == [one_pass] * 2  # the first call is looked at
+    assert not taken()  # gradients are wanted
+    with rl.no_grad():
+        net.train()
+        assert not taken()
+        net.eval()
+        seen: list[int] = []
+        hook = net[1].register_forward_hook(lambda *_: seen.append(1))
+        assert not taken()
+        assert len(seen) == 3
+        hook.remove()
+        assert taken() == [one_pass] * 2
