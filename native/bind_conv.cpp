@@ -54,7 +54,8 @@ struct Window : rl::Conv {
         wg = w[2];
         this->xc = xc;
         for (int d = 0; d < 2; d++) {
-            if (pool[d] < 1) throw nb::value_error("expected windows of a cell or more");
+            if (pool[d] < 1 || pool[d] > std::max(Index(1), out[d + 1]))
+                throw nb::value_error("expected windows of a cell or more, inside the output");
             this->pool[d] = pool[d];
         }
         row = rows_in_memory(*this);
@@ -95,7 +96,8 @@ struct Phases {
             const Window& s = windows[i];
             bool alike = s.inputs == inputs && s.groups == windows[0].groups &&
                          s.features == windows[0].features && starts[i] >= 0;
-            if (!alike) throw nb::value_error("expected convolutions of one input");
+            if (!alike || s.pool[0] * s.pool[1] > 1)
+                throw nb::value_error("expected convolutions of one input, and no maxima");
             Index last = starts[i] + biases + s.ys[0] * (s.n - 1);
             for (int d = 0; d < 3; d++) last += s.ys[d + 1] * (s.out[d] - 1);
             if (s.outputs) outputs = std::max(outputs, last);

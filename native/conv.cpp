@@ -161,7 +161,7 @@ class Strips {
 bool pools(const Conv& s) {
     if (!pooled(s)) return true;
     if (winograd_fits(s)) return s.pool[0] == 2 && s.pool[1] == 2;
-    return few_fits(s) || s.pool[0] * s.pool[1] <= CHUNK;
+    return s.pool[0] * s.pool[1] <= CHUNK;  // of larger ones there are few for the threads
 }
 
 // One group of a convolution: its weights packed, and its cells cut into tasks. Where maxima are

@@ -8,6 +8,7 @@
 #include "few.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "onward.h"
 #include "pack.h"
@@ -27,6 +28,11 @@ constexpr Index SUMS = 1 << 19;      // numbers in all their sums
 
 enum Slot { PACKED, COPY, GRAD, SUMMED, BEFORE };
 
+template <class V, int... I>
+inline V even_lanes(V a, V b, std::integer_sequence<int, I...>) {
+    return shuffled<2 * I...>(a, b);
+}
+
 // to[i] = from[2 * i] for i from `first` on: short vectors, as lines may be shorter than long ones.
 template <class T>
 void every_second(const T* from, Index first, Index last, T* to) {
@@ -37,9 +43,7 @@ void every_second(const T* from, Index first, Index last, T* to) {
         Short a, b;
         std::memcpy(&a, from + 2 * i, sizeof a);
         std::memcpy(&b, from + 2 * i + L, sizeof b);
-        decltype(a < b) even;
-        for (int l = 0; l < L; l++) even[l] = 2 * l;
-        Short c = __builtin_shuffle(a, b, even);
+        Short c = even_lanes(a, b, std::make_integer_sequence<int, L>());
         std::memcpy(to + i, &c, sizeof c);
     }
     for (; i < last; i++) to[i] = from[2 * i];

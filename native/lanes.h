@@ -33,12 +33,7 @@ void each(Index n, F&& f) {
 // The lanes of v, moved down by `By` in a circle.
 template <int By, class T, int... I>
 Vec<T> turn(Vec<T> v, std::integer_sequence<int, I...>) {
-#ifdef __clang__
-    return __builtin_shufflevector(v, v, (I + By) % W<T>...);
-#else
-    using Int = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-    return __builtin_shuffle(v, Vec<Int>{(I + By) % W<T>...});
-#endif
+    return shuffled<(I + By) % W<T>...>(v, v);
 }
 
 // f over all lanes, as a tree.

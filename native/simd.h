@@ -57,16 +57,22 @@ inline Vec<T> broadcast(T x) {
     return x - Vec<T>{};
 }
 
+// Lanes I of a and, counted on from them, of b.
+template <int... I, class V>
+inline V shuffled(V a, V b) {
+#ifdef __clang__
+    return __builtin_shufflevector(a, b, I...);
+#else
+    using Int = decltype(a < b);
+    return __builtin_shuffle(a, b, Int{I...});
+#endif
+}
+
 // Lanes of a and b: a's without the bit S and b's of the same places, in theirs (PART 0); or those
 // with it (PART S).
 template <int S, int PART, class T, int... I>
 inline Vec<T> across(Vec<T> a, Vec<T> b, std::integer_sequence<int, I...>) {
-#ifdef __clang__
-    return __builtin_shufflevector(a, b, (I & S ? W<T> + I - S : I) + PART...);
-#else
-    using Int = decltype(a < b);
-    return __builtin_shuffle(a, b, Int{((I & S ? W<T> + I - S : I) + PART)...});
-#endif
+    return shuffled<((I & S ? W<T> + I - S : I) + PART)...>(a, b);
 }
 
 // Transpose W vectors of W lanes: each round swaps blocks of S x S across the diagonal. Rounds are

@@ -14,7 +14,7 @@ cmake --build $folder --parallel "${JOBS:-2}"
 # the package beside this build of the extension, in front of the installed one
 rm -rf $folder/package
 mkdir $folder/package
-cp -r src/rushlight $folder/package/
+cp -r src/rushlight src/pytest_rushlight $folder/package/  # pytest asks for both
 rm -f $folder/package/rushlight/_native*.so
 cp $folder/_native*.so $folder/package/rushlight/
 # an editable installation finds its package before any folder is asked

@@ -45,16 +45,7 @@ ROUNDINGS = {
 # Kernels that refuse parameters, statistics or gradients with strides that no item's size divides.
 UNFIT = {
     "adam_step",
-    "batch_norm_eval",
-    "batch_norm_eval_grad",
-    "batch_norm_grad",
-    "batch_norm_train",
-    "conv_onward",
     "follow",
-    "group_norm_forward",
-    "group_norm_grad",
-    "layer_norm_forward",
-    "layer_norm_grad",
     "sgd_step",
 }
 LEVELS = levels()

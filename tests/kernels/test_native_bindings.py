@@ -245,3 +245,14 @@ def test_a_convolution_has_three_dims() -> None:
             convolution(**wrong)
     with pytest.raises(ValueError, match="behind the first"):
         convolution(weights=[[0], [0], [-1]])
+
+
+def test_windows_of_maxima_lie_inside_the_output() -> None:
+    for pool in ([0, 1], [1, 0], [1, 2], [2**40, 2**40]):
+        with pytest.raises(ValueError, match="inside the output"):
+            convolution(pool=pool)
+    pooled = convolution(**{"in": [1, 4, 4], "out": [1, 4, 4], "pool": [2, 2]})
+    assert pooled.pools
+    with pytest.raises(ValueError, match="no maxima"):
+        native.ConvPhases([pooled], [0])
+    assert not convolution(out=[1, 300, 300], pool=[300, 300]).pools

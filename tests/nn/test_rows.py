@@ -18,6 +18,7 @@ from tests.nn.modules import ModuleSample, collect
 import rushlight as rl
 from rushlight import nn
 from rushlight.nn import rows
+from rushlight.tape import chain
 
 
 def _linked(sample: ModuleSample) -> bool:
@@ -189,6 +190,26 @@ def test_another_forward_is_called() -> None:
     net = nn.Sequential(nn.ReLU(), plain)
     for _ in range(3):
         assert net(rl.tensor([1.0])).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("other", [lambda self, x: x * 7.0, nn.GELU.forward])
+def test_another_forward_of_a_class_of_the_library_is_called(
+    other: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU()), rl.randn(2, 3)
+    if other is nn.GELU.forward:
+        net[1].approximate = "none"  # what that forward reads
+    plain = _one_by_one(net, x).tolist()
+    for _ in range(3):
+        assert net(x).tolist() == plain
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.ReLU, "forward", other)
+        expected = _one_by_one(net, x).tolist()
+        assert expected != plain
+        for _ in range(3):
+            assert net(x).tolist() == expected
+    for _ in range(3):
+        assert net(x).tolist() == plain
 
 
 def test_frozen_parameters_and_inputs_that_need_a_gradient() -> None:
@@ -544,3 +565,33 @@ def test_specials_go_through_convolutions_that_go_on() -> None:
     with rl.no_grad():
         net(x)
         np.testing.assert_array_equal(net(x).numpy(), _one_by_one(net, x).numpy())
+
+
+def test_convolutions_go_on_where_nobody_looks_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes, real = [], chain.onward
+
+    def counted(x: Any, calls: Any) -> Any:
+        passes.append([op for op, _, _ in calls])
+        return real(x, calls)
+
+    monkeypatch.setattr(chain, "onward", counted)
+    net, x = _conv_nets()["conv-norm-relu-pool"].eval(), rl.randn(2, 9, 11, 12)
+
+    def taken() -> list[list[str]]:
+        passes.clear()
+        for _ in range(3):
+            net(x)
+        return passes
+
+    with rl.no_grad():
+        one_pass = ["conv", "batch_norm_eval", "max_pool"]
+        assert taken() == [one_pass] * 2  # the first call is looked at
+    assert not taken()  # gradients are wanted
+    with rl.no_grad():
+        net.train()
+        assert not taken()
+        net.eval()
+        seen: list[int] = []
+        net[1].register_forward_hook(lambda *_: seen.append(1))
+        assert not taken()
+        assert len(seen) == 3

@@ -9,7 +9,7 @@ classes from elsewhere, which may define anything, are called as ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import is_
 from typing import Any
 
@@ -27,11 +27,16 @@ _NOTHING: Place = ({None: None}, None)
 _HERE = __name__.partition(".")[0]
 
 
+def _here(found: Any) -> bool:
+    return str(getattr(found, "__module__", "")).partition(".")[0] == _HERE
+
+
 def _plain(module: Module) -> bool:
     """Tell whether calling the module is calling the forward of a class of this library."""
     return (
         module._call_hooks is None
-        and type(module).__module__.partition(".")[0] == _HERE
+        and _here(type(module))
+        and _here(type(module).forward)
         and "forward" not in module.__dict__
     )
 
@@ -50,7 +55,7 @@ class Row:
     """Layers that can be linked, one after the other."""
 
     def __init__(self, modules: tuple[Module, ...]) -> None:
-        self.modules = modules
+        self.modules, self.forwards = modules, _forwards(modules)
         self.known: tuple[int, list[Any], dict[Any, Chain | None]] = (-1, [], {})
 
     def __call__(self, x: Any) -> Any:
@@ -155,7 +160,11 @@ class Rows:
         edit = edits.last  # before the look: a change during it will be seen by the next call
         containers: list[tuple[dict[str, Any], list[Any]]] = []
         layers = _flat(sequential, containers)
-        rows = {row.modules: row for row in known.parts if isinstance(row, Row)}
+        rows = {
+            row.modules: row
+            for row in known.parts
+            if isinstance(row, Row) and row.forwards == _forwards(row.modules)
+        }
         parts = [rows.get(g) or Row(g) if len(g) > 1 else g[0] for g in _groups(layers)]
         self.known = _Known(edit, containers, layers, parts)
         return parts
@@ -168,7 +177,7 @@ class _Known:
         self, edit: int, containers: list[Any], layers: list[Any], parts: list[Any]
     ) -> None:
         self.edit, self.containers, self.layers, self.parts = edit, containers, layers, parts
-        self.forwards = [m.__class__.forward for m in layers]
+        self.forwards = _forwards(layers)
 
     def holds(self, sequential: Module) -> bool:
         """Tell whether the layers are those that were looked at, and none was changed since."""
@@ -177,7 +186,11 @@ class _Known:
         for modules, seen in self.containers:
             if list(modules.values()) != seen:
                 return False
-        return [m.__class__.forward for m in self.layers] == self.forwards
+        return _forwards(self.layers) == self.forwards
+
+
+def _forwards(layers: Iterable[Module]) -> list[Any]:
+    return [m.__class__.forward for m in layers]
 
 
 def _flat(sequential: Any, containers: list[Any]) -> list[Any]:

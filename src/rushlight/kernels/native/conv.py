@@ -15,7 +15,7 @@ import numpy as np
 
 from rushlight.arrays import Array, channels_last_empty
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import to_channels_last
+from rushlight.kernels.native.layout import aligned, to_channels_last
 from rushlight.kernels.reference import conv as reference
 from rushlight.kernels.reference.activation import relu_forward
 
@@ -51,8 +51,8 @@ def _last(x: Array, groups: int = 1, w: Ints = (), dilation: Ints = ()) -> Array
 
 def _dense(w: Array) -> Array:
     """Return w C-ordered and, unlike what NumPy's function does, on whole numbers."""
-    w = np.ascontiguousarray(w)
-    return w if w.flags.aligned else w.copy()
+    dense: Array = aligned(np.ascontiguousarray(w))
+    return dense
 
 
 def _three(values: Any, fill: Any) -> list[Any]:

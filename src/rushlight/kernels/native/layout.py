@@ -1,6 +1,8 @@
-"""From one memory order of images to the other by the compiled kernel (`native/pointwise.cpp`)."""
+"""Memory as the C++ wants it: whole numbers; images in either order (`native/pointwise.cpp`)."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -8,11 +10,16 @@ from rushlight.arrays import Array, channels_last_empty, channels_to_last, is_ch
 from rushlight.compiled import native
 from rushlight.kernels.reference import layout as reference
 
-__all__ = ["to_channels_first", "to_channels_last"]
+__all__ = ["aligned", "to_channels_first", "to_channels_last"]
 
 
 def _takes(x: Array) -> bool:
     return x.dtype.char in "fd" and x.size > 0 and x.flags.aligned
+
+
+def aligned(x: Any) -> Any:
+    """Return an array (or None) whose numbers lie at whole addresses, a copy only if it must be."""
+    return x if x is None or x.flags.aligned else x.copy("K")
 
 
 def to_channels_first(x: Array) -> Array:

@@ -21,7 +21,7 @@ from rushlight.arrays import (
     last_rows,
 )
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import to_channels_last
+from rushlight.kernels.native.layout import aligned, to_channels_last
 from rushlight.kernels.reference import conv as conv_reference
 from rushlight.kernels.reference import norm as reference
 
@@ -47,14 +47,11 @@ def _takes(x: Array) -> bool:
     return x.dtype.char in "fd" and x.size > 0
 
 
-def _aligned(rows: Array) -> Array:
-    return rows if rows.flags.aligned else rows.copy()
-
-
 def _rows(x: Array) -> Array:
     """(N, C, *S) -> (M, C)"""
     turns = x.ndim > 2 and x.shape[1] > 1 and not is_channels_last(x)
-    return _aligned(channel_rows(to_channels_last(x) if turns else x))
+    rows: Array = aligned(channel_rows(to_channels_last(x) if turns else x))
+    return rows
 
 
 def column_sum(x: Array) -> Array:
@@ -62,7 +59,7 @@ def column_sum(x: Array) -> Array:
     if not _takes(x):
         return reference.column_sum(x)
     total = np.empty(x.shape[-1], x.dtype)
-    native.column_sum(_aligned(last_rows(x)), total)
+    native.column_sum(aligned(last_rows(x)), total)
     return total
 
 
@@ -113,7 +110,7 @@ def batch_norm_train(
     dtype, c = x.dtype, x.shape[1]
     y, kept = np.empty(rows.shape, dtype), np.empty((2, c), dtype)
     mean, var = np.empty(c, dtype), np.empty(c, dtype)
-    native.batch_norm_train(rows, w, b, eps, y, mean, var, kept, relu)
+    native.batch_norm_train(rows, aligned(w), aligned(b), eps, y, mean, var, kept, relu)
     return from_channel_rows(y, x.shape), mean, var, (rows, kept, y) if relu else (rows, kept)
 
 
@@ -126,7 +123,7 @@ def batch_norm_grad(
     rows = _rows(g)
     dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
     x, kept, *y = cache
-    native.batch_norm_grad(rows, x, kept, w, y[0] if y else None, dx, dw, db)
+    native.batch_norm_grad(rows, x, kept, aligned(w), y[0] if y else None, dx, dw, db)
     return None if dx is None else from_channel_rows(dx, g.shape), dw, db
 
 
@@ -153,6 +150,7 @@ def batch_norm_eval(
         return reference.batch_norm_eval(x, mean, var, w, b, eps, relu)
     rows = _rows(x)
     y, rstd = np.empty(rows.shape, x.dtype), np.empty(x.shape[1], x.dtype)
+    mean, var, w, b = map(aligned, (mean, var, w, b))
     native.batch_norm_eval(rows, mean, var, w, b, eps, y, rstd, relu)
     return from_channel_rows(y, x.shape), rstd
 
@@ -167,7 +165,7 @@ def batch_norm_eval_grad(
     dx, dw, db = _wanted(rows.shape, rows.shape[1], g.dtype, needs)
     # only the gradient by w reads x
     given = _rows(x) if needs[1] else rows
-    native.batch_norm_eval_grad(rows, given, mean, rstd, w, dx, dw, db)
+    native.batch_norm_eval_grad(rows, given, aligned(mean), aligned(rstd), aligned(w), dx, dw, db)
     return None if dx is None else from_channel_rows(dx, g.shape), dw, db
 
 
@@ -176,7 +174,8 @@ def batch_norm_eval_grad(
 
 def _samples(x: Array, last: bool) -> Array:
     """(N, C, *S) -> (N, size), planes or rows of channels."""
-    return _aligned((channels_to_last(x) if last else x).reshape(len(x), -1))
+    rows: Array = aligned((channels_to_last(x) if last else x).reshape(len(x), -1))
+    return rows
 
 
 def _unsamples(samples: Array, shape: tuple[int, ...], last: bool) -> Array:
@@ -200,6 +199,7 @@ def group_norm_forward(
     samples = _samples(x, last)
     y = np.empty(samples.shape, x.dtype)
     mean, var, rstd = (np.empty((n, groups), x.dtype) for _ in range(3))
+    w, b = aligned(w), aligned(b)
     native.group_norm(samples, c, last, w, b, eps, y, mean, var, rstd)
     return _unsamples(y, x.shape, last), mean, var, (samples, last, mean, rstd)
 
@@ -213,7 +213,7 @@ def group_norm_grad(
     samples, last, *statistics = cache
     c = g.shape[1]
     dx, dw, db = _wanted(samples.shape, c, g.dtype, needs)
-    native.group_norm_grad(_samples(g, last), samples, c, last, *statistics, w, dx, dw, db)
+    native.group_norm_grad(_samples(g, last), samples, c, last, *statistics, aligned(w), dx, dw, db)
     return None if dx is None else _unsamples(dx, g.shape, last), dw, db
 
 
@@ -232,9 +232,9 @@ def layer_norm_forward(
     """
     if not _takes(x):
         return reference.layer_norm_forward(x, size, w, b, eps, centred)
-    rows = _aligned(x.reshape(-1, size))
+    rows = aligned(x.reshape(-1, size))
     y, kept = np.empty(rows.shape, x.dtype), np.empty((2, rows.shape[0]), x.dtype)
-    native.layer_norm(rows, w, b, eps, centred, y, kept)
+    native.layer_norm(rows, aligned(w), aligned(b), eps, centred, y, kept)
     return y.reshape(x.shape), (rows, kept)
 
 
@@ -249,7 +249,7 @@ def layer_norm_grad(
     if not _takes(g):
         return reference.layer_norm_grad(g, cache, w, needs, centred)
     shape = cache[0].shape
-    rows = _aligned(g.reshape(shape))
+    rows = aligned(g.reshape(shape))
     dx, dw, db = _wanted(shape, shape[1], g.dtype, needs)
-    native.layer_norm_grad(rows, *cache, w, centred, dx, dw, db)
+    native.layer_norm_grad(rows, *cache, aligned(w), centred, dx, dw, db)
     return None if dx is None else dx.reshape(g.shape), dw, db

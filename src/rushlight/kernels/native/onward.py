@@ -6,6 +6,7 @@ from functools import partial
 
 from rushlight.arrays import Array
 from rushlight.kernels.native.conv import conv_forward, convolved, out_size, takes
+from rushlight.kernels.native.layout import aligned
 from rushlight.kernels.native.norm import batch_norm_eval
 from rushlight.kernels.native.pool import max_pool_forward
 from rushlight.kernels.reference.onward import Ints, Pairs, Pool, one_by_one
@@ -45,7 +46,7 @@ def conv_onward(
         mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, (G*F,); no mean: no norm.
         pool: kernel, stride, padding, dilation and out_size of `max_pool_forward`.
     """
-    norm = None if mean is None else (mean, var, norm_w, norm_b, eps)
+    norm = None if mean is None else (*map(aligned, (mean, var, norm_w, norm_b)), eps)
     call = x, w, b, stride, padding, dilation, groups
     if not takes(x, w, groups):
         return one_by_one((conv_forward, batch_norm_eval, max_pool_forward), call, norm, pool, relu)
