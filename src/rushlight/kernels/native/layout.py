@@ -10,7 +10,7 @@ from rushlight.arrays import Array, channels_last_empty, channels_to_last, is_ch
 from rushlight.compiled import native
 from rushlight.kernels.reference import layout as reference
 
-__all__ = ["aligned", "to_channels_first", "to_channels_last"]
+__all__ = ["to_channels_first", "to_channels_last"]  # the kernels
 
 
 def _takes(x: Array) -> bool:
