@@ -42,7 +42,7 @@ class Entry {
     // The buffers lie in memory as the arrays of the arguments do, side by side; `written` are ids
     // of owners of memory that the call writes to.
     Entry(nb::tuple args, nb::list buffers, nb::list facts, const std::vector<uintptr_t>& written)
-        : facts(facts), written(written) {
+        : facts(facts), run(nb::none()), copy(nb::none()), written(written) {
         if (args.size() != buffers.size()) throw nb::value_error("got other buffers than arguments");
         array = nb::module_::import_("numpy").attr("ndarray");
         for (size_t i = 0; i < args.size(); i++) {
@@ -84,8 +84,23 @@ class Entry {
         return true;
     }
 
+    // Say what to run, and what then makes the one array that comes of the call.
+    void lead_to(nb::object routine, nb::object result) {
+        run = routine;
+        copy = result;
+    }
+
+    // The array that comes of the call; None if the plan is not to be run for these arguments.
+    nb::object array_of(nb::tuple args) const {
+        if (!opens(args)) return nb::none();
+        nb::steal(rl::check(PyObject_CallNoArgs(run.ptr())));
+        return nb::steal(rl::check(PyObject_CallNoArgs(copy.ptr())));
+    }
+
     int traverse(visitproc visit, void* arg) const {
         Py_VISIT(facts.ptr());
+        Py_VISIT(run.ptr());
+        Py_VISIT(copy.ptr());
         Py_VISIT(tensor.ptr());
         for (const Argument& as : arguments) {
             Py_VISIT(as.dtype.ptr());
@@ -99,10 +114,11 @@ class Entry {
         tensor = nb::none();
         compared.clear();
         facts.reset();
+        run = copy = nb::none();
     }
 
   private:
-    nb::object facts, array, tensor;
+    nb::object facts, array, tensor, run, copy;
     std::vector<const Facts*> compared;
     std::vector<Argument> arguments;
     std::vector<uintptr_t> written;
@@ -138,5 +154,7 @@ void bind_entry(nb::module_& m) {
     REQUIRES_GRAD = PyUnicode_InternFromString("_requires_grad");
     nb::class_<Entry>(m, "Entry", nb::type_slots(rl::holding<Entry>))
         .def(nb::init<nb::tuple, nb::list, nb::list, const std::vector<uintptr_t>&>())
-        .def("opens", &Entry::opens);
+        .def("opens", &Entry::opens)
+        .def("lead_to", &Entry::lead_to)
+        .def("array_of", &Entry::array_of);
 }

@@ -167,6 +167,11 @@ class Routine {
         }
     }
 
+    // Whether nothing of it is Python.
+    bool compiled() const {
+        return std::none_of(ready.begin(), ready.end(), [](const Ready* r) { return !r; });
+    }
+
     void run() const {
         std::size_t i = 0, n = ready.size();
         while (i < n) {
@@ -201,6 +206,7 @@ void bind_routine(nb::module_& m) {
         .def("__call__", [](const Prepared& p) { p.call->run(); });
     nb::class_<Routine>(m, "Routine", nb::type_slots(rl::holding<Routine>))
         .def(nb::init<nb::tuple>())
+        .def_prop_ro("compiled", &Routine::compiled)
         .def("__call__", &Routine::run);
     m.def("prepare", &prepare);
     m.def("prepare_copy", [](nb::handle from, nb::handle to) {

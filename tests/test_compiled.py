@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,3 +239,19 @@ def test_the_number_of_threads_may_change_while_kernels_run(count):
 @compiled
 def test_results_are_the_same_from_run_to_run(count):
     assert len({convolve().tobytes() for _ in range(10)}) == 1
+
+
+@compiled
+def test_the_stub_names_what_the_extension_has() -> None:
+    stub = ast.parse(Path(rl.__file__).with_name("_native.pyi").read_text("utf-8"))
+    members = {
+        node.name: {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+        for node in stub.body
+        if isinstance(node, ast.ClassDef)
+    }
+    names = {node.name for node in stub.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    names |= {n.target.id for n in stub.body if isinstance(n, ast.AnnAssign)}  # type: ignore[union-attr]
+    assert names == {name for name in dir(native) if not name.startswith("_")}
+    for kind, found in members.items():
+        public = {name for name in dir(getattr(native, kind)) if not name.startswith("_")}
+        assert {name for name in found if not name.startswith("_")} == public, kind

@@ -206,3 +206,24 @@ def test_a_cycle_through_an_entry_is_collected() -> None:
     del held, function
     gc.collect()
     assert gone() is None
+
+
+def test_what_is_one_new_tensor_needs_no_python() -> None:
+    rl.manual_seed(3)
+    model = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 2)).eval()
+    f, x = rl.compile(model), _tensor(1, 4, 6)
+    with rl.no_grad():
+        kept = [f(x) for _ in range(5)]
+        assert f._quick[2] is not None
+        assert all(y.numpy().tobytes() == model(x).numpy().tobytes() for y in kept)
+        assert len({y.data_ptr() for y in kept}) == 5
+        model[0].bias.add_(1.0)
+        assert f(x).numpy().tobytes() == model(x).numpy().tobytes()
+        assert f(x * 2).numpy().tobytes() == model(x * 2).numpy().tobytes()
+        two = rl.compile(lambda x: (model(x), x + 1.0))
+        for _ in range(4):
+            _, z = two(x)
+        assert two._quick[2] is None
+        assert z.numpy().tobytes() == (x + 1.0).numpy().tobytes()
+    with pytest.raises(TypeError):
+        native.Entry((), [], [], []).array_of(())

@@ -22,7 +22,7 @@ from rushlight.plans.places import Place, as_facts
 from rushlight.plans.plan import Plan
 from rushlight.plans.recording import MOVED, record
 from rushlight.plans.references import References
-from rushlight.tape import TensorBase, state
+from rushlight.tape import TensorBase, state, wrap
 from rushlight.tensor import Tensor
 
 __all__ = ["Compiled", "compile"]
@@ -160,9 +160,9 @@ class Compiled:
         self._edit = -1
         self._modes: tuple[bool, ...] = ()
         self._last: tuple[Any, _Kind | None] = (None, None)  # arguments and modes, their kind
-        # the way in for what came last: plan, entry, and the modes: whether gradients are recorded,
-        # default dtype, deterministic or not
-        self._quick: tuple[Plan, Any, bool, Any, bool] | None = None
+        # the way in for what came last: plan, its entry's `opens`, or `array_of` where that is all,
+        # and the modes: whether gradients are recorded, default dtype, deterministic or not
+        self._quick: tuple[Plan, Any, Any, bool, Any, bool] | None = None
         # what places hold, where identity tells it, and the other places; members of modules;
         # their attributes, which are looked at after an edit
         self._places, self._members, self._attributes = Facts(), Facts(), Facts()
@@ -182,9 +182,15 @@ class Compiled:
         try:
             quick = self._quick
             if quick is not None and not options and self._edit == edits.last:
-                plan, entry, recording, dtype, ordered = quick
+                plan, opens, array_of, recording, dtype, ordered = quick
                 same = state.recording is recording and get_default_dtype() is dtype
-                if same and in_order() is ordered and entry.opens(args):
+                if not same or in_order() is not ordered:
+                    pass
+                elif array_of is not None:
+                    array = array_of(args)
+                    if array is not None:
+                        return wrap(array)
+                elif opens(args):
                     made, result = plan(args, True)
                     return result if made else self.function(*args)
             if self._hopeless:
@@ -217,7 +223,9 @@ class Compiled:
             kind.entry = kind.plan, *facts, entry
         *_, entry = kind.entry
         if entry is not None and kind.plan is not None:
-            self._quick = kind.plan, entry, state.recording, get_default_dtype(), in_order()
+            array_of = entry.array_of if kind.plan.straight else None
+            modes = state.recording, get_default_dtype(), in_order()
+            self._quick = kind.plan, entry.opens, array_of, *modes
 
     def _kind(self, key: Any) -> _Kind | None:
         """Return what is known of calls with such arguments; the last kind is tried first."""

@@ -177,7 +177,19 @@ class Plan:
         if native is None or any(step.counted for step in self.steps):
             return None
         facts = [*facts, self.facts, *([self.same_traits] if self.recording else [])]
-        return native.Entry(arguments, self.inputs, facts, list(self.written))
+        entry = native.Entry(arguments, self.inputs, facts, list(self.written))
+        if self.straight:
+            entry.lead_to(self.program.closing, self.sole)
+        return entry
+
+    @property
+    def straight(self) -> bool:
+        """Whether nothing but one new tensor comes of the call, and no Python is needed for it."""
+        program = self.program
+        more = self.steps or self.gradients or self.clears or self.bumps
+        asked = program.before or program.truths
+        compiled = native is not None and program.closing.compiled
+        return compiled and self.sole is not None and not (more or asked)
 
     def __call__(self, arguments: Sequence[Any], taken: bool = False) -> tuple[bool, Any]:
         """Make the call, where `fits` says that it may.
