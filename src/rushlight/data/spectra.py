@@ -72,8 +72,8 @@ class Derivative(_Transform):
         ShapeError: fewer channels than a window has.
 
     Example:
-        >>> Derivative(order=1, window=3)(np.array([0.0, 1.0, 4.0, 9.0])).round(6)
-        array([0., 2., 4., 6.])
+        >>> Derivative(order=1, window=3)(np.array([1.0, 4.0, 9.0, 16.0])).round(6)
+        array([2., 4., 6., 8.])
 
     Source: Savitzky, Golay, Smoothing and differentiation of data by simplified least squares
     procedures, Analytical Chemistry 36 (1964)

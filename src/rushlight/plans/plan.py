@@ -188,7 +188,7 @@ class Plan:
         program = self.program
         more = self.steps or self.gradients or self.clears or self.bumps
         asked = program.before or program.truths
-        compiled = native is not None and program.closing.compiled
+        compiled = native is not None and getattr(program.closing, "compiled", False)
         return compiled and self.sole is not None and not (more or asked)
 
     def __call__(self, arguments: Sequence[Any], taken: bool = False) -> tuple[bool, Any]:

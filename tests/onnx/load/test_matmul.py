@@ -8,7 +8,8 @@ pytest.importorskip("onnx")
 
 A, B, C = normal(3, 4), normal(4, 5), normal(5, seed=1)
 BYTES = np.random.default_rng(0).integers(0, 255, (2, 3, 4)).astype(np.uint8)
-SIGNED = np.random.default_rng(1).integers(-128, 127, (4, 5)).astype(np.int8)
+# Seven bits: on processors without VNNI onnxruntime adds two products of bytes up in 16 bits.
+SIGNED = np.random.default_rng(1).integers(-64, 64, (4, 5)).astype(np.int8)
 
 CASES = [
     case("Gemm", 11, A, B, C, alpha=0.5, beta=2.0),
