@@ -447,3 +447,24 @@ def test_a_copy_makes_plans_of_its_own(copied: Any) -> None:
             assert bits(other(x)) == bits(other.function(x))
             assert bits(model(x)) == bits(model.function(x))
     assert (bits(model(x)) == first) is (copied is not copy.copy)
+
+
+def test_a_forward_that_is_set_on_a_class_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+    x, factors = rl.randn(4, 3), [2.0, 3.0]
+    functions = [rl.compile(model), rl.compile(lambda x: model(x))]
+
+    def agree() -> None:
+        for _ in range(4):
+            expected = model(x).numpy().tobytes()
+            assert all(f(x).numpy().tobytes() == expected for f in functions)
+
+    with rl.no_grad():
+        agree()
+        with monkeypatch.context() as patch:
+            patch.setattr(nn.ReLU, "forward", lambda self, x: x * factors[0])
+            agree()
+            factors.reverse()
+            agree()
+        agree()
+    assert not any(f.reasons for f in functions)

@@ -14,7 +14,7 @@ import numpy as np
 from rushlight.arrays import get_default_dtype
 from rushlight.determinism import are_deterministic_algorithms_enabled as in_order
 from rushlight.errors import explain
-from rushlight.facts import Facts
+from rushlight.facts import Facts, lookup
 from rushlight.nn import Module
 from rushlight.nn.registry import edits
 from rushlight.plans.calls import Unplanned, current
@@ -268,6 +268,8 @@ class Compiled:
             self._attributes.attributes("__class__", [module], [type(module)])
             self._attributes.attributes("__dict__", [module], [own])
             self._attributes.contents(own, own, _OWN)
+        for kind in {type(module) for module in references.modules}:
+            self._members.lookup(kind, "forward", lookup(kind, "forward"))
         self._modes = tuple([m.training for m in references.modules])
         self._edit = edit
 

@@ -264,6 +264,8 @@ class References:
                     self._value(value)
             self._owners.append(part)
             if kind.__module__.partition(".")[0] == LIBRARY:
+                if not library(kind.forward):  # set on the library's class
+                    self._value(types.MethodType(kind.forward, part))
                 continue
             if kind.__call__ is not Module.__call__:
                 raise Unplanned(f"{kind.__name__} defines __call__")
