@@ -21,7 +21,7 @@ from rushlight.tape import TensorBase, apply, wrap
 # Ops of which all samples can be recorded; no fewer shall.
 WHOLE = set(
     """
-add sub mul div neg exp log relu sigmoid tanh gelu silu softmax log_softmax linear matmul conv
+add sub mul div neg exp log relu prelu sigmoid tanh gelu silu softmax log_softmax linear matmul conv
 max_pool avg_pool batch_norm_train batch_norm_eval group_norm layer_norm dropout mse_loss
 sum mean reshape permute expand cat cast
 """.split()  # noqa: SIM905 (a list of names would be a column)

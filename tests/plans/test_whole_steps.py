@@ -91,6 +91,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "lstm": lambda: Tokens(nn.LSTM(8, 8, 2, dropout=0.1, batch_first=True), recurrent),
     "lstm-both-ways": lambda: Tokens(nn.LSTM(8, 4, bidirectional=True), recurrent),
     "gru": lambda: Tokens(nn.GRU(8, 8, batch_first=True), recurrent),
+    "slopes": lambda: Tokens(nn.PReLU(), lambda layer, y, _: layer(y)),
     "rnn": lambda: Tokens(nn.RNN(8, 8, batch_first=True), recurrent),
 }
 LOSSES: dict[str, Callable[[], Any]] = {

@@ -121,14 +121,11 @@ def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.
 
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
     below = x * negative_slope
-    return np.maximum(x, below) if _lies_above(negative_slope, x) else select(x > 0, x, below)
-
-
-def _lies_above(slope: Any, x: Any) -> bool:
-    """Whether max(x, slope * x) is x for x > 0 only; not for slope 0, where inf * 0 is nan."""
-    if isinstance(slope, float):
-        return bool(0 < x.dtype.type(slope) <= 1)
-    return bool(slope.size and slope.min() > 0 and slope.max() <= 1)
+    # max(x, slope * x) is x for x > 0 only; not for slope 0, where inf * 0 is nan. To ask that of
+    # slopes that are learnt would keep plans from being made.
+    if isinstance(negative_slope, float) and 0 < x.dtype.type(negative_slope) <= 1:
+        return np.maximum(x, below)
+    return select(x > 0, x, below)
 
 
 def _leaky_relu_grad(g: Any, x: Any, negative_slope: Any) -> Any:
