@@ -43,10 +43,11 @@ def _flat(x: Array) -> Array | None:
 
 def relu_grad(g: Array, y: Array) -> Array:
     """g where y > 0 or y is NaN, else 0, also for infinite g"""
-    kind = _BITS[y.itemsize]
-    bits = np.not_equal(y, 0).view(np.int8).astype(kind)  # a bool takes longer
-    bits *= g.view(kind)  # by 1 or 0; ten times as fast as `where`
-    return bits.view(y.dtype)
+    dx = np.empty_like(y)
+    bits = dx.view(_BITS[y.itemsize])
+    np.copyto(bits, np.not_equal(y, 0).view(np.uint8))  # a bool takes longer
+    bits *= g.view(bits.dtype)  # by 1 or 0; ten times as fast as `where`
+    return dx
 
 
 def erf_forward(x: Array) -> Array:
