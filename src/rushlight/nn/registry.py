@@ -16,7 +16,15 @@ from rushlight.tensor import Tensor
 if TYPE_CHECKING:
     from rushlight.nn.module import Module
 
-__all__ = ["Registry", "edits", "yielding"]
+__all__ = ["LIBRARY", "Registry", "edits", "library", "yielding"]
+
+LIBRARY = __name__.partition(".")[0]
+
+
+def library(kind: Any) -> bool:
+    """Tell whether a class or function is the library's own."""
+    name = getattr(kind, "__module__", None) or ""
+    return str(name).partition(".")[0] == LIBRARY
 
 
 class _Edits:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.nn.module import Module
-from rushlight.nn.registry import edits
+from rushlight.nn.registry import edits, library
 from rushlight.tape import Chain, Link, Place, state
 from rushlight.tensor import Tensor
 
@@ -24,19 +24,14 @@ __all__ = ["Rows", "linkable"]
 
 KINDS = 64  # kinds of input that a row remembers; batches of ever new shapes do not fill the memory
 _NOTHING: Place = ({None: None}, None)
-_HERE = __name__.partition(".")[0]
-
-
-def _here(found: Any) -> bool:
-    return str(getattr(found, "__module__", "")).partition(".")[0] == _HERE
 
 
 def _plain(module: Module) -> bool:
     """Tell whether calling the module is calling the forward of a class of this library."""
     return (
         module._call_hooks is None
-        and _here(type(module))
-        and _here(type(module).forward)
+        and library(type(module))
+        and library(type(module).forward)
         and "forward" not in module.__dict__
     )
 

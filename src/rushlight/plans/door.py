@@ -224,12 +224,15 @@ class Compiled:
         *_, entry = kind.entry
         if entry is not None and kind.plan is not None:
             array_of = entry.array_of if kind.plan.straight else None
-            modes = state.recording, get_default_dtype(), in_order()
-            self._quick = kind.plan, entry.opens, array_of, *modes
+            self._quick = kind.plan, entry.opens, array_of, *_outer_modes()
+
+    def _place(self, key: Any) -> tuple[Any, ...]:
+        """Return by what calls with such arguments are known: these and all modes."""
+        return key, *_outer_modes(), self._modes
 
     def _kind(self, key: Any) -> _Kind | None:
         """Return what is known of calls with such arguments; the last kind is tried first."""
-        place = key, state.recording, get_default_dtype(), in_order(), self._modes
+        place = self._place(key)
         last, found = self._last
         if place != last:
             found = self._kinds.get(place)
@@ -291,8 +294,7 @@ class Compiled:
             if len(self._kinds) >= PLANS:
                 del self._kinds[next(iter(self._kinds))]
                 self._last = None, None
-            place = key, state.recording, get_default_dtype(), in_order(), self._modes
-            self._kinds[place] = _Kind()
+            self._kinds[self._place(key)] = _Kind()
             return self.function(*args, **options)
         if kind.why:
             return self._refused(kind.why, args, options)
@@ -345,6 +347,11 @@ class Compiled:
         if why not in self.reasons:
             self.reasons.append(why)
             warnings.warn(text, UserWarning, stacklevel=5)
+
+
+def _outer_modes() -> tuple[bool, Any, bool]:
+    """Return the modes on which plans depend, beside those of modules."""
+    return state.recording, get_default_dtype(), in_order()
 
 
 def _tensors(references: References) -> list[Any]:

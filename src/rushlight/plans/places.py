@@ -13,12 +13,11 @@ from operator import is_
 from typing import Any
 
 from rushlight.facts import lookup
-from rushlight.nn.registry import Registry
+from rushlight.nn.registry import Registry, library
 
-__all__ = ["LIBRARY", "NOWHERE", "Place", "as_facts", "attribute", "defined", "definition", "given"]
-__all__ += ["grouped", "groups", "has_gradient", "item", "library", "ordered", "static"]
+__all__ = ["NOWHERE", "Place", "as_facts", "attribute", "defined", "definition", "given"]
+__all__ += ["grouped", "groups", "has_gradient", "item", "ordered", "static"]
 
-LIBRARY = __name__.partition(".")[0]
 NOWHERE = object()
 
 Place = tuple[Callable[[], Any], Any]  # how to read a value again, and what it was
@@ -82,12 +81,6 @@ def grouped(optimizer: Any, sizes: list[int]) -> bool:
 
 def has_gradient(tensor: Any) -> bool:
     return tensor._grad is not None
-
-
-def library(kind: Any) -> bool:
-    """Tell whether a class or function is the library's own."""
-    name = getattr(kind, "__module__", None) or ""
-    return str(name).partition(".")[0] == LIBRARY
 
 
 # ---- places as facts

@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 
 from rushlight.nn import Module
-from rushlight.nn.registry import Registry
+from rushlight.nn.registry import LIBRARY, Registry, library
 from rushlight.optim import Optimizer
 from rushlight.plans.calls import Unplanned
 from rushlight.plans.places import (
-    LIBRARY,
     NOWHERE,
     Place,
     attribute,
@@ -36,7 +35,6 @@ from rushlight.plans.places import (
     groups,
     has_gradient,
     item,
-    library,
     ordered,
     static,
 )
@@ -263,7 +261,7 @@ class References:
                 if isinstance(value, _CALLED) and value is not part:
                     self._value(value)
             self._owners.append(part)
-            if kind.__module__.partition(".")[0] == LIBRARY:
+            if library(kind):
                 if not library(kind.forward):  # set on the library's class
                     self._value(types.MethodType(kind.forward, part))
                 continue

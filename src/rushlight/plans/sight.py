@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from rushlight.compiled import native
+from rushlight.nn.registry import LIBRARY
 from rushlight.plans.calls import (
     BLANK,
     CONSTANT,
@@ -31,7 +32,6 @@ from rushlight.plans.calls import (
     root_of,
 )
 from rushlight.plans.draws import Draw
-from rushlight.plans.places import LIBRARY
 from rushlight.plans.watched import Number, Watched, or_plain, plain, watch
 from rushlight.random import Generator
 from rushlight.tape import nodes

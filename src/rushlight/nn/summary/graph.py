@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rushlight.nn.parameter import Parameter
+from rushlight.nn.registry import library
 from rushlight.nn.summary.watching import Call, Watched, tensors_in
 from rushlight.tape import TensorBase, Traced
 
 __all__ = ["Edge", "Graph", "Node", "graph_of", "shape_text"]
-
-_HERE = __name__.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class _Builder:
         """Tell whether a call is drawn as what happens in it."""
         if self.depth is not None and call.depth >= self.depth:
             return False
-        own = not call.within and type(call.module).__module__.partition(".")[0] != _HERE
+        own = not call.within and not library(type(call.module))
         return own or not call.leaf
 
     def inputs(self, call: Call) -> None:
