@@ -15,7 +15,17 @@ import pytest
 from rushlight.compiled import native
 from rushlight.facts import PlainFacts, PlainHolders, lookup
 
-KINDS = [PlainFacts] if native is None else [PlainFacts, native.Facts]
+
+class Together(PlainFacts):
+    """Facts that are told as a part of others."""
+
+    def hold(self) -> bool:
+        beside = PlainFacts()
+        beside.lacks({}, "nothing")
+        return PlainFacts.together([beside, self, beside]).hold()
+
+
+KINDS = [PlainFacts, Together] if native is None else [PlainFacts, Together, native.Facts]
 HOLDERS = [PlainHolders] if native is None else [PlainHolders, native.Holders]
 
 
@@ -228,7 +238,7 @@ def test_errors_are_changes_and_interrupts_are_raised(
     assert sys.exc_info()[0] is None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not Together])
 def test_what_is_read_may_state_more_facts(kind: Any) -> None:
     class Growing:
         calls = 0

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import chain, repeat
 from operator import attrgetter, is_
 from sys import getrefcount
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from rushlight.compiled import native
 __all__ = ["Facts", "Holders", "PlainFacts", "PlainHolders", "lookup"]
 
 _NOTHING = object()
+_LISTS = ("_tests", "_empty", "_rows", "_sizes", "_members", "_dicts", "_values")
 
 
 class PlainFacts:
@@ -42,9 +44,24 @@ class PlainFacts:
         self._values: list[Any] = []
         # what lies in dicts under a key each: dicts, keys and values
         self._entries: tuple[list[dict[Any, Any]], list[Any], list[Any]] = ([], [], [])
+        self._classes: tuple[list[Any], list[str], list[Any]] = ([], [], [])  # in theirs
         self._named: dict[str, tuple[Callable[[Any], Any], list[Any], list[Any]]] = {}
         self._expected: bytes | None = None  # the addresses of all that is compared at one go
         self._count = 0
+
+    @classmethod
+    def together(cls, parts: Sequence[PlainFacts]) -> PlainFacts:
+        """Return all that several state so far as one, which is told in less time."""
+        whole = cls()
+        for part in parts:
+            lists = [(getattr(whole, name), getattr(part, name)) for name in _LISTS]
+            for columns, more in ((whole._entries, part._entries), (whole._classes, part._classes)):
+                lists += zip(columns, more, strict=True)
+            for column, values in lists:
+                column.extend(values)
+            for name, (_, owners, stated) in part._named.items():
+                whole.attributes(name, owners, stated)
+        return whole
 
     def attributes(self, name: str, owners: list[Any], values: list[Any]) -> None:
         """Each of the owners has this value as its attribute."""
@@ -68,11 +85,20 @@ class PlainFacts:
 
     def lacks(self, owner: dict[Any, Any], key: Any) -> None:
         """A dict has nothing under a key."""
-        self._tests.append(lambda: key not in owner)
+        self.entry(owner, key, _NOTHING)
 
     def lookup(self, kind: type, name: str, value: Any) -> None:
         """A class and those above have this value under a name."""
-        self._tests.append(lambda: lookup(kind, name) is value)
+        if lookup(kind, name) is not value:
+            self._tests.append(lambda: lookup(kind, name) is value)
+            return
+        self.attributes("__mro__", [kind], [kind.__mro__])
+        for part in kind.__mro__:
+            found = vars(part).get(name, _NOTHING)
+            for column, known in zip(self._classes, (vars(part), name, found), strict=True):
+                column.append(known)
+            if found is not _NOTHING:
+                break
 
     def items(self, owner: list[Any], values: list[Any]) -> None:
         """A list has these items."""
@@ -105,7 +131,7 @@ class PlainFacts:
         """The numbers of an array, float32 in a row, are all the same."""
         if numbers.dtype != "f4" or numbers.ndim != 1 or not numbers.flags.c_contiguous:
             raise TypeError("got no float32 in a row")
-        self._tests.append(lambda: bool((numbers == numbers[:1]).all()))
+        self._tests.append(partial(_alike, numbers))
 
     def hold(self) -> bool:
         """Tell whether all of it is so."""
@@ -123,15 +149,17 @@ class PlainFacts:
         """Return all that is compared at one go, as it is now."""
         rows, values = self._rows, map(dict.values, self._dicts)
         owners, keys, _ = self._entries
+        classes, names, _ = self._classes
         return chain(
             chain.from_iterable(rows),
             chain.from_iterable(values),
             map(dict.get, owners, keys, repeat(_NOTHING)),
+            map(MappingProxyType.get, classes, names, repeat(_NOTHING)),
             *[map(read, of) for read, of, _ in self._named.values()],
         )
 
     def _expect(self) -> None:
-        stated = [self._members, self._values, self._entries[2]]
+        stated = [self._members, self._values, self._entries[2], self._classes[2]]
         stated += [values for _, _, values in self._named.values()]
         expected = np.fromiter(chain.from_iterable(stated), object)
         self._count, self._expected = expected.size, expected.tobytes()
@@ -168,6 +196,11 @@ def lookup(kind: type, name: str) -> Any:
         if name in vars(part):
             return vars(part)[name]
     return _NOTHING
+
+
+def _alike(numbers: Any) -> bool:
+    found = numbers.tolist()
+    return not found or found.count(found[0]) == len(found)
 
 
 def _items(found: Any, expected: Sequence[Any]) -> bool:

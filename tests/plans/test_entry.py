@@ -13,10 +13,13 @@ import rushlight as rl
 from rushlight import nn
 from rushlight.compiled import native
 from rushlight.determinism import deterministic_algorithms
+from rushlight.facts import PlainFacts
+from rushlight.plans.entry import PlainEntry
 from rushlight.tensor import Tensor
 
-if native is None:
-    pytest.skip("the compiled extension is absent or unwanted", allow_module_level=True)
+ENTRIES: list[Any] = [(PlainEntry, PlainFacts)]
+if native is not None:
+    ENTRIES.append((native.Entry, native.Facts))
 
 
 class Sub(Tensor):
@@ -165,27 +168,52 @@ def test_what_lies_in_memory_that_is_written_to_is_not_taken() -> None:
     assert found[0] == found[1]
 
 
-def test_an_error_within_facts_is_raised() -> None:
-    facts, x = native.Facts(), _tensor(1, 2)
+@pytest.mark.parametrize(("entry", "facts"), ENTRIES)
+def test_an_error_within_facts_is_raised(entry: Any, facts: Any) -> None:
+    stated, x = facts(), _tensor(1, 2)
 
     class Odd:
         @property
         def value(self) -> Any:
             raise KeyboardInterrupt
 
-    facts.attributes("value", [Odd()], [None])
-    buffer = np.empty_like(x._array)
-    entry = native.Entry((x,), [buffer], [facts], [])
+    stated.attributes("value", [Odd()], [None])
     with pytest.raises(KeyboardInterrupt):
-        entry.opens((x,))
-    assert not native.Entry((x,), [buffer], [], []).opens((x, x))
-    assert not native.Entry((x,), [buffer], [], []).opens((3,))
-    assert not native.Entry((x,), [buffer], [], [id(x._array)]).opens((x,))
-    assert native.Entry((x,), [buffer], [], []).opens((x,))
-    assert buffer.tobytes() == x._array.tobytes()
-    for wrong in ([], [buffer, buffer], [3]):
-        with pytest.raises((ValueError, AttributeError)):
-            native.Entry((x,), wrong, [], [])
+        entry((x,), [np.empty_like(x._array)], [stated], []).opens((x,))
+
+
+@pytest.mark.parametrize(("entry", "facts"), ENTRIES)
+def test_an_entry_takes_in_what_is_of_its_kind_alone(entry: Any, facts: Any) -> None:
+    x, y, table = _tensor(1, 2, 3), _tensor(2, 3), {"a": object()}
+    buffers = [np.empty_like(x._array), np.empty_like(y._array)]
+    first, second = facts(), facts()
+    first.contents(table, table)
+    second.lacks(table, "b")
+    into = entry((x, y), buffers, [first, second], [])
+    assert into.opens((x, y))
+    assert buffers[0].tobytes() == x._array.tobytes()
+    assert buffers[1].tobytes() == y._array.tobytes()
+    others: list[tuple[Any, ...]] = [(), (x,), (x, y, x), (y, x), (x, 3), (x, _sub(y))]
+    others += [
+        (x, y.double()),
+        (x.T.contiguous(), y),
+        (x, rl.tensor(y.numpy(), requires_grad=True)),
+    ]
+    strided = rl.from_numpy(np.asfortranarray(x.numpy()))
+    assert not any(into.opens(other) for other in [*others, (strided, y)])
+    assert buffers[0].tobytes() == x._array.tobytes()
+    table["b"] = object()
+    assert not into.opens((x, y))
+    del table["b"]
+    assert into.opens((x * 2, y))
+    assert buffers[0].tobytes() == (x * 2)._array.tobytes()
+    assert not entry((x,), buffers[:1], [], []).opens((x, x))
+    assert not entry((x, x.clone()), [buffers[0]] * 2, [], []).opens((x, x))
+    view = x[1:]
+    assert not entry((view,), [np.empty_like(view._array)], [], [id(x._array)]).opens((view,))
+    for wrong in ([], [buffers[0]] * 2):
+        with pytest.raises(ValueError, match="other buffers"):
+            entry((x,), wrong, [], [])
 
 
 def test_a_cycle_through_an_entry_is_collected() -> None:
@@ -214,7 +242,7 @@ def test_what_is_one_new_tensor_needs_no_python() -> None:
     f, x = rl.compile(model), _tensor(1, 4, 6)
     with rl.no_grad():
         kept = [f(x) for _ in range(5)]
-        assert f._quick[2] is not None
+        assert (f._quick[2] is None) == (native is None)
         assert all(y.numpy().tobytes() == model(x).numpy().tobytes() for y in kept)
         assert len({y.data_ptr() for y in kept}) == 5
         model[0].bias.add_(1.0)
@@ -225,5 +253,6 @@ def test_what_is_one_new_tensor_needs_no_python() -> None:
             _, z = two(x)
         assert two._quick[2] is None
         assert z.numpy().tobytes() == (x + 1.0).numpy().tobytes()
-    with pytest.raises(TypeError):
-        native.Entry((), [], [], []).array_of(())
+    if native is not None:
+        with pytest.raises(TypeError):
+            native.Entry((), [], [], []).array_of(())

@@ -38,7 +38,24 @@ class Draw:
     def ready(self, to: Array, *args: Any) -> Callable[[], None]:
         """Return the call with these arguments: that of raw words without Python."""
         call = partial(self, to, *args)
-        if native is None or self.method is not _words or not to.flags.c_contiguous:
+        if self.method is not _words or not to.flags.c_contiguous:
             return call
+        if native is None:
+            return call if to.nbytes % 8 else _raw_words(self.generator, call, to)
         made: Callable[[], None] = native.Draw(self.generator, call, to)
         return made
+
+
+def _raw_words(
+    generator: Generator, otherwise: Callable[[], None], to: Array
+) -> Callable[[], None]:
+    """Return a draw of words for the whole of an array; `otherwise` is it for a process's rows."""
+    words = to.reshape(-1).view(np.uint64)
+
+    def draw() -> None:
+        if generator.rows is None and type(generator) is Generator:
+            words[...] = generator._bits.random_raw(words.size)
+        else:
+            otherwise()
+
+    return draw

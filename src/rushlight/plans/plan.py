@@ -11,6 +11,7 @@ from rushlight.compiled import native
 from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
 from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
+from rushlight.plans.entry import Entry
 from rushlight.plans.program import Program, aligned
 from rushlight.plans.steps import Step
 from rushlight.tape import Node, cell, state, wrap
@@ -174,10 +175,10 @@ class Plan:
         Args:
             facts: what must hold beside that by which `fits` tells.
         """
-        if native is None or any(step.counted for step in self.steps):
+        if any(step.counted for step in self.steps):
             return None
         facts = [*facts, self.facts, *([self.same_traits] if self.recording else [])]
-        entry = native.Entry(arguments, self.inputs, facts, list(self.written))
+        entry = Entry(arguments, self.inputs, facts, list(self.written))
         if self.straight:
             entry.lead_to(self.program.closing, self.sole)
         return entry

@@ -102,7 +102,10 @@ class Step:
         facts.items(groups, self.groups)
         facts.items(layouts, self.layouts)
         for i, group in enumerate(self.groups):
-            facts.contents(group, self.options[i], ("lr",))
+            facts.keys(group, list(group))
+            for name, value in self.options[i].items():
+                if name != "lr":
+                    facts.entry(group, name, value)
             facts.items(group["params"], self.params[i])
             facts.attributes("runs", [layouts[i]], [layouts[i].runs])
             facts.items(layouts[i].runs, self.runs[i])
