@@ -21,6 +21,7 @@ namespace {
 
 constexpr Index GROUP_BYTES = 192 << 10;  // of a packed group
 constexpr Index ROOM_BYTES = 4 << 20;     // of all that is packed for several threads
+constexpr Index FAR_BYTES = 2 << 20;      // of a matrix whose rows are asked for ahead
 constexpr Index NEAR = 64;                // columns that are read where they lie
 // Rows of a block that is turned: whole tiles, and whole vectors once it is turned.
 constexpr Index TURNED = P_MAX == 6 ? 48 : 112;
@@ -123,8 +124,8 @@ struct Product {
             else parallel(groups, one);
             return;
         }
-        // All groups are packed, then all are made: threads wait for each other twice, and not for
-        // each group and part of the depth.
+        // All groups are packed, then all are made: so threads wait for each other twice, not at each
+        // group and part of the depth.
         Index most = std::max(Index(1), Index(ROOM_BYTES / sizeof(T)) / (deep * padded));
         Index ranges = 4 * RANGES / groups, unit = turned ? TURNED : P_MAX;
         Index rows = round_up((m + ranges - 1) / ranges, unit);
@@ -171,6 +172,7 @@ struct Product {
 
     void rows(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
         Index high = tile_height(end - i);
+        bool far = a.along == 1 && m * k * (Index)sizeof(T) >= FAR_BYTES;
         for (; i < end; i += high) {
             Index count = std::min(high, end - i);
             T* to = c + i * next + j;
@@ -179,11 +181,21 @@ struct Product {
             const T* numbers = numbers_of(i, count, from, depth, scratch<T>(1, deep * P_MAX));
             for (Index l = 0; l < width; l += PANEL<T>) {
                 Index valid = std::min(PANEL<T>, width - l);
+                if (far)
+                    fetch(i + high, std::min(end, i + 2 * high), from + depth * l / width,
+                          from + depth * std::min(width, l + PANEL<T>) / width);
                 run_tile(numbers, count, depth, packed + l * depth, valid, target);
                 target.c += PANEL<T>;
                 if (target.from) target.from += PANEL<T>;
             }
         }
+    }
+
+    // Ask for numbers from ... to of the rows that come next: a share beside each panel.
+    void fetch(Index i, Index end, Index from, Index to) const {
+        for (; i < end; i++)
+            for (Index l = from; l < to; l += 64 / sizeof(T))
+                __builtin_prefetch(a.at + i * a.down + l, 0, 2);
     }
 
     // Whether columns of a are read where they lie: such lines of the cache stay for the next rows
@@ -226,7 +238,8 @@ struct Product {
         }
     }
 
-    // to (valid, count; rows `next` apart) = block (count; rows `pitch` apart) transposed, with what it began as.
+    // to (valid, count; rows `next` apart) = block (count; rows `pitch` apart) transposed, with what
+    // it began as.
     void turn_block(const T* block, Index pitch, Index count, Index valid, T* to, Index from, Index depth,
                     const T* begin) {
         bool last = relu && from + depth == k;
