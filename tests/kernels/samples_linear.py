@@ -37,6 +37,7 @@ LARGE: list[tuple[tuple[int, ...], int, int]] = [
     ((40_009,), 13, 17),
     ((64,), 1031, 257),
     ((1009,), 257, 1999),  # many groups
+    ((67,), 20_011, 71),  # more than is packed at once
     ((1,), 1031, 1009),
 ]
 SAMPLES: dict[str, list[Sample]] = {
