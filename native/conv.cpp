@@ -1,8 +1,8 @@
 // Convolution of channels-last arrays in up to three dims, any step, padding, dilation and groups.
 //
 // Nothing is unfolded: for each output cell and tap a pointer says where the channels of the input
-// cell lie (at zeros, outside), and a tile of registers sums over them. Few channels are what
-// `few.cpp` takes, many of 3 x 3 kernels what `winograd.cpp` takes.
+// cell lie (at zeros, outside), and a tile of registers sums over them. Windows that overlap are what
+// `few.cpp` takes, many channels of 3 x 3 kernels what `winograd.cpp` takes.
 // The idea of pointers in place of columns: M. Dukhan, The Indirect Convolution Algorithm, 2019.
 #include <algorithm>
 #include <vector>
@@ -25,7 +25,7 @@ constexpr Index ROUND = 192;      // most cells of a round of a weight gradient:
 constexpr Index PARTS = 16;       // most shares of the cells of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
-enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED, BEFORE };
+enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED };
 
 // Walks the output cells and gives pointers into the input.
 template <class T>
@@ -165,7 +165,7 @@ bool pools(const Conv& s) {
 }
 
 // One group of a convolution: its weights packed, and its cells cut into tasks. Where maxima are
-// taken, a task has whole strips, whose cells lie beside each other before.
+// taken, a task has whole strips.
 template <class T>
 class Pass {
   public:
@@ -188,14 +188,17 @@ class Pass {
         Index first = task * per, last = std::min(units, first + per), count = 0;
         auto rows = scratch<const T*>(ROWS, walk.taps * most);
         T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
-        T* before = small ? scratch<T>(BEFORE, most * padded) : nullptr;
         if (small) {
-            for (Index i = first; i < last; i++)
+            for (Index i = first; i < last; i++) {
+                T* target = strips.output(i, y);
+                afters.begin(s, s.pool[0], strips.width(i), target);
                 strips.lines(i, [&](Index m, Index n) {
                     walk.point(m, n, rows + count, most);
-                    count += n;
+                    T* cell = target;
+                    for (Index end = count + n; count < end; cell += s.ys[3])
+                        for (Index j = 0; j < s.pool[1]; j++) out[count++] = cell;
                 });
-            for (Index i = 0; i < count; i++) out[i] = before + i * padded;
+            }
         } else {
             count = last - first;
             walk.point_out(first, count, y, out);
@@ -204,7 +207,7 @@ class Pass {
         Index height = tile_height(count);
         for (Index f = 0; f < padded; f += V_MAX * W<T>) {
             int v = padded - f > W<T> ? 2 : 1;
-            int lanes = small ? W<T> : (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+            int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
             After<T> after = afters.at(group, f);
             for (Index i = 0; i < count; i++) at[i] = out[i] + f;
             for (Index i = 0; i < count; i += height) {
@@ -212,11 +215,6 @@ class Pass {
                 rows_tile_of<T>(p, v)(rows + i, most, walk.taps, s.channels, packed + f * depth,
                                       bias + f, at + i, lanes, after);
             }
-        }
-        for (Index i = first; small && i < last; i++) {
-            Index width = strips.width(i);
-            maxima(s, before, s.pool[0], width, padded, afters.lowest, strips.output(i, y));
-            before += s.pool[0] * width * padded;
         }
     }
 
@@ -246,7 +244,7 @@ void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, co
         if (!cells_of(s) || !s.features) continue;
         T* to = y + part.start;
         if (winograd_fits(s)) winograd(s, x, w, b, on, to);
-        else if (few_fits(s)) few(s, x, w, b, on, to);
+        else if (few_fits(s) || lines_fit(s)) few(s, x, w, b, on, to);
         else {
             direct.push_back(part);
             size += s.groups * round_up(s.features, W<T>) * taps_of(s) * s.channels;

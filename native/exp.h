@@ -92,10 +92,20 @@ inline Quotient<T> sigmoid_quotient(Vec<T> x) {
     return {x < T(0) ? e : one, one + e};
 }
 
-// Itself, denormal results as well.
+// Itself, denormal results as well: e^-|x| is never above 1, so that n may be moved out of the way
+// of the smallest exponents, and a constant moves it back.
 template <class T>
 inline Vec<T> sigmoid(Vec<T> x) {
-    Vec<T> one = broadcast(T(1)), e = exp<T>(x < T(0) ? x : -x);  // never above 1
+    using E = Exp<T>;
+    using Ints = Vec<typename E::Int>;
+    constexpr typename E::Int UP = (E::BIAS + 1) / 2;
+    constexpr T DOWN = sizeof(T) == 4 ? T(0x1p-64) : T(0x1p-512);
+    Vec<T> down = minus_size<T>(x), one = broadcast(T(1));
+    down = down < E::LOWEST ? broadcast(E::LOWEST) : down;
+    Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND;
+    Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
+    Vec<T> e = series<T, 0>(rest<T>(down, shifted)) * (Vec<T>)((whole + (E::BIAS + UP)) << E::FRACTION);
+    e *= DOWN;
     return (x < T(0) ? e : one) / (one + e);
 }
 

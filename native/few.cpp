@@ -1,10 +1,10 @@
-// Convolution of few channels: the inner loop runs over taps and channels together.
+// Convolution by lines: the inner loop runs over taps and channels together.
 //
-// The lines of the input that some lines of the output look at are copied once, zeros around them,
-// and the cells of a line by their phase of the step: then neighbours along a line of the output
-// see, by every tap, neighbours of the copy. A tile of registers is a piece of such a line (see
-// `tile.h`), and its numbers are read in the copy: by tap and channel they lie a fixed shift away.
-// To copy each window instead, as columns, cost more than the sums of a 3 x 3 kernel of one channel.
+// The lines of the input that some lines of the output look at are copied once, in their own order of
+// memory, with zeros around them. Then a cell of the output is a place in the copy, and the numbers
+// it sums lie a fixed shift away from there, by tap and channel: a tile of registers (see `tile.h`)
+// takes cells of any lines. To copy each window instead, as columns, cost more than the sums of a
+// 3 x 3 kernel of one channel, and pointers for each cell and tap as much as the copy.
 #include "few.h"
 
 #include <algorithm>
@@ -22,31 +22,30 @@ namespace {
 constexpr Index TASK = 1 << 19;      // multiply-adds of a task: some ten microseconds
 constexpr Index ACROSS = 32 * P_MAX;  // most cells of a line of a block
 constexpr Index CELLS = 1024;        // about the most cells of a block
-constexpr Index MAXIMA = 128;        // the same where maxima are taken, while near
+constexpr Index BYTES = 24 << 10;    // and of its copy, which stays in the first cache
 constexpr Index PARTS = 16;          // most shares of the blocks of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;      // numbers in all their sums
 
-enum Slot { PACKED, COPY, GRAD, SUMMED, BEFORE };
+enum Slot { PACKED, COPY, GRAD, SUMMED, FROM, TO };
 
-template <class V, int... I>
-inline V even_lanes(V a, V b, std::integer_sequence<int, I...>) {
-    return shuffled<2 * I...>(a, b);
+// Copy n numbers; nothing behind them is read or written.
+template <class T>
+inline void copy_numbers(const T* from, Index n, T* to) {
+    if (n < W<T>) {
+        for (Index i = 0; i < n; i++) to[i] = from[i];
+        return;
+    }
+    for (Index i = 0; i + W<T> < n; i += W<T>) store(to + i, load(from + i));
+    store(to + n - W<T>, load(from + n - W<T>));
 }
 
-// to[i] = from[2 * i] for i from `first` on: short vectors, as lines may be shorter than long ones.
-template <class T>
-void every_second(const T* from, Index first, Index last, T* to) {
-    constexpr int L = 16 / sizeof(T);
-    typedef T Short __attribute__((vector_size(16)));
-    Index i = first;
-    for (; i + L < last; i += L) {  // one less: the second vector ends behind what is read here
-        Short a, b;
-        std::memcpy(&a, from + 2 * i, sizeof a);
-        std::memcpy(&b, from + 2 * i + L, sizeof b);
-        Short c = even_lanes(a, b, std::make_integer_sequence<int, L>());
-        std::memcpy(to + i, &c, sizeof c);
-    }
-    for (; i < last; i++) to[i] = from[2 * i];
+Index taps_of(const Conv& s) { return s.offset[0].size() * s.offset[1].size() * s.offset[2].size(); }
+Index depth_of(const Conv& s) { return taps_of(s) * s.channels; }
+
+// How far the last tap of dim d lies from the first.
+Index reach_of(const Conv& s, int d) {
+    auto [least, most] = std::minmax_element(s.offset[d].begin(), s.offset[d].end());
+    return *most - *least;
 }
 
 // Blocks of output cells: `down` lines of `across` cells, in one plane of one sample.
@@ -57,36 +56,39 @@ class Blocks {
         Index n, plane, line, cell, lines, cells;  // where it begins, and its size
     };
 
-    explicit Blocks(const Conv& s) : s(s) {
+    // most: about the most cells of a block
+    Blocks(const Conv& s, Index most) : s(s), mixed(s.xc == 1), apart(mixed ? s.channels : 1) {
         for (int d = 0; d < 3; d++) {
-            auto [least, most] = std::minmax_element(s.offset[d].begin(), s.offset[d].end());
-            low[d] = *least;
-            reach[d] = *most - *least;
+            low[d] = *std::min_element(s.offset[d].begin(), s.offset[d].end());
+            reach[d] = reach_of(s, d);
         }
         // whole windows of the maxima
         for (int d = 0; d < 2; d++) whole[d] = s.out[d + 1] / s.pool[d] * s.pool[d];
-        Index parts = (whole[1] + ACROSS - 1) / ACROSS;
-        across = round_up((whole[1] + parts - 1) / parts, s.pool[1]);
-        Index most = round_up((pooled(s) ? MAXIMA : CELLS) / across, s.pool[0]);
-        down = std::clamp(most, s.pool[0], whole[0]);
+        Index planes = s.offset[0].size();
+        // numbers of the copy by cell of a line, and by line
+        Index numbers = planes * s.step[2] * s.channels, room = BYTES / sizeof(T);
+        Index wide = std::clamp(room / (numbers * (Index)s.offset[1].size()), Index(P_MAX), ACROSS);
+        across = even(whole[1], std::min(wide, most), s.pool[1]);
+        Index lines = std::min(most, room / (numbers * s.step[1])) / across;
+        down = even(whole[0], std::max(Index(1), lines), s.pool[0]);
         columns = (whole[1] + across - 1) / across;
         rows = (whole[0] + down - 1) / down;
         count = s.n * s.out[0] * rows * columns;
 
-        width = round_up(across + reach[2] / s.step[2], W<T>);
-        pitch = s.step[2] * width;
-        height = (down - 1) * s.step[1] + reach[1] + 1;
-        next = s.step[1] * s.channels * pitch;
-        size = s.offset[0].size() * height * s.channels * pitch;
-        phases.assign(s.step[2], false);
-        for (Index a = 0; a < (Index)s.offset[0].size(); a++)
-            for (Index b : s.offset[1])
+        step = s.step[2] * apart;
+        width = round_up(cells_seen(across) * apart, W<T>);
+        Index pitch = mixed ? width : s.channels * width, height = lines_seen(down);
+        next = s.step[1] * pitch;
+        size = planes * height * pitch + W<T>;  // zeros are written in vectors
+        seen.assign(height, false);
+        for (Index a = 0; a < planes; a++)
+            for (Index b : s.offset[1]) {
+                for (Index l = 0; l < down; l++) seen[l * s.step[1] + b - low[1]] = true;
                 for (Index c : s.offset[2])
-                    for (Index k = 0; k < s.channels; k++) {
-                        Index line = (a * height + b - low[1]) * s.channels + k, at = c - low[2];
-                        phases[at % s.step[2]] = true;
-                        shift.push_back(line * pitch + at % s.step[2] * width + at / s.step[2]);
-                    }
+                    for (Index k = 0; k < s.channels; k++)
+                        shift.push_back((a * height + b - low[1]) * pitch + (c - low[2]) * apart +
+                                        k * (mixed ? 1 : width));
+            }
     }
 
     Block block(Index i) const {
@@ -96,30 +98,39 @@ class Blocks {
                 std::min(across, whole[1] - cell)};
     }
 
-    // Copy what a block looks at: copy[first tap][line][channel][phase][cell].
+    // Copy what a block looks at: copy[first tap][line][cell][channel], or [channel][cell].
     void copy(const Block& b, const T* x, T* to) const {
-        std::vector<Span> spans(s.step[2]);
-        for (Index r = 0; r < s.step[2]; r++) spans[r] = span(b.cell * s.step[2] + low[2] + r);
-        std::vector<bool> done;
+        Index at = b.cell * s.step[2] + low[2], cells = cells_seen(b.cells);
+        Index first = std::clamp(-at, Index(0), cells), last = std::clamp(s.in[2] - at, first, cells);
+        Index lines = lines_seen(b.lines), channels = mixed ? 1 : s.channels;
         for (Index a : s.offset[0]) {
             Index plane = b.plane * s.step[0] + a;
             bool in = plane >= 0 && plane < s.in[0];
-            done.assign(height, false);
-            for (Index l = 0; l < b.lines; l++)
-                for (Index offset : s.offset[1]) {
-                    Index at = l * s.step[1] + offset - low[1];
-                    Index line = (b.line + l) * s.step[1] + offset;
-                    if (done[at]) continue;
-                    done[at] = true;
-                    bool inside = in && line >= 0 && line < s.in[1];
-                    const T* from = x + b.n * s.xs[0] + plane * s.xs[1] + line * s.xs[2];
-                    for (Index k = 0; k < s.channels; k++)
-                        for (Index r = 0; r < s.step[2]; r++)
-                            if (phases[r])
-                                copy_line(inside ? from + k * s.xc : nullptr, spans[r],
-                                          to + (at * s.channels + k) * pitch + r * width);
+            for (Index l = 0; l < (Index)seen.size(); l++) {
+                if (l >= lines || !seen[l]) {
+                    to += channels * width;
+                    continue;
                 }
-            to += height * s.channels * pitch;
+                Index line = b.line * s.step[1] + low[1] + l;
+                bool inside = in && line >= 0 && line < s.in[1];
+                const T* from = x + b.n * s.xs[0] + plane * s.xs[1] + line * s.xs[2];
+                for (Index k = 0; k < channels; k++, to += width)
+                    if (inside) copy_line(from + k * s.xc + (at + first) * s.xs[3], first, last, cells, to);
+                    else copy_line(nullptr, cells, cells, cells, to);
+            }
+        }
+    }
+
+    // Where the cells of a block of `cells` cells a line begin in its copy, and where their sums, or
+    // maxima, belong in the output; for as many lines as it may have.
+    void point(Index cells, Index* from, Index* to) const {
+        Index apart = s.ys[3], pool = s.pool[1];
+        for (Index l = 0; l < down; l++, from += cells, to += cells) {
+            Index line = l / s.pool[0] * s.ys[2];
+            for (Index c = 0; c < cells; c++) from[c] = l * next + c * step;
+            for (Index c = 0; pool == 1 && c < cells; c++) to[c] = line + c * apart;
+            for (Index c = 0; pool > 1 && c < cells; line += apart)
+                for (Index end = c + pool; c < end; c++) to[c] = line;
         }
     }
 
@@ -132,38 +143,39 @@ class Blocks {
 
     Index count, down, across;  // blocks, and their most lines and cells
     Index size;                 // numbers of a copy
-    Index next;                 // from one output line to the next, in the copy
+    Index next, step;           // from one output line to the next, in the copy, and from cell to cell
     std::vector<Index> shift;   // of each (tap, channel), in the copy
 
   private:
-    struct Span {
-        Index at, first, last;  // the input cell of a line's first number, and those in the input
-    };
-
-    Span span(Index at) const {
-        Index step = s.step[2], first = at >= 0 ? 0 : std::min(width, (-at + step - 1) / step);
-        return {at, first, std::clamp((s.in[2] - at + step - 1) / step, first, width)};
+    // The size of n things cut into the fewest and most equal parts of about so many, in units.
+    static Index even(Index n, Index most, Index unit) {
+        Index parts = (n + most - 1) / most;
+        return round_up((n + parts - 1) / parts, unit);
     }
 
-    // Copy every step-th cell of a line; zeros outside, or without a line.
-    void copy_line(const T* line, const Span& span, T* to) const {
-        Index apart = s.xs[3] * s.step[2], last = line ? span.last : 0;
+    Index cells_seen(Index cells) const { return (cells - 1) * s.step[2] + reach[2] + 1; }
+    Index lines_seen(Index lines) const { return (lines - 1) * s.step[1] + reach[1] + 1; }
+
+    // Copy the cells first ... last of a line to their places, zeros elsewhere.
+    void copy_line(const T* from, Index first, Index last, Index cells, T* to) const {
         // vectors, as a call of memset takes longer; what is inside is written over
-        for (Index i = 0; i < (line ? span.first : 0); i += W<T>) store(to + i, Vec<T>{});
-        for (Index i = last / W<T> * W<T>; i < width; i += W<T>) store(to + i, Vec<T>{});
-        if (!line) return;
-        const T* from = line + span.at * s.xs[3];
-        if (apart == 1) std::copy(from + span.first, from + last, to + span.first);
-        else if (apart == 2) every_second(from, span.first, last, to);
-        else for (Index i = span.first; i < last; i++) to[i] = from[i * apart];
+        for (Index i = 0; i < first * apart; i += W<T>) store(to + i, Vec<T>{});
+        if (s.xs[3] == apart) copy_numbers(from, (last - first) * apart, to + first * apart);
+        else if (apart == 1)
+            for (Index c = first; c < last; c++, from += s.xs[3]) to[c] = *from;
+        else
+            for (Index c = first; c < last; c++, from += s.xs[3]) copy_numbers(from, apart, to + c * apart);
+        for (Index i = last * apart; i < cells * apart; i += W<T>) store(to + i, Vec<T>{});
     }
 
     const Conv& s;
+    bool mixed;                         // channels adjoin, in the copy as well
+    Index apart;                        // from one input cell to the next, in the copy
     Index low[3], reach[3];             // of the offsets
     Index whole[2];                     // lines and cells that are asked for
     Index rows, columns;                // blocks of a plane
-    Index width, pitch, height;         // of a phase, a line and a plane of the copy
-    std::vector<bool> phases;           // those that a tap looks at
+    Index width;                        // of a line of the copy
+    std::vector<char> seen;             // lines of a plane of the copy that a tap looks at
 };
 
 // One line of cells of a gradient after the other, zeros behind the features.
@@ -176,26 +188,46 @@ void widen(const Conv& s, Index lines, Index cells, Index padded, const T* from,
         }
 }
 
+// The sums of `count` cells, whose numbers begin at x + from[i], for all features.
+template <class T>
+void run_tiles(const Conv& s, Index count, const Afters<T>& afters, Index group, const T* x,
+               const Index* from, const std::vector<Index>& shift, const T* packed, const T* bias,
+               T* y, const Index* to) {
+    Index padded = round_up(s.features, W<T>), depth = shift.size();
+    for (Index f = 0; f < padded; f += V_MAX * W<T>) {
+        int v = padded - f > W<T> ? 2 : 1;
+        int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
+        After<T> after = afters.at(group, f);
+        each_tile(count, [&](Index i, int p) {
+            rows_tile_by_line_of<T>(p, v)(x, from + i, shift.data(), depth, packed + f * depth, bias + f,
+                                          y + f, to + i, lanes, after);
+        });
+    }
+}
+
 }  // namespace
 
 bool few_fits(const Conv& s) {
-    Index taps = s.offset[0].size() * s.offset[1].size() * s.offset[2].size();
-    bool near = true;
+    bool near = reach_of(s, 1) <= FEW_REACH && reach_of(s, 2) <= FEW_REACH;
+    return s.channels < FEW_CHANNELS && taps_of(s) > 1 && near;
+}
+
+bool lines_fit(const Conv& s) {
+    bool dense = true;  // a copy is not mostly of what no tap looks at
     for (int d = 1; d < 3; d++) {
-        auto [least, most] = std::minmax_element(s.offset[d].begin(), s.offset[d].end());
-        near &= *most - *least <= FEW_REACH;
+        Index taps = s.offset[d].size();
+        dense &= reach_of(s, d) < 2 * taps && s.step[d] <= 2 * taps;
     }
-    return taps > 1 && near && s.channels < FEW_CHANNELS;
+    return depth_of(s) <= 2 * DEEP && taps_of(s) > 1 && dense;
 }
 
 template <class T>
 void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
-    Blocks<T> blocks(s);
-    Index padded = round_up(s.features, W<T>), depth = blocks.shift.size();
-    Index work = blocks.down * blocks.across * depth * s.features;
-    Index per = std::max(Index(1), TASK / std::max(Index(1), work));
+    Index padded = round_up(s.features, W<T>), depth = depth_of(s);
+    Index size = TASK / std::max(Index(1), depth * s.features);
+    Blocks<T> blocks(s, std::clamp(size, Index(16 * P_MAX), CELLS));
+    Index most = blocks.down * blocks.across, per = std::max(Index(1), size / most);
     Afters<T> afters(s, on, padded);
-    bool small = pooled(s);
     for (Index group = 0; group < s.groups; group++) {
         T *packed = scratch<T>(PACKED, padded * (depth + 1)), *bias = packed + padded * depth;
         pack(s, w + group * s.wg, packed, padded);
@@ -203,31 +235,15 @@ void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on,
         if (b) std::copy_n(b + group * s.features, s.features, bias);
         parallel((blocks.count + per - 1) / per, [&](Index task) {
             T* copy = scratch<T>(COPY, blocks.size);
+            Index *from = scratch<Index>(FROM, most), *to = scratch<Index>(TO, most), pointed = 0;
             for (Index i = task * per; i < std::min(blocks.count, (task + 1) * per); i++) {
                 auto block = blocks.block(i);
-                blocks.copy(block, x + group * s.channels * s.xc, copy);
+                if (block.cells != pointed) blocks.point(pointed = block.cells, from, to);
                 T* target = blocks.output(block, y + group * s.features);
-                T* corner = target;
-                Index line = s.ys[2], cell = s.ys[3];
-                if (small) {
-                    cell = padded, line = block.cells * cell;
-                    corner = scratch<T>(BEFORE, block.lines * line);
-                }
-                Index height = tile_height(block.cells);
-                for (Index f = 0; f < padded; f += V_MAX * W<T>) {
-                    int v = padded - f > W<T> ? 2 : 1;
-                    int lanes = small ? W<T>
-                                      : (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
-                    After<T> after = afters.at(group, f);
-                    for (Index l = 0; l < block.lines; l++)
-                        for (Index c = 0; c < block.cells; c += height)
-                            rows_tile_by_line_of<T>((int)std::min(height, block.cells - c), v)(
-                                copy + l * blocks.next + c, blocks.shift.data(), depth,
-                                packed + f * depth, bias + f,
-                                corner + l * line + c * cell + f, cell, lanes, after);
-                }
-                if (small)
-                    maxima(s, corner, block.lines, block.cells, padded, afters.lowest, target);
+                blocks.copy(block, x + group * s.channels * s.xc, copy);
+                afters.begin(s, block.lines, block.cells, target);
+                run_tiles(s, block.lines * block.cells, afters, group, copy, from, blocks.shift,
+                          packed, bias, target, to);
             }
         });
     }
@@ -237,7 +253,7 @@ void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on,
 // threads, and are added up in order.
 template <class T>
 void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
-    Blocks<T> blocks(s);
+    Blocks<T> blocks(s, CELLS);
     Index padded = round_up(s.features, W<T>), depth = blocks.shift.size();
     Index block_work = blocks.down * blocks.across * depth * s.features;
     Index most = std::min({blocks.count * block_work / (4 * TASK), SUMS / (depth * padded),
@@ -264,7 +280,7 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
                         cells_tile_by_line_of<T>((int)std::min(height, depth - k),
                                                  padded - f > W<T> ? 2 : 1)(
                             copy, blocks.shift.data() + k, block.lines, blocks.next, block.cells,
-                            (whole ? grad : wide) + f, next, step, sum + k * padded + f, padded);
+                            blocks.step, (whole ? grad : wide) + f, next, step, sum + k * padded + f, padded);
             }
         });
         add_shares(sums, shares, depth, padded, s.features, dw + group * depth * s.features);

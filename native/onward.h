@@ -33,7 +33,8 @@ class Afters {
     Afters(const Conv& s, const Onward<T>& on, Index padded)
         : lowest(on.relu ? T(0) : -std::numeric_limits<T>::infinity()),
           padded(padded),
-          relu(on.relu && !pooled(s)) {
+          relu(on.relu && !pooled(s)),
+          maxima(pooled(s)) {
         if (!on.mean) return;
         norm.resize(s.groups * 3 * padded);
         std::vector<T> rstd(s.features);
@@ -47,36 +48,25 @@ class Afters {
 
     After<T> at(Index group, Index f) const {
         After<T> after(relu);
+        after.maxima = maxima;
         if (!norm.empty()) after.norm = norm.data() + group * 3 * padded + f;
         after.pitch = padded;
         return after;
+    }
+
+    // What the maxima of `lines` of `cells` each begin with, if there are any.
+    void begin(const Conv& s, Index lines, Index cells, T* y) const {
+        for (Index l = 0; maxima && l < lines; l += s.pool[0], y += s.ys[2])
+            for (Index c = 0; c < cells; c += s.pool[1])
+                std::fill_n(y + c / s.pool[1] * s.ys[3], s.features, lowest);
     }
 
     T lowest;  // what maxima begin with: relu behind them
 
   private:
     Index padded;
-    bool relu;
+    bool relu, maxima;
     std::vector<T> norm;
 };
-
-// y = the maxima of the windows of `lines` of `cells` each, cells `padded` apart; their number is
-// that of whole windows.
-template <class T>
-inline void maxima(const Conv& s, const T* from, Index lines, Index cells, Index padded, T lowest,
-                   T* y) {
-    for (Index l = 0; l < lines; l += s.pool[0], y += s.ys[2])
-        for (Index c = 0; c < cells; c += s.pool[1])
-            for (Index f = 0; f < s.features; f += W<T>) {
-                const T* window = from + (l * cells + c) * padded + f;
-                Vec<T> best = broadcast(lowest);
-                for (Index i = 0; i < s.pool[0]; i++)
-                    for (Index j = 0; j < s.pool[1]; j++)
-                        best = higher(best, load(window + (i * cells + j) * padded));
-                T* to = y + c / s.pool[1] * s.ys[3] + f;
-                if (s.features - f >= W<T>) store(to, best);
-                else store_part(to, best, (int)(s.features - f));
-            }
-}
 
 }  // namespace rl::RL_LEVEL

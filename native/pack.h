@@ -29,38 +29,43 @@ inline void add_shares(const T* sums, Index shares, Index depth, Index padded, I
     }
 }
 
-// Lay the weight of one group out as the tiles read it: (blocks, taps, channels, lanes of a block).
+// Lay the weight of a block of one group's features, from f0 on, out as the tiles read it: (taps,
+// channels, lanes of the block).
 template <class T>
-inline void pack(const Conv& s, const T* w, T* packed, Index padded) {
+inline void pack_block(const Conv& s, const T* w, Index f0, Index width, T* to) {
     const auto& row = s.row;
     Index taps = s.wt[0].size() * s.wt[1].size() * s.wt[2].size(), depth = taps * s.channels;
-    for (Index f0 = 0; f0 < s.features; f0 += V_MAX * W<T>) {
-        Index width = std::min<Index>(padded - f0, V_MAX * W<T>);
-        Index valid = std::min(s.features - f0, width);
-        const T* from = w + f0 * s.wf;
-        T* to = packed + f0 * depth;
-        if (valid < width) std::fill(to, to + depth * width, T(0));
-        Index l = 0;
-        for (; !row.empty() && l + W<T> <= valid; l += W<T>) {
-            Index m = 0;
-            for (; m + W<T> <= depth; m += W<T>) {
-                Vec<T> block[W<T>];
-                RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(from + (l + i) * s.wf + m);
-                transpose<T>(block);
-                RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + row[m + i] * width + l, block[i]);
-            }
-            for (; m < depth; m++)
-                for (int i = 0; i < W<T>; i++) to[row[m] * width + l + i] = from[(l + i) * s.wf + m];
+    Index valid = std::min(s.features - f0, width);
+    const T* from = w + f0 * s.wf;
+    if (valid < width) std::fill(to, to + depth * width, T(0));
+    Index l = 0;
+    for (; !row.empty() && l + W<T> <= valid; l += W<T>) {
+        Index m = 0;
+        for (; m + W<T> <= depth; m += W<T>) {
+            Vec<T> block[W<T>];
+            RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(from + (l + i) * s.wf + m);
+            transpose<T>(block);
+            RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + row[m + i] * width + l, block[i]);
         }
-        for (Index a : s.wt[0])
-            for (Index b : s.wt[1])
-                for (Index c : s.wt[2])
-                    for (Index k = 0; k < s.channels; k++, to += width) {
-                        const T* line = from + k * s.wc + a + b + c;
-                        if (s.wf == 1) std::copy(line + l, line + valid, to + l);
-                        else for (Index i = l; i < valid; i++) to[i] = line[i * s.wf];
-                    }
+        for (; m < depth; m++)
+            for (int i = 0; i < W<T>; i++) to[row[m] * width + l + i] = from[(l + i) * s.wf + m];
     }
+    for (Index a : s.wt[0])
+        for (Index b : s.wt[1])
+            for (Index c : s.wt[2])
+                for (Index k = 0; k < s.channels; k++, to += width) {
+                    const T* line = from + k * s.wc + a + b + c;
+                    if (s.wf == 1) std::copy(line + l, line + valid, to + l);
+                    else for (Index i = l; i < valid; i++) to[i] = line[i * s.wf];
+                }
+}
+
+// The same for all blocks of a group.
+template <class T>
+inline void pack(const Conv& s, const T* w, T* packed, Index padded) {
+    Index depth = s.wt[0].size() * s.wt[1].size() * s.wt[2].size() * s.channels;
+    for (Index f = 0; f < padded; f += V_MAX * W<T>)
+        pack_block(s, w, f, std::min<Index>(padded - f, V_MAX * W<T>), packed + f * depth);
 }
 
 }  // namespace rl::RL_LEVEL

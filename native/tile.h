@@ -31,7 +31,7 @@ struct After {
     After(bool relu = false) : relu(relu) {}
     const T* norm = nullptr;
     Index pitch = 0;
-    bool relu;
+    bool relu, maxima = false;  // maxima: of what is there
 
     // Of sums of features f, f + 1, ...
     Vec<T> of(Vec<T> y, Index f) const {
@@ -40,10 +40,29 @@ struct After {
     }
 };
 
+// out[p] = the maximum of what is there and of sum[p]; several p that follow each other may have the
+// same place.
+template <class T, int P, int V>
+inline void finish_maxima(const Vec<T> (&sum)[P][V], T* const* out, int lanes) {
+    RL_UNROLL for (int v = 0; v < V; v++) {
+        bool whole = v < V - 1 || lanes == W<T>;
+        Vec<T> best{};
+        RL_UNROLL for (int p = 0; p < P; p++) {
+            T* to = out[p] + v * W<T>;
+            if (p == 0 || out[p] != out[p - 1]) best = whole ? load(to) : load_part(to, lanes);
+            best = higher(best, sum[p][v]);
+            if (p < P - 1 && out[p] == out[p + 1]) continue;
+            if (whole) store(to, best);
+            else store_part(to, best, lanes);
+        }
+    }
+}
+
 template <class T, int P, int V>
 inline void finish(Vec<T> (&sum)[P][V], T* const* out, int lanes, const After<T>& after) {
     RL_UNROLL for (int v = 0; v < V; v++)
         RL_UNROLL for (int p = 0; p < P; p++) sum[p][v] = after.of(sum[p][v], v * W<T>);
+    if (after.maxima) return finish_maxima<T, P, V>(sum, out, lanes);
     RL_UNROLL for (int p = 0; p < P; p++) {
         RL_UNROLL for (int v = 0; v < V; v++) {
             if (v < V - 1 || lanes == W<T>) store(out[p] + v * W<T>, sum[p][v]);
@@ -183,24 +202,26 @@ void cells_tile_by_row(const T* a, Index cells, const T* b, T* sums, Index pitch
                           more);
 }
 
-// Both again for neighbours of a line: a(k, p) is x[shift[k] + p], and out[p] is out + p * pitch.
+// y[to[p]] ... = bias + sum over k of x[from[p] + shift[k]] * w[k]; w is packed (depth, V * W).
 template <class T, int P, int V>
-void rows_tile_by_line(const T* x, const Index* shift, Index depth, const T* w, const T* bias, T* out,
-                       Index pitch, int lanes, const After<T>& after) {
+void rows_tile_by_line(const T* x, const Index* from, const Index* shift, Index depth, const T* w,
+                       const T* bias, T* y, const Index* to, int lanes, const After<T>& after) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
+    const T* row[P];
+    RL_UNROLL for (int p = 0; p < P; p++) row[p] = x + from[p];
     for (Index k = 0; k < depth; k++)
-        w = rows_sum<T, P, V, 1>(sum, [line = x + shift[k]](int p) { return line + p; }, 1, w);
-    T* to[P];
-    RL_UNROLL for (int p = 0; p < P; p++) to[p] = out + p * pitch;
-    finish<T, P, V>(sum, to, lanes, after);
+        w = rows_sum<T, P, V, 1>(sum, [&, at = shift[k]](int p) { return row[p] + at; }, 1, w);
+    T* out[P];
+    RL_UNROLL for (int p = 0; p < P; p++) out[p] = y + to[p];
+    finish<T, P, V>(sum, out, lanes, after);
 }
 
-// sums (P, V * W; rows `pitch` apart) += the sum over `lines` of `cells` each of x[shift[p] + m]
-// * b[m]; lines of x and b lie `x_next` and `b_next` apart.
+// sums (P, V * W; rows `pitch` apart) += the sum over `lines` of `cells` each of
+// x[shift[p] + m * x_step] * b[m]; lines of x and b lie `x_next` and `b_next` apart.
 template <class T, int P, int V>
 void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_next, Index cells,
-                        const T* b, Index b_next, Index step, T* sums, Index pitch) {
+                        Index x_step, const T* b, Index b_next, Index step, T* sums, Index pitch) {
     Vec<T> sum[P][V];
     RL_UNROLL for (int p = 0; p < P; p++)
         RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
@@ -211,7 +232,7 @@ void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_nex
             Vec<T> g[V];
             RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(row + v * W<T>);
             RL_UNROLL for (int p = 0; p < P; p++) {
-                Vec<T> a = broadcast(at[p][m]);
+                Vec<T> a = broadcast(at[p][m * x_step]);
                 RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * g[v];
             }
         }
@@ -253,6 +274,16 @@ decltype(&cells_tile<T, 1, 1>) cells_tile_of(int p, int v);
 inline Index tile_height(Index n) {
     Index tiles = (n + P_MAX - 1) / P_MAX;
     return tiles ? (n + tiles - 1) / tiles : 1;
+}
+
+// Call f(first row, rows) for the fewest tiles of heights that differ by one at most.
+template <class F>
+inline void each_tile(Index n, F&& f) {
+    Index tiles = (n + P_MAX - 1) / P_MAX;
+    for (Index i = 0, t = 0, p; t < tiles; t++, i += p) {
+        p = n / tiles + (t < n % tiles);
+        f(i, (int)p);
+    }
 }
 
 }  // namespace rl::RL_LEVEL

@@ -175,12 +175,13 @@ struct Work {
 template <class T>
 void weights(const Work<T>& k, const T* w, T* packed) {
     const Conv& s = k.s;
-    Index size = apart<T>(s.channels * k.padded);
-    T* direct = scratch<T>(DIRECT, 9 * s.channels * k.padded);
-    pack(s, w, direct, k.padded);
-    for (Index block = 0; block < k.padded; block += V_MAX * W<T>) {
-        Index width = std::min<Index>(k.padded - block, V_MAX * W<T>), line = s.channels * width;
-        const T *from = direct + block * 9 * s.channels, *tap[3][3];
+    constexpr Index PANEL = V_MAX * W<T>;
+    parallel((k.padded + PANEL - 1) / PANEL, [&](Index task) {  // for a sample they take half the time
+        Index block = task * PANEL, width = std::min(k.padded - block, PANEL);
+        Index line = s.channels * width, size = apart<T>(s.channels * k.padded);
+        T* from = scratch<T>(DIRECT, 9 * line);
+        const T* tap[3][3];
+        pack_block(s, w, block, width, from);
         for (int a = 0; a < 3; a++)
             for (int b = 0; b < 3; b++) tap[a][b] = from + (k.order[0][a] * 3 + k.order[1][b]) * line;
         for (Index i = 0; i < line; i += W<T>) {
@@ -195,7 +196,7 @@ void weights(const Work<T>& k, const T* w, T* packed) {
                 RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
             }
         }
-    }
+    });
 }
 
 // Take 16 matrices m[16], each [count][padded], back to output cells, or to the maxima of tiles.
@@ -265,7 +266,10 @@ template <class T>
 void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Work<T> k(s);
     Afters<T> afters(s, on, k.padded);
-    Index size = apart<T>(s.channels * k.padded);
+    Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES - 1) / TILES;
+    Index even = round_up(parts, threads());  // no thread has more to do than the others
+    Index per = (k.tiles + even - 1) / even;
+    if (per < P_MAX) per = (k.tiles + parts - 1) / parts;
     for (Index group = 0; group < s.groups; group++) {
         After<T> after = afters.at(group, 0);
         T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);
@@ -273,19 +277,19 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>
         T* bias = packed + 16 * size;
         std::fill(bias, bias + k.padded, T(0));
         if (b) std::copy_n(b + group * s.features, s.features, bias);
-        parallel((k.tiles + TILES - 1) / TILES, [&](Index task) {
-            Index first = task * TILES, count = std::min(TILES, k.tiles - first);
+        parallel((k.tiles + per - 1) / per, [&](Index task) {
+            Index first = task * per, count = std::min(per, k.tiles - first);
             Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
             T *in = scratch<T>(INPUTS, 16 * in_size), *out = scratch<T>(OUTPUTS, 16 * out_size);
             k.inputs(x + group * s.channels, first, count, in);
-            Index height = tile_height(count);
             for (Index e = 0; e < 16; e++)
                 for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
-                    for (Index t = 0; t < count; t += height)
-                        product_tile_of<T>((int)std::min(height, count - t), k.padded - f > W<T> ? 2 : 1)(
+                    each_tile(count, [&](Index t, int p) {
+                        product_tile_of<T>(p, k.padded - f > W<T> ? 2 : 1)(
                             in + e * in_size + t * s.channels, s.channels, s.channels,
                             packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
                             k.padded);
+                    });
             outputs(k, out, bias, after, afters.lowest, first, count, y + group * s.features);
         });
     }
