@@ -381,6 +381,40 @@ def test_results_are_new_or_views_as_without_a_plan() -> None:
         assert y.tolist() == [[1.0] * 2] * 3
 
 
+@pytest.mark.filterwarnings("ignore:compile")
+def test_results_that_share_memory_do_so_in_the_call_that_is_recorded() -> None:
+    def function(x: Any) -> Any:
+        y = x * 2.0
+        return y, y.t(), y[1], y
+
+    call = rl.compile(function)
+    for _ in range(4):
+        first, turned, row, same = call(rl.ones(2, 3))
+        first.add_(1.0)
+        assert same is first
+        assert turned.tolist() == [[3.0] * 2] * 3 and row.tolist() == [3.0] * 3
+    assert call.reasons == ["results that share memory"]
+
+
+def test_what_is_computed_of_a_loss_after_its_backward_pass_may_be_returned() -> None:
+    net = nn.Linear(6, 3)
+
+    def function(x: Any, y: Any) -> Any:
+        net.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        return loss * 2.0, (loss * 3.0).exp(), loss
+
+    call = rl.compile(function, fullgraph=True)
+    for x, y in batches(5):
+        found, expected = call(x, y), function(x, y)
+        for a, b in zip(found, expected, strict=True):
+            assert bits(a) == bits(b) and repr(a) == repr(b)
+            with pytest.raises(RuntimeError, match="second time"):
+                a.backward()
+    assert call.recordings == 1
+
+
 def test_methods_given_to_an_optimizer_are_called() -> None:
     net, called = nn.Linear(3, 3), []
     optimizer = optim.SGD(net.parameters(), lr=0.1)

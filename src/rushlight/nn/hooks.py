@@ -38,7 +38,7 @@ class _OfModule(Handle):
 
     def __init__(self, module: Module, hooks: dict[int, Any], key: int) -> None:
         super().__init__(hooks, key)
-        self._module = weakref.ref(module)
+        self._module: Callable[[], Module | None] = weakref.ref(module)
 
     def remove(self) -> None:
         super().remove()
