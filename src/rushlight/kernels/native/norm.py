@@ -92,7 +92,7 @@ def follow(
     All (C,); a running one may be None.
     """
     mean, var = aligned(mean), aligned(var)
-    whole = all([a is None or a.flags.aligned for a in (running_mean, running_var)])
+    whole = all(a is None or a.flags.aligned for a in (running_mean, running_var))
     if not (whole and native.follow(running_mean, running_var, mean, var, momentum, factor)):
         reference.follow(running_mean, running_var, mean, var, momentum, factor)
 
