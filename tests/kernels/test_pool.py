@@ -241,6 +241,10 @@ def test_scatter_adds_up_repeated_cells_and_gather_is_its_adjoint():
     g, x = rng.standard_normal(index.shape), rng.standard_normal((2, 3, 4, 3))
     spread = max_pool_scatter(g, index, x.shape)
     np.testing.assert_allclose((spread * x).sum(), (g * max_pool_gather(x, index)).sum())
+    index[0, 1, 2, 1], index[1, 0, 0, 0], index[1, 2, 4, 1] = -3, 12, 40  # in no plane
+    spread = max_pool_scatter(g, index, x.shape)
+    np.testing.assert_allclose((spread * x).sum(), (g * max_pool_gather(x, index)).sum())
+    np.testing.assert_allclose(spread.sum(), g[(index >= 0) & (index < 12)].sum())
     assert max_pool_scatter(g.astype(np.float32), index, x.shape).dtype == np.float32
     assert is_channels_last(max_pool_scatter(channels_last(g), index, x.shape))
 

@@ -432,6 +432,40 @@ def test_forward_hooks() -> None:
         m.register_forward_hook(print, always_call=True)
 
 
+@pytest.mark.parametrize("copied", [None, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_module_whose_last_hook_is_gone_is_as_without(copied: Any) -> None:
+    m = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    m.handles = [  # type: ignore[assignment]
+        m[0].register_forward_pre_hook(_nothing),
+        m[0].register_full_backward_hook(_nothing),
+    ]
+    if copied is not None:
+        m, other = copied(m), m
+        m[0].register_forward_hook(_nothing).remove()
+        assert other[0]._call_hooks is not None
+    first, last = m.handles
+    first.remove()
+    first.remove()
+    m(rl.ones(1, 2))
+    assert m[0]._call_hooks is not None
+    last.remove()
+    assert m[0]._call_hooks is None
+    y = [m(rl.ones(1, 2)) for _ in range(3)][-1]
+    assert y.grad_fn.op.name == "chain"
+    again = m[0].register_forward_hook(_nothing)
+    first.remove()
+    assert m[0]._call_hooks is not None
+    assert m(rl.ones(1, 2)).grad_fn.op.name != "chain"
+    del m
+    again.remove()  # of a module that is no more
+    alone = pickle.loads(pickle.dumps(again))
+    alone.remove()
+
+
+def _nothing(*args: Any) -> None:
+    pass
+
+
 def test_forward_hooks_with_kwargs() -> None:
     m = Scale()
     m.register_forward_pre_hook(lambda mod, args, kw: (args, {"x": kw["x"] * 3}), with_kwargs=True)

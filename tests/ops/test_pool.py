@@ -352,6 +352,20 @@ def test_unpool_of_equal_indices_keeps_the_last_and_gives_all_a_gradient():
         np.testing.assert_array_equal(dx, right.grad.numpy())
 
 
+def test_the_gradient_of_a_window_without_a_cell_goes_nowhere():
+    """With indices, too, which torch lets point out of the plane."""
+    x = normal(2, 3, 1, 3)
+    found = []
+    for indices in (False, True):
+        leaf = wrap(x).requires_grad_()
+        y = F.max_pool2d(leaf, (2, 3), 2, (1, 0), (2, 1), return_indices=indices)
+        y = y[0] if indices else y
+        assert (y.detach().numpy() == -np.inf).all()
+        y.backward(wrap(normal(*y.shape)))
+        found.append(leaf.grad.numpy())
+    assert not found[0].any() and not found[1].any()
+
+
 def test_layout_is_kept():
     def last(x):
         return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)

@@ -309,6 +309,12 @@ def _own(x: Any) -> Any:
 ARRAY = np.ones(3, np.float32)
 
 
+def _accumulate(x: Any) -> Any:
+    loss = NET(x).sum()
+    loss.backward()
+    return loss
+
+
 def _outside(x: Any) -> Any:
     return x * rl.from_numpy(ARRAY)
 
@@ -326,6 +332,7 @@ REFUSED = {
     "seed": (_seeded, "manual_seed"),
     "function": (_own, "_Double"),
     "array": (_outside, "ndarray"),
+    "gradients": (_accumulate, "it uses gradients of an earlier call"),
 }
 
 
@@ -379,10 +386,15 @@ def test_hooks_are_called() -> None:
     with pytest.warns(UserWarning, match="hooks of a tensor"):
         case.step(*data[4])
     handle.remove()
-    case.model[0].register_forward_hook(lambda *args: seen.append(2))
+    handle = case.model[0].register_forward_hook(lambda *args: seen.append(2))
     with pytest.warns(UserWarning, match="a module with hooks"):
         case.step(*data[5])
+    handle.remove()
+    before = case.step.recordings
+    for x, y in data:
+        case.step(x, y)
     assert seen == [1, 2]
+    assert case.step.recordings > before and any(kind.plan for kind in case.step._kinds.values())
 
 
 def test_arguments_and_what_it_looks_like() -> None:

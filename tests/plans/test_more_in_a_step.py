@@ -120,7 +120,7 @@ def filled() -> Made:
     return net, step, []
 
 
-RECORDED = (average, constant)
+RECORDED = (average, penalty, constant)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from rushlight.tensor.tensor import Handle
 if TYPE_CHECKING:
     from rushlight.nn.module import Module
 
-__all__ = ["CallHooks", "call_with_hooks"]
+__all__ = ["CallHooks", "add", "call_with_hooks"]
 
 _ids = count()
 Hook = Callable[..., Any]
@@ -32,8 +33,34 @@ class CallHooks:
         self.after_backward: dict[int, Hook] = {}
 
 
-def add(hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
-    """Enter a hook as the last or the first to be called."""
+class _OfModule(Handle):
+    """A handle whose module is as without hooks once the last one is gone: chains take it again."""
+
+    def __init__(self, module: Module, hooks: dict[int, Any], key: int) -> None:
+        super().__init__(hooks, key)
+        self._module: Callable[[], Module | None] = weakref.ref(module)
+
+    def remove(self) -> None:
+        super().remove()
+        module = self._module()
+        if module is not None:
+            module._without_hooks()
+
+    def __getstate__(self) -> Any:  # weak references are not pickled
+        return vars(self) | {"_module": self._module()}
+
+    def __setstate__(self, state: Any) -> None:
+        vars(self).update(state)
+        module = state["_module"]
+        self._module = _gone if module is None else weakref.ref(module)
+
+
+def _gone() -> None:
+    """Stand for a reference to what is no more."""
+
+
+def add(module: Module, hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
+    """Enter a hook of a module as the last or the first to be called."""
     key = next(_ids)
     if prepend:
         others = dict(hooks)
@@ -42,7 +69,7 @@ def add(hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
         hooks.update(others)
     else:
         hooks[key] = hook
-    return Handle(hooks, key)
+    return _OfModule(module, hooks, key)
 
 
 def call_with_hooks(

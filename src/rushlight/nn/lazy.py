@@ -110,9 +110,6 @@ class LazyModuleMixin(Module):
         for hook in (self._initialize_hook, self._load_hook):
             hook.remove()
         del self._initialize_hook, self._load_hook
-        hooks = self._call_hooks
-        if hooks is not None and not any(vars(hooks).values()):
-            self._call_hooks = None  # without hooks it may be part of a chain
         if self.cls_to_become is not None:
             self.__class__ = self.cls_to_become  # type: ignore[assignment]
 

@@ -162,6 +162,7 @@ class Recorder:
         self.watched: list[Any] = []  # weak references to all watched arrays
         self.refused = ""  # why it cannot become a program
         self.paused = False
+        self.left: list[Any] = []  # weak references to the owners of gradients of earlier calls
         self.thread = threading.get_ident()
 
     def active(self) -> bool:
@@ -223,6 +224,8 @@ class Recorder:
         """Return what lies in the memory of an array."""
         known = self.roots.get(id(root_of(array)))
         if known is None:
+            if any(found() is root_of(array) for found in self.left):
+                raise Unplanned("it uses gradients of an earlier call: zero_grad() drops them")
             raise Unplanned("an array that was made out of sight")
         return known.level
 

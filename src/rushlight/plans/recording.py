@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
 from rushlight.arrays import Array, get_default_dtype
 from rushlight.nn.registry import Registry, edits
+from rushlight.ops.contract import Saved
 from rushlight.optim import Optimizer
 from rushlight.plans.calls import DATA, INPUT, Call, Recorder, Unplanned, address, root_of
 from rushlight.plans.plan import Gradient, Output, Plan
@@ -84,6 +86,7 @@ class _Recording:
         self.steps: list[tuple[Any, int]] = []  # an optimizer, and the calls made before its step
         self.taken: list[tuple[Any, Any, int]] = []  # gradients it took: whose, memory, its level
         self.stepped: set[int] = set()  # ids of the tensors that optimizers have stepped
+        self.copies: dict[int, tuple[Any, Any]] = {}  # of memory of results, by its owner's id
 
     def of(
         self, function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
@@ -120,6 +123,9 @@ class _Recording:
         self.arrays = [t._array for t in self.tensors]
         for array in self.arrays:
             self.recorder.know(array, DATA, lasting=True)
+        left = [t._grad._array for t in self.tensors if t._grad is not None]
+        self.recorder.left = [ref(root_of(grad)) for grad in left]
+        del left
         self._swap_in()
         try:
             with sight(self.recorder), self._stepping():
@@ -257,6 +263,8 @@ class _Recording:
             if tensor._node is None or not _spent(tensor._node):
                 raise Unplanned("a result whose gradient may still be asked for")
             op = tensor._node.op
+            # nor can it be asked for by way of what was computed after the pass: let go of that
+            tensor._node, tensor._index = _ended(op), 0
         return _add(outputs, Output(array, None, None, op))
 
     def _hand_out(self, tensor: Any, inputs: Sequence[Input]) -> Any:
@@ -272,7 +280,21 @@ class _Recording:
             if root is root_of(i.array) and tensor is not i.used and owner.flags.c_contiguous:
                 at = address(i.given._array) - address(owner) + address(array) - address(i.array)
                 tensor._array = np.ndarray(array.shape, array.dtype, owner, at, array.strides)
-        return _release(tensor)
+        if isinstance(tensor._array, Watched):
+            tensor._array = self._copy(array, root)
+        return tensor
+
+    def _copy(self, array: Any, root: Any) -> Any:
+        """Return a copy of a result, which shares memory with those of others as it does itself."""
+        low, high = np.lib.array_utils.byte_bounds(root)
+        if high - low != root.nbytes:  # it has gaps
+            return plain(array).copy(order="K")
+        known, copy = self.copies.get(id(root), (lambda: None, None))
+        if known() is not root:
+            copy = plain(root).ravel(order="K").copy()
+            self.copies[id(root)] = ref(root), copy
+        at = address(array) - low if array.size else 0
+        return np.ndarray(array.shape, array.dtype, copy, at, array.strides)
 
     def _gradients(self, before: Sequence[Any]) -> list[Gradient]:
         found = []
@@ -411,11 +433,11 @@ def _overlap(a: Array, b: Array) -> bool:
     return root_of(a) is root_of(b)
 
 
-def _release(tensor: Any) -> Any:
-    """Give a result memory of its own."""
-    if isinstance(tensor._array, Watched):
-        tensor._array = plain(tensor._array).copy(order="K")
-    return tensor
+def _ended(op: Any) -> Node:
+    """Return a node whose backward pass has been."""
+    node = Node(op, Saved(), 1)
+    node.saved = None
+    return node
 
 
 def _spent(node: Any) -> bool:

@@ -16,10 +16,13 @@ WORK, ROWS = 1 << 15, 16
 
 
 def _takes(a: Array, b: Array, c: Array | None = None) -> bool:
-    """Tell whether these are dense floats."""
-    if not (a.dtype.char in "fd" and a.flags.c_contiguous and b.flags.c_contiguous):
-        return False
-    return c is None or c.flags.c_contiguous
+    """Tell whether these are dense floats at whole addresses."""
+    return a.dtype.char in "fd" and _dense(a) and _dense(b) and (c is None or _dense(c))
+
+
+def _dense(a: Array) -> bool:
+    flags = a.flags
+    return flags.c_contiguous and flags.aligned
 
 
 def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> Array:

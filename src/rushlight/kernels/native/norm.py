@@ -91,7 +91,9 @@ def follow(
 
     All (C,); a running one may be None.
     """
-    if not native.follow(running_mean, running_var, mean, var, momentum, factor):
+    mean, var = aligned(mean), aligned(var)
+    whole = all(a is None or a.flags.aligned for a in (running_mean, running_var))
+    if not (whole and native.follow(running_mean, running_var, mean, var, momentum, factor)):
         reference.follow(running_mean, running_var, mean, var, momentum, factor)
 
 

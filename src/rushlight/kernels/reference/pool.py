@@ -258,11 +258,18 @@ def _places(indices: Array, shape: Ints, last: bool) -> Array:
     return where + corner + (np.arange(c) * cells)[:, None]
 
 
+def _inside(indices: Array, size: Ints) -> Array:
+    """Tell which flat cells are in their plane; the maximum of a window without a cell is not."""
+    inside: Array = indices.view(np.uint64) < prod(size)  # a negative one is huge
+    return inside
+
+
 def max_pool_scatter(g: Array, indices: Array, x_shape: Ints) -> Array:
     """Add g (N, C, *O) at its flat cells in zeros of x_shape; sums where cells repeat."""
-    last = is_channels_last(g)
-    where = _places(indices, x_shape, last)
-    flat = np.bincount(where.ravel(), _planes(g, last).ravel(), minlength=prod(x_shape))
+    last, size = is_channels_last(g), prod(x_shape)
+    inside = _planes(_inside(indices, x_shape[2:]), last)
+    where = np.where(inside, _places(indices, x_shape, last), size)  # that of no cell is left out
+    flat = np.bincount(where.ravel(), _planes(g, last).ravel(), minlength=size + 1)[:size]
     return _unplanes(flat.astype(g.dtype), x_shape, last)
 
 
@@ -275,11 +282,13 @@ def max_unpool(x: Array, indices: Array, shape: Ints) -> Array:
 
 
 def max_pool_gather(x: Array, indices: Array) -> Array:
-    """x (N, C, *S), indices (N, C, *O) -> x at the flat cells (N, C, *O)"""
+    """x (N, C, *S), indices (N, C, *O) -> x at the flat cells (N, C, *O), 0 where there is none"""
     last = is_channels_last(x)
     axis = 1 if last else 2
-    where = np.ascontiguousarray(_planes(indices, last))  # the values lie as their indices do
-    values = np.take_along_axis(_planes(x, last), where, axis)
+    inside = _planes(_inside(indices, x.shape[2:]), last)
+    where = np.where(inside, _planes(indices, last), 0)
+    where = np.ascontiguousarray(where)  # the values lie as their indices do
+    values = np.where(inside, np.take_along_axis(_planes(x, last), where, axis), x.dtype.type(0))
     return _unplanes(values, indices.shape, last)
 
 
