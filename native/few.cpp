@@ -20,7 +20,8 @@ namespace rl::RL_LEVEL {
 namespace {
 
 constexpr Index TASK = 1 << 19;      // multiply-adds of a task: some ten microseconds
-constexpr Index ACROSS = 32 * P_MAX;  // most cells of a line of a block
+template <class T>
+constexpr Index ACROSS = 32 * P_MAX<T>;  // most cells of a line of a block
 constexpr Index CELLS = 1024;        // about the most cells of a block
 constexpr Index MAXIMA = 128;        // the same where maxima are taken, while near
 constexpr Index PARTS = 16;          // most shares of the blocks of a weight gradient, and the most
@@ -65,7 +66,7 @@ class Blocks {
         }
         // whole windows of the maxima
         for (int d = 0; d < 2; d++) whole[d] = s.out[d + 1] / s.pool[d] * s.pool[d];
-        Index parts = (whole[1] + ACROSS - 1) / ACROSS;
+        Index parts = (whole[1] + ACROSS<T> - 1) / ACROSS<T>;
         across = round_up((whole[1] + parts - 1) / parts, s.pool[1]);
         Index most = round_up((pooled(s) ? MAXIMA : CELLS) / across, s.pool[0]);
         down = std::clamp(most, s.pool[0], whole[0]);
@@ -213,15 +214,15 @@ void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on,
                     cell = padded, line = block.cells * cell;
                     corner = scratch<T>(BEFORE, block.lines * line);
                 }
-                Index height = tile_height(block.cells);
+                Tiles tiles = tiles_of<T>(block.cells);
                 for (Index f = 0; f < padded; f += V_MAX * W<T>) {
                     int v = padded - f > W<T> ? 2 : 1;
                     int lanes = small ? W<T>
                                       : (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
                     After<T> after = afters.at(group, f);
                     for (Index l = 0; l < block.lines; l++)
-                        for (Index c = 0; c < block.cells; c += height)
-                            rows_tile_by_line_of<T>((int)std::min(height, block.cells - c), v)(
+                        for (auto [c, count] : tiles)
+                            rows_tile_by_line_of<T>(count, v)(
                                 copy + l * blocks.next + c, blocks.shift.data(), depth,
                                 packed + f * depth, bias + f,
                                 corner + l * line + c * cell + f, cell, lanes, after);
@@ -243,7 +244,7 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Index most = std::min({blocks.count * block_work / (4 * TASK), SUMS / (depth * padded),
                            blocks.count});
     Index shares = std::clamp(most, Index(1), PARTS), share = (blocks.count + shares - 1) / shares;
-    Index height = tile_height(depth);
+    Tiles tiles = tiles_of<T>(depth);
     for (Index group = 0; group < s.groups; group++) {
         T* sums = scratch<T>(SUMMED, shares * depth * padded);
         parallel(shares, [&](Index part) {
@@ -260,9 +261,8 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 Index step = whole ? s.ys[3] : padded;
                 Index next = whole ? s.ys[2] : block.cells * padded;
                 for (Index f = 0; f < padded; f += V_MAX * W<T>)
-                    for (Index k = 0; k < depth; k += height)
-                        cells_tile_by_line_of<T>((int)std::min(height, depth - k),
-                                                 padded - f > W<T> ? 2 : 1)(
+                    for (auto [k, count] : tiles)
+                        cells_tile_by_line_of<T>(count, padded - f > W<T> ? 2 : 1)(
                             copy, blocks.shift.data() + k, block.lines, blocks.next, block.cells,
                             (whole ? grad : wide) + f, next, step, sum + k * padded + f, padded);
             }

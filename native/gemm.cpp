@@ -27,7 +27,8 @@ constexpr Index TASK = 1 << 17;           // multiply-adds below which no other 
 constexpr Index RANGES = 8;               // that the rows are cut into where groups are few
 constexpr Index NEAR = 64;                // columns that are read where they lie
 // Rows of a block that is turned: whole tiles, and whole vectors once it is turned.
-constexpr Index TURNED = P_MAX == 6 ? 24 : 112;
+template <class T>
+constexpr Index TURNED = P_MAX<T> == 6 ? 24 : 112;
 
 template <class T>
 constexpr Index PANEL = V_MAX * W<T>;
@@ -78,12 +79,12 @@ using Tile = void (*)(const T*, Index, Index, const T*, const Target<T>&, int);
 
 template <class T, int V, bool COLUMNS, int... P>
 Tile<T> pick(Index p, std::integer_sequence<int, P...>) {
-    static constexpr Tile<T> table[] = {tile<T, P + 1, V, COLUMNS>...};
+    static constexpr Tile<T> table[] = {tile<T, HEIGHT<P + 1>, V, COLUMNS>...};
     return table[p - 1];
 }
 template <class T>
 Tile<T> tile_of(Index p, Index v, bool columns) {
-    std::make_integer_sequence<int, P_MAX> all;
+    std::make_integer_sequence<int, P_MAX<T>> all;
     if (columns) return v == 1 ? pick<T, 1, true>(p, all) : pick<T, 2, true>(p, all);
     return v == 1 ? pick<T, 1, false>(p, all) : pick<T, 2, false>(p, all);
 }
@@ -119,9 +120,9 @@ void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
 // to (depth, rows), dense, = a (rows, depth) transposed.
 template <class T>
 void pack_rows(Matrix<T> a, Index depth, Index rows, T* to) {
-    if (a.down == 1 && rows == P_MAX) {  // copies of a known size are a few moves
-        for (Index k = 0; k < depth; k++, to += P_MAX)
-            std::memcpy(to, a.at + k * a.along, P_MAX * sizeof(T));
+    if (a.down == 1 && rows == P_MAX<T>) {  // copies of a known size are a few moves
+        for (Index k = 0; k < depth; k++, to += P_MAX<T>)
+            std::memcpy(to, a.at + k * a.along, P_MAX<T> * sizeof(T));
         return;
     }
     for (Index k = 0; k < depth; k++, to += rows)
@@ -153,7 +154,7 @@ struct Product {
             else parallel(groups, body);
             return;
         }
-        Index unit = turned ? TURNED : P_MAX;
+        Index unit = turned ? TURNED<T> : P_MAX<T>;
         Index rows = round_up((m + RANGES - 1) / RANGES, unit), ranges = (m + rows - 1) / rows;
         for (Index g = 0; g < groups; g++)
             parts(g, [&](auto&& f) {
@@ -185,14 +186,13 @@ struct Product {
         }
     }
 
-    void rows(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
-        Index high = tile_height(end - i);
-        for (; i < end; i += high) {
-            Index count = std::min(high, end - i);
+    void rows(Index first, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
+        for (auto [row, count] : tiles_of<T>(end - first)) {
+            Index i = first + row;
             T* to = c + i * next + j;
             Target<T> target{to, next, to, next, relu && from + depth == k};
             if (from == 0) target.from = bias ? bias + j : nullptr, target.from_next = 0;
-            const T* numbers = numbers_of(i, count, from, depth, scratch<T>(1, deep * P_MAX));
+            const T* numbers = numbers_of(i, count, from, depth, scratch<T>(1, deep * P_MAX<T>));
             for (Index l = 0; l < width; l += PANEL<T>) {
                 Index valid = std::min(PANEL<T>, width - l);
                 run_tile(numbers, count, depth, packed + l * depth, valid, target);
@@ -224,17 +224,18 @@ struct Product {
 
     // Blocks of the transposed result: TURNED rows of a by one panel after the other.
     void blocks(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
-        T *block = scratch<T>(2, TURNED * PANEL<T>), *room = scratch<T>(1, deep * TURNED);
-        for (; i < end; i += TURNED) {
-            Index count = std::min(TURNED, end - i), high = tile_height(count);
-            const T* numbers[TURNED];
-            for (Index p = 0; p < count; p += high)
-                numbers[p] = numbers_of(i + p, std::min(high, count - p), from, depth, room + p * depth);
+        T* block = scratch<T>(2, TURNED<T> * PANEL<T>);
+        T* room = scratch<T>(1, deep * TURNED<T>);
+        for (; i < end; i += TURNED<T>) {
+            Index count = std::min(TURNED<T>, end - i);
+            Tiles tiles = tiles_of<T>(count);
+            const T* numbers[TURNED<T>];
+            for (auto [p, high] : tiles)
+                numbers[p] = numbers_of(i + p, high, from, depth, room + p * depth);
             for (Index l = 0; l < width; l += PANEL<T>) {
                 Index valid = std::min(PANEL<T>, width - l);
-                for (Index p = 0; p < count; p += high)
-                    run_tile(numbers[p], std::min(high, count - p), depth, packed + l * depth,
-                             round_up(valid, W<T>),
+                for (auto [p, high] : tiles)
+                    run_tile(numbers[p], high, depth, packed + l * depth, round_up(valid, W<T>),
                              {block + p * PANEL<T>, PANEL<T>, nullptr, 0, false});
                 turn_block(block, count, valid, c + (j + l) * next + i, from, depth,
                            bias ? bias + i : nullptr);
