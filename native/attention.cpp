@@ -29,12 +29,12 @@ void product_of_columns(Index n, Index width, Index cells, const T* a, const T* 
                         T* sums, Index pitch, bool more) {
     const T* rows[BLOCK];
     for (Index i = 0; i < cells; i++) rows[i] = a + i * n;
-    Index height = tile_height(n);
+    Tiles tiles = tiles_of<T>(n);
     for (Index from = 0; from < width; from += V_MAX * W<T>) {
         int v = (int)(std::min<Index>(width - from, V_MAX * W<T>) / W<T>);
-        for (Index i = 0; i < n; i += height)
-            cells_tile_of<T>((int)std::min(height, n - i), v)(
-                rows, i, cells, b + from, of_b, sums + i * pitch + from, pitch, more);
+        for (auto [i, count] : tiles)
+            cells_tile_of<T>(count, v)(rows, i, cells, b + from, of_b, sums + i * pitch + from,
+                                       pitch, more);
     }
 }
 
@@ -197,7 +197,6 @@ void fill_attention(AttentionKernels<T>& k) {
     k.forward = forward<T>;
     k.grad = grad<T>;
 }
-template void fill_attention(AttentionKernels<float>&);
-template void fill_attention(AttentionKernels<double>&);
+RL_NARROW(fill_attention, Attention)
 
 }  // namespace rl::RL_LEVEL

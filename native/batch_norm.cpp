@@ -108,7 +108,6 @@ void fill_batch_norm(NormKernels<T>& k) {
     k.eval = eval<T>;
     k.eval_grad = eval_grad<T>;
 }
-template void fill_batch_norm(NormKernels<float>&);
-template void fill_batch_norm(NormKernels<double>&);
+RL_NARROW(fill_batch_norm, Norm)
 
 }  // namespace rl::RL_LEVEL

@@ -176,7 +176,7 @@ class Pass {
           padded(round_up(s.features, W<T>)), small(pooled(s)) {
         pack(s, w + group * s.wg, packed, padded);
         Index size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
-        size = round_up(size, P_MAX);
+        size = round_up(size, P_MAX<T>);
         Index strip = std::max(Index(1), s.pool[0] * strips.across);
         per = small ? std::max(Index(1), size / strip) : size;
         most = small ? per * strip : size;
@@ -187,7 +187,7 @@ class Pass {
     void run(Index task) const {
         Index first = task * per, last = std::min(units, first + per), count = 0;
         auto rows = scratch<const T*>(ROWS, walk.taps * most);
-        T *out[CHUNK + P_MAX], *at[CHUNK + P_MAX];
+        T *out[CHUNK + P_MAX<T>], *at[CHUNK + P_MAX<T>];
         if (small) {
             for (Index i = first; i < last; i++) {
                 T* target = strips.output(i, y);
@@ -204,17 +204,15 @@ class Pass {
             walk.point_out(first, count, y, out);
             walk.point(first, count, rows, most);
         }
-        Index height = tile_height(count);
+        Tiles tiles = tiles_of<T>(count);
         for (Index f = 0; f < padded; f += V_MAX * W<T>) {
             int v = padded - f > W<T> ? 2 : 1;
             int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
             After<T> after = afters.at(group, f);
             for (Index i = 0; i < count; i++) at[i] = out[i] + f;
-            for (Index i = 0; i < count; i += height) {
-                int p = (int)std::min(height, count - i);
+            for (auto [i, p] : tiles)
                 rows_tile_of<T>(p, v)(rows + i, most, walk.taps, s.channels, packed + f * depth,
                                       bias + f, at + i, lanes, after);
-            }
         }
     }
 
@@ -316,13 +314,13 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
         const T* grads = g + group * s.features;
         T* target = dw + group * depth * s.features;
 
-        Index height = tile_height(channels), tiles = (channels + height - 1) / height;
+        Index high = tiles_of<T>(channels).high, most_blocks = (channels + high - 1) / high;
         Index most = std::min({work / (4 * TASK), SUMS / (depth * padded), cells / (2 * ROUND)});
         Index shares = std::clamp(most, Index(1), PARTS);
         Index share = (cells + shares - 1) / shares;
         Index round = even_part(share, ROUND);
-        Index blocks = shares > 1 ? 1 : std::clamp(work / (32 * TASK), Index(1), tiles);
-        Index per = (tiles + blocks - 1) / blocks * height;  // channels of a block
+        Index blocks = shares > 1 ? 1 : std::clamp(work / (32 * TASK), Index(1), most_blocks);
+        Index per = (most_blocks + blocks - 1) / blocks * high;  // channels of a block
         blocks = (channels + per - 1) / per;
 
         // one block of features whose rows lie at one distance: they are read where they are
@@ -343,36 +341,39 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
             // many features: the channels of a tile are copied together, once for all of them
             bool many = taps == 1 && padded > 4 * V_MAX * W<T>;
             T* strips = scratch<T>(STRIPS, many ? ROUND * (last - first) : 0);
+            Tiles tiles = tiles_of<T>(last - first);
             for (Index m = part * share; m < end; m += round) {
                 Index count = std::min(round, end - m);
                 bool more = m > part * share;
                 walk.point(m, count, rows, ROUND);
-                for (Index c = first; many && c < last; c += height)
-                    for (Index i = 0, p = std::min(height, last - c); i < count; i++)
-                        std::copy_n(rows[i] + c, p, strips + (c - first) * count + i * p);
+                if (many)
+                    for (auto [c, p] : tiles)
+                        for (Index i = 0; i < count; i++)
+                            std::copy_n(rows[i] + first + c, p, strips + c * count + i * p);
                 if (!straight) {
                     walk.point_out(m, count, grads, at);
                     panels(s.features, padded, count, at, grad);
                 }
-                auto tile = [&](Index t, Index c, Index f) {
-                    int v = padded - f > W<T> ? 2 : 1, p = (int)std::min(height, last - c);
+                auto tile = [&](Index t, Index c, Index p, Index f) {
+                    int v = padded - f > W<T> ? 2 : 1;
                     const T* panel = straight ? grads + m * s.ys[3]
                                               : grad + f / (V_MAX * W<T>) * PANEL<T>;
                     Index step = straight ? s.ys[3] : v * W<T>;
-                    T* to = sum + (t * channels + c) * padded + f;
+                    T* to = sum + (t * channels + first + c) * padded + f;
                     if (many)
-                        cells_tile_by_row_of<T>(p, v)(strips + (c - first) * count, count, panel, to,
-                                                      padded, more);
+                        cells_tile_by_row_of<T>(p, v)(strips + c * count, count, panel, to, padded, more);
                     else
-                        cells_tile_of<T>(p, v)(rows + t * ROUND, c, count, panel, step, to, padded, more);
+                        cells_tile_of<T>(p, v)(rows + t * ROUND, first + c, count, panel, step, to,
+                                               padded, more);
                 };
                 // panels that all stay in the cache: finish a row of dw, then the next
                 bool row_by_row = many && count * padded * (Index)sizeof(T) <= 1 << 19;
-                for (Index c = first; row_by_row && c < last; c += height)
-                    for (Index f = 0; f < padded; f += V_MAX * W<T>) tile(0, c, f);
+                if (row_by_row)
+                    for (auto [c, p] : tiles)
+                        for (Index f = 0; f < padded; f += V_MAX * W<T>) tile(0, c, p, f);
                 for (Index f = 0; !row_by_row && f < padded; f += V_MAX * W<T>)
                     for (Index t = 0; t < taps; t++)
-                        for (Index c = first; c < last; c += height) tile(t, c, f);
+                        for (auto [c, p] : tiles) tile(t, c, p, f);
             }
         });
         if (!direct) add_shares(sums, shares, depth, padded, s.features, target);

@@ -26,7 +26,6 @@ void fill_dropout(DropoutKernels<T>& k) {
     k.factor16 = factor<T, uint16_t>;
     k.factor32 = factor<T, uint32_t>;
 }
-template void fill_dropout(DropoutKernels<float>&);
-template void fill_dropout(DropoutKernels<double>&);
+RL_NARROW(fill_dropout, Dropout)
 
 }  // namespace rl::RL_LEVEL

@@ -20,7 +20,8 @@ namespace rl::RL_LEVEL {
 namespace {
 
 constexpr Index TASK = 1 << 19;      // multiply-adds of a task: some ten microseconds
-constexpr Index ACROSS = 32 * P_MAX;  // most cells of a line of a block
+template <class T>
+constexpr Index ACROSS = 32 * P_MAX<T>;  // most cells of a line of a block
 constexpr Index CELLS = 1024;        // about the most cells of a block
 constexpr Index BYTES = 24 << 10;    // and of its copy, which stays in the first cache
 constexpr Index PARTS = 16;          // most shares of the blocks of a weight gradient, and the most
@@ -67,7 +68,7 @@ class Blocks {
         Index planes = s.offset[0].size();
         // numbers of the copy by cell of a line, and by line
         Index numbers = planes * s.step[2] * s.channels, room = BYTES / sizeof(T);
-        Index wide = std::clamp(room / (numbers * (Index)s.offset[1].size()), Index(P_MAX), ACROSS);
+        Index wide = std::clamp(room / (numbers * (Index)s.offset[1].size()), Index(P_MAX<T>), ACROSS<T>);
         across = even(whole[1], std::min(wide, most), s.pool[1]);
         Index lines = std::min(most, room / (numbers * s.step[1])) / across;
         down = even(whole[0], std::max(Index(1), lines), s.pool[0]);
@@ -198,10 +199,9 @@ void run_tiles(const Conv& s, Index count, const Afters<T>& afters, Index group,
         int v = padded - f > W<T> ? 2 : 1;
         int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
         After<T> after = afters.at(group, f);
-        each_tile(count, [&](Index i, int p) {
+        for (auto [i, p] : tiles_of<T>(count))
             rows_tile_by_line_of<T>(p, v)(x, from + i, shift.data(), depth, packed + f * depth, bias + f,
                                           y + f, to + i, lanes, after);
-        });
     }
 }
 
@@ -225,7 +225,7 @@ template <class T>
 void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Index padded = round_up(s.features, W<T>), depth = depth_of(s);
     Index size = TASK / std::max(Index(1), depth * s.features);
-    Blocks<T> blocks(s, std::clamp(size, Index(16 * P_MAX), CELLS));
+    Blocks<T> blocks(s, std::clamp(size, Index(16 * P_MAX<T>), CELLS));
     Index most = blocks.down * blocks.across, per = std::max(Index(1), size / most);
     Afters<T> afters(s, on, padded);
     for (Index group = 0; group < s.groups; group++) {
@@ -259,7 +259,7 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Index most = std::min({blocks.count * block_work / (4 * TASK), SUMS / (depth * padded),
                            blocks.count});
     Index shares = std::clamp(most, Index(1), PARTS), share = (blocks.count + shares - 1) / shares;
-    Index height = tile_height(depth);
+    Tiles tiles = tiles_of<T>(depth);
     for (Index group = 0; group < s.groups; group++) {
         T* sums = scratch<T>(SUMMED, shares * depth * padded);
         parallel(shares, [&](Index part) {
@@ -276,9 +276,8 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 Index step = whole ? s.ys[3] : padded;
                 Index next = whole ? s.ys[2] : block.cells * padded;
                 for (Index f = 0; f < padded; f += V_MAX * W<T>)
-                    for (Index k = 0; k < depth; k += height)
-                        cells_tile_by_line_of<T>((int)std::min(height, depth - k),
-                                                 padded - f > W<T> ? 2 : 1)(
+                    for (auto [k, count] : tiles)
+                        cells_tile_by_line_of<T>(count, padded - f > W<T> ? 2 : 1)(
                             copy, blocks.shift.data() + k, block.lines, blocks.next, block.cells,
                             blocks.step, (whole ? grad : wide) + f, next, step, sum + k * padded + f, padded);
             }

@@ -24,7 +24,8 @@ constexpr Index ROOM_BYTES = 4 << 20;     // of all that is packed for several t
 constexpr Index FAR_BYTES = 2 << 20;      // of a matrix whose rows are asked for ahead
 constexpr Index NEAR = 64;                // columns that are read where they lie
 // Rows of a block that is turned: whole tiles, and whole vectors once it is turned.
-constexpr Index TURNED = P_MAX == 6 ? 48 : 112;
+template <class T>
+constexpr Index TURNED = P_MAX<T> == 6 ? 48 : 112;
 
 // What becomes of a tile's sums: c = relu(from + sums), where `from` is a bias, or what was there.
 template <class T>
@@ -51,7 +52,7 @@ struct Strided {
 template <class T, int P, int V, bool COLUMNS>
 void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to, int lanes) {
     Vec<T> sum[P][V]{};
-    constexpr int N = P == P_MAX && V == V_MAX ? 2 : 1;
+    constexpr int N = P == P_MAX<T> && V == V_MAX ? 2 : 1;
     Index rest = depth % N, whole = depth - rest;
     auto all = [&](auto row) {
         w = rows_sum<T, P, V, 1, N>(sum, row, whole, w);
@@ -81,12 +82,12 @@ using Tile = void (*)(const T*, Index, Index, const T*, const Target<T>&, int);
 
 template <class T, int V, bool COLUMNS, int... P>
 Tile<T> pick(Index p, std::integer_sequence<int, P...>) {
-    static constexpr Tile<T> table[] = {tile<T, P + 1, V, COLUMNS>...};
+    static constexpr Tile<T> table[] = {tile<T, HEIGHT<P + 1>, V, COLUMNS>...};
     return table[p - 1];
 }
 template <class T>
 Tile<T> tile_of(Index p, Index v, bool columns) {
-    std::make_integer_sequence<int, P_MAX> all;
+    std::make_integer_sequence<int, P_MAX<T>> all;
     if (columns) return v == 1 ? pick<T, 1, true>(p, all) : pick<T, 2, true>(p, all);
     return v == 1 ? pick<T, 1, false>(p, all) : pick<T, 2, false>(p, all);
 }
@@ -127,7 +128,7 @@ struct Product {
         // All groups are packed, then all are made: so threads wait for each other twice, not at each
         // group and part of the depth.
         Index most = std::max(Index(1), Index(ROOM_BYTES / sizeof(T)) / (deep * padded));
-        Index ranges = 4 * RANGES / groups, unit = turned ? TURNED : P_MAX;
+        Index ranges = 4 * RANGES / groups, unit = turned ? TURNED<T> : P_MAX<T>;
         Index rows = round_up((m + ranges - 1) / ranges, unit);
         ranges = (m + rows - 1) / rows;
         T* packed = scratch<T>(0, std::min(most, count) * deep * padded);
@@ -170,19 +171,18 @@ struct Product {
         else rows(i, end, j, width, from, depth, packed);
     }
 
-    void rows(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
-        Index high = tile_height(end - i);
+    void rows(Index first, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
         bool far = a.along == 1 && m * k * (Index)sizeof(T) >= FAR_BYTES;
-        for (; i < end; i += high) {
-            Index count = std::min(high, end - i);
+        for (auto [row, count] : tiles_of<T>(end - first)) {
+            Index i = first + row;
             T* to = c + i * next + j;
             Target<T> target{to, next, to, next, relu && from + depth == k};
             if (from == 0) target.from = bias ? bias + j : nullptr, target.from_next = 0;
-            const T* numbers = numbers_of(i, count, from, depth, scratch<T>(1, deep * P_MAX));
+            const T* numbers = numbers_of(i, count, from, depth, scratch<T>(1, deep * P_MAX<T>));
             for (Index l = 0; l < width; l += PANEL<T>) {
                 Index valid = std::min(PANEL<T>, width - l);
                 if (far)
-                    fetch(i + high, std::min(end, i + 2 * high), from + depth * l / width,
+                    fetch(i + count, std::min(end, i + 2 * count), from + depth * l / width,
                           from + depth * std::min(width, l + PANEL<T>) / width);
                 run_tile(numbers, count, depth, packed + l * depth, valid, target);
                 target.c += PANEL<T>;
@@ -221,14 +221,14 @@ struct Product {
     // Blocks of the transposed result: TURNED rows of a by all panels, turned together.
     void blocks(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
         Index padded = round_up(width, PANEL<T>);
-        T *block = scratch<T>(2, TURNED * padded), *room = scratch<T>(1, deep * P_MAX);
-        for (; i < end; i += TURNED) {
-            Index count = std::min(TURNED, end - i), high = tile_height(count);
-            for (Index p = 0; p < count; p += high) {
-                Index few = std::min(high, count - p);
-                const T* numbers = numbers_of(i + p, few, from, depth, room);
+        T* block = scratch<T>(2, TURNED<T> * padded);
+        T* room = scratch<T>(1, deep * P_MAX<T>);
+        for (; i < end; i += TURNED<T>) {
+            Index count = std::min(TURNED<T>, end - i);
+            for (auto [p, high] : tiles_of<T>(count)) {
+                const T* numbers = numbers_of(i + p, high, from, depth, room);
                 for (Index l = 0; l < width; l += PANEL<T>)
-                    run_tile(numbers, few, depth, packed + l * depth,
+                    run_tile(numbers, high, depth, packed + l * depth,
                              round_up(std::min(PANEL<T>, width - l), W<T>),
                              {block + p * padded + l, padded, nullptr, 0, false});
             }

@@ -124,7 +124,6 @@ void fill_group_norm(NormKernels<T>& k) {
     k.group = group<T>;
     k.group_grad = group_grad<T>;
 }
-template void fill_group_norm(NormKernels<float>&);
-template void fill_group_norm(NormKernels<double>&);
+RL_NARROW(fill_group_norm, Norm)
 
 }  // namespace rl::RL_LEVEL

@@ -120,7 +120,6 @@ void fill_layer_norm(NormKernels<T>& k) {
     k.layer = layer<T>;
     k.layer_grad = layer_grad<T>;
 }
-template void fill_layer_norm(NormKernels<float>&);
-template void fill_layer_norm(NormKernels<double>&);
+RL_NARROW(fill_layer_norm, Norm)
 
 }  // namespace rl::RL_LEVEL

@@ -2,6 +2,10 @@
 #include "kernels.h"
 #include "simd.h"
 
+namespace rl::avx2 {
+Level make();
+}
+
 namespace rl::RL_LEVEL {
 
 #define RL_FAMILY(name, Name) \
@@ -20,11 +24,15 @@ RL_FAMILY(pool, Pool)
 RL_FAMILY(rnn, Rnn)
 
 template <class T>
-void fill(Kernels<T>& k) {
-    fill_attention(k.attention);
+void fill_products(Kernels<T>& k) {
     fill_conv(k.conv);
-    fill_dropout(k.dropout);
     fill_gemm(k.gemm);
+}
+
+template <class T>
+void fill_others(Kernels<T>& k) {
+    fill_attention(k.attention);
+    fill_dropout(k.dropout);
     fill_batch_norm(k.norm);
     fill_group_norm(k.norm);
     fill_layer_norm(k.norm);
@@ -36,8 +44,19 @@ void fill(Kernels<T>& k) {
 
 Level make() {
     Level level;
-    fill(level.f32);
-    fill(level.f64);
+    fill_products(level.f32);
+    fill_products(level.f64);
+    fill_others(level.f32);
+#if RL_BYTES == 64
+    // Products gain by wide vectors; the others wait for memory, and float64 is there to check
+    // gradients: a third of the level's build would be theirs.
+    Kernels<double> narrow = avx2::make().f64;
+    narrow.conv = level.f64.conv;
+    narrow.gemm = level.f64.gemm;
+    level.f64 = narrow;
+#else
+    fill_others(level.f64);
+#endif
     return level;
 }
 

@@ -86,7 +86,6 @@ void fill_optim(OptimKernels<T>& k) {
     k.adam = adam<T>;
     k.sgd = sgd<T>;
 }
-template void fill_optim(OptimKernels<float>&);
-template void fill_optim(OptimKernels<double>&);
+RL_NARROW(fill_optim, Optim)
 
 }  // namespace rl::RL_LEVEL

@@ -39,9 +39,9 @@ void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
 // to (depth, rows), dense, = a (rows, depth) transposed.
 template <class T>
 void pack_rows(Matrix<T> a, Index depth, Index rows, T* to) {
-    if (a.down == 1 && rows == P_MAX) {  // copies of a known size are a few moves
-        for (Index k = 0; k < depth; k++, to += P_MAX)
-            std::memcpy(to, a.at + k * a.along, P_MAX * sizeof(T));
+    if (a.down == 1 && rows == P_MAX<T>) {  // copies of a known size are a few moves
+        for (Index k = 0; k < depth; k++, to += P_MAX<T>)
+            std::memcpy(to, a.at + k * a.along, P_MAX<T> * sizeof(T));
         return;
     }
     for (Index k = 0; k < depth; k++, to += rows)

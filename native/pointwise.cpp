@@ -173,7 +173,6 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.cross_entropy = cross_entropy<T>;
     k.cross_entropy_grad = cross_entropy_grad<T>;
 }
-template void fill_pointwise(PointwiseKernels<float>&);
-template void fill_pointwise(PointwiseKernels<double>&);
+RL_NARROW(fill_pointwise, Pointwise)
 
 }  // namespace rl::RL_LEVEL

@@ -373,7 +373,6 @@ void fill_pool(PoolKernels<T>& k) {
         (s.whole ? avg_grad<true, T> : avg_grad<false, T>)(s, g, dx);
     };
 }
-template void fill_pool(PoolKernels<float>&);
-template void fill_pool(PoolKernels<double>&);
+RL_NARROW(fill_pool, Pool)
 
 }  // namespace rl::RL_LEVEL

@@ -380,7 +380,6 @@ void fill_rnn(RnnKernels<T>& k) {
     k.gru_steps = gru_steps<T>;
     k.gru_steps_grad = gru_steps_grad<T>;
 }
-template void fill_rnn(RnnKernels<float>&);
-template void fill_rnn(RnnKernels<double>&);
+RL_NARROW(fill_rnn, Rnn)
 
 }  // namespace rl::RL_LEVEL

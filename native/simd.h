@@ -15,6 +15,15 @@
 #define RL_BYTES 16
 #endif
 
+// Instances of a family that takes its float64 from AVX2 where the level is AVX-512 (see level.cpp).
+#if RL_BYTES == 64
+#define RL_NARROW(fill, Name) template void fill(Name##Kernels<float>&);
+#else
+#define RL_NARROW(fill, Name)              \
+    template void fill(Name##Kernels<float>&); \
+    template void fill(Name##Kernels<double>&);
+#endif
+
 namespace rl::RL_LEVEL {
 
 template <class T>

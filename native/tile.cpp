@@ -3,6 +3,20 @@
 
 namespace rl::RL_LEVEL {
 
+// The heights of all levels are checked in each, as no machine runs them all.
+constexpr bool are_cut_well(Index most) {
+    for (Index n = 0; n <= 200; n++) {
+        Index next = 0;
+        for (auto [first, count] : Tiles(n, most)) {
+            if (first != next || count < 1 || count > most || !is_height(count)) return false;
+            next += count;
+        }
+        if (next != n) return false;
+    }
+    return true;
+}
+static_assert(are_cut_well(6) && are_cut_well(8) && are_cut_well(14));
+
 RL_TABLE(rows_tile)
 RL_TABLE(cells_tile)
 

@@ -4,6 +4,10 @@
 // of one operand and broadcasts P numbers of the other: P * V multiply-adds for P + V loads. With
 // AVX-512's 32 registers 14 x 2 keeps 28 sums, two vectors and a broadcast in flight; with 16
 // registers 6 x 2 does. Rows that remain (P' < P) get a tile of their own, unrolled as well.
+//
+// Every height is compiled for each dtype, width and family: half of a build's time. So float64
+// ends at 8 x 2 (sums enough to keep two multiply-adds a cycle busy), and of the heights from 11
+// on the even ones alone exist. `Tiles` cuts rows into heights that exist.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +17,51 @@
 
 namespace rl::RL_LEVEL {
 
-inline constexpr int P_MAX = RL_BYTES == 64 ? 14 : 6;
+template <class T>
+inline constexpr int P_MAX = RL_BYTES < 64 ? 6 : sizeof(T) == 4 ? 14 : 8;
 inline constexpr int V_MAX = 2;
+
+constexpr bool is_height(Index p) { return p <= 10 || p % 2 == 0; }
+
+// Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2), of which the
+// last becomes two where there is none of its height: `for (auto [first, count] : Tiles(...))`.
+class Tiles {
+  public:
+    struct Tile {
+        Index first, count;
+    };
+
+    constexpr Tiles(Index rows, Index most) : rows(rows) {
+        Index tiles = (rows + most - 1) / most;
+        high = tiles ? (rows + tiles - 1) / tiles : 1;
+        high += !is_height(high);  // no more than `most`, which is even
+    }
+
+    class Iterator {
+      public:
+        constexpr Tile operator*() const { return {first, tiles.from(first)}; }
+        constexpr void operator++() { first += tiles.from(first); }
+        constexpr bool operator!=(const Iterator& end) const { return first != end.first; }
+        const Tiles& tiles;
+        Index first;
+    };
+    constexpr Iterator begin() const { return {*this, 0}; }
+    constexpr Iterator end() const { return {*this, rows}; }
+
+    Index high;  // of all but the last one or two
+
+  private:
+    constexpr Index from(Index first) const {
+        Index count = std::min(high, rows - first);
+        return is_height(count) ? count : count / 2 + 1;
+    }
+    Index rows;
+};
+
+template <class T>
+Tiles tiles_of(Index rows) {
+    return {rows, P_MAX<T>};
+}
 
 #define RL_UNROLL _Pragma("GCC unroll 16")
 
@@ -241,15 +288,17 @@ void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_nex
         RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
 }
 
-// A table of the tiles of 1 ... P_MAX rows, of V vectors.
+// A table of the tiles of 1 ... P_MAX rows, of V vectors. `Tiles` asks for no others.
+template <int P>
+inline constexpr int HEIGHT = is_height(P) ? P : P - 1;
 #define RL_TABLE(tile)                                                     \
     template <class T, int V, int... P>                                    \
     auto tile##_pick(int p, std::integer_sequence<int, P...>) {            \
-        static constexpr decltype(&tile<T, 1, 1>) table[] = {&tile<T, P + 1, V>...}; \
+        static constexpr decltype(&tile<T, 1, 1>) table[] = {&tile<T, HEIGHT<P + 1>, V>...}; \
         return table[p - 1];                                               \
     }
 #define RL_PICK(tile, p, v)                                                \
-    std::make_integer_sequence<int, P_MAX> all;                            \
+    std::make_integer_sequence<int, P_MAX<T>> all;                            \
     return v == 1 ? tile##_pick<T, 1>(p, all) : tile##_pick<T, 2>(p, all);
 
 // The tile of P rows and V vectors: one family of kernels takes these.
@@ -269,21 +318,5 @@ template <class T>
 decltype(&rows_tile<T, 1, 1>) rows_tile_of(int p, int v);
 template <class T>
 decltype(&cells_tile<T, 1, 1>) cells_tile_of(int p, int v);
-
-// Cut n rows into the fewest tiles of nearly equal height: 16 rows as 8 + 8, not 14 + 2.
-inline Index tile_height(Index n) {
-    Index tiles = (n + P_MAX - 1) / P_MAX;
-    return tiles ? (n + tiles - 1) / tiles : 1;
-}
-
-// Call f(first row, rows) for the fewest tiles of heights that differ by one at most.
-template <class F>
-inline void each_tile(Index n, F&& f) {
-    Index tiles = (n + P_MAX - 1) / P_MAX;
-    for (Index i = 0, t = 0, p; t < tiles; t++, i += p) {
-        p = n / tiles + (t < n % tiles);
-        f(i, (int)p);
-    }
-}
 
 }  // namespace rl::RL_LEVEL

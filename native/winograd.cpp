@@ -22,7 +22,8 @@ namespace rl::RL_LEVEL {
 namespace {
 
 // Tiles of a task: whole register tiles, whose 16 matrices stay in the second-level cache.
-constexpr Index TILES = round_up(54, P_MAX);
+template <class T>
+constexpr Index TILES = round_up(54, P_MAX<T>);
 constexpr Index LEAST = 16;  // channels and features below which the direct sum is faster
 constexpr Index SUMS = 1 << 21;
 constexpr Index SHARES = 8;
@@ -266,10 +267,10 @@ template <class T>
 void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Work<T> k(s);
     Afters<T> afters(s, on, k.padded);
-    Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES - 1) / TILES;
+    Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES<T> - 1) / TILES<T>;
     Index even = round_up(parts, threads());  // no thread has more to do than the others
     Index per = (k.tiles + even - 1) / even;
-    if (per < P_MAX) per = (k.tiles + parts - 1) / parts;
+    if (per < P_MAX<T>) per = (k.tiles + parts - 1) / parts;
     for (Index group = 0; group < s.groups; group++) {
         After<T> after = afters.at(group, 0);
         T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);
@@ -282,10 +283,11 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>
             Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
             T *in = scratch<T>(INPUTS, 16 * in_size), *out = scratch<T>(OUTPUTS, 16 * out_size);
             k.inputs(x + group * s.channels, first, count, in);
+            Tiles tiles = tiles_of<T>(count);
             for (Index e = 0; e < 16; e++)
                 for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
-                    each_tile(count, [&](Index t, int p) {
-                        product_tile_of<T>(p, k.padded - f > W<T> ? 2 : 1)(
+                    for (auto [t, rows] : tiles)
+                        product_tile_of<T>(rows, k.padded - f > W<T> ? 2 : 1)(
                             in + e * in_size + t * s.channels, s.channels, s.channels,
                             packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
                             k.padded);
@@ -300,26 +302,26 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Work<T> k(s);
     Index size = apart<T>(s.channels * k.padded);
     for (Index group = 0; group < s.groups; group++) {
-        Index most = std::min(k.tiles / (2 * TILES), SUMS / (16 * size));
+        Index most = std::min(k.tiles / (2 * TILES<T>), SUMS / (16 * size));
         Index shares = std::clamp(most, Index(1), SHARES);
         Index share = (k.tiles + shares - 1) / shares;
         T* sums = scratch<T>(SUMMED, shares * 16 * size);
         parallel(shares, [&](Index part) {
             T* sum = sums + part * 16 * size;
-            T* in = scratch<T>(INPUTS, 16 * apart<T>(TILES * s.channels));
-            T* out = scratch<T>(OUTPUTS, 16 * apart<T>(TILES * k.padded));
-            Index end = std::min(k.tiles, (part + 1) * share), height = tile_height(s.channels);
+            T* in = scratch<T>(INPUTS, 16 * apart<T>(TILES<T> * s.channels));
+            T* out = scratch<T>(OUTPUTS, 16 * apart<T>(TILES<T> * k.padded));
+            Index end = std::min(k.tiles, (part + 1) * share);
+            Tiles tiles = tiles_of<T>(s.channels);
             if (part * share >= end) std::fill(sum, sum + 16 * size, T(0));
-            for (Index first = part * share; first < end; first += TILES) {
-                Index count = std::min(TILES, end - first);
+            for (Index first = part * share; first < end; first += TILES<T>) {
+                Index count = std::min(TILES<T>, end - first);
                 bool more = first > part * share;
                 k.inputs(x + group * s.channels, first, count, in);
                 gradients(k, g + group * s.features, first, count, out);
                 for (Index e = 0; e < 16; e++)
                     for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
-                        for (Index c = 0; c < s.channels; c += height)
-                            cells_tile_even_of<T>((int)std::min(height, s.channels - c),
-                                                  k.padded - f > W<T> ? 2 : 1)(
+                        for (auto [c, rows] : tiles)
+                            cells_tile_even_of<T>(rows, k.padded - f > W<T> ? 2 : 1)(
                                 in + e * apart<T>(count * s.channels) + c, s.channels, count,
                                 out + e * apart<T>(count * k.padded) + f, k.padded,
                                 sum + e * size + c * k.padded + f, k.padded, more);
