@@ -291,7 +291,6 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>
                             in + e * in_size + t * s.channels, s.channels, s.channels,
                             packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
                             k.padded);
-                    });
             outputs(k, out, bias, after, afters.lowest, first, count, y + group * s.features);
         });
     }
