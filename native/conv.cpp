@@ -361,7 +361,8 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                     Index step = straight ? s.ys[3] : v * W<T>;
                     T* to = sum + (t * channels + first + c) * padded + f;
                     if (many)
-                        cells_tile_by_row_of<T>(p, v)(strips + c * count, count, panel, to, padded, more);
+                        cells_tile_even_of<T>(p, v)(strips + c * count, p, count, panel, step, to,
+                                                    padded, more);
                     else
                         cells_tile_of<T>(p, v)(rows + t * ROUND, first + c, count, panel, step, to,
                                                padded, more);

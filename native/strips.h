@@ -63,7 +63,8 @@ void pack_columns(Index depth, Index n, const T* rows, Index step, T scale, T* p
 // y (m, n) = a (m, depth) times a packed b; rows `of_a` and `of_y` apart. Inlined into a step of an
 // LSTM, it lacked registers: a tenth slower.
 template <class T>
-[[gnu::noinline]] void product(Index m, Index n, Index depth, const T* a, Index of_a, const T* b, T* y, Index of_y) {
+[[gnu::noinline]] void product(Index m, Index n, Index depth, const T* a, Index of_a, const T* b,
+                               T* y, Index of_y) {
     static constexpr T zeros[V_MAX * W<T>]{};
     Tiles tiles = tiles_of<T>(m);
     strips<T>(n, [&](Index from, Index width, Index valid) {

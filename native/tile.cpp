@@ -19,15 +19,22 @@ static_assert(are_cut_well(6) && are_cut_well(8) && are_cut_well(14));
 
 RL_TABLE(rows_tile)
 RL_TABLE(cells_tile)
+RL_TABLE(cells_tile_even)
 
 template <class T>
 decltype(&rows_tile<T, 1, 1>) rows_tile_of(int p, int v) { RL_PICK(rows_tile, p, v) }
 template <class T>
 decltype(&cells_tile<T, 1, 1>) cells_tile_of(int p, int v) { RL_PICK(cells_tile, p, v) }
+template <class T>
+decltype(&cells_tile_even<T, 1, 1>) cells_tile_even_of(int p, int v) {
+    RL_PICK(cells_tile_even, p, v)
+}
 
 template decltype(&rows_tile<float, 1, 1>) rows_tile_of<float>(int, int);
 template decltype(&rows_tile<double, 1, 1>) rows_tile_of<double>(int, int);
 template decltype(&cells_tile<float, 1, 1>) cells_tile_of<float>(int, int);
 template decltype(&cells_tile<double, 1, 1>) cells_tile_of<double>(int, int);
+template decltype(&cells_tile_even<float, 1, 1>) cells_tile_even_of<float>(int, int);
+template decltype(&cells_tile_even<double, 1, 1>) cells_tile_even_of<double>(int, int);
 
 }  // namespace rl::RL_LEVEL

@@ -242,13 +242,6 @@ void cells_tile_even(const T* a, Index apart, Index cells, const T* b, Index ste
     cells_sum<T, P, V, 1>([=](Index m) { return a + m * apart; }, cells, b, step, sums, pitch, more);
 }
 
-// a(m, p) is a[m * P + p].
-template <class T, int P, int V>
-void cells_tile_by_row(const T* a, Index cells, const T* b, T* sums, Index pitch, bool more) {
-    cells_sum<T, P, V, 1>([=](Index m) { return a + m * P; }, cells, b, V * W<T>, sums, pitch,
-                          more);
-}
-
 // y[to[p]] ... = bias + sum over k of x[from[p] + shift[k]] * w[k]; w is packed (depth, V * W).
 template <class T, int P, int V>
 void rows_tile_by_line(const T* x, const Index* from, const Index* shift, Index depth, const T* w,
@@ -307,8 +300,6 @@ inline constexpr int HEIGHT = is_height(P) ? P : P - 1;
     template <class T>                                                     \
     auto tile##_of(int p, int v) { RL_PICK(tile, p, v) }
 RL_OWN_TABLE(product_tile)
-RL_OWN_TABLE(cells_tile_even)
-RL_OWN_TABLE(cells_tile_by_row)
 RL_OWN_TABLE(rows_tile_by_line)
 RL_OWN_TABLE(cells_tile_by_line)
 #undef RL_OWN_TABLE
@@ -318,5 +309,7 @@ template <class T>
 decltype(&rows_tile<T, 1, 1>) rows_tile_of(int p, int v);
 template <class T>
 decltype(&cells_tile<T, 1, 1>) cells_tile_of(int p, int v);
+template <class T>
+decltype(&cells_tile_even<T, 1, 1>) cells_tile_even_of(int p, int v);
 
 }  // namespace rl::RL_LEVEL
