@@ -57,6 +57,26 @@ void bind_gemm(nb::module_& m) {
             });
         },
         nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+    // and batch norm by given statistics: mean, var, its w and b, eps
+    rl::def(
+        m, "linear_onward",
+        [](const In& x, const In& w, const Maybe& b, const Dense& mean, const Dense& var,
+           const MaybeDense& norm_w, const MaybeDense& norm_b, double eps, const Out& y, bool relu) {
+            for_dtype(x, [&]<class T>(T) {
+                rl::Unlocked free;
+                Index m = rows_of(x), k = width_of(x), f = rows_of(w);
+                T* to = data<T>(y, m * f);
+                std::vector<T> sums(m * f), rstd(f);
+                rl::level().of<T>().gemm.product(
+                    m, k, f, dense(data<T>(x, m * k), k), dense(data<T>(w, f * k), k).turned(),
+                    data<T>(b, f), sums.data(), false);
+                rl::level().of<T>().norm.eval(m, f, eps, sums.data(), data<T>(mean, f), data<T>(var, f),
+                                              data<T>(norm_w, f), data<T>(norm_b, f), to,
+                                              rstd.data(), relu);
+            });
+        },
+        nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg().none(),
+        nb::arg().none(), nb::arg(), nb::arg(), nb::arg());
     rl::def(m, "linear_input_grad", [](const In& g, const In& w, const Out& dx) {
         for_dtype(g, [&]<class T>(T) {
             rl::Unlocked free;
