@@ -14,23 +14,16 @@
 
 #include <algorithm>
 
-#include "lanes.h"
-#include "pack.h"
-#include "scratch.h"
-#include "threads.h"
+#include "gemv.h"
 
 namespace rl::RL_LEVEL {
 namespace {
 
 constexpr Index GROUP_BYTES = 192 << 10;  // of a packed group
-constexpr Index TASK = 1 << 17;           // multiply-adds below which no other thread is asked
-constexpr Index RANGES = 8;               // that the rows are cut into where groups are few
+constexpr Index ROOM_BYTES = 4 << 20;     // of all that is packed for several threads
 constexpr Index NEAR = 64;                // columns that are read where they lie
 // Rows of a block that is turned: whole tiles, and whole vectors once it is turned.
-constexpr Index TURNED = P_MAX == 6 ? 24 : 112;
-
-template <class T>
-constexpr Index PANEL = V_MAX * W<T>;
+constexpr Index TURNED = P_MAX == 6 ? 48 : 112;
 
 // What becomes of a tile's sums: c = relu(from + sums), where `from` is a bias, or what was there.
 template <class T>
@@ -48,18 +41,27 @@ struct Strided {
     const T* at;
     Index next;
     T operator[](Index k) const { return at[k * next]; }
+    Strided operator+(Index k) const { return {at + k * next, next}; }
 };
 
-// The numbers that are read one by one lie in rows, or in columns, `a_next` apart.
+// The numbers that are read one by one lie in rows, or in columns, `a_next` apart. The whole tile
+// takes two steps to a round of its loop: a core that is shared decodes half as much at a time, and
+// the loop's own instructions are then what it waits for. With four, sums are spilled.
 template <class T, int P, int V, bool COLUMNS>
 void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to, int lanes) {
     Vec<T> sum[P][V]{};
+    constexpr int N = P == P_MAX && V == V_MAX ? 2 : 1;
+    Index rest = depth % N, whole = depth - rest;
+    auto all = [&](auto row) {
+        w = rows_sum<T, P, V, 1, N>(sum, row, whole, w);
+        if (rest) rows_sum<T, P, V, 1>(sum, [=](int p) { return row(p) + whole; }, rest, w);
+    };
     if constexpr (COLUMNS) {
-        rows_sum<T, P, V, 1>(sum, [=](int p) { return Strided<T>{a + p, a_next}; }, depth, w);
+        all([=](int p) { return Strided<T>{a + p, a_next}; });
     } else {
         const T* row[P];
         RL_UNROLL for (int p = 0; p < P; p++) row[p] = a + p * a_next;
-        rows_sum<T, P, V, 1>(sum, [&](int p) { return row[p]; }, depth, w);
+        all([&](int p) { return row[p]; });
     }
     T* out[P];
     RL_UNROLL for (int p = 0; p < P; p++) out[p] = to.c + p * to.next;
@@ -88,45 +90,8 @@ Tile<T> tile_of(Index p, Index v, bool columns) {
     return v == 1 ? pick<T, 1, false>(p, all) : pick<T, 2, false>(p, all);
 }
 
-// to (panels, depth, PANEL) = as many whole panels of b, whose rows are read as they lie.
-template <class T>
-void pack_panels(Matrix<T> b, Index depth, Index panels, T* to) {
-    for (Index k = 0; k < depth; k++, to += PANEL<T>)
-        for (Index l = 0; l < panels; l++)
-            RL_UNROLL for (int v = 0; v < V_MAX; v++)
-                store(to + l * depth * PANEL<T> + v * W<T>,
-                      load(b.at + k * b.down + l * PANEL<T> + v * W<T>));
-}
-
-// to (depth, width), dense, = the first `valid` columns of b, and zeros.
-template <class T>
-void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
-    Index k = 0;
-    if (valid < width) std::fill(to, to + depth * width, T(0));
-    Index turned = b.down == 1 ? valid / W<T> * W<T> : 0, whole = turned ? depth / W<T> * W<T> : 0;
-    for (Index l = 0; l < turned; l += W<T>)
-        for (k = 0; k < whole; k += W<T>) {
-            Vec<T> block[W<T>];
-            RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(b.at + (l + i) * b.along + k);
-            transpose<T>(block);
-            RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + (k + i) * width + l, block[i]);
-        }
-    for (k = 0; k < depth; k++)
-        for (Index l = k < whole ? turned : 0; l < valid; l++)
-            to[k * width + l] = b.at[k * b.down + l * b.along];
-}
-
-// to (depth, rows), dense, = a (rows, depth) transposed.
-template <class T>
-void pack_rows(Matrix<T> a, Index depth, Index rows, T* to) {
-    if (a.down == 1 && rows == P_MAX) {  // copies of a known size are a few moves
-        for (Index k = 0; k < depth; k++, to += P_MAX)
-            std::memcpy(to, a.at + k * a.along, P_MAX * sizeof(T));
-        return;
-    }
-    for (Index k = 0; k < depth; k++, to += rows)
-        for (Index p = 0; p < rows; p++) to[p] = a.at[p * a.down + k * a.along];
-}
+// Parts that a depth is cut into, of nearly DEEP numbers.
+Index parts_of(Index k) { return std::max(Index(1), (k + DEEP / 2) / DEEP); }
 
 template <class T>
 struct Product {
@@ -140,49 +105,68 @@ struct Product {
     Index deep = 0, group = 0;  // numbers in a part of the depth, columns of b in a group
 
     void run() {
-        Index count = std::max(Index(1), (k + DEEP / 2) / DEEP);
+        Index count = parts_of(k), padded = round_up(n, PANEL<T>);
         deep = (k + count - 1) / count;
-        Index most = GROUP_BYTES / sizeof(T) / deep / PANEL<T> * PANEL<T>;
-        group = std::min(round_up(n, PANEL<T>), most);
+        group = std::min(padded, Index(GROUP_BYTES / sizeof(T)) / deep / PANEL<T> * PANEL<T>);
         Index groups = (n + group - 1) / group;
         bool alone = m * k * n < 2 * TASK || threads() == 1;
         if (alone || groups >= RANGES) {
-            auto body = [&](Index g) { parts(g, [&](auto&& f) { f(0, m); }); };
+            auto one = [&](Index g) {
+                T* packed = scratch<T>(0, deep * group);
+                for (Index from = 0; from < k; from += deep) {
+                    pack(g, from, packed);
+                    make(0, m, g, from, packed);
+                }
+            };
             if (alone)
-                for (Index g = 0; g < groups; g++) body(g);
-            else parallel(groups, body);
+                for (Index g = 0; g < groups; g++) one(g);
+            else parallel(groups, one);
             return;
         }
-        Index unit = turned ? TURNED : P_MAX;
-        Index rows = round_up((m + RANGES - 1) / RANGES, unit), ranges = (m + rows - 1) / rows;
-        for (Index g = 0; g < groups; g++)
-            parts(g, [&](auto&& f) {
-                parallel(ranges, [&](Index r) { f(r * rows, std::min(m, (r + 1) * rows)); });
+        // All groups are packed, then all are made: threads wait for each other twice, and not for
+        // each group and part of the depth.
+        Index most = std::max(Index(1), Index(ROOM_BYTES / sizeof(T)) / (deep * padded));
+        Index ranges = 4 * RANGES / groups, unit = turned ? TURNED : P_MAX;
+        Index rows = round_up((m + ranges - 1) / ranges, unit);
+        ranges = (m + rows - 1) / rows;
+        T* packed = scratch<T>(0, std::min(most, count) * deep * padded);
+        for (Index first = 0; first < k; first += most * deep) {
+            Index end = std::min(k, first + most * deep), parts = (end - first + deep - 1) / deep;
+            auto at = [&](Index g, Index from) {
+                return packed + (from - first) * padded + g * group * std::min(deep, k - from);
+            };
+            parallel(groups * parts, [&](Index task) {
+                Index g = task % groups, from = first + task / groups * deep;
+                pack(g, from, at(g, from));
             });
-    }
-
-    // Call each(f), which calls f(first row, end) for all rows, for each part of the depth.
-    template <class Each>
-    void parts(Index g, Each&& each) {
-        Index j = g * group, width = std::min(group, n - j);
-        T* packed = scratch<T>(0, deep * round_up(width, PANEL<T>));
-        for (Index from = 0; from < k; from += deep) {
-            Index depth = std::min(deep, k - from), l = 0;
-            if (b.along == 1) {
-                l = width / PANEL<T> * PANEL<T>;
-                pack_panels<T>({b.at + from * b.down + j, b.down, 1}, depth, l / PANEL<T>, packed);
-            }
-            for (; l < width; l += PANEL<T>) {
-                Index valid = std::min(PANEL<T>, width - l);
-                const T* at = b.at + from * b.down + (j + l) * b.along;
-                pack_panel<T>({at, b.down, b.along}, depth, valid, round_up(valid, W<T>),
-                              packed + l * depth);
-            }
-            each([&](Index i, Index end) {
-                if (turned) blocks(i, end, j, width, from, depth, packed);
-                else rows(i, end, j, width, from, depth, packed);
+            parallel(groups * ranges, [&](Index task) {
+                Index g = task / ranges, i = task % ranges * rows;
+                for (Index from = first; from < end; from += deep)
+                    make(i, std::min(m, i + rows), g, from, at(g, from));
             });
         }
+    }
+
+    // packed = group g of b, of one part of the depth.
+    void pack(Index g, Index from, T* packed) const {
+        Index j = g * group, width = std::min(group, n - j), depth = std::min(deep, k - from), l = 0;
+        if (b.along == 1) {
+            l = width / PANEL<T> * PANEL<T>;
+            pack_panels<T>({b.at + from * b.down + j, b.down, 1}, depth, l / PANEL<T>, packed);
+        }
+        for (; l < width; l += PANEL<T>) {
+            Index valid = std::min(PANEL<T>, width - l);
+            const T* at = b.at + from * b.down + (j + l) * b.along;
+            pack_panel<T>({at, b.down, b.along}, depth, valid, round_up(valid, W<T>),
+                          packed + l * depth);
+        }
+    }
+
+    // What rows i ... end of a, and this group and part, add to the product.
+    void make(Index i, Index end, Index g, Index from, const T* packed) {
+        Index j = g * group, width = std::min(group, n - j), depth = std::min(deep, k - from);
+        if (turned) blocks(i, end, j, width, from, depth, packed);
+        else rows(i, end, j, width, from, depth, packed);
     }
 
     void rows(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
@@ -222,35 +206,35 @@ struct Product {
         tile_of<T>(count, v, a.along != 1)(numbers, step, depth, panel, target, lanes);
     }
 
-    // Blocks of the transposed result: TURNED rows of a by one panel after the other.
+    // Blocks of the transposed result: TURNED rows of a by all panels, turned together.
     void blocks(Index i, Index end, Index j, Index width, Index from, Index depth, const T* packed) {
-        T *block = scratch<T>(2, TURNED * PANEL<T>), *room = scratch<T>(1, deep * TURNED);
+        Index padded = round_up(width, PANEL<T>);
+        T *block = scratch<T>(2, TURNED * padded), *room = scratch<T>(1, deep * P_MAX);
         for (; i < end; i += TURNED) {
             Index count = std::min(TURNED, end - i), high = tile_height(count);
-            const T* numbers[TURNED];
-            for (Index p = 0; p < count; p += high)
-                numbers[p] = numbers_of(i + p, std::min(high, count - p), from, depth, room + p * depth);
-            for (Index l = 0; l < width; l += PANEL<T>) {
-                Index valid = std::min(PANEL<T>, width - l);
-                for (Index p = 0; p < count; p += high)
-                    run_tile(numbers[p], std::min(high, count - p), depth, packed + l * depth,
-                             round_up(valid, W<T>),
-                             {block + p * PANEL<T>, PANEL<T>, nullptr, 0, false});
-                turn_block(block, count, valid, c + (j + l) * next + i, from, depth,
-                           bias ? bias + i : nullptr);
+            for (Index p = 0; p < count; p += high) {
+                Index few = std::min(high, count - p);
+                const T* numbers = numbers_of(i + p, few, from, depth, room);
+                for (Index l = 0; l < width; l += PANEL<T>)
+                    run_tile(numbers, few, depth, packed + l * depth,
+                             round_up(std::min(PANEL<T>, width - l), W<T>),
+                             {block + p * padded + l, padded, nullptr, 0, false});
             }
+            for (Index l = 0; l < width; l += W<T>)
+                turn_block(block + l, padded, count, std::min(Index(W<T>), width - l),
+                           c + (j + l) * next + i, from, depth, bias ? bias + i : nullptr);
         }
     }
 
-    // to (valid, count; rows `next` apart) = block (count, PANEL) transposed, with what it began as.
-    void turn_block(const T* block, Index count, Index valid, T* to, Index from, Index depth,
+    // to (valid, count; rows `next` apart) = block (count; rows `pitch` apart) transposed, with what it began as.
+    void turn_block(const T* block, Index pitch, Index count, Index valid, T* to, Index from, Index depth,
                     const T* begin) {
         bool last = relu && from + depth == k;
         for (Index p = 0; p < count; p += W<T>) {
             int lanes = (int)std::min<Index>(W<T>, count - p);
             for (Index l = 0; l < valid; l += W<T>) {
                 Vec<T> row[W<T>];
-                RL_UNROLL for (int r = 0; r < W<T>; r++) row[r] = load(block + (p + r) * PANEL<T> + l);
+                RL_UNROLL for (int r = 0; r < W<T>; r++) row[r] = load(block + (p + r) * pitch + l);
                 transpose<T>(row);
                 RL_UNROLL for (int r = 0; r < W<T>; r++) {
                     if (l + r >= valid) break;
@@ -267,93 +251,13 @@ struct Product {
     }
 };
 
-// About how many multiply-adds of vectors the tiles and the packing of a product are worth.
+// About how many multiply-adds of vectors the tiles and the packing of a product are worth; blocks
+// are turned once for each part of the depth.
 template <class T>
 Index cost(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, bool turned) {
-    Index vectors = (n + W<T> - 1) / W<T>, packing = (b.along == 1 ? 1 : 8) * vectors;
+    Index vectors = (n + W<T> - 1) / W<T>, packing = (b.along == 1 ? 1 : 6) * vectors;
     if (a.along != 1) packing += m;
-    return (m * vectors + packing) * k + (turned ? 4 * m * vectors : 0);
-}
-
-// ---- one row, or one column: read once, so nothing is packed
-
-constexpr Index BLOCK = 4, SUMS = 2;  // rows side by side, and vectors of sums of each
-
-// sums[r] = dot of row r of w, rows `next` apart, with x.
-template <class T, int R>
-void dot_rows(const T* w, Index next, Index k, const T* x, T* sums) {
-    constexpr Index step = SUMS * W<T>;
-    std::fill(sums, sums + R, T(0));
-    for (Index from = 0; from < k; from += DEEP * step) {
-        Index end = std::min(k, from + DEEP * step), i = from;
-        Vec<T> sum[R][SUMS]{};
-        for (; i + step <= end; i += step)
-            RL_UNROLL for (int v = 0; v < SUMS; v++) {
-                Vec<T> b = load(x + i + v * W<T>);
-                RL_UNROLL for (int r = 0; r < R; r++) sum[r][v] += load(w + r * next + i + v * W<T>) * b;
-            }
-        RL_UNROLL for (int r = 0; r < R; r++) {
-            T rest = 0;
-            for (Index l = i; l < end; l++) rest += w[r * next + l] * x[l];
-            sums[r] += fold<T>(sum[r][0] + sum[r][1], [](auto a, auto b) { return a + b; }) + rest;
-        }
-    }
-}
-
-// c (n) = w (n, k) x + bias, whose numbers are `bias_next` apart.
-template <class T>
-void dots(Index n, Index k, Matrix<T> w, Matrix<T> x, const T* bias, Index bias_next, T* c, bool relu) {
-    const T* column = x.at;
-    if (x.down != 1 && k > 1) {
-        T* dense = scratch<T>(0, k);
-        for (Index l = 0; l < k; l++) dense[l] = x.at[l * x.down];
-        column = dense;
-    }
-    auto some = [&](Index from, Index end) {
-        for (Index i = from; i < end; i += BLOCK) {
-            T sums[BLOCK];
-            Index count = std::min(BLOCK, end - i);
-            const T* at = w.at + i * w.down;
-            if (count == BLOCK) dot_rows<T, BLOCK>(at, w.down, k, column, sums);
-            else for (Index r = 0; r < count; r++) dot_rows<T, 1>(at + r * w.down, 0, k, column, sums + r);
-            for (Index r = 0; r < count; r++) {
-                T y = bias ? sums[r] + bias[(i + r) * bias_next] : sums[r];
-                c[i + r] = relu ? max_nan(y, T(0)) : y;
-            }
-        }
-    };
-    Index ranges = n * k < TASK ? 1 : RANGES, rows = round_up((n + ranges - 1) / ranges, BLOCK);
-    parallel((n + rows - 1) / rows, [&](Index r) { some(r * rows, std::min(n, (r + 1) * rows)); });
-}
-
-// c (V * W) = the sum of k rows of b, `next` apart, each times its number of x.
-template <class T, int V>
-void sum_rows(const T* x, Index x_next, Index k, const T* b, Index next, T* c) {
-    for (Index from = 0; from < k; from += DEEP)
-        cells_sum<T, 1, V, 1>([=](Index i) { return x + (from + i) * x_next; }, std::min(DEEP, k - from),
-                              b + from * next, next, c, 0, from > 0);
-}
-
-// c (n) = x (k) b + bias, where the rows of b are dense.
-template <class T>
-void row_times(Index k, Index n, Matrix<T> x, Matrix<T> b, const T* bias, T* c, bool relu) {
-    constexpr Index wide = 8 * W<T>;
-    parallel(n * k < TASK ? 1 : (n + wide - 1) / wide, [&](Index task) {
-        Index j = n * k < TASK ? 0 : task * wide, end = n * k < TASK ? n : std::min(n, j + wide);
-        for (; j + wide <= end; j += wide) sum_rows<T, 8>(x.at, x.along, k, b.at + j, b.down, c + j);
-        for (; j + W<T> <= end; j += W<T>) sum_rows<T, 1>(x.at, x.along, k, b.at + j, b.down, c + j);
-        if (j == end) return;
-        Index valid = end - j;
-        T *part = scratch<T>(0, (k + 1) * W<T>), *sums = part + k * W<T>;
-        pack_panel<T>({b.at + j, b.down, 1}, k, valid, W<T>, part);
-        sum_rows<T, 1>(x.at, x.along, k, part, W<T>, sums);
-        std::copy(sums, sums + valid, c + j);
-    });
-    if (bias || relu)
-        for (Index j = 0; j < n; j++) {
-            T y = bias ? c[j] + bias[j] : c[j];
-            c[j] = relu ? max_nan(y, T(0)) : y;
-        }
+    return (m * vectors + packing) * k + (turned ? 7 * parts_of(k) * m * vectors : 0);
 }
 
 template <class T>

@@ -55,17 +55,19 @@ inline void finish(Vec<T> (&sum)[P][V], T* const* out, int lanes, const After<T>
 // Sums of more numbers than this are sums of such sums: errors then grow with the root of the count.
 inline constexpr Index DEEP = 256;
 
-// The inner loop of both: sum[p] += over `depth` numbers of a(p)[k * STEP] * w[k].
-template <class T, int P, int V, Index STEP, class A>
+// The inner loop of both: sum[p] += over `depth` numbers of a(p)[k * STEP] * w[k]; a multiple of N of
+// them, so many to a round of the loop.
+template <class T, int P, int V, Index STEP, int N = 1, class A>
 inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, Index depth, const T* w) {
-    for (Index k = 0; k < depth; k++, w += V * W<T>) {
-        Vec<T> b[V];
-        RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
-        RL_UNROLL for (int p = 0; p < P; p++) {
-            Vec<T> x = broadcast(a(p)[k * STEP]);
-            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * b[v];
+    for (Index k = 0; k < depth; k += N)
+        RL_UNROLL for (int n = 0; n < N; n++, w += V * W<T>) {
+            Vec<T> b[V];
+            RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
+            RL_UNROLL for (int p = 0; p < P; p++) {
+                Vec<T> x = broadcast(a(p)[(k + n) * STEP]);
+                RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * b[v];
+            }
         }
-    }
     return w;
 }
 

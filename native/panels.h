@@ -1,0 +1,51 @@
+// The operands of a product as its tiles read them.
+#pragma once
+
+#include "gemm.h"
+#include "pack.h"
+
+namespace rl::RL_LEVEL {
+
+template <class T>
+constexpr Index PANEL = V_MAX * W<T>;
+
+// to (panels, depth, PANEL) = as many whole panels of b, whose rows are read as they lie.
+template <class T>
+void pack_panels(Matrix<T> b, Index depth, Index panels, T* to) {
+    for (Index k = 0; k < depth; k++, to += PANEL<T>)
+        for (Index l = 0; l < panels; l++)
+            RL_UNROLL for (int v = 0; v < V_MAX; v++)
+                store(to + l * depth * PANEL<T> + v * W<T>,
+                      load(b.at + k * b.down + l * PANEL<T> + v * W<T>));
+}
+
+// to (depth, width), dense, = the first `valid` columns of b, and zeros.
+template <class T>
+void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
+    if (valid < width) std::fill(to, to + depth * width, T(0));
+    Index turned = b.down == 1 ? valid / W<T> * W<T> : 0, whole = turned ? depth / W<T> * W<T> : 0;
+    for (Index k = 0; k < whole; k += W<T>)  // lines of `to` are written whole
+        for (Index l = 0; l < turned; l += W<T>) {
+            Vec<T> block[W<T>];
+            RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(b.at + (l + i) * b.along + k);
+            transpose<T>(block);
+            RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + (k + i) * width + l, block[i]);
+        }
+    for (Index k = turned == valid ? whole : 0; k < depth; k++)
+        for (Index l = k < whole ? turned : 0; l < valid; l++)
+            to[k * width + l] = b.at[k * b.down + l * b.along];
+}
+
+// to (depth, rows), dense, = a (rows, depth) transposed.
+template <class T>
+void pack_rows(Matrix<T> a, Index depth, Index rows, T* to) {
+    if (a.down == 1 && rows == P_MAX) {  // copies of a known size are a few moves
+        for (Index k = 0; k < depth; k++, to += P_MAX)
+            std::memcpy(to, a.at + k * a.along, P_MAX * sizeof(T));
+        return;
+    }
+    for (Index k = 0; k < depth; k++, to += rows)
+        for (Index p = 0; p < rows; p++) to[p] = a.at[p * a.down + k * a.along];
+}
+
+}  // namespace rl::RL_LEVEL
