@@ -80,7 +80,7 @@ def linear_onward(
         mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, whose channels are dim 1.
     """
     mean, var, norm_w, norm_b = map(aligned, (mean, var, norm_w, norm_b))
-    if x.ndim != 2 or not len(w) or not takes_linear(x, w, b):
+    if x.ndim != 2 or not takes_linear(x, w, b):
         return batch_norm_eval(linear_forward(x, w, b), mean, var, norm_w, norm_b, eps, relu)[0]
     y = np.empty((len(x), len(w)), x.dtype)
     native.linear_onward(x, w, b, mean, var, norm_w, norm_b, eps, y, relu)
