@@ -41,6 +41,15 @@ void check_batch(const In& a, const In& b) {
     expect(" rows", (Index)b.shape(b.ndim() - 2), (Index)a.shape(a.ndim() - 1));
 }
 
+// y (m, f) = x (m, k) w (f, k)^T + b, and what follows; all arrays are dense.
+template <class T>
+void linear(const In& x, const In& w, const Maybe& b, const Out& y, const rl::Onward<T>& on) {
+    Index m = rows_of(x), k = width_of(x), f = rows_of(w);
+    rl::level().of<T>().gemm.product(m, k, f, dense(data<T>(x, m * k), k),
+                                     dense(data<T>(w, f * k), k).turned(), data<T>(b, f),
+                                     data<T>(y, m * f), on);
+}
+
 }  // namespace
 
 void bind_gemm(nb::module_& m) {
@@ -50,20 +59,34 @@ void bind_gemm(nb::module_& m) {
         [](const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {
             for_dtype(x, [&]<class T>(T) {
                 rl::Unlocked free;
-                Index m = rows_of(x), k = width_of(x), f = rows_of(w);
-                rl::level().of<T>().gemm.product(
-                    m, k, f, dense(data<T>(x, m * k), k), dense(data<T>(w, f * k), k).turned(),
-                    data<T>(b, f), data<T>(y, m * f), relu);
+                rl::Onward<T> on;
+                on.relu = relu;
+                linear<T>(x, w, b, y, on);
             });
         },
         nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg());
+    // and batch norm by given statistics: mean, var, its w and b, eps
+    rl::def(
+        m, "linear_onward",
+        [](const In& x, const In& w, const Maybe& b, const Dense& mean, const Dense& var,
+           const MaybeDense& norm_w, const MaybeDense& norm_b, double eps, const Out& y, bool relu) {
+            for_dtype(x, [&]<class T>(T) {
+                rl::Unlocked free;
+                Index f = rows_of(w);
+                linear<T>(x, w, b, y,
+                          {data<T>(mean, f), data<T>(var, f), data<T>(norm_w, f),
+                           data<T>(norm_b, f), eps, relu});
+            });
+        },
+        nb::arg(), nb::arg(), nb::arg().none(), nb::arg(), nb::arg(), nb::arg().none(),
+        nb::arg().none(), nb::arg(), nb::arg(), nb::arg());
     rl::def(m, "linear_input_grad", [](const In& g, const In& w, const Out& dx) {
         for_dtype(g, [&]<class T>(T) {
             rl::Unlocked free;
             Index m = rows_of(g), f = width_of(g), k = width_of(w);
             rl::level().of<T>().gemm.product(m, f, k, dense(data<T>(g, m * f), f),
                                              dense(data<T>(w, f * k), k), nullptr,
-                                             data<T>(dx, m * k), false);
+                                             data<T>(dx, m * k), {});
         });
     });
     rl::def(m, "linear_weight_grad", [](const In& x, const In& g, const Out& dw) {
@@ -72,7 +95,7 @@ void bind_gemm(nb::module_& m) {
             Index m = rows_of(x), k = width_of(x), f = width_of(g);
             rl::level().of<T>().gemm.product(f, m, k, dense(data<T>(g, m * f), f).turned(),
                                              dense(data<T>(x, m * k), k), nullptr,
-                                             data<T>(dw, f * k), false);
+                                             data<T>(dw, f * k), {});
         });
     });
     // c (..., m, n), dense, = a (..., m, k) b (..., k, n), of any strides
@@ -87,7 +110,7 @@ void bind_gemm(nb::module_& m) {
             T* to = data<T>(c, batch * m * n);
             auto one = [&](Index i) {
                 rl::level().of<T>().gemm.product(m, k, n, matrix<T>(a, i), matrix<T>(b, i), nullptr,
-                                                 to + i * m * n, false);
+                                                 to + i * m * n, {});
             };
             if (m * k * n > ALONE)
                 for (Index i = 0; i < batch; i++) one(i);

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "after.h"
 #include "index.h"
 
 namespace rl {
@@ -26,15 +27,6 @@ struct Conv {
     // Windows of the last two dims whose maxima are all that is stored of the cells; `ys` is then of
     // the maxima, and what is left of a window at the end is dropped.
     Index pool[2] = {1, 1};
-};
-
-// What is done to the sums of a convolution before they are stored: batch norm by given statistics
-// of each feature (of all groups) unless `mean` is null; its w and b may be; then relu if asked.
-template <class T>
-struct Onward {
-    const T *mean = nullptr, *var = nullptr, *w = nullptr, *b = nullptr;
-    double eps = 0;
-    bool relu = false;
 };
 
 // Channels below which windows are copied, so that any stride of theirs will do.

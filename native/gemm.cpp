@@ -13,8 +13,10 @@
 #include "gemm.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "gemv.h"
+#include "onward.h"
 
 namespace rl::RL_LEVEL {
 namespace {
@@ -27,14 +29,14 @@ constexpr Index NEAR = 64;                // columns that are read where they li
 template <class T>
 constexpr Index TURNED = P_MAX<T> == 6 ? 48 : 112;
 
-// What becomes of a tile's sums: c = relu(from + sums), where `from` is a bias, or what was there.
+// What becomes of a tile's sums: c = after(from + sums), where `from` is a bias, or what was there.
 template <class T>
 struct Target {
     T* c;
     Index next;
     const T* from;
     Index from_next;
-    bool relu;
+    After<T> after;
 };
 
 // Every `next`-th number.
@@ -74,7 +76,11 @@ void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to
                 bool whole = v < V - 1 || lanes == W<T>;
                 sum[p][v] += whole ? load(from) : load_part(from, lanes);
             }
-    finish<T, P, V>(sum, out, lanes, to.relu);
+    if (const T* norm = to.after.norm)
+        RL_UNROLL for (int v = 0; v < V; v++)
+            RL_UNROLL for (int p = 0; p < P; p++)
+                sum[p][v] = normalized(sum[p][v], load(norm + v * W<T>), load(norm + to.after.pitch + v * W<T>), load(norm + 2 * to.after.pitch + v * W<T>));
+    finish<T, P, V>(sum, out, lanes, to.after.relu);
 }
 
 template <class T>
@@ -102,8 +108,8 @@ struct Product {
     const T* bias;
     T* c;
     Index next;   // how far apart rows of the result are
-    bool turned;  // the result is (n, m), and the bias belongs to its rows
-    bool relu;
+    bool turned;  // the result is (n, m), and bias and features belong to its rows
+    After<T> after;
     Index deep = 0, group = 0;  // numbers in a part of the depth, columns of b in a group
 
     void run() {
@@ -176,7 +182,8 @@ struct Product {
         for (auto [row, count] : tiles_of<T>(end - first)) {
             Index i = first + row;
             T* to = c + i * next + j;
-            Target<T> target{to, next, to, next, relu && from + depth == k};
+            Target<T> target{to, next, to, next, {}};
+            if (from + depth == k) target.after = after.at(j);
             if (from == 0) target.from = bias ? bias + j : nullptr, target.from_next = 0;
             const T* numbers = numbers_of(i, count, from, depth, scratch<T>(1, deep * P_MAX<T>));
             for (Index l = 0; l < width; l += PANEL<T>) {
@@ -187,6 +194,7 @@ struct Product {
                 run_tile(numbers, count, depth, packed + l * depth, valid, target);
                 target.c += PANEL<T>;
                 if (target.from) target.from += PANEL<T>;
+                target.after = target.after.at(PANEL<T>);
             }
         }
     }
@@ -230,19 +238,19 @@ struct Product {
                 for (Index l = 0; l < width; l += PANEL<T>)
                     run_tile(numbers, high, depth, packed + l * depth,
                              round_up(std::min(PANEL<T>, width - l), W<T>),
-                             {block + p * padded + l, padded, nullptr, 0, false});
+                             {block + p * padded + l, padded, nullptr, 0, {}});
             }
             for (Index l = 0; l < width; l += W<T>)
                 turn_block(block + l, padded, count, std::min(Index(W<T>), width - l),
-                           c + (j + l) * next + i, from, depth, bias ? bias + i : nullptr);
+                           c + (j + l) * next + i, from, depth, i);
         }
     }
 
     // to (valid, count; rows `next` apart) = block (count; rows `pitch` apart) transposed, with what
-    // it began as.
+    // it began as; it is of features f, f + 1, ...
     void turn_block(const T* block, Index pitch, Index count, Index valid, T* to, Index from, Index depth,
-                    const T* begin) {
-        bool last = relu && from + depth == k;
+                    Index f) {
+        bool last = from + depth == k;
         for (Index p = 0; p < count; p += W<T>) {
             int lanes = (int)std::min<Index>(W<T>, count - p);
             for (Index l = 0; l < valid; l += W<T>) {
@@ -252,10 +260,10 @@ struct Product {
                 RL_UNROLL for (int r = 0; r < W<T>; r++) {
                     if (l + r >= valid) break;
                     T* at = to + (l + r) * next + p;
-                    const T* add = from ? at : begin ? begin + p : nullptr;
+                    const T* add = from ? at : bias ? bias + f + p : nullptr;
                     Vec<T> y = row[r];
                     if (add) y += lanes == W<T> ? load(add) : load_part(add, lanes);
-                    if (last) y = max_nan(y, Vec<T>{});
+                    if (last) y = after.of(y, f + p);
                     if (lanes == W<T>) store(at, y);
                     else store_part(at, y, lanes);
                 }
@@ -274,22 +282,29 @@ Index cost(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, bool turned) {
 }
 
 template <class T>
-void product(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, const T* bias, T* c, bool relu) {
+void product(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, const T* bias, T* c,
+             const Onward<T>& on) {
     if (!m || !n) return;
+    After<T> after(on.relu);
+    std::vector<T> norm;
+    if (on.mean) {
+        after.pitch = round_up(n, W<T>);
+        norm.resize(4 * after.pitch);
+        after.norm = norm.data();
+        by_feature(n, on.eps, on.mean, on.var, on.w, on.b, norm.data(), after.pitch,
+                   norm.data() + 3 * after.pitch);
+    }
     if (!k) {
         for (Index i = 0; i < m; i++)
-            for (Index j = 0; j < n; j++) {
-                T y = bias ? bias[j] : T(0);
-                c[i * n + j] = relu ? max_nan(y, T(0)) : y;
-            }
+            for (Index j = 0; j < n; j++) c[i * n + j] = after.of(bias ? bias[j] : T(0), j);
         return;
     }
-    if (n == 1 && (a.along == 1 || k == 1)) return dots(m, k, a, b, bias, 0, c, relu);
-    if (m == 1 && (b.down == 1 || k == 1)) return dots(n, k, b.turned(), a.turned(), bias, 1, c, relu);
-    if (m == 1 && b.along == 1) return row_times(k, n, a, b, bias, c, relu);
+    if (n == 1 && (a.along == 1 || k == 1)) return dots(m, k, a, b, bias, 0, c, after);
+    if (m == 1 && (b.down == 1 || k == 1)) return dots(n, k, b.turned(), a.turned(), bias, 1, c, after);
+    if (m == 1 && b.along == 1) return row_times(k, n, a, b, bias, c, after);
     bool turned = cost<T>(n, k, m, b.turned(), a.turned(), true) < cost<T>(m, k, n, a, b, false);
-    Product<T> way{m, k, n, a, b, bias, c, n, false, relu};
-    if (turned) way = {n, k, m, b.turned(), a.turned(), bias, c, n, true, relu};
+    Product<T> way{m, k, n, a, b, bias, c, n, false, after};
+    if (turned) way = {n, k, m, b.turned(), a.turned(), bias, c, n, true, after};
     way.run();
 }
 

@@ -1,6 +1,7 @@
 // Products of matrices, and of a matrix and a vector.
 #pragma once
 
+#include "after.h"
 #include "index.h"
 
 namespace rl {
@@ -15,9 +16,10 @@ struct Matrix {
 
 template <class T>
 struct GemmKernels {
-    // c (m, n) in C order = a (m, k) b (k, n) + bias (n), which may be null; relu if asked
+    // c (m, n) in C order = a (m, k) b (k, n) + bias (n), which may be null, and what follows, of
+    // columns
     void (*product)(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, const T* bias, T* c,
-                    bool relu);
+                    const Onward<T>& on);
 };
 
 }  // namespace rl

@@ -33,9 +33,10 @@ void dot_rows(const T* w, Index next, Index k, const T* x, T* sums) {
     }
 }
 
-// c (n) = w (n, k) x + bias, whose numbers are `bias_next` apart.
+// c (n) = w (n, k) x + bias, whose numbers, and features of what is after, are `next` apart.
 template <class T>
-void dots(Index n, Index k, Matrix<T> w, Matrix<T> x, const T* bias, Index bias_next, T* c, bool relu) {
+void dots(Index n, Index k, Matrix<T> w, Matrix<T> x, const T* bias, Index next, T* c,
+          const After<T>& after) {
     const T* column = x.at;
     if (x.down != 1 && k > 1) {
         T* dense = scratch<T>(0, k);
@@ -50,8 +51,8 @@ void dots(Index n, Index k, Matrix<T> w, Matrix<T> x, const T* bias, Index bias_
             if (count == BLOCK) dot_rows<T, BLOCK>(at, w.down, k, column, sums);
             else for (Index r = 0; r < count; r++) dot_rows<T, 1>(at + r * w.down, 0, k, column, sums + r);
             for (Index r = 0; r < count; r++) {
-                T y = bias ? sums[r] + bias[(i + r) * bias_next] : sums[r];
-                c[i + r] = relu ? max_nan(y, T(0)) : y;
+                Index f = (i + r) * next;
+                c[i + r] = after.of(bias ? sums[r] + bias[f] : sums[r], f);
             }
         }
     };
@@ -69,7 +70,8 @@ void sum_rows(const T* x, Index x_next, Index k, const T* b, Index next, T* c) {
 
 // c (n) = x (k) b + bias, where the rows of b are dense.
 template <class T>
-void row_times(Index k, Index n, Matrix<T> x, Matrix<T> b, const T* bias, T* c, bool relu) {
+void row_times(Index k, Index n, Matrix<T> x, Matrix<T> b, const T* bias, T* c,
+               const After<T>& after) {
     constexpr Index wide = 8 * W<T>;
     parallel(n * k < TASK ? 1 : (n + wide - 1) / wide, [&](Index task) {
         Index j = n * k < TASK ? 0 : task * wide, end = n * k < TASK ? n : std::min(n, j + wide);
@@ -82,11 +84,8 @@ void row_times(Index k, Index n, Matrix<T> x, Matrix<T> b, const T* bias, T* c, 
         sum_rows<T, 1>(x.at, x.along, k, part, W<T>, sums);
         std::copy(sums, sums + valid, c + j);
     });
-    if (bias || relu)
-        for (Index j = 0; j < n; j++) {
-            T y = bias ? c[j] + bias[j] : c[j];
-            c[j] = relu ? max_nan(y, T(0)) : y;
-        }
+    if (bias || after.norm || after.relu)
+        for (Index j = 0; j < n; j++) c[j] = after.of(bias ? c[j] + bias[j] : c[j], j);
 }
 
 }  // namespace rl::RL_LEVEL

@@ -1,5 +1,5 @@
-// What convolutions do to their sums on the way: batch norm by given statistics, relu, and the maxima
-// of windows. Each is done as the kernels of these alone do it, so that the same bits come out.
+// What products and convolutions do to their sums on the way: batch norm by given statistics, relu,
+// and the maxima of windows. Each is done as the kernels of these alone do it, so that the same bits come out.
 #pragma once
 
 #include <algorithm>

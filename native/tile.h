@@ -85,6 +85,17 @@ struct After {
         if (norm) y = normalized(y, load(norm + f), load(norm + f + pitch), load(norm + f + 2 * pitch));
         return relu ? max_nan(y, Vec<T>{}) : y;
     }
+    T of(T y, Index f) const {
+        if (norm) y = normalized(y, norm[f], norm[f + pitch], norm[f + 2 * pitch]);
+        return relu ? max_nan(y, T(0)) : y;
+    }
+
+    // The same from feature f on.
+    After at(Index f) const {
+        After after = *this;
+        if (norm) after.norm += f;
+        return after;
+    }
 };
 
 // out[p] = the maximum of what is there and of sum[p]; several p that follow each other may have the

@@ -81,6 +81,19 @@ class ConvPhases:
     def forward(self, x: Any, w: Any, b: Any, y: Any, relu: bool, /) -> None: ...
 
 def linear_forward(x: Any, w: Any, b: Any, y: Any, relu: bool, /) -> None: ...
+def linear_onward(
+    x: Any,
+    w: Any,
+    b: Any,
+    mean: Any,
+    var: Any,
+    norm_w: Any,
+    norm_b: Any,
+    eps: float,
+    y: Any,
+    relu: bool,
+    /,
+) -> None: ...
 def linear_input_grad(g: Any, w: Any, dx: Any, /) -> None: ...
 def linear_weight_grad(x: Any, g: Any, dw: Any, /) -> None: ...
 def product(a: Any, b: Any, c: Any, /) -> None: ...

@@ -1,4 +1,4 @@
-"""Samples of convolutions that go on: with batch norm, maxima of windows and relu."""
+"""Samples of convolutions and linear layers going on: with batch norm, maxima of windows, relu."""
 
 from __future__ import annotations
 
@@ -44,3 +44,36 @@ def calls(case: tuple[Any, ...], large: bool = False) -> list[Sample]:
 for _large, _cases in ((False, SMALL), (True, LARGE)):
     for _case in _cases:
         SAMPLES["conv_onward"] += calls(_case, _large)
+
+
+def rows(m: int, k: int, n: int, large: bool = False) -> list[Sample]:
+    """Return linear layers (m, k) -> (m, n) with batch norm."""
+    x, w, b = normal(m, k), normal(n, k, seed=2), normal(n, seed=3)
+    mean, norm_w, norm_b = (normal(n, seed=seed) for seed in (4, 5, 6))
+    full = (mean, normal(n, seed=7) ** 2, norm_w, norm_b, 1e-5)
+    bare = (mean, normal(n, seed=8) ** 2, None, None, 0.1)
+    return [
+        Sample((x, w, b, *full, True), large=large),
+        Sample((x, w, None, *bare, False), large=large),
+        Sample((x, w, b, *bare, True), large=large),
+    ]
+
+
+_SIZES = [
+    (0, 3, 4),
+    (1, 1, 1),
+    (1, 5, 7),
+    (1, 300, 33),
+    (3, 0, 5),
+    (3, 4, 0),
+    (4, 8, 16),
+    (5, 7, 1),
+]
+_SIZES += [(7, 13, 17), (64, 8, 128), (33, 29, 31), (2, 600, 9), (100, 3, 2), (13, 520, 40)]
+SAMPLES["linear_onward"] = [sample for size in _SIZES for sample in rows(*size)]
+x = normal(3, 5, 4)  # channels are dim 1 of what comes out
+SAMPLES["linear_onward"] += [
+    Sample((x, normal(6, 4), normal(6), *(normal(5) ** 2 for _ in range(4)), 1e-5, relu))
+    for relu in (False, True)
+]
+SAMPLES["linear_onward"] += rows(120, 70, 90, large=True)

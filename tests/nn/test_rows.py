@@ -557,6 +557,53 @@ def test_convolutions_that_go_on_give_the_same_bits(name: str, dtype: str) -> No
             np.testing.assert_array_equal(net(x).detach().numpy(), expected.numpy())
 
 
+def _linear_nets() -> dict[str, tuple[nn.Sequential, tuple[int, ...]]]:
+    def norm(n: int, affine: bool = True) -> nn.BatchNorm1d:
+        layer = nn.BatchNorm1d(n, affine=affine)
+        if affine:
+            rl.nn.init.normal_(layer.weight)
+            rl.nn.init.normal_(layer.bias)
+        layer.running_mean.normal_()
+        layer.running_var.uniform_(0.1, 2)
+        return layer
+
+    rl.manual_seed(0)
+    return {
+        "linear-norm": (nn.Sequential(nn.Linear(13, 33), norm(33)), (13,)),
+        "linear-norm-relu": (nn.Sequential(nn.Linear(8, 64), norm(64), nn.ReLU()), (8,)),
+        "no bias": (nn.Sequential(nn.Linear(300, 5, False), norm(5, False), nn.ReLU()), (300,)),
+        "one feature": (nn.Sequential(nn.Linear(40, 1), norm(1)), (40,)),
+        "relu between": (nn.Sequential(nn.Linear(7, 9), nn.ReLU(), norm(9)), (7,)),
+        "channels beside": (nn.Sequential(nn.Linear(7, 9), norm(4), nn.ReLU()), (4, 7)),
+        "two": (
+            nn.Sequential(
+                *(nn.Linear(9, 128), norm(128), nn.ReLU(), nn.Dropout(0.2)),
+                *(nn.Linear(128, 64), norm(64), nn.ReLU(), nn.Linear(64, 2)),
+            ),
+            (9,),
+        ),
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", _linear_nets())
+def test_linear_layers_that_go_on_give_the_same_bits(name: str, dtype: str) -> None:
+    net, shape = _linear_nets()[name]
+    net.to(getattr(rl, dtype)).eval()
+    compiled = rl.compile(net)
+    for n in (1, 2, 7, 64, 300):
+        for seed in range(3):
+            x = np.random.default_rng(seed).standard_normal((n, *shape)).astype(dtype)
+            if seed == 2:  # specials
+                x.reshape(-1)[:: x.size // 3 + 1] = np.nan, np.inf, -np.inf
+            given = rl.tensor(x)
+            with rl.no_grad():
+                expected = _one_by_one(net, given).numpy()
+                for found in (net(given), compiled(given)):
+                    np.testing.assert_array_equal(found.numpy(), expected)
+            np.testing.assert_array_equal(net(given).detach().numpy(), expected)
+
+
 def test_specials_go_through_convolutions_that_go_on() -> None:
     net = _conv_nets()["two"].eval()
     x = rl.randn(4, 3, 20, 20)

@@ -8,14 +8,14 @@ from rushlight.arrays import Array
 from rushlight.compiled import native
 from rushlight.kernels.reference import linear as reference
 
-__all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]
+__all__ = ["linear_forward", "linear_input_grad", "linear_weight_grad"]  # the kernels
 
 # Multiply-adds, and rows, below which the BLAS of NumPy takes less time for a gradient. A forward
 # pass is always faster here: the bias is added and ReLU taken in the same call.
 WORK, ROWS = 1 << 15, 16
 
 
-def _takes(a: Array, b: Array, c: Array | None = None) -> bool:
+def takes(a: Array, b: Array, c: Array | None = None) -> bool:
     """Tell whether these are dense floats at whole addresses."""
     return a.dtype.char in "fd" and _dense(a) and _dense(b) and (c is None or _dense(c))
 
@@ -27,7 +27,7 @@ def _dense(a: Array) -> bool:
 
 def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> Array:
     """x (..., K), w (F, K), b (F,) -> (..., F), with relu if asked"""
-    if not _takes(x, w, b):
+    if not takes(x, w, b):
         return reference.linear_forward(x, w, b, relu)
     y = np.empty((*x.shape[:-1], w.shape[0]), x.dtype)
     native.linear_forward(x, w, b, y, relu)
@@ -36,7 +36,7 @@ def linear_forward(x: Array, w: Array, b: Array | None, relu: bool = False) -> A
 
 def linear_input_grad(g: Array, w: Array) -> Array:
     """g (..., F), w (F, K) -> (..., K)"""
-    if g.size * w.shape[1] < WORK or g.size < ROWS * w.shape[0] or not _takes(g, w):
+    if g.size * w.shape[1] < WORK or g.size < ROWS * w.shape[0] or not takes(g, w):
         return reference.linear_input_grad(g, w)
     dx = np.empty((*g.shape[:-1], w.shape[1]), g.dtype)
     native.linear_input_grad(g, w, dx)
@@ -45,7 +45,7 @@ def linear_input_grad(g: Array, w: Array) -> Array:
 
 def linear_weight_grad(x: Array, g: Array) -> Array:
     """x (..., K), g (..., F) -> (F, K)"""
-    if x.size * g.shape[-1] < WORK or not _takes(x, g):
+    if x.size * g.shape[-1] < WORK or not takes(x, g):
         return reference.linear_weight_grad(x, g)
     dw = np.empty((g.shape[-1], x.shape[-1]), x.dtype)
     native.linear_weight_grad(x, g, dw)

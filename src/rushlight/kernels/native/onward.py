@@ -1,17 +1,22 @@
-"""A convolution and what follows it in one pass, by the compiled kernels (`native/onward.h`)."""
+"""What follows a convolution or a linear layer in one pass with it (`native/onward.h`)."""
 
 from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+
 from rushlight.arrays import Array
+from rushlight.compiled import native
 from rushlight.kernels.native.conv import conv_forward, convolved, out_size, takes
 from rushlight.kernels.native.layout import aligned
+from rushlight.kernels.native.linear import linear_forward
+from rushlight.kernels.native.linear import takes as takes_linear
 from rushlight.kernels.native.norm import batch_norm_eval
 from rushlight.kernels.native.pool import max_pool_forward
 from rushlight.kernels.reference.onward import Ints, Pairs, Pool, one_by_one
 
-__all__ = ["conv_onward"]
+__all__ = ["conv_onward", "linear_onward"]
 
 
 def _windows(pool: Pool, size: Ints) -> Ints | None:
@@ -56,3 +61,27 @@ def conv_onward(
     windows = _windows(pool, out_size(x, w, stride, padding, dilation))
     y = None if windows is None else run(relu=relu, pool=windows)
     return max_pool_forward(run(relu=False), *pool, relu) if y is None else y
+
+
+def linear_onward(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    mean: Array,
+    var: Array,
+    norm_w: Array | None,
+    norm_b: Array | None,
+    eps: float,
+    relu: bool = False,
+) -> Array:
+    """The linear layer, batch norm by given statistics of its features and, if asked, relu.
+
+    Args:
+        mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, whose channels are dim 1.
+    """
+    mean, var, norm_w, norm_b = map(aligned, (mean, var, norm_w, norm_b))
+    if x.ndim != 2 or not takes_linear(x, w, b):
+        return batch_norm_eval(linear_forward(x, w, b), mean, var, norm_w, norm_b, eps, relu)[0]
+    y = np.empty((len(x), len(w)), x.dtype)
+    native.linear_onward(x, w, b, mean, var, norm_w, norm_b, eps, y, relu)
+    return y

@@ -1,6 +1,6 @@
-"""A convolution and what follows it, for callers that want no gradient: one kernel after the other.
+"""A convolution or a linear layer and what follows it, for callers that want no gradient.
 
-Compiled, all of it may be done to the sums of the convolution before they are stored.
+Here one kernel runs after the other; compiled, all may be done to the sums before they are stored.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 
 from rushlight.arrays import Array
 from rushlight.kernels.reference.conv import conv_forward
+from rushlight.kernels.reference.linear import linear_forward
 from rushlight.kernels.reference.norm import batch_norm_eval
 from rushlight.kernels.reference.pool import max_pool_forward
 
-__all__ = ["conv_onward"]
+__all__ = ["conv_onward", "linear_onward"]
 
 Ints: TypeAlias = tuple[int, ...]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
@@ -62,3 +63,23 @@ def conv_onward(
     kernels = conv_forward, batch_norm_eval, max_pool_forward
     call = x, w, b, stride, padding, dilation, groups
     return one_by_one(kernels, call, norm, pool, relu)
+
+
+def linear_onward(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    mean: Array,
+    var: Array,
+    norm_w: Array | None,
+    norm_b: Array | None,
+    eps: float,
+    relu: bool = False,
+) -> Array:
+    """The linear layer, batch norm by given statistics of its features and, if asked, relu.
+
+    Args:
+        mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, whose channels are dim 1.
+    """
+    y, _ = batch_norm_eval(linear_forward(x, w, b), mean, var, norm_w, norm_b, eps, relu)
+    return y
