@@ -77,9 +77,12 @@ void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to
                 sum[p][v] += whole ? load(from) : load_part(from, lanes);
             }
     if (const T* norm = to.after.norm)
-        RL_UNROLL for (int v = 0; v < V; v++)
-            RL_UNROLL for (int p = 0; p < P; p++)
-                sum[p][v] = normalized(sum[p][v], load(norm + v * W<T>), load(norm + to.after.pitch + v * W<T>), load(norm + 2 * to.after.pitch + v * W<T>));
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            const T* of = norm + v * W<T>;
+            Vec<T> mean = load(of), scale = load(of + to.after.pitch);
+            Vec<T> shift = load(of + 2 * to.after.pitch);
+            RL_UNROLL for (int p = 0; p < P; p++) sum[p][v] = normalized(sum[p][v], mean, scale, shift);
+        }
     finish<T, P, V>(sum, out, lanes, to.after.relu);
 }
 

@@ -16,12 +16,11 @@ namespace rl::RL_LEVEL {
 template <class T>
 inline void by_feature(Index c, double eps, const T* mean, const T* var, const T* w, const T* b,
                        T* p, Index pitch, T* rstd) {
-    for (Index j = 0; j < c; j++) {
-        rstd[j] = (T)(1 / std::sqrt(var[j] + eps));
-        p[j] = mean[j];
-        p[pitch + j] = rstd[j] * (w ? w[j] : T(1));
-        p[2 * pitch + j] = b ? b[j] : T(0);
-    }
+    for (Index j = 0; j < c; j++) rstd[j] = (T)(1 / std::sqrt(var[j] + eps));  // in vectors
+    std::copy_n(mean, c, p);
+    for (Index j = 0; j < c; j++) p[pitch + j] = rstd[j] * (w ? w[j] : T(1));
+    if (b) std::copy_n(b, c, p + 2 * pitch);
+    else std::fill_n(p + 2 * pitch, c, T(0));
 }
 
 inline bool pooled(const Conv& s) { return s.pool[0] * s.pool[1] > 1; }
