@@ -41,7 +41,7 @@ struct Window : rl::Conv {
         for (int d = 0; d < 3; d++) {
             this->in[d] = in[d];
             this->out[d] = out[d];
-            this->step[d] = step[d];
+            this->step[d] = out[d] > 1 ? step[d] : 1;  // one that nobody takes may be huge
             offset[d] = offsets[d];
             wt[d] = wts[d];
         }

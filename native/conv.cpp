@@ -1,8 +1,8 @@
 // Convolution of channels-last arrays in up to three dims, any step, padding, dilation and groups.
 //
 // Nothing is unfolded: for each output cell and tap a pointer says where the channels of the input
-// cell lie (at zeros, outside), and a tile of registers sums over them. Windows that overlap are what
-// `few.cpp` takes, many channels of 3 x 3 kernels what `winograd.cpp` takes.
+// cell lie (at zeros, outside), and a tile of registers sums over them. Few channels, and short sums
+// over dense windows, are what `few.cpp` takes, many channels of 3 x 3 kernels `winograd.cpp`.
 // The idea of pointers in place of columns: M. Dukhan, The Indirect Convolution Algorithm, 2019.
 #include <algorithm>
 #include <vector>

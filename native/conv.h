@@ -29,9 +29,9 @@ struct Conv {
     Index pool[2] = {1, 1};
 };
 
-// Channels below which windows are copied, so that any stride of theirs will do.
+// Channels below which lines are copied whatever the strides of the channels.
 inline constexpr Index FEW_CHANNELS = 8;
-// Cells from the first tap of a line to the last beyond which windows are not copied: with huge
+// Cells from the first tap of a line to the last beyond which lines are not copied: with huge
 // dilations such a copy is mostly of what no tap looks at.
 inline constexpr Index FEW_REACH = 512;
 

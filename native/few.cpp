@@ -70,7 +70,7 @@ class Blocks {
         Index numbers = planes * s.step[2] * s.channels, room = BYTES / sizeof(T);
         Index wide = std::clamp(room / (numbers * (Index)s.offset[1].size()), Index(P_MAX<T>), ACROSS<T>);
         across = even(whole[1], std::min(wide, most), s.pool[1]);
-        Index lines = std::min(most, room / (numbers * s.step[1])) / across;
+        Index lines = std::min(most, room / numbers / s.step[1]) / across;
         down = even(whole[0], std::max(Index(1), lines), s.pool[0]);
         columns = (whole[1] + across - 1) / across;
         rows = (whole[0] + down - 1) / down;

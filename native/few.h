@@ -1,4 +1,4 @@
-// Convolution of few channels by lines.
+// Convolution by copied lines.
 #pragma once
 
 #include "conv.h"

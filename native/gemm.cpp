@@ -134,8 +134,8 @@ struct Product {
             else parallel(groups, one);
             return;
         }
-        // All groups are packed, then all are made: so threads wait for each other twice, not at each
-        // group and part of the depth.
+        // All groups of some parts of the depth are packed, then all are made: so threads wait for each
+        // other twice for each ROOM_BYTES, not at each group and part.
         Index most = std::max(Index(1), Index(ROOM_BYTES / sizeof(T)) / (deep * padded));
         Index ranges = 4 * RANGES / groups, unit = turned ? TURNED<T> : P_MAX<T>;
         Index rows = round_up((m + ranges - 1) / ranges, unit);

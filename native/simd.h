@@ -1,7 +1,7 @@
 // Vectors of the widest registers that this level has: W<T> lanes of T.
 //
-// Every kernel is compiled once for each level (see CMakeLists.txt) into a namespace of its own, so
-// one source serves SSE2/NEON, AVX2 and AVX-512; `dispatch.cpp` picks a level at import.
+// Kernels are compiled once for each level (see CMakeLists.txt and level.cpp, which says what AVX-512
+// borrows) into a namespace of its own, so one source serves SSE2/NEON, AVX2 and AVX-512; `dispatch.cpp` picks a level at import.
 #pragma once
 
 #include <cstdint>

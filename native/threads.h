@@ -1,5 +1,5 @@
-// A small pool of threads. Work is cut into tasks by its size alone, never by the number of threads,
-// so that results are the same bits for any number of them.
+// A small pool of threads. What is summed, and in which order, depends on sizes alone, never on the
+// number of threads, so that results are the same bits for any number of them.
 //
 // OpenMP was not taken: its runtime differs from compiler to compiler, is missing on macOS, hangs in
 // children of fork(), and its threads spin beside those of the BLAS.

@@ -269,8 +269,7 @@ void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>
     Afters<T> afters(s, on, k.padded);
     Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES<T> - 1) / TILES<T>;
     Index even = round_up(parts, threads());  // no thread has more to do than the others
-    Index per = (k.tiles + even - 1) / even;
-    if (per < P_MAX<T>) per = (k.tiles + parts - 1) / parts;
+    Index per = std::max(Index(P_MAX<T>), (k.tiles + even - 1) / even);
     for (Index group = 0; group < s.groups; group++) {
         After<T> after = afters.at(group, 0);
         T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);

@@ -77,3 +77,4 @@ SAMPLES["linear_onward"] += [
     for relu in (False, True)
 ]
 SAMPLES["linear_onward"] += rows(120, 70, 90, large=True)
+SAMPLES["linear_onward"] += rows(20, 600, 250, large=True)  # made transposed, in several blocks
