@@ -483,65 +483,6 @@ def test_a_copy_makes_plans_of_its_own(copied: Any) -> None:
     assert (bits(model(x)) == first) is (copied is not copy.copy)
 
 
-class Scaled:
-    def __init__(self, factor: float) -> None:
-        self.factor = factor
-
-    @rl.compile(fullgraph=True)
-    def scale(self, x: Any, *, shift: Any = None) -> Any:
-        y = x * self.factor
-        return y if shift is None else y + shift
-
-
-class ScaledModule(Scaled, nn.Module):
-    def __init__(self, factor: float) -> None:
-        nn.Module.__init__(self)
-        self.layer = nn.Linear(2, 2)
-        super().__init__(factor)
-
-    encode = rl.compile(lambda self, x: self.layer(x) * self.factor, fullgraph=True)
-
-
-class Slotted:
-    __slots__ = ("factor",)
-
-    scale = rl.compile(lambda self, x: x * self.factor)
-
-
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, _pickled])
-@pytest.mark.parametrize("kind", [Scaled, ScaledModule])
-def test_methods_that_are_compiled_in_the_body_of_a_class(kind: Any, copied: Any) -> None:
-    a, b = kind(2.0), kind(3.0)
-    x = rl.ones(2)
-    for i in range(4):
-        assert a.scale(x * i).tolist() == [2.0 * i] * 2
-        assert b.scale(x * i, shift=x).tolist() == [3.0 * i + 1.0] * 2
-    assert a.scale.recordings == b.scale.recordings == 1
-    c = copied(a)
-    c.factor = 5.0
-    for _ in range(4):
-        assert c.scale(x).tolist() == [5.0] * 2
-        assert a.scale(x).tolist() == [2.0] * 2
-    if kind is ScaledModule:
-        with rl.no_grad():
-            c.layer.bias.add_(1.0)
-            for _ in range(4):
-                assert all(bits(m.encode(x)) == bits(m.layer(x) * m.factor) for m in (a, c))
-    assert isinstance(kind.scale, type(rl.compile(nn.ReLU())))
-
-
-@pytest.mark.filterwarnings("ignore:compile")
-def test_what_a_class_holds_compiled_is_bound_as_it_is_without() -> None:
-    slotted: Any = Slotted()
-    slotted.factor = 3.0
-    assert all(slotted.scale(rl.ones(1)).item() == 3.0 for _ in range(4))
-
-    class Holds:
-        net = rl.compile(nn.ReLU())
-
-    assert all(Holds().net(-rl.ones(1)).item() == 0.0 for _ in range(4))
-
-
 def test_a_forward_that_is_set_on_a_class_of_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
     x, factors = rl.randn(4, 3), [2.0, 3.0]

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from operator import attrgetter
-from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -57,8 +56,7 @@ def compile(
     is still to be asked for.
 
     Args:
-        model: a function, method or Module; without it, a decorator is returned, which methods
-            in the body of a class may have, too: each object then has plans of its own.
+        model: a function, method or Module; without it, a decorator is returned.
         fullgraph: bool, raise an error instead of calling a function that cannot be recorded as it
             is; default False.
         disable: bool, return `model` itself; default False.
@@ -100,7 +98,7 @@ def compile(
 
 _OWN_NAMES = {"function", "fullgraph", "recordings", "reasons", "_lock", "_hopeless", "_kinds"}
 _OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_places", "_others"}
-_OWN_NAMES |= {"_last", "_quick", "_name"}
+_OWN_NAMES |= {"_last", "_quick"}
 
 
 class _Kind:
@@ -141,7 +139,6 @@ class Compiled:
         self.reasons: list[str] = []
         self._lock = threading.Lock()
         self._hopeless = ""
-        self._name = getattr(function, "__name__", "")  # what a class calls it
         self._forget()
         if not isinstance(function, Module):
             update_wrapper(self, function)
@@ -150,24 +147,6 @@ class Compiled:
         if name.startswith("__") or "function" not in self.__dict__:
             raise AttributeError(name)
         return getattr(self.function, name)
-
-    def __get__(self, owner: Any, kind: Any = None) -> Any:
-        """Return what a method is of an object: that has plans of its own."""
-        if owner is None or not isinstance(self.function, FunctionType):
-            return self
-        own = getattr(owner, "__dict__", None)
-        if own is None:
-            return MethodType(self, owner)
-        place = f"_compiled_{self._name}"
-        bound = own.get(place)  # maybe of another object, of which this one is a copy
-        method: Any = getattr(bound, "function", None)
-        if getattr(method, "__self__", None) is not owner or method.__func__ is not self.function:
-            bound = own[place] = _Bound(MethodType(self.function, owner), self.fullgraph)
-            bound._name = self._name
-        return bound
-
-    def __set_name__(self, owner: Any, name: str) -> None:
-        self._name = name
 
     def __repr__(self) -> str:
         return f"Compiled({self.function!r})"
@@ -368,14 +347,6 @@ class Compiled:
         if why not in self.reasons:
             self.reasons.append(why)
             warnings.warn(text, UserWarning, stacklevel=5)
-
-
-class _Bound(Compiled):
-    """A method that was compiled in the body of its class, of one object."""
-
-    def __reduce__(self) -> Any:
-        method: Any = self.function
-        return getattr, (method.__self__, self._name)
 
 
 def _outer_modes() -> tuple[bool, Any, bool]:
