@@ -250,6 +250,13 @@ def test_cells_that_no_window_sees_get_zero(ratio, monkeypatch):
     np.testing.assert_array_equal(dx[:, :, :8:3, ::3], 4)
 
 
+@pytest.mark.parametrize("stride", [2**31, 2**32])
+def test_a_stride_that_nobody_takes_may_be_huge(stride):
+    x, w = np.ones((1, 3, 5, 5), np.float32), np.ones((9, 3, 3, 3), np.float32)
+    y = kernel("conv_forward")(x, w, None, (stride,) * 2, ((0, 0), (0, 0)), (1, 1), 1)
+    np.testing.assert_array_equal(y, np.full((1, 9, 1, 1), 27))
+
+
 def test_nan_stays_in_the_windows_that_see_it():
     x, w, b, geometry = make(CASES["2d-one-channel"])
     x[0, 0, 4, 4] = np.nan

@@ -558,3 +558,15 @@ def test_hooks_are_in_the_graph_of_the_gradient() -> None:
     ours = _second_order(rl, nn.Identity())
     assert ours == _second_order(torch, torch.nn.Identity())
     assert ours[0] == [9.0, 144.0, 729.0]
+
+
+def test_a_hook_that_comes_when_the_last_goes_is_called() -> None:
+    net, seen = nn.Linear(2, 2), []
+
+    def before(module: Any, args: Any) -> None:
+        handle.remove()
+        module.register_forward_hook(lambda *_: seen.append(1))
+
+    handle = net.register_forward_pre_hook(before)
+    net(rl.ones(1, 2))
+    assert seen == [1]

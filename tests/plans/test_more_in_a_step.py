@@ -120,7 +120,7 @@ def filled() -> Made:
     return net, step, []
 
 
-RECORDED = (average, penalty, constant)
+RECORDED = (average, constant)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 import weakref
 from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CallHooks", "add", "call_with_hooks"]
 
 _ids = count()
+_lock = threading.RLock()  # hooks come and go, and with the last of them what holds them
 Hook = Callable[..., Any]
 
 
@@ -41,10 +43,11 @@ class _OfModule(Handle):
         self._module: Callable[[], Module | None] = weakref.ref(module)
 
     def remove(self) -> None:
-        super().remove()
-        module = self._module()
-        if module is not None:
-            module._without_hooks()
+        with _lock:
+            super().remove()
+            module = self._module()
+            if module is not None:
+                module._without_hooks()
 
     def __getstate__(self) -> Any:  # weak references are not pickled
         return vars(self) | {"_module": self._module()}
@@ -59,16 +62,18 @@ def _gone() -> None:
     """Stand for a reference to what is no more."""
 
 
-def add(module: Module, hooks: dict[int, Any], hook: Any, prepend: bool) -> Handle:
+def add(module: Module, kind: str, hook: Any, prepend: bool) -> Handle:
     """Enter a hook of a module as the last or the first to be called."""
     key = next(_ids)
-    if prepend:
-        others = dict(hooks)
-        hooks.clear()
-        hooks[key] = hook
-        hooks.update(others)
-    else:
-        hooks[key] = hook
+    with _lock:
+        hooks = getattr(module._hooks(), kind)
+        if prepend:
+            others = dict(hooks)
+            hooks.clear()
+            hooks[key] = hook
+            hooks.update(others)
+        else:
+            hooks[key] = hook
     return _OfModule(module, hooks, key)
 
 
@@ -94,6 +99,7 @@ def call_with_hooks(
         watch = _Watch(module, hooks)
         args = watch.enter(args)
     result = module.forward(*args, **kwargs)
+    hooks = module._call_hooks or hooks  # the last may have gone since, and others come
     for hook, with_kwargs in list(hooks.after.values()):
         found = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
         if found is not None:

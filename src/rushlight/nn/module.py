@@ -112,9 +112,10 @@ class Module(Stateful):
         error._rushlight_title = title
 
     def _hooks(self) -> CallHooks:
-        if self._call_hooks is None:
-            self._call_hooks = CallHooks()
-        return self._call_hooks
+        hooks = self._call_hooks
+        if hooks is None:
+            self._call_hooks = hooks = CallHooks()
+        return hooks
 
     def _without_hooks(self) -> None:
         """Hold no empty hooks: without any the module may be part of a chain, or of a plan."""
@@ -132,7 +133,7 @@ class Module(Stateful):
             prepend: call it before the hooks that are there; default False.
             with_kwargs: default False.
         """
-        return add(self, self._hooks().before, (hook, with_kwargs), prepend)
+        return add(self, "before", (hook, with_kwargs), prepend)
 
     def register_forward_hook(
         self,
@@ -159,17 +160,17 @@ class Module(Stateful):
                 "register_forward_hook(always_call=True) is not supported: "
                 "catch the error around the call"
             )
-        return add(self, self._hooks().after, (hook, with_kwargs), prepend)
+        return add(self, "after", (hook, with_kwargs), prepend)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> Handle:
         """Call `hook(module, grad_output)` before the module's backward; what it returns
         replaces the gradients of the outputs."""
-        return add(self, self._hooks().before_backward, hook, prepend)
+        return add(self, "before_backward", hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> Handle:
         """Call `hook(module, grad_input, grad_output)` when the gradients by the positional
         arguments are there; what it returns replaces them."""
-        return add(self, self._hooks().after_backward, hook, prepend)
+        return add(self, "after_backward", hook, prepend)
 
     # ---- dtype and device
 

@@ -13,7 +13,6 @@ import numpy as np
 
 from rushlight.arrays import Array, get_default_dtype
 from rushlight.nn.registry import Registry, edits
-from rushlight.ops.contract import Saved
 from rushlight.optim import Optimizer
 from rushlight.plans.calls import DATA, INPUT, Call, Recorder, Unplanned, address, root_of
 from rushlight.plans.plan import Gradient, Output, Plan
@@ -263,8 +262,6 @@ class _Recording:
             if tensor._node is None or not _spent(tensor._node):
                 raise Unplanned("a result whose gradient may still be asked for")
             op = tensor._node.op
-            # nor can it be asked for by way of what was computed after the pass: let go of that
-            tensor._node, tensor._index = _ended(op), 0
         return _add(outputs, Output(array, None, None, op))
 
     def _hand_out(self, tensor: Any, inputs: Sequence[Input]) -> Any:
@@ -294,7 +291,9 @@ class _Recording:
             copy = plain(root).ravel(order="K").copy()
             self.copies[id(root)] = ref(root), copy
         at = address(array) - low if array.size else 0
-        return np.ndarray(array.shape, array.dtype, copy, at, array.strides)
+        found = np.ndarray(array.shape, array.dtype, copy, at, array.strides)
+        found.flags.writeable = array.flags.writeable
+        return found
 
     def _gradients(self, before: Sequence[Any]) -> list[Gradient]:
         found = []
@@ -433,22 +432,20 @@ def _overlap(a: Array, b: Array) -> bool:
     return root_of(a) is root_of(b)
 
 
-def _ended(op: Any) -> Node:
-    """Return a node whose backward pass has been."""
-    node = Node(op, Saved(), 1)
-    node.saved = None
-    return node
-
-
 def _spent(node: Any) -> bool:
     """Tell whether a backward pass has freed a part of what leads to a node."""
-    seen, stack = {node}, [node]
+    spent, seen, stack = False, {node}, [node]
     while stack:
         found = stack.pop()
         if found.saved is None:
-            return True
+            spent = True  # and nothing comes to what lies behind it
+            continue
         for edge in found.edges:
-            if edge is not None and isinstance(edge[0], Node) and edge[0] not in seen:
+            if edge is None:
+                continue
+            if not isinstance(edge[0], Node):
+                return False  # a leaf, whose gradient may be asked for
+            if edge[0] not in seen:
                 seen.add(edge[0])
                 stack.append(edge[0])
-    return False
+    return spent

@@ -131,6 +131,11 @@ class References:
         if found is NOWHERE:
             return
         self._place(partial(static, kind, name), found)
+        self._found(found, name, owner)
+
+    def _found(self, found: Any, name: str, owner: Any) -> None:
+        """Look at what lies in a class under a name."""
+        kind = type(owner)
         if isinstance(found, types.FunctionType):
             self._function(found, owner)
         elif isinstance(found, property):
@@ -384,12 +389,18 @@ class References:
         if owner is None:
             raise Unplanned("it calls super()")
         for kind in type(owner).__mro__[1:]:
-            method = vars(kind).get(name)
-            if isinstance(method, types.FunctionType):
+            found = vars(kind).get(name, NOWHERE)
+            if isinstance(found, types.FunctionType):
                 if not library(kind) and (kind, name) not in self._seen:
                     self._seen[kind, name] = kind
-                    self._place(partial(static, kind, name), method)
-                self._function(method, owner)
+                    self._place(partial(static, kind, name), found)
+                self._function(found, owner)
+            elif found is NOWHERE or kind.__module__ == "builtins" or library(kind):
+                continue
+            elif (kind, name) not in self._seen:
+                self._seen[kind, name] = kind
+                self._place(partial(vars(kind).get, name), found)
+                self._found(found, name, owner)
 
     def _follow(self, chain: Chain, name: str) -> Chain:
         if not chain:
