@@ -280,13 +280,13 @@ void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, co
 // Lay rows of features out as the tiles read them: (blocks, count, lanes of a block), zeros behind.
 // Rows, and blocks, at a distance of a power of two would fall on a few sets of the cache.
 template <class T>
-constexpr Index PANEL = ROUND * V_MAX * W<T> + 2 * V_MAX * W<T>;
+constexpr Index APART = (ROUND + 2) * V_MAX * W<T>;
 
 template <class T>
 void panels(Index features, Index padded, Index count, const T* const* rows, T* to) {
     for (Index i = 0; i < count; i++) {
         T* panel = to;
-        for (Index f = 0; f < padded; f += V_MAX * W<T>, panel += PANEL<T>) {
+        for (Index f = 0; f < padded; f += V_MAX * W<T>, panel += APART<T>) {
             Index width = std::min<Index>(padded - f, V_MAX * W<T>);
             T* line = panel + i * width;
             if (f + width <= features) {
@@ -336,7 +336,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
             Index last = std::min(first + per, channels), end = std::min(cells, (part + 1) * share);
             T* sum = sums + part * depth * padded;
             auto rows = scratch<const T*>(ROWS, taps * ROUND);
-            T* grad = scratch<T>(GRAD, (padded / (V_MAX * W<T>) + 1) * PANEL<T>);
+            T* grad = scratch<T>(GRAD, (padded / (V_MAX * W<T>) + 1) * APART<T>);
             const T* at[ROUND];
             // many features: the channels of a tile are copied together, once for all of them
             bool many = taps == 1 && padded > 4 * V_MAX * W<T>;
@@ -357,7 +357,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 auto tile = [&](Index t, Index c, Index p, Index f) {
                     int v = padded - f > W<T> ? 2 : 1;
                     const T* panel = straight ? grads + m * s.ys[3]
-                                              : grad + f / (V_MAX * W<T>) * PANEL<T>;
+                                              : grad + f / (V_MAX * W<T>) * APART<T>;
                     Index step = straight ? s.ys[3] : v * W<T>;
                     T* to = sum + (t * channels + first + c) * padded + f;
                     if (many)

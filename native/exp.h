@@ -66,6 +66,16 @@ inline Vec<T> exp(Vec<T> x) {
     return y * (Vec<T>)((whole - half + E::BIAS) << E::FRACTION);
 }
 
+// e^x times 2^UP for x <= 0, where that is a normal number: 2^(n + UP) is one factor.
+template <class T, int UP = 0>
+inline Vec<T> exp_below(Vec<T> x) {
+    using E = Exp<T>;
+    using Ints = Vec<typename E::Int>;
+    Vec<T> shifted = x * T(1.4426950408889634) + E::ROUND;
+    Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
+    return series<T, 0>(rest<T>(x, shifted)) * (Vec<T>)((whole + (E::BIAS + UP)) << E::FRACTION);
+}
+
 template <class T>
 inline Vec<T> minus_size(Vec<T> x) {  // -|x|
     using Ints = Vec<typename Exp<T>::Int>;
@@ -82,13 +92,8 @@ struct Quotient {
 // Of gates: from exp(-|x|), which is never above 1 and taken as 0 where it is below the normal numbers.
 template <class T>
 inline Quotient<T> sigmoid_quotient(Vec<T> x) {
-    using E = Exp<T>;
-    using Ints = Vec<typename E::Int>;
     Vec<T> down = minus_size<T>(x), one = broadcast(T(1));
-    Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND;
-    Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
-    Vec<T> e = series<T, 0>(rest<T>(down, shifted)) * (Vec<T>)((whole + E::BIAS) << E::FRACTION);
-    e = down < E::NORMAL ? Vec<T>{} : e;
+    Vec<T> e = down < Exp<T>::NORMAL ? Vec<T>{} : exp_below<T>(down);
     return {x < T(0) ? e : one, one + e};
 }
 
@@ -97,15 +102,10 @@ inline Quotient<T> sigmoid_quotient(Vec<T> x) {
 template <class T>
 inline Vec<T> sigmoid(Vec<T> x) {
     using E = Exp<T>;
-    using Ints = Vec<typename E::Int>;
-    constexpr typename E::Int UP = (E::BIAS + 1) / 2;
     constexpr T DOWN = sizeof(T) == 4 ? T(0x1p-64) : T(0x1p-512);
     Vec<T> down = minus_size<T>(x), one = broadcast(T(1));
     down = down < E::LOWEST ? broadcast(E::LOWEST) : down;
-    Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND;
-    Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
-    Vec<T> e = series<T, 0>(rest<T>(down, shifted)) * (Vec<T>)((whole + (E::BIAS + UP)) << E::FRACTION);
-    e *= DOWN;
+    Vec<T> e = exp_below<T, (E::BIAS + 1) / 2>(down) * DOWN;
     return (x < T(0) ? e : one) / (one + e);
 }
 

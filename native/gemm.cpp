@@ -76,13 +76,9 @@ void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to
                 bool whole = v < V - 1 || lanes == W<T>;
                 sum[p][v] += whole ? load(from) : load_part(from, lanes);
             }
-    if (const T* norm = to.after.norm)
-        RL_UNROLL for (int v = 0; v < V; v++) {
-            const T* of = norm + v * W<T>;
-            Vec<T> mean = load(of), scale = load(of + to.after.pitch);
-            Vec<T> shift = load(of + 2 * to.after.pitch);
-            RL_UNROLL for (int p = 0; p < P; p++) sum[p][v] = normalized(sum[p][v], mean, scale, shift);
-        }
+    if (to.after.norm)  // apart: asked for each sum, it would cost half the speed
+        RL_UNROLL for (int v = 0; v < V; v++)
+            RL_UNROLL for (int p = 0; p < P; p++) sum[p][v] = to.after.normal(sum[p][v], v * W<T>);
     finish<T, P, V>(sum, out, lanes, to.after.relu);
 }
 
@@ -257,19 +253,16 @@ struct Product {
         for (Index p = 0; p < count; p += W<T>) {
             int lanes = (int)std::min<Index>(W<T>, count - p);
             for (Index l = 0; l < valid; l += W<T>) {
-                Vec<T> row[W<T>];
-                RL_UNROLL for (int r = 0; r < W<T>; r++) row[r] = load(block + (p + r) * pitch + l);
-                transpose<T>(row);
-                RL_UNROLL for (int r = 0; r < W<T>; r++) {
-                    if (l + r >= valid) break;
+                auto give = [&](int r, Vec<T> y) {
+                    if (l + r >= valid) return;
                     T* at = to + (l + r) * next + p;
                     const T* add = from ? at : bias ? bias + f + p : nullptr;
-                    Vec<T> y = row[r];
                     if (add) y += lanes == W<T> ? load(add) : load_part(add, lanes);
                     if (last) y = after.of(y, f + p);
                     if (lanes == W<T>) store(at, y);
                     else store_part(at, y, lanes);
-                }
+                };
+                turn_square<T>([&](int r) { return load(block + (p + r) * pitch + l); }, give);
             }
         }
     }
@@ -294,8 +287,7 @@ void product(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, const T* bias,
         after.pitch = round_up(n, W<T>);
         norm.resize(4 * after.pitch);
         after.norm = norm.data();
-        by_feature(n, on.eps, on.mean, on.var, on.w, on.b, norm.data(), after.pitch,
-                   norm.data() + 3 * after.pitch);
+        by_feature(n, on, 0, norm.data(), after.pitch, norm.data() + 3 * after.pitch);
     }
     if (!k) {
         for (Index i = 0; i < m; i++)

@@ -7,4 +7,6 @@ namespace rl {
 
 using Index = std::ptrdiff_t;
 
+constexpr Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
+
 }  // namespace rl

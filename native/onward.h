@@ -1,5 +1,6 @@
 // What products and convolutions do to their sums on the way: batch norm by given statistics, relu,
-// and the maxima of windows. Each is done as the kernels of these alone do it, so that the same bits come out.
+// and the maxima of windows. Each is done as the kernels of these alone do it, so that the same bits
+// come out.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +24,13 @@ inline void by_feature(Index c, double eps, const T* mean, const T* var, const T
     else std::fill_n(p + 2 * pitch, c, T(0));
 }
 
+// The same of features f ... f + c of what follows a product.
+template <class T>
+inline void by_feature(Index c, const Onward<T>& on, Index f, T* p, Index pitch, T* rstd) {
+    by_feature(c, on.eps, on.mean + f, on.var + f, on.w ? on.w + f : nullptr,
+               on.b ? on.b + f : nullptr, p, pitch, rstd);
+}
+
 inline bool pooled(const Conv& s) { return s.pool[0] * s.pool[1] > 1; }
 
 // What tiles do, by group and feature; numbers of a group take up `padded`.
@@ -37,12 +45,9 @@ class Afters {
         if (!on.mean) return;
         norm.resize(s.groups * 3 * padded);
         std::vector<T> rstd(s.features);
-        for (Index group = 0; group < s.groups; group++) {
-            Index f = group * s.features;
-            by_feature(s.features, on.eps, on.mean + f, on.var + f, on.w ? on.w + f : nullptr,
-                       on.b ? on.b + f : nullptr, norm.data() + group * 3 * padded, padded,
+        for (Index group = 0; group < s.groups; group++)
+            by_feature(s.features, on, group * s.features, norm.data() + group * 3 * padded, padded,
                        rstd.data());
-        }
     }
 
     After<T> at(Index group, Index f) const {

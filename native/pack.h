@@ -8,8 +8,6 @@
 
 namespace rl::RL_LEVEL {
 
-constexpr Index round_up(Index n, Index unit) { return (n + unit - 1) / unit * unit; }
-
 // Add up shares (shares, depth, padded) of a weight gradient, in order: target (depth, features).
 template <class T>
 inline void add_shares(const T* sums, Index shares, Index depth, Index padded, Index features,
@@ -42,10 +40,8 @@ inline void pack_block(const Conv& s, const T* w, Index f0, Index width, T* to) 
     for (; !row.empty() && l + W<T> <= valid; l += W<T>) {
         Index m = 0;
         for (; m + W<T> <= depth; m += W<T>) {
-            Vec<T> block[W<T>];
-            RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(from + (l + i) * s.wf + m);
-            transpose<T>(block);
-            RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + row[m + i] * width + l, block[i]);
+            turn_square<T>([&](int i) { return load(from + (l + i) * s.wf + m); },
+                           [&](int i, Vec<T> line) { store(to + row[m + i] * width + l, line); });
         }
         for (; m < depth; m++)
             for (int i = 0; i < W<T>; i++) to[row[m] * width + l + i] = from[(l + i) * s.wf + m];

@@ -26,10 +26,8 @@ void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
     Index turned = b.down == 1 ? valid / W<T> * W<T> : 0, whole = turned ? depth / W<T> * W<T> : 0;
     for (Index k = 0; k < whole; k += W<T>)  // lines of `to` are written whole
         for (Index l = 0; l < turned; l += W<T>) {
-            Vec<T> block[W<T>];
-            RL_UNROLL for (int i = 0; i < W<T>; i++) block[i] = load(b.at + (l + i) * b.along + k);
-            transpose<T>(block);
-            RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + (k + i) * width + l, block[i]);
+            turn_square<T>([&](int i) { return load(b.at + (l + i) * b.along + k); },
+                           [&](int i, Vec<T> line) { store(to + (k + i) * width + l, line); });
         }
     for (Index k = turned == valid ? whole : 0; k < depth; k++)
         for (Index l = k < whole ? turned : 0; l < valid; l++)

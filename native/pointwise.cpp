@@ -56,12 +56,8 @@ void turn(Index n, Index rows, Index columns, const T* x, T* y) {
         for (Index r = 0; squares && r < rows; r += W<T>)
             for (Index c = 0; c < columns; c += W<T>) {
                 Index i = std::min(r, rows - W<T>), j = std::min(c, columns - W<T>);
-                Vec<T> square[W<T>];
-                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++)
-                    square[l] = load(x + (i + l) * columns + j);
-                transpose<T>(square);
-                _Pragma("GCC unroll 16") for (int l = 0; l < W<T>; l++)
-                    store(y + (j + l) * rows + i, square[l]);
+                turn_square<T>([=](int l) { return load(x + (i + l) * columns + j); },
+                               [=](int l, Vec<T> line) { store(y + (j + l) * rows + i, line); });
             }
         for (Index i = 0; !squares && i < rows; i++)
             for (Index j = 0; j < columns; j++) y[j * rows + i] = x[i * columns + j];

@@ -1,7 +1,8 @@
 // Vectors of the widest registers that this level has: W<T> lanes of T.
 //
 // Kernels are compiled once for each level (see CMakeLists.txt and level.cpp, which says what AVX-512
-// borrows) into a namespace of its own, so one source serves SSE2/NEON, AVX2 and AVX-512; `dispatch.cpp` picks a level at import.
+// borrows) into a namespace of its own, so one source serves SSE2/NEON, AVX2 and AVX-512;
+// `dispatch.cpp` picks a level at import.
 #pragma once
 
 #include <cstdint>
@@ -98,6 +99,15 @@ inline void transpose(Vec<T> (&row)[W<T>]) {
         }
         transpose<T, 2 * S>(row);
     }
+}
+
+// A square of W x W numbers: take(i) is row i, and give(i, v) receives what is column i of them.
+template <class T, class Take, class Give>
+inline void turn_square(Take take, Give give) {
+    Vec<T> row[W<T>];
+    _Pragma("GCC unroll 16") for (int i = 0; i < W<T>; i++) row[i] = take(i);
+    transpose<T>(row);
+    _Pragma("GCC unroll 16") for (int i = 0; i < W<T>; i++) give(i, row[i]);
 }
 
 // max(x, low) that keeps NaN, as torch's relu and max-pool do: a comparison with NaN is false.

@@ -10,7 +10,7 @@ namespace rl::RL_LEVEL {
 
 template <class T>
 Index padded(Index n) {
-    return (n + W<T> - 1) / W<T> * W<T>;
+    return round_up(n, W<T>);
 }
 
 // Call f(from, width, valid) for the strips of n columns that tiles of V vectors take.
@@ -45,11 +45,8 @@ void pack_columns(Index depth, Index n, const T* rows, Index step, T scale, T* p
         for (; l + W<T> <= valid; l += W<T>) {
             Index d = 0;
             for (; d + W<T> <= depth; d += W<T>) {
-                Vec<T> block[W<T>];
-                RL_UNROLL for (int i = 0; i < W<T>; i++)
-                    block[i] = load(first + (l + i) * step + d) * scale;
-                transpose<T>(block);
-                RL_UNROLL for (int i = 0; i < W<T>; i++) store(to + (d + i) * width + l, block[i]);
+                turn_square<T>([&](int i) { return load(first + (l + i) * step + d) * scale; },
+                               [&](int i, Vec<T> line) { store(to + (d + i) * width + l, line); });
             }
             for (; d < depth; d++)
                 for (int i = 0; i < W<T>; i++)

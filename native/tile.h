@@ -82,8 +82,11 @@ struct After {
 
     // Of sums of features f, f + 1, ...
     Vec<T> of(Vec<T> y, Index f) const {
-        if (norm) y = normalized(y, load(norm + f), load(norm + f + pitch), load(norm + f + 2 * pitch));
+        if (norm) y = normal(y, f);
         return relu ? max_nan(y, Vec<T>{}) : y;
+    }
+    Vec<T> normal(Vec<T> y, Index f) const {
+        return normalized(y, load(norm + f), load(norm + f + pitch), load(norm + f + 2 * pitch));
     }
     T of(T y, Index f) const {
         if (norm) y = normalized(y, norm[f], norm[f + pitch], norm[f + 2 * pitch]);

@@ -176,9 +176,9 @@ struct Work {
 template <class T>
 void weights(const Work<T>& k, const T* w, T* packed) {
     const Conv& s = k.s;
-    constexpr Index PANEL = V_MAX * W<T>;
-    parallel((k.padded + PANEL - 1) / PANEL, [&](Index task) {  // for a sample they take half the time
-        Index block = task * PANEL, width = std::min(k.padded - block, PANEL);
+    constexpr Index BLOCK = V_MAX * W<T>;
+    parallel((k.padded + BLOCK - 1) / BLOCK, [&](Index task) {  // for a sample they take half the time
+        Index block = task * BLOCK, width = std::min(k.padded - block, BLOCK);
         Index line = s.channels * width, size = apart<T>(s.channels * k.padded);
         T* from = scratch<T>(DIRECT, 9 * line);
         const T* tap[3][3];
