@@ -23,15 +23,23 @@ struct Choice {
     bool (*runs)();
 };
 
+#ifdef RL_X86
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool has_avx512() {
+#ifdef RL_LOWER
+    return has_avx2();
+#else
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#endif
+}
+#endif
+
 const Choice choices[] = {
 #ifdef RL_X86
-    {"avx512", avx512::make,
-     [] {
-         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-     }},
-    {"avx2", avx2::make,
-     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+    {"avx512", avx512::make, has_avx512},
+    {"avx2", avx2::make, has_avx2},
 #endif
     {"baseline", baseline::make, [] { return true; }},
 };

@@ -6,8 +6,8 @@
 // registers 6 x 2 does. Rows that remain (P' < P) get a tile of their own, unrolled as well.
 //
 // Every height is compiled for each dtype, width and family: half of a build's time. So float64
-// ends at 8 x 2 (sums enough to keep two multiply-adds a cycle busy), and of the heights from 11
-// on the even ones alone exist. `Tiles` cuts rows into heights that exist.
+// ends at 8 x 2 (sums enough to keep two multiply-adds a cycle busy), and of the heights above 6
+// the even ones alone exist. `Tiles` cuts rows into heights that exist.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ template <class T>
 inline constexpr int P_MAX = RL_BYTES < 64 ? 6 : sizeof(T) == 4 ? 14 : 8;
 inline constexpr int V_MAX = 2;
 
-constexpr bool is_height(Index p) { return p <= 10 || p % 2 == 0; }
+constexpr bool is_height(Index p) { return p <= 6 || p % 2 == 0; }
 
 // Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2), of which the
 // last becomes two where there is none of its height: `for (auto [first, count] : Tiles(...))`.
@@ -53,7 +53,9 @@ class Tiles {
   private:
     constexpr Index from(Index first) const {
         Index count = std::min(high, rows - first);
-        return is_height(count) ? count : count / 2 + 1;
+        if (is_height(count)) return count;
+        count = count / 2 + 1;  // the rest is less, and a height
+        return count + !is_height(count);
     }
     Index rows;
 };

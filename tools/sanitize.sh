@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the extension with address and undefined-behaviour sanitizers in build-sanitize/ and runs the tests
 # of the kernels under them: sh tools/sanitize.sh [arguments of pytest]
+# LOWER=ON: the level of AVX-512 as well, compiled for AVX2, on a processor that has no more.
 set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
@@ -8,7 +9,8 @@ folder=build-sanitize
 [ $# -gt 0 ] || set -- tests/kernels tests/test_compiled.py
 
 "$python" -c 'import nanobind' 2>/dev/null || "$python" -m pip install --quiet nanobind
-cmake -S . -B $folder -DRL_SANITIZE=ON -DPython_EXECUTABLE="$("$python" -c 'import sys; print(sys.executable)')"
+cmake -S . -B $folder -DRL_SANITIZE=ON -DRL_LOWER="${LOWER:-OFF}" \
+    -DPython_EXECUTABLE="$("$python" -c 'import sys; print(sys.executable)')"
 cmake --build $folder --parallel "${JOBS:-2}"
 
 # the package beside this build of the extension, in front of the installed one
