@@ -203,7 +203,8 @@ void gru_grad(Index n, Index h, T* dy, T* d, const T* gates, const T* fresh, con
 
 // ---- all steps: some sequences go through them alone, as no number of theirs meets another's
 
-constexpr Index SEQUENCES = 12;  // of a task: two tiles of AVX2, or one of AVX-512
+constexpr Index SEQUENCES = 12;   // about as many in a task: two tiles of AVX2, or one of AVX-512
+constexpr Index ALONE = 1 << 18;  // multiply-adds below which no thread waits for another
 
 enum Slot { WEIGHTS, PRODUCTS };
 
@@ -248,12 +249,15 @@ struct Stretch {
     }
 };
 
-// Call f(stretches, in the order in which the steps run) for each task.
+// Call f(stretches in the order in which the steps run, sequences) for each task, as many for each
+// thread.
 template <class F>
-void each_task(const Sequences& s, F&& f) {
-    Index all = s.most(), tasks = (all + SEQUENCES - 1) / SEQUENCES;
-    Index size = tasks ? (all + tasks - 1) / tasks : 1, steps = (Index)s.sizes.size();
-    parallel(tasks, [&](Index task) {
+void each_task(const Sequences& s, Index h, F&& f) {
+    Index all = s.most(), tasks = (all + SEQUENCES - 1) / SEQUENCES, steps = (Index)s.sizes.size();
+    Index team = s.rows * 4 * h * h < ALONE ? 1 : threads();
+    tasks = std::max(tasks / team, Index(1)) * team;
+    Index size = std::max(Index(1), (all + tasks - 1) / tasks);
+    parallel((all + size - 1) / size, [&](Index task) {
         Index first = task * size, last = std::min(all, first + size);
         std::vector<Stretch> found;
         for (Index k = 0; k < steps; k++) {
@@ -266,7 +270,7 @@ void each_task(const Sequences& s, F&& f) {
             }
             found.push_back(now);
         }
-        f(found);
+        f(found, size);
     });
 }
 
@@ -290,8 +294,8 @@ template <class T>
 void lstm_steps(const Sequences& s, Index h, const T* before, const T* h0, const T* c0, const T* w,
                 T* gates, T* cells, T* tanhs, T* y, T* h_last, T* c_last) {
     Weight<T> weight(s, h, 4 * h, w, true);
-    each_task(s, [&](const std::vector<Stretch>& all) {
-        T* products = scratch<T>(PRODUCTS, SEQUENCES * 4 * h);
+    each_task(s, h, [&](const std::vector<Stretch>& all, Index most) {
+        T* products = scratch<T>(PRODUCTS, most * 4 * h);
         for (const Stretch& now : all) {
             T* to = products;
             now.each(h, y, h0, [&](Index n, Index, const T* state) {
@@ -314,7 +318,7 @@ template <class T>
 void lstm_steps_grad(const Sequences& s, Index h, const T* g, T* dh, T* dc, const T* w, const T* gates,
                      const T* cells, const T* tanhs, const T* c0, T* d) {
     Weight<T> weight(s, 4 * h, h, w, false);
-    each_task(s, [&](const std::vector<Stretch>& all) {
+    each_task(s, h, [&](const std::vector<Stretch>& all, Index) {
         for (auto now = all.rbegin(); now != all.rend(); ++now) {
             T *dy = dh + now->first * h, *by_cell = dc + now->first * h;
             if (g) add(now->count * h, g + now->row * h, dy);
@@ -332,8 +336,8 @@ template <class T>
 void gru_steps(const Sequences& s, Index h, const T* before, const T* h0, const T* w, const T* bias,
                T* gates, T* fresh, T* hidden, T* y, T* h_last) {
     Weight<T> weight(s, h, 3 * h, w, true);
-    each_task(s, [&](const std::vector<Stretch>& all) {
-        T* products = scratch<T>(PRODUCTS, SEQUENCES * 3 * h);
+    each_task(s, h, [&](const std::vector<Stretch>& all, Index most) {
+        T* products = scratch<T>(PRODUCTS, most * 3 * h);
         for (const Stretch& now : all)
             now.each(h, y, h0, [&](Index n, Index row, const T* state) {
                 weight.product(n, state, products);
@@ -349,8 +353,8 @@ void gru_steps_grad(const Sequences& s, Index h, const T* g, T* dh, const T* w, 
                     const T* fresh, const T* hidden, const T* y, const T* h0, T* by_before,
                     T* by_product) {
     Weight<T> weight(s, 3 * h, h, w, false);
-    each_task(s, [&](const std::vector<Stretch>& all) {
-        T* products = scratch<T>(PRODUCTS, SEQUENCES * h);
+    each_task(s, h, [&](const std::vector<Stretch>& all, Index most) {
+        T* products = scratch<T>(PRODUCTS, most * h);
         for (auto now = all.rbegin(); now != all.rend(); ++now) {
             T* dy = dh + now->first * h;
             if (g) add(now->count * h, g + now->row * h, dy);
