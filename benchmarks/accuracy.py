@@ -1,6 +1,7 @@
 """Seconds of training until an MNIST test accuracy of 99 %, Rushlight beside torch, same recipe.
 
     RUSHLIGHT_DATA=folder python benchmarks/accuracy.py [--seeds 3] [--goal 0.99]
+    RUSHLIGHT_DATA=folder python benchmarks/accuracy.py --write docs/speed.md
 
 Both train the CNN of `workloads.py` from the same initial weights on the same batches in the same
 order: Adam with a one-cycle rate. The test images are looked at twice in each epoch; the time for
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import replace_section
 from workloads import net
 
 BATCH, PEAK = 128, 4e-3
@@ -90,6 +92,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--goal", type=float, default=0.99)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page's section, too")
     parser.add_argument("--one", nargs=2, metavar=("LIBRARY", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -110,10 +113,14 @@ def main() -> None:
             print(library, seed, result, flush=True)
             if result["seconds"] is not None:
                 taken.append(result["seconds"])
+    lines = []
     for library, taken in times.items():
-        if taken:
-            reached = f"{len(taken)} of {options.seeds} seeds reached {options.goal:.1%}"
-            print(f"{library}: {statistics.median(taken):.1f} s (median; {reached})")
+        reached = f"{len(taken)} of {options.seeds} seeds, {options.threads} threads"
+        median = f"{statistics.median(taken):.1f} s (median)" if taken else "never"
+        lines.append(f"- {library}: {median}, {reached}")
+    print(*lines, sep="\n")
+    if options.write:
+        replace_section(options.write, "accuracy", ["", *lines, ""])
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@
 
 Every peer (see `peers.py`) has a process of its own; they take turns, round by round, so that a
 drift of the machine's speed meets all of them. Printed are the medians in milliseconds; the time of
-torch (the better of its two memory formats) by Rushlight's: above 1, Rushlight is faster; and the
-share of the machine's limit: the larger of FLOPs / rate of sgemm and bytes / rate of copying, by
-Rushlight's time. `cost` in `workloads.py` says what is counted.
-`rushlight-compiled` is `rushlight.compile` of the whole step; the ratio is that of eager Rushlight.
+torch (the better of its two memory formats) by that of eager and of compiled Rushlight
+(`rushlight.compile` of the whole step or model): above 1, Rushlight is faster; and the share of the
+machine's limit: the larger of FLOPs / rate of sgemm and bytes / rate of copying, by the better time
+of Rushlight. `cost` in `workloads.py` says what is counted.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pages import replace_section
 from peers import PEERS, default_peers
 from workloads import NAMES, RECURRENT, cost
 
 HERE = Path(__file__).parent
 TORCH = ("torch", "torch-channels-last")
+COMPILED = "rushlight-compiled"
 WHATS = {"step": "training step", "batch": "inference of the batch", "one": "of one sample"}
 
 
@@ -102,22 +104,35 @@ class Figures(NamedTuple):
         return self.times.get("rushlight", self.times.get("rushlight-numpy"))
 
     @property
-    def ratio(self) -> float | None:
-        """Torch's time, the better of its formats, by Rushlight's."""
-        found = [self.times[peer] for peer in TORCH if peer in self.times]
-        return min(found) / self.ours if found and self.ours else None
+    def ratios(self) -> dict[str, float]:
+        """Torch's time, the better of its formats, by that of eager and of compiled Rushlight."""
+        torch = min((self.times[peer] for peer in TORCH if peer in self.times), default=None)
+        own = {"eager": self.ours, "compiled": self.times.get(COMPILED)}
+        return {} if torch is None else {kind: torch / t for kind, t in own.items() if t}
+
+    @property
+    def ahead(self) -> list[str]:
+        """Name the peers that are faster than the better time of Rushlight, and by how much."""
+        own = {peer: t for peer, t in self.times.items() if peer.startswith("rushlight")}
+        best = min(own.values(), default=0.0)
+        others = {peer: t for peer, t in self.times.items() if peer not in own and t < best}
+        return [f"{peer} {best / t:.2f}" for peer, t in others.items()]
 
     def cells(self, peers: list[str]) -> list[str]:
         """Return the row of the table."""
         times = [f"{self.times[p]:.3f}" if p in self.times else "-" for p in peers]
-        ratio = "-" if self.ratio is None else f"{self.ratio:.2f}"
-        share = f"{self.limit / self.ours:.0%}" if self.ours else "-"
-        return [self.workload, WHATS[self.what], *times, ratio, f"{self.limit:.3f}", share]
+        ratios = [
+            f"{self.ratios[k]:.2f}" if k in self.ratios else "-" for k in ("eager", "compiled")
+        ]
+        own = [t for t in (self.ours, self.times.get(COMPILED)) if t]
+        share = f"{self.limit / min(own):.0%}" if own else "-"
+        return [self.workload, WHATS[self.what], *times, *ratios, f"{self.limit:.3f}", share]
 
 
 def header(peers: list[str]) -> list[str]:
     """Return the head of the table."""
-    return ["workload", "what", *peers, "torch / rushlight", "limit", "share of it"]
+    ratios = ["torch / eager", "torch / compiled"]
+    return ["workload", "what", *peers, *ratios, "limit", "share of it"]
 
 
 def limits(worker: Worker, workloads: list[str], whats: list[str]) -> dict[tuple[str, str], float]:
@@ -180,39 +195,35 @@ def versions(peers: list[str]) -> str:
     return ", ".join(found)
 
 
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table of a page."""
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
 def page(
     results: dict[int, list[Figures]], peers: list[str], importing: tuple[float, float]
-) -> str:
-    """Return docs/speed.md."""
+) -> list[str]:
+    """Return the section of docs/speed.md."""
     lines = [
-        "# Speed",
-        "",
-        "`python benchmarks/speed.py --write docs/speed.md` wrote this; run it on your machine.",
-        "",
         f"Machine: {machine()}; {versions(peers)}.",
         "",
         f"`import numpy` takes {importing[0]:.3f} s, `import rushlight` {importing[1]:.3f} s more.",
-        "",
-        "Times are medians in milliseconds, from interleaved runs in separate processes. The ratio",
-        "is the time of torch (the better of eager and channels-last) by that of eager",
-        "Rushlight; `-compiled` is `rushlight.compile` of the whole step or model. The limit is",
-        "the larger of FLOPs by the measured rate of sgemm and bytes by the measured rate of",
-        "copying; `cost` in `benchmarks/workloads.py` says what is counted. A dash: not done.",
     ]
+    every = [(n, row) for n, rows in results.items() for row in rows]
     for threads, rows in results.items():
-        head = header(peers)
-        lines += ["", f"## Threads: {threads}", ""]
-        lines += [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-        lines += [f"| {' | '.join(row.cells(peers))} |" for row in rows]
-    slower = [
-        f"{row.workload}, {WHATS[row.what]}, threads {threads}: {row.ratio:.2f}"
-        for threads, rows in results.items()
-        for row in rows
-        if row.ratio is not None and row.ratio < 1
-    ]
-    lines += ["", "## Where torch is the better choice", ""]
-    lines += [f"- {row}" for row in slower] or ["Nowhere in these tables."]
-    return "\n".join(lines) + "\n"
+        cells = [row.cells(peers) for row in rows]
+        lines += ["", f"### Threads: {threads}", "", *table(header(peers), cells)]
+
+    def of(threads: int, row: Figures) -> str:
+        return f"- {row.workload}, {WHATS[row.what]}, threads {threads}: "
+
+    eager = [(of(*at), at[1].ratios.get("eager", 1)) for at in every]
+    slower = [f"{row}{ratio:.2f}" for row, ratio in eager if ratio < 1]
+    lines += ["", "### Where torch is faster than eager Rushlight", ""]
+    lines += slower or ["Nowhere in these tables."]
+    ahead = [of(*at) + ", ".join(at[1].ahead) for at in every if at[1].ahead]
+    lines += ["", "### Where somebody is ahead of compiled Rushlight, and how many times", ""]
+    return lines + (ahead or ["Nowhere in these tables."])
 
 
 def import_time(runs: int) -> tuple[float, float]:
@@ -252,7 +263,8 @@ def main() -> None:
         for threads in options.threads
     }
     if options.write:
-        options.write.write_text(page(results, options.peers, importing), encoding="utf-8")
+        text = page(results, options.peers, importing)
+        replace_section(options.write, "speed", ["", *text, ""])
 
 
 if __name__ == "__main__":

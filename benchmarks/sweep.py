@@ -1,6 +1,7 @@
 """Time against work, for Rushlight, torch and the machine's limit, as one size grows.
 
     python benchmarks/sweep.py [--families width batch image channels] [--out sweep.png]
+    python benchmarks/sweep.py --write docs/speed.md
 
 Width: two linear layers, batch 64. Batch: a linear layer of 256. Image: a convolution with pooling,
 batch 8. Channels: a convolution 3 x 3 of 14 x 14 cells, batch 8. Crossovers are named where torch
@@ -15,8 +16,9 @@ from math import exp, log
 from pathlib import Path
 from typing import Any
 
+from pages import replace_section
 from peers import default_peers
-from speed import Figures, limits, machine, take_turns, workers_of
+from speed import Figures, header, limits, machine, table, take_turns, workers_of
 from workloads import cost
 
 SIZES = {
@@ -25,7 +27,13 @@ SIZES = {
     "image": [8, 16, 28, 56, 112, 224],
     "channels": [1, 3, 8, 16, 32, 64, 128, 256, 512],
 }
-PEERS = ("rushlight", "rushlight-numpy", "torch", "torch-channels-last")
+PEERS = (
+    "rushlight",
+    "rushlight-compiled",
+    "rushlight-numpy",
+    "torch",
+    "torch-channels-last",
+)
 
 
 def crossovers(sizes: list[int], ratios: list[float]) -> list[str]:
@@ -78,10 +86,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.3, help="for each figure")
     parser.add_argument("--out", type=Path, default=Path("sweep.png"))
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page's section, too")
     options = parser.parse_args()
-    print(f"{machine()}; {options.threads} threads")
+    where = f"{machine()}; {options.threads} threads"
+    print(where)
     peers = [peer for peer in default_peers() if peer in PEERS]
     results: dict[tuple[str, str], list[Figures]] = {}
+    named: list[str] = []
     for family in options.families:
         sizes = [n for n in SIZES[family] if n <= options.largest]
         names = [f"{family}={n}" for n in sizes]
@@ -93,10 +104,17 @@ def main() -> None:
                     times = take_turns(workers, name, what, options.rounds, options.seconds)
                     rows.append(Figures(name, what, times, least[name, what]))
                     print(" | ".join(rows[-1].cells(peers)), flush=True)
-                ratios = [row.ratio for row in rows if row.ratio is not None]
-                if len(ratios) == len(sizes):
-                    for line in crossovers(sizes, ratios):
-                        print(f"{family}, {what}: {line}", flush=True)
+                for kind in rows[0].ratios:
+                    ratios = [row.ratios[kind] for row in rows]
+                    found = [f"{family}, {what}, {kind}: {n}" for n in crossovers(sizes, ratios)]
+                    print(*found, sep="\n", flush=True)
+                    named += found
+    if options.write:
+        options.out = options.write.parent / "pictures" / "sweep.png"
+        rows = [row.cells(peers) for found in results.values() for row in found]
+        lines = [f"Machine: {where}.", "", "![Time against work](pictures/sweep.png)", ""]
+        lines += [*(f"- {line}" for line in named), "", *table(header(peers), rows)]
+        replace_section(options.write, "sweep", ["", *lines, ""])
     draw(results, options.out)
     print(f"drawn: {options.out}")
 
