@@ -12,13 +12,12 @@ from rushlight.arrays import Array
 from rushlight.compiled import native
 from rushlight.facts import lookup
 from rushlight.optim import SGD, Adam, Optimizer
-from rushlight.optim.flat import COUNTER
+from rushlight.optim.flat import ALIGN, COUNTER
 from rushlight.plans.calls import root_of
 from rushlight.tape import TensorBase
 
 __all__ = ["Step"]
 
-ALIGN = 64  # bytes
 _ONE_KERNEL = {Adam.update, SGD.update}  # that call one kernel, and do no more
 _LASTING = {int, float, bool, str, type(None)}  # classes of options that cannot change unseen
 _UNREAD = ("params", "param_names", "lr")  # options that `update` does not read in the group

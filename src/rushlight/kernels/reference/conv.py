@@ -44,6 +44,12 @@ PADDED_BYTES = 1 << 18
 SCATTER_RATIO = 4
 
 
+def out_size(x: Array, w: Array, stride: Ints, padding: Pairs, dilation: Ints) -> Ints:
+    """Return the spatial sizes of a convolution."""
+    sides = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    return tuple([(n + lo + hi - d * (k - 1) - 1) // s + 1 for n, k, s, (lo, hi), d in sides])
+
+
 def conv_forward(
     x: Array,
     w: Array,
@@ -59,13 +65,7 @@ def conv_forward(
         wide = None if b is None else b.astype(np.float32)
         args = (stride, padding, dilation, groups, relu)
         return conv_forward(_single(x), _single(w), wide, *args).astype(np.float16)
-    kernel = w.shape[2:]
-    out = tuple(
-        (size + lo + hi - d * (k - 1) - 1) // s + 1
-        for size, k, s, (lo, hi), d in zip(
-            x.shape[2:], kernel, stride, padding, dilation, strict=True
-        )
-    )
+    kernel, out = w.shape[2:], out_size(x, w, stride, padding, dilation)
     y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
     if y.size == 0:
         return y
