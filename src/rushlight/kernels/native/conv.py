@@ -7,7 +7,6 @@ The C++ knows one thing, a sum over taps between channels-last arrays; here forw
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -108,13 +107,11 @@ def _phases(
     windows: list[Any] = []
     starts: list[int] = []
     alone: list[Any] = []
-    for phase in product(*map(range, stride)):
+    for phase in reference.phases(x[2:], stride):
         cells: Any = (..., *(slice(p, None, s) for p, s in zip(phase, stride, strict=True)))
         sides = list(zip(phase, kernel, stride, padding, dilation, strict=True))
         met = [[t for t in range(k) if (p + lo - t * d) % s == 0] for p, k, s, (lo, _), d in sides]
         size = [-(-(n - p) // s) for n, p, s in zip(x[2:], phase, stride, strict=True)]
-        if min(size) < 1:
-            continue
         if not all(met):
             alone.append(cells)
             continue
@@ -122,7 +119,10 @@ def _phases(
             [(p + lo - t * d) // s for t in dim]
             for dim, (p, _, s, (lo, _), d) in zip(met, sides, strict=True)
         ]
-        steps = (*x_strides[:2], *(a * s for a, s in zip(x_strides[2:], stride, strict=True)))
+        across = [
+            a * s if n > 1 else a for a, s, n in zip(x_strides[2:], stride, size, strict=True)
+        ]
+        steps = (*x_strides[:2], *across)
         window = native.Conv(
             *(g[0], groups, features, channels),
             *(_three(g[2:], 1), _three(size, 1)),
