@@ -213,6 +213,10 @@ class Plan:
             if not self.holders.same():
                 self._let_go(arguments)
             self.program.closing()
+        except Exception as error:
+            if any(step.raised(error) for step in self.steps):  # after all gradients were made
+                self._leave_gradients()
+            raise
         finally:
             warning_switch.reset(before)
         if self.gradients:

@@ -146,7 +146,20 @@ class Step:
     def _take(self, place: tuple[int, Any, int], gradient: Array) -> None:
         i, run, _ = place
         group = self.optimizer.param_groups[i]
-        run.take(self.optimizer, gradient, float(group["lr"]), group)
+        try:
+            run.take(self.optimizer, gradient, float(group["lr"]), group)
+        except BaseException:
+            self.leave()
+            raise
+
+    def raised(self, error: Exception) -> bool:
+        """Tell whether an error is that of a rate which no Python reads (`_kernels`)."""
+        try:
+            for group in self.groups:
+                float(group["lr"])
+        except Exception as found:
+            return repr(found) == repr(error)
+        return False
 
     def calls(self) -> list[Callable[[], Any]]:
         """Return the step as calls without arguments: where one kernel does it, without Python."""
