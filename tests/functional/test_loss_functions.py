@@ -500,3 +500,30 @@ def test_parts_are_as_large_as_torchs(rows: int, method: str | None) -> None:
             right = theirs._adjust(rows, features, classes, dtype, torch.device("cpu"))
             x = np.zeros((rows, features), str(dtype).removeprefix("torch."))
             assert _rows_at_once(ours, x, classes) == right.batch_chunk_size
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("loss", ["nll_loss", "cross_entropy", "smoothed", "linear_cross_entropy"])
+def test_rows_that_are_ignored_get_no_gradient_whatever_comes(
+    loss: str, reduction: str, graph: bool
+) -> None:
+    found: list[Any] = []
+    weight = np.array([np.inf, 2.0, 0.5])  # of class 0, of which there is no row that counts
+    for lib, functions in ((rl, F), (torch, torch.nn.functional)):
+        library: Any = lib
+        target = library.tensor([2, -100, 1, 2])
+        x = library.tensor(normal(4, 3), requires_grad=True)
+        g = np.array([1.5, np.nan, -2.0, 1.0]) if reduction == "none" else np.float64(np.nan)
+        options: dict[str, Any] = {"weight": library.tensor(weight), "reduction": reduction}
+        if loss == "smoothed":
+            options |= {"label_smoothing": 0.1, "weight": None}
+        if loss == "linear_cross_entropy" and library is rl:
+            y = F.linear_cross_entropy(x, library.tensor(np.eye(3)), target, **options)
+        else:
+            name = "nll_loss" if loss == "nll_loss" else "cross_entropy"
+            y = getattr(functions, name)(x, target, **options)
+        (dx,) = library.autograd.grad(y, x, library.tensor(g), create_graph=graph)
+        found.append(dx.detach().numpy())
+    assert (found[0][1] == 0.0).all()
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)

@@ -12,6 +12,8 @@ pytest.importorskip("torch")  # before the helpers, which need it
 from tests.functional.cases import CUBE, SQUARE, Cases, V, W, X, Y, each
 from tests.functional.parity import both, both_raise
 
+import rushlight as rl
+
 CASES = Cases("products")
 case = CASES.add
 
@@ -96,3 +98,18 @@ def test_linear_with_one_row_of_weights() -> None:
 
 def test_every_function_is_exercised() -> None:
     CASES.check()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_0_times_what_is_not_finite_is_nan(value: float) -> None:
+    """Also of single numbers, which np.dot takes for factors of a vector."""
+    for rows, columns in ((1, 1), (1, 3), (3, 1)):
+        zeros, others = rl.zeros(rows, 1), rl.full((columns, 1), value)
+        assert bool(rl.nn.functional.linear(zeros, others).isnan().all())
+        assert bool(rl.nn.functional.linear(others, zeros).isnan().all())
+        x = rl.zeros(columns, 1).requires_grad_()
+        w = rl.zeros(rows, 1).requires_grad_()
+        rl.nn.functional.linear(x, w).backward(rl.full((columns, rows), value))
+        for leaf in (x, w):
+            assert leaf.grad is not None
+            assert bool(leaf.grad.isnan().all())

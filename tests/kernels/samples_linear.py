@@ -82,3 +82,11 @@ def _specials() -> None:
 
 
 _specials()
+
+# 0 times nan is nan, also where one factor is a single number
+SAMPLES["linear_forward"] += [
+    Sample((np.zeros((1, 1)), np.full((3, 1), np.nan), None)),
+    Sample((np.full((3, 1), np.inf), np.zeros((1, 1)), None)),
+]
+SAMPLES["linear_input_grad"] += [Sample((np.zeros((1, 1)), np.full((1, 3), np.nan)))]
+SAMPLES["linear_weight_grad"] += [Sample((np.full((1, 3), np.nan), np.zeros((1, 1))))]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rushlight.arrays import is_channels_last
 from rushlight.kernels import kernel, source
-from rushlight.kernels.reference import conv
+from rushlight.kernels.reference import REFERENCE, conv
 from rushlight.kernels.reference.conv import (
     conv_bias_grad,
     conv_forward,
@@ -250,11 +250,21 @@ def test_cells_that_no_window_sees_get_zero(ratio, monkeypatch):
     np.testing.assert_array_equal(dx[:, :, :8:3, ::3], 4)
 
 
-@pytest.mark.parametrize("stride", [2**31, 2**32])
-def test_a_stride_that_nobody_takes_may_be_huge(stride):
-    x, w = np.ones((1, 3, 5, 5), np.float32), np.ones((9, 3, 3, 3), np.float32)
-    y = kernel("conv_forward")(x, w, None, (stride,) * 2, ((0, 0), (0, 0)), (1, 1), 1)
-    np.testing.assert_array_equal(y, np.full((1, 9, 1, 1), 27))
+@pytest.mark.parametrize("channels, groups", [(5, 1), (1, 1), (1, 9)])
+@pytest.mark.parametrize("of", [REFERENCE.get, kernel], ids=["reference", "fastest"])
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("stride", [2**31, 2**32, 2**62])
+def test_a_stride_that_nobody_takes_may_be_huge(stride, k, of, channels, groups):
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, channels * groups, 5, 5)), rng.normal(size=(9, channels, k, k))
+    g, found = rng.normal(size=(2, 9, 1, 1)), []
+    for step, spread in ((5, 1), (stride, stride if k == 1 else 1)):
+        geometry = (step,) * 2, ((0, 0), (0, 0)), (spread,) * 2, groups
+        y = of("conv_forward")(x, w, None, *geometry)
+        dx = of("conv_input_grad")(g, w, x.shape, *geometry)
+        found.append((y, dx, of("conv_weight_grad")(x, g, w.shape, *geometry)))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
 def test_nan_stays_in_the_windows_that_see_it():

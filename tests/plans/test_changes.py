@@ -398,6 +398,24 @@ def test_results_that_share_memory_do_so_in_the_call_that_is_recorded() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:compile")
+@pytest.mark.parametrize("key", [(0, 1), (0, 1, ...), (..., 0, 1)])
+def test_an_element_shares_memory_with_what_it_was_taken_from(key: Any) -> None:
+    def function(x: Any) -> Any:
+        y = x * 2.0
+        return y, y[key], y[0][1]
+
+    call, part = rl.compile(function), rl.compile(lambda x: x[key])
+    for _ in range(4):
+        x = rl.ones(2, 3)
+        whole, element, other = call(x)
+        whole.add_(1.0)
+        assert element.item() == other.item() == 3.0
+        element, _ = part(x), x.add_(1.0)
+        assert element.item() == 2.0
+    assert call.reasons == ["results that share memory"]
+
+
+@pytest.mark.filterwarnings("ignore:compile")
 def test_what_is_computed_of_a_loss_after_its_backward_pass_is_as_without_a_plan() -> None:
     net, share = nn.Linear(6, 3), nn.Parameter(rl.ones(1))
 

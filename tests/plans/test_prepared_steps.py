@@ -193,10 +193,41 @@ def test_a_rate_that_is_no_number_raises_what_it_did(rate: Any) -> None:
         case.optimizer.param_groups[0]["lr"] = rate
         with pytest.raises((TypeError, ValueError)) as raised:
             case.step(x, y)
+        left = [p.grad.tolist() for p in case.model.parameters()]
         case.optimizer.param_groups[0]["lr"] = 0.1
         case.step(x, y)
-        found.append((str(raised.value), _state(case)))
+        found.append((str(raised.value), left, _state(case)))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_a_step_that_raises_leaves_the_gradients_as_it_did(error: Any) -> None:
+    found: list[Any] = []
+    for compile in (False, True):
+        rl.manual_seed(3)
+        case = make(compile, optimizer_of=_Failing)
+        for x, y in BATCHES:
+            case.step(x, y)
+        case.optimizer.fails = [error]
+        with pytest.raises(error):
+            case.step(*BATCHES[0])
+        found.append([p.grad.tolist() for p in case.model.parameters()])
+        case.step(*BATCHES[1])
+        found[-1].append(_state(case))
+    assert found[0] == found[1]
+
+
+class _Failing(optim.SGD):
+    """A step that raises once what it is told to."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, lr=0.1)
+        self.fails: list[Any] = []
+
+    def update(self, *args: Any) -> None:
+        if self.fails:
+            raise self.fails.pop()
+        super().update(*args)
 
 
 def test_a_class_that_gets_another_update(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Return np.dot(a, b) of two matrices or vectors, where np.matmul costs a microsecond more."""
     if are_deterministic_algorithms_enabled():
         return in_order(a, b, out)
+    if a.size == 1 or b.size == 1:  # np.dot takes 0 times anything for 0, also nan and inf
+        return matmul(a, b, out)
     return np.dot(a, b) if out is None else np.dot(a, b, out=out)
 
 

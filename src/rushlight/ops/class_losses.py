@@ -149,7 +149,7 @@ def _row_weights(places: Any, kept: Any, weight: Any, classes: int, dtype: Any) 
     if weight is None:
         return None if kept is None else kept.astype(dtype)
     found = weight.take(places % classes)
-    return found if kept is None else found * kept
+    return found if kept is None else np.where(kept, found, 0)
 
 
 def _weighted(loss: Any, per_row: Any, kept: Any) -> Any:
@@ -189,7 +189,7 @@ def _nll_forward(x: Any, target: Any, weight: Any, ignore_index: int, reduction:
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
     factor = _row_factor(reduction, per_row, places.size)
-    constants = (x.shape, places, per_row, reduction, _finite(factor))
+    constants = (x.shape, places, per_row, kept, reduction, _finite(factor))
     return (_sum_rows(loss, reduction, factor, target.shape),), Saved((None,), constants=constants)
 
 
@@ -203,16 +203,21 @@ def _sum_rows(loss: Any, reduction: str, factor: Any, shape: tuple[int, ...]) ->
     return total * loss.dtype.type(factor) if factor != 1.0 else total
 
 
-def _row_scale(g: Any, reduction: str, factor: Any) -> Any:
-    """Return the gradient of each row's loss: (M,), or a scalar for all."""
+def _row_scale(g: Any, reduction: str, factor: Any, kept: Any) -> Any:
+    """Return the gradient of each row's loss: (M,), or a scalar for all.
+
+    That of a row that does not count is 0, whatever g.
+    """
     if reduction == "none":
-        return reshape(g, shape=(-1,))
-    return g * (float(factor) if is_array(factor) and not is_array(g) else factor)
+        scale = reshape(g, shape=(-1,))
+    else:
+        scale = g * (float(factor) if is_array(factor) and not is_array(g) else factor)
+    return scale if kept is None else ew.where(scale, 0.0, condition=kept)
 
 
 def _nll_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    shape, places, per_row, reduction, factor = saved.constants
-    scale = _row_scale(grads[0], reduction, factor)
+    shape, places, per_row, kept, reduction, factor = saved.constants
+    scale = _row_scale(grads[0], reduction, factor, kept)
     classes = shape[1] if len(shape) > 1 else shape[0]
     rows = np.zeros((places.size, classes), grads[0].dtype)
     rows.reshape(-1)[places] = -scale if per_row is None else -scale * per_row
@@ -220,12 +225,13 @@ def _nll_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence
 
 
 def _nll_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    shape, places, per_row, reduction, factor = saved.constants
-    scale = _row_scale(grads[0], reduction, factor)
+    shape, places, per_row, kept, reduction, factor = saved.constants
+    scale = -_row_scale(grads[0], reduction, factor, kept)
     classes = shape[1] if len(shape) > 1 else shape[0]
-    hot = np.zeros((places.size, classes), grads[0].dtype)
-    hot.reshape(-1)[places] = -1.0 if per_row is None else -per_row
-    return (_unrows(_column(scale) * hot, shape),)
+    hot = np.zeros((places.size, classes), bool)
+    hot.reshape(-1)[places] = True
+    rows = _column(scale if per_row is None else scale * per_row)
+    return (_unrows(ew.where(rows, 0.0, condition=hot), shape),)
 
 
 def _column(scale: Any) -> Any:
@@ -293,7 +299,7 @@ def _check_smoothing(label_smoothing: float) -> None:
 def _cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, (e, total) = saved.inputs[0], saved.cache
     places, _, kept, weight, reduction, factor, smoothing = saved.constants
-    scale = _row_scale(grads[0], reduction, factor)
+    scale = _row_scale(grads[0], reduction, factor, kept)
     if smoothing or kept is not None or weight is not None:
         amount, mix = _mixture(saved, e.shape[1], e.dtype)
         dx = e * (amount / total)[:, None]
@@ -320,10 +326,10 @@ def _mixture(saved: Saved, classes: int, dtype: Any) -> tuple[Any, Any]:
 
 
 def _cross_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    x, (*_, reduction, factor, _) = saved.inputs[0], saved.constants
+    x, (_, _, kept, _, reduction, factor, _) = saved.inputs[0], saved.constants
     rows = _rows(x)
     amount, mix = _mixture(saved, rows.shape[1], grads[0].dtype)
-    scale = _column(_row_scale(grads[0], reduction, factor))
+    scale = _column(_row_scale(grads[0], reduction, factor, kept))
     dx = (ew.exp(log_softmax(rows, dim=1)) * amount[:, None] - mix) * scale
     return (_unrows(dx, x.shape),)
 
@@ -369,7 +375,7 @@ def _soft_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequenc
         logs, mix = log_softmax(_rows(x), dim=1), _softened(_rows(t), weight, smoothing)
     else:
         logs, mix = saved.cache
-    scale = _column(_row_scale(grads[0], reduction, factor))
+    scale = _column(_row_scale(grads[0], reduction, factor, None))
     dx = dt = None
     if needs[0]:
         dx = (ew.exp(logs) * sum_(mix, dims=(1,), keepdim=True) - mix) * scale
@@ -433,7 +439,7 @@ def _linear_cross_forward(
         loss = _weighted(loss, per_row, kept)
     factor = _row_factor(reduction, per_row, places.size)
     y = _sum_rows(loss, reduction, factor, target.shape).astype(x.dtype, copy=False)
-    constants = (places, per_row, reduction, _finite(factor), step, dtype)
+    constants = (places, per_row, kept, reduction, _finite(factor), step, dtype)
     return (y,), Saved((x, w, b), constants=constants)
 
 
@@ -450,8 +456,9 @@ def _scores_by_part(
 
 
 def _linear_cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, b), (places, per_row, reduction, factor, step, dtype) = saved.inputs, saved.constants
-    scale = _row_scale(grads[0].astype(dtype, copy=False), reduction, factor)
+    (x, w, b), (places, per_row, kept, *options) = saved.inputs, saved.constants
+    reduction, factor, step, dtype = options
+    scale = _row_scale(grads[0].astype(dtype, copy=False), reduction, factor, kept)
     scale = np.broadcast_to(scale if per_row is None else scale * per_row, places.shape)
     given = (x, w, b)
     sums = [
@@ -477,8 +484,8 @@ def _linear_cross_graph_backward(
     saved: Saved, grads: Grads, needs: Sequence[bool]
 ) -> Sequence[Any]:
     """All rows at once: a graph of the gradient holds all scores anyway."""
-    (x, w, b), (places, per_row, reduction, factor, *_) = saved.inputs, saved.constants
-    scale = _row_scale(grads[0], reduction, factor)
+    (x, w, b), (places, per_row, kept, reduction, factor, *_) = saved.inputs, saved.constants
+    scale = _row_scale(grads[0], reduction, factor, kept)
     if per_row is not None:
         scale = scale * per_row.astype(grads[0].dtype, copy=False)
     hot = np.zeros((places.size, w.shape[0]), grads[0].dtype)

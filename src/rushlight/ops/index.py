@@ -24,8 +24,9 @@ def _is_basic(index: Any) -> bool:
 
 def _getitem_forward(x: Any, index: Any) -> Result:
     y = x[index]
-    if not isinstance(y, np.ndarray):  # an element: a view without dims rather than a scalar
-        y = x[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+    if not y.ndim:  # an element: a view without dims rather than a scalar, also where plans look on
+        parts = index if isinstance(index, tuple) else (index,)
+        y = y if any(part is Ellipsis for part in parts) else x[(*parts, ...)]
     return (y,), Saved((None,), constants=(index, x.shape))
 
 

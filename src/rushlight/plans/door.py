@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from rushlight.facts import Facts, lookup
 from rushlight.nn import Module
 from rushlight.nn.registry import edits
 from rushlight.plans.calls import Unplanned, current
+from rushlight.plans.entry import FORM
 from rushlight.plans.places import Place, as_facts
 from rushlight.plans.plan import Plan
 from rushlight.plans.recording import MOVED, record
@@ -31,8 +31,6 @@ PLANS = 16  # kinds of arguments that are remembered
 RECORDINGS = 200  # after so many a function is called as it is: too much changes between its calls
 TRIES = 4  # at one plan, while an optimizer moves parameters
 _CONSTANTS = (int, float, bool, str, bytes, type(None), np.dtype)
-
-_FORM = attrgetter("shape", "strides", "dtype")
 
 _lock = threading.RLock()  # there is one recording at a time in a process
 
@@ -396,7 +394,7 @@ def _told_apart(args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Sequenc
         for arg in args:
             if arg.__class__ is not Tensor or arg._array.__class__ is not np.ndarray:
                 break
-            parts.append((_FORM(arg._array), arg._requires_grad))
+            parts.append((FORM(arg._array), arg._requires_grad))
         else:
             if len(args) < 2 or len(set(map(id, args))) == len(args):
                 return args, tuple(parts)
@@ -415,7 +413,7 @@ def _key(value: Any, tensors: list[Any]) -> Any:
             return None
         if not any(value is known for known in tensors):
             tensors.append(value)
-            return array.shape, array.strides, array.dtype, value._requires_grad
+            return *FORM(array), value._requires_grad
         return next(i for i, known in enumerate(tensors) if known is value)
     if value.__class__ in (tuple, list):
         parts = [_key(part, tensors) for part in value]

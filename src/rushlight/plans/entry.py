@@ -13,9 +13,9 @@ from rushlight.compiled import native
 from rushlight.facts import PlainFacts
 from rushlight.plans.calls import root_of
 
-__all__ = ["Entry", "PlainEntry"]
+__all__ = ["FORM", "Entry", "PlainEntry"]
 
-_FORM = attrgetter("shape", "strides", "dtype")
+FORM = attrgetter("shape", "strides", "dtype")  # by which kinds of arrays are told apart
 
 
 class PlainEntry:
@@ -37,7 +37,7 @@ class PlainEntry:
     ) -> None:
         if len(args) != len(buffers):
             raise ValueError("got other buffers than arguments")
-        self._kinds = [(type(a), a._requires_grad, _FORM(a._array)) for a in args]
+        self._kinds = [(type(a), a._requires_grad, FORM(a._array)) for a in args]
         self._buffers, self._written = list(buffers), frozenset(written)
         self._facts = PlainFacts.together(facts)
 
@@ -50,7 +50,7 @@ class PlainEntry:
             if type(tensor) is not kind or tensor._requires_grad is not requires_grad:
                 return False
             array = tensor._array
-            if type(array) is not np.ndarray or _FORM(array) != form:
+            if type(array) is not np.ndarray or FORM(array) != form:
                 return False
             if self._written and id(root_of(array)) in self._written:
                 return False

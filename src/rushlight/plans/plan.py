@@ -188,7 +188,7 @@ class Plan:
         """Whether nothing but one new tensor comes of the call, and no Python is needed for it."""
         program = self.program
         more = self.steps or self.gradients or self.clears or self.bumps
-        asked = program.before or program.truths
+        asked = program.before or program.guards
         compiled = native is not None and getattr(program.closing, "compiled", False)
         return compiled and self.sole is not None and not (more or asked)
 
@@ -213,6 +213,10 @@ class Plan:
             if not self.holders.same():
                 self._let_go(arguments)
             self.program.closing()
+        except Exception as error:
+            if any(step.raised(error) for step in self.steps):  # after all gradients were made
+                self._leave_gradients()
+            raise
         finally:
             warning_switch.reset(before)
         if self.gradients:
@@ -233,8 +237,8 @@ class Plan:
         """Tell whether the inputs demand the calls that were recorded."""
         program = self.program
         program.opening()
-        truths = program.truths
-        return not truths or all(array.item() is truth for array, truth in truths)
+        guards = program.guards
+        return not guards or all(array.item() is truth for array, truth in guards)
 
     def _let_go(self, arguments: Sequence[Any]) -> None:
         """Leave the memory of gradients to whoever holds them from an earlier call."""

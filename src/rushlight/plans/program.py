@@ -114,14 +114,13 @@ class Program:
         """Make the calls ready, `memory` (bytes) being where the placed arrays lie.
 
         Attributes set: `opening` and `closing`, which make the calls before and after the guards,
-        `truths`, and `memory`, its own: nothing is read there that was not written before.
+        and `memory`, its own: nothing is read there that was not written before.
         """
         self.memory, self._placed = [aligned(size, np.empty) for size in self.pieces], memory
         self.before = [self._moved(call) for call in self.before]
         self.guards = [Guard(self.at(guard.array), guard.truth) for guard in self.guards]
         self.calls = [self._moved(call) for call in self.calls]
         self.opening = routine(self.before)
-        self.truths = list(self.guards)
         self.closing = routine(self.calls)
 
     def settle(self) -> None:

@@ -433,7 +433,10 @@ def _overlap(a: Array, b: Array) -> bool:
 
 
 def _spent(node: Any) -> bool:
-    """Tell whether a backward pass has freed a part of what leads to a node."""
+    """Tell whether backward passes have freed so much that a node leads to no leaf any more.
+
+    Where it still leads to one, that one's gradient may be asked for, whatever else was freed.
+    """
     spent, seen, stack = False, {node}, [node]
     while stack:
         found = stack.pop()
@@ -444,7 +447,7 @@ def _spent(node: Any) -> bool:
             if edge is None:
                 continue
             if not isinstance(edge[0], Node):
-                return False  # a leaf, whose gradient may be asked for
+                return False  # a leaf
             if edge[0] not in seen:
                 seen.add(edge[0])
                 stack.append(edge[0])

@@ -30,8 +30,7 @@ _EXACT |= {np.maximum, np.minimum, np.logical_and, np.logical_or, np.logical_not
 _EXACT |= {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert}
 _ASKING = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal}
 _EXACT |= _ASKING  # these have a dtype that says nothing of their operands
-# Functions that take the result by place, too: NumPy warns of that in others.
-_PLACED = _EXACT - {np.maximum, np.minimum} | {np.reciprocal, np.exp, np.log, np.tanh}
+_NAMED = {np.maximum, np.minimum}  # NumPy warns of a result that is given them by place
 _REAL = (np.float32, np.float64)
 # Functions whose result has the elements of an array in C order.
 _IN_ORDER = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
@@ -74,7 +73,8 @@ def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Cal
         return prepared
     if function is np.dot and options.keys() == {"out"} and all(map(_plain, args)):
         return partial(args[0].dot, args[1], options["out"])  # a third of a product of vectors less
-    if function in _PLACED and options.keys() == {"out"}:
+    placed = isinstance(function, np.ufunc) and function.nout == 1 and function not in _NAMED
+    if placed and options.keys() == {"out"}:
         return partial(function, *args, options["out"])  # a name costs as much as 1000 elements
     return partial(function, *args, **options)
 

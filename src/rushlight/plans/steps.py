@@ -12,13 +12,12 @@ from rushlight.arrays import Array
 from rushlight.compiled import native
 from rushlight.facts import lookup
 from rushlight.optim import SGD, Adam, Optimizer
-from rushlight.optim.flat import COUNTER
+from rushlight.optim.flat import ALIGN, COUNTER
 from rushlight.plans.calls import root_of
 from rushlight.tape import TensorBase
 
 __all__ = ["Step"]
 
-ALIGN = 64  # bytes
 _ONE_KERNEL = {Adam.update, SGD.update}  # that call one kernel, and do no more
 _LASTING = {int, float, bool, str, type(None)}  # classes of options that cannot change unseen
 _UNREAD = ("params", "param_names", "lr")  # options that `update` does not read in the group
@@ -147,7 +146,20 @@ class Step:
     def _take(self, place: tuple[int, Any, int], gradient: Array) -> None:
         i, run, _ = place
         group = self.optimizer.param_groups[i]
-        run.take(self.optimizer, gradient, float(group["lr"]), group)
+        try:
+            run.take(self.optimizer, gradient, float(group["lr"]), group)
+        except BaseException:
+            self.leave()
+            raise
+
+    def raised(self, error: Exception) -> bool:
+        """Tell whether an error is that of a rate which no Python reads (`_kernels`)."""
+        try:
+            for group in self.groups:
+                float(group["lr"])
+        except Exception as found:
+            return repr(found) == repr(error)
+        return False
 
     def calls(self) -> list[Callable[[], Any]]:
         """Return the step as calls without arguments: where one kernel does it, without Python."""

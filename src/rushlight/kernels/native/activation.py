@@ -6,7 +6,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import aligned
+from rushlight.kernels.native.layout import dense
 from rushlight.kernels.reference import activation as reference
 from rushlight.kernels.reference import softmax as softmax_reference
 
@@ -136,8 +136,7 @@ def cross_entropy_grad(cache: tuple[Array, Array], places: Array, scale: Array) 
         return softmax_reference.cross_entropy_grad(cache, places, scale)
     dx = np.empty(e.shape, e.dtype)
     if scale.ndim:
-        scale = aligned(np.ascontiguousarray(scale))
-        native.cross_entropy_grad(e, total, places, scale, 0.0, dx)
+        native.cross_entropy_grad(e, total, places, dense(scale), 0.0, dx)
     else:
         native.cross_entropy_grad(e, total, places, None, float(scale), dx)
     return dx

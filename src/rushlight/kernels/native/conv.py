@@ -7,7 +7,6 @@ The C++ knows one thing, a sum over taps between channels-last arrays; here forw
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from rushlight.arrays import Array, channels_last_empty
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import aligned, to_channels_last
+from rushlight.kernels.native.layout import dense, to_channels_last
 from rushlight.kernels.reference import conv as reference
 from rushlight.kernels.reference.activation import relu_forward
 
@@ -47,12 +46,6 @@ def _last(x: Array, groups: int = 1, w: Ints = (), dilation: Ints = ()) -> Array
     if fits and (few or x.strides[1] == x.itemsize or x.shape[1] == 1):
         return x
     return to_channels_last(x)
-
-
-def _dense(w: Array) -> Array:
-    """Return w C-ordered and, unlike what NumPy's function does, on whole numbers."""
-    dense: Array = aligned(np.ascontiguousarray(w))
-    return dense
 
 
 def _three(values: Any, fill: Any) -> list[Any]:
@@ -114,13 +107,11 @@ def _phases(
     windows: list[Any] = []
     starts: list[int] = []
     alone: list[Any] = []
-    for phase in product(*map(range, stride)):
+    for phase in reference.phases(x[2:], stride):
         cells: Any = (..., *(slice(p, None, s) for p, s in zip(phase, stride, strict=True)))
         sides = list(zip(phase, kernel, stride, padding, dilation, strict=True))
         met = [[t for t in range(k) if (p + lo - t * d) % s == 0] for p, k, s, (lo, _), d in sides]
         size = [-(-(n - p) // s) for n, p, s in zip(x[2:], phase, stride, strict=True)]
-        if min(size) < 1:
-            continue
         if not all(met):
             alone.append(cells)
             continue
@@ -128,7 +119,10 @@ def _phases(
             [(p + lo - t * d) // s for t in dim]
             for dim, (p, _, s, (lo, _), d) in zip(met, sides, strict=True)
         ]
-        steps = (*x_strides[:2], *(a * s for a, s in zip(x_strides[2:], stride, strict=True)))
+        across = [
+            a * s if n > 1 else a for a, s, n in zip(x_strides[2:], stride, size, strict=True)
+        ]
+        steps = (*x_strides[:2], *across)
         window = native.Conv(
             *(g[0], groups, features, channels),
             *(_three(g[2:], 1), _three(size, 1)),
@@ -163,18 +157,6 @@ def conv_forward(
     return y
 
 
-def out_size(x: Array, w: Array, stride: Ints, padding: Pairs, dilation: Ints) -> Ints:
-    """Return the spatial sizes of a convolution."""
-    return tuple(
-        [
-            (size + lo + hi - d * (k - 1) - 1) // s + 1
-            for size, k, s, (lo, hi), d in zip(
-                x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
-            )
-        ]
-    )
-
-
 def convolved(
     x: Array,
     w: Array,
@@ -191,9 +173,8 @@ def convolved(
 
     norm: mean, var, w, b, eps of a batch norm. pool: windows of the last two dims, side by side.
     """
-    out = out_size(x, w, stride, padding, dilation)
-    x, w = _last(x, groups, w.shape, dilation), _dense(w)
-    b = None if b is None else _dense(b)
+    out = reference.out_size(x, w, stride, padding, dilation)
+    x, w, b = _last(x, groups, w.shape, dilation), dense(w), dense(b)
     whole = (1, *pool)[-len(out) :]
     size = [n // k for n, k in zip(out, whole, strict=True)]
     y = channels_last_empty((x.shape[0], w.shape[0], *size), x)
@@ -245,8 +226,7 @@ def conv_input_grad(
     """g (N, G*F, *O), w (G*F, C, *kernel), b (G*C,) -> x_shape (N, G*C, *S), with relu if asked"""
     if not _takes(g, w.ndim) or w.shape[1] < LEAST:
         return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, b, relu)
-    g, w = _last(g), _dense(w)
-    b = None if b is None else _dense(b)
+    g, w, b = _last(g), dense(w), dense(b)
     dx = channels_last_empty(x_shape, g)
     shapes = g.shape, g.strides, w.shape, tuple(x_shape), dx.strides, g.itemsize
     phases, alone = _phases(*shapes, stride, padding, dilation, groups)

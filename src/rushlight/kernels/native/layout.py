@@ -22,6 +22,11 @@ def aligned(x: Any) -> Any:
     return x if x is None or x.flags.aligned else x.copy("K")
 
 
+def dense(x: Any) -> Any:
+    """Return an array (or None) in C order and at whole addresses, a copy only if it must be."""
+    return x if x is None else aligned(np.ascontiguousarray(x))
+
+
 def to_channels_first(x: Array) -> Array:
     """Return a copy of x (N, C, *S) whose planes adjoin (C order)."""
     if not is_channels_last(x) or not _takes(x):

@@ -8,12 +8,13 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.compiled import native
-from rushlight.kernels.native.conv import conv_forward, convolved, out_size, takes
+from rushlight.kernels.native.conv import conv_forward, convolved, takes
 from rushlight.kernels.native.layout import aligned
 from rushlight.kernels.native.linear import linear_forward
 from rushlight.kernels.native.linear import takes as takes_linear
 from rushlight.kernels.native.norm import batch_norm_eval
 from rushlight.kernels.native.pool import max_pool_forward
+from rushlight.kernels.reference.conv import out_size
 from rushlight.kernels.reference.onward import Ints, Pairs, Pool, one_by_one
 
 __all__ = ["conv_onward", "linear_onward"]
@@ -79,9 +80,10 @@ def linear_onward(
     Args:
         mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, whose channels are dim 1.
     """
-    mean, var, norm_w, norm_b = map(aligned, (mean, var, norm_w, norm_b))
+    norm = (*map(aligned, (mean, var, norm_w, norm_b)), eps)
     if x.ndim != 2 or not takes_linear(x, w, b):
-        return batch_norm_eval(linear_forward(x, w, b), mean, var, norm_w, norm_b, eps, relu)[0]
+        kernels = linear_forward, batch_norm_eval, max_pool_forward
+        return one_by_one(kernels, (x, w, b), norm, None, relu)
     y = np.empty((len(x), len(w)), x.dtype)
-    native.linear_onward(x, w, b, mean, var, norm_w, norm_b, eps, y, relu)
+    native.linear_onward(x, w, b, *norm, y, relu)
     return y

@@ -14,7 +14,7 @@ import numpy as np
 
 from rushlight.arrays import Array, channels_last_empty, is_channels_last
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import aligned, to_channels_first, to_channels_last
+from rushlight.kernels.native.layout import aligned, dense, to_channels_first, to_channels_last
 from rushlight.kernels.reference import pool as reference
 
 __all__ = [
@@ -111,7 +111,7 @@ def _empty(shape: Ints, like: Array, last: bool, dtype: Any = None) -> Array:
 def _own(x: Array) -> tuple[Array, bool]:
     """Return x, a copy if its channels are not last nor its planes adjoin, and if they are last."""
     last = is_channels_last(x)
-    return aligned(x if last else np.ascontiguousarray(x)), last
+    return (aligned(x) if last else dense(x)), last
 
 
 def _laid(x: Array, last: bool) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from rushlight.arrays import Array
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import aligned
+from rushlight.kernels.native.layout import dense
 from rushlight.kernels.reference import rnn as reference
 
 __all__ = ["gru_forward", "gru_grad", "lstm_forward", "lstm_grad"]
@@ -40,7 +40,7 @@ def _empty(n: int, *shape: int, like: Array) -> list[Array]:
 
 
 def _dense(*arrays: Array | None) -> list[Any]:
-    return [a if a is None else aligned(np.ascontiguousarray(a)) for a in arrays]
+    return list(map(dense, arrays))
 
 
 def _lstm_step(

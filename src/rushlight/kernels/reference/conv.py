@@ -44,6 +44,12 @@ PADDED_BYTES = 1 << 18
 SCATTER_RATIO = 4
 
 
+def out_size(x: Array, w: Array, stride: Ints, padding: Pairs, dilation: Ints) -> Ints:
+    """Return the spatial sizes of a convolution."""
+    sides = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    return tuple([(n + lo + hi - d * (k - 1) - 1) // s + 1 for n, k, s, (lo, hi), d in sides])
+
+
 def conv_forward(
     x: Array,
     w: Array,
@@ -59,13 +65,7 @@ def conv_forward(
         wide = None if b is None else b.astype(np.float32)
         args = (stride, padding, dilation, groups, relu)
         return conv_forward(_single(x), _single(w), wide, *args).astype(np.float16)
-    kernel = w.shape[2:]
-    out = tuple(
-        (size + lo + hi - d * (k - 1) - 1) // s + 1
-        for size, k, s, (lo, hi), d in zip(
-            x.shape[2:], kernel, stride, padding, dilation, strict=True
-        )
-    )
+    kernel, out = w.shape[2:], out_size(x, w, stride, padding, dilation)
     y = channels_last_empty((x.shape[0], w.shape[0], *out), x)
     if y.size == 0:
         return y
@@ -154,7 +154,7 @@ def conv_input_grad(
     # gradient is an ordinary convolution of g, with stride 1, by those taps in reverse order.
     ones = (1,) * len(stride)
     dx = channels_last_empty(x_shape, g)
-    for phase in product(*map(range, stride)):
+    for phase in phases(x_shape[2:], stride):
         cells: Any = (..., *(slice(p, None, s) for p, s in zip(phase, stride, strict=True)))
         sides = [
             _phase(p, size, o, k, s, lo, d)
@@ -162,8 +162,6 @@ def conv_input_grad(
                 phase, x_shape[2:], g.shape[2:], w.shape[2:], stride, padding, dilation, strict=True
             )
         ]
-        if not dx[cells].size:
-            continue
         if not all(taps for taps, _, _ in sides):
             dx[cells] = 0 if b is None else per_channel(b, dx.ndim)
             continue
@@ -296,8 +294,9 @@ def _windows(x: Array, kernel: Ints, out: Ints, stride: Ints, dilation: Ints, gr
     n, c, *cell = x.strides
     channels = x.shape[1] // groups
     shape = (x.shape[0], *out, *kernel, groups, channels)
-    steps = [a * s for a, s in zip(cell, stride, strict=True)]
-    taps = [a * d for a, d in zip(cell, dilation, strict=True)]
+    # a step that nobody takes may be huge
+    steps = [a * s if o > 1 else a for a, s, o in zip(cell, stride, out, strict=True)]
+    taps = [a * d if k > 1 else a for a, d, k in zip(cell, dilation, kernel, strict=True)]
     return as_strided(x, shape, (n, *steps, *taps, c * channels, c))
 
 
@@ -374,6 +373,11 @@ def _depthwise_weight_grad(x: Array, g: Array, w_shape: Ints, *geometry: Any) ->
 
 
 # ---- the input gradient
+
+
+def phases(size: Ints, stride: Ints) -> Iterator[Ints]:
+    """Yield the first cell of each phase; with a stride beyond the input each has but that one."""
+    return product(*[range(min(s, n)) for s, n in zip(stride, size, strict=True)])
 
 
 def _phase(

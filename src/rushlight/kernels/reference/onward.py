@@ -29,9 +29,9 @@ def one_by_one(
     pool: Pool | None,
     relu: bool,
 ) -> Array:
-    """Run convolution, batch norm and maximum, relu with the last of them."""
-    convolve, normalize, maximum = kernels
-    y: Array = convolve(*call, relu and norm is None and pool is None)
+    """Run convolution (or linear layer), batch norm and maximum, relu with the last of them."""
+    sums, normalize, maximum = kernels
+    y: Array = sums(*call, relu and norm is None and pool is None)
     if norm is not None:
         y, _ = normalize(y, *norm, relu and pool is None)
     return y if pool is None else maximum(y, *pool, relu)
@@ -81,5 +81,5 @@ def linear_onward(
     Args:
         mean, var, norm_w, norm_b, eps: arguments of `batch_norm_eval`, whose channels are dim 1.
     """
-    y, _ = batch_norm_eval(linear_forward(x, w, b), mean, var, norm_w, norm_b, eps, relu)
-    return y
+    kernels = linear_forward, batch_norm_eval, max_pool_forward
+    return one_by_one(kernels, (x, w, b), (mean, var, norm_w, norm_b, eps), None, relu)

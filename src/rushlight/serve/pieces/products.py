@@ -10,6 +10,8 @@ __all__ = ["dot", "einsum", "matmul"]
 
 
 def dot(a: Any, b: Any, out: Any = None) -> Any:
+    if a.size == 1 or b.size == 1:  # np.dot takes 0 times anything for 0, also nan and inf
+        return np.matmul(a, b, out=out)
     return np.dot(a, b, out=out)
 
 
