@@ -23,17 +23,19 @@ inline constexpr int V_MAX = 2;
 
 constexpr bool is_height(Index p) { return p <= 10 || p % 2 == 0; }
 
-// Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2), of which the
-// last becomes two where there is none of its height: `for (auto [first, count] : Tiles(...))`.
+// Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2; 13 as 5 + 4 + 4), of
+// which the last becomes two where there is none of its height:
+// `for (auto [first, count] : Tiles(...))`.
 class Tiles {
   public:
     struct Tile {
         Index first, count;
     };
 
-    constexpr Tiles(Index rows, Index most) : rows(rows) {
+    constexpr Tiles(Index rows, Index most) : rows(rows), lower(rows) {
         Index tiles = (rows + most - 1) / most;
         high = tiles ? (rows + tiles - 1) / tiles : 1;
+        if (is_height(high) && is_height(high - 1)) lower = (rows - tiles * (high - 1)) * high;
         high += !is_height(high);  // no more than `most`, which is even
     }
 
@@ -48,14 +50,14 @@ class Tiles {
     constexpr Iterator begin() const { return {*this, 0}; }
     constexpr Iterator end() const { return {*this, rows}; }
 
-    Index high;  // of all but the last one or two
+    Index high;  // of the first, and the most
 
   private:
     constexpr Index from(Index first) const {
-        Index count = std::min(high, rows - first);
+        Index count = std::min(first < lower ? high : high - 1, rows - first);
         return is_height(count) ? count : count / 2 + 1;
     }
-    Index rows;
+    Index rows, lower;  // where tiles of a row less begin
 };
 
 template <class T>
