@@ -30,8 +30,8 @@ void product_of_columns(Index n, Index width, Index cells, const T* a, const T* 
     const T* rows[BLOCK];
     for (Index i = 0; i < cells; i++) rows[i] = a + i * n;
     Tiles tiles = tiles_of<T>(n);
-    for (Index from = 0; from < width; from += V_MAX * W<T>) {
-        int v = (int)(std::min<Index>(width - from, V_MAX * W<T>) / W<T>);
+    for (Index from = 0; from < width; from += PANEL<T>) {
+        int v = (int)(std::min<Index>(width - from, PANEL<T>) / W<T>);
         for (auto [i, count] : tiles)
             cells_tile_of<T>(count, v)(rows, i, cells, b + from, of_b, sums + i * pitch + from,
                                        pitch, more);

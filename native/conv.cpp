@@ -205,7 +205,7 @@ class Pass {
             walk.point(first, count, rows, most);
         }
         Tiles tiles = tiles_of<T>(count);
-        for (Index f = 0; f < padded; f += V_MAX * W<T>) {
+        for (Index f = 0; f < padded; f += PANEL<T>) {
             int v = padded - f > W<T> ? 2 : 1;
             int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
             After<T> after = afters.at(group, f);
@@ -280,14 +280,14 @@ void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, co
 // Lay rows of features out as the tiles read them: (blocks, count, lanes of a block), zeros behind.
 // Rows, and blocks, at a distance of a power of two would fall on a few sets of the cache.
 template <class T>
-constexpr Index APART = (ROUND + 2) * V_MAX * W<T>;
+constexpr Index APART = (ROUND + 2) * PANEL<T>;
 
 template <class T>
 void panels(Index features, Index padded, Index count, const T* const* rows, T* to) {
     for (Index i = 0; i < count; i++) {
         T* panel = to;
-        for (Index f = 0; f < padded; f += V_MAX * W<T>, panel += APART<T>) {
-            Index width = std::min<Index>(padded - f, V_MAX * W<T>);
+        for (Index f = 0; f < padded; f += PANEL<T>, panel += APART<T>) {
+            Index width = std::min<Index>(padded - f, PANEL<T>);
             T* line = panel + i * width;
             if (f + width <= features) {
                 for (Index l = 0; l < width; l += W<T>) store(line + l, load(rows[i] + f + l));
@@ -324,7 +324,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
         blocks = (channels + per - 1) / per;
 
         // one block of features whose rows lie at one distance: they are read where they are
-        bool straight = padded == s.features && padded <= V_MAX * W<T> &&
+        bool straight = padded == s.features && padded <= PANEL<T> &&
                         s.ys[2] == s.ys[3] * s.out[2] && s.ys[1] == s.ys[2] * s.out[1] &&
                         s.ys[0] == s.ys[1] * s.out[0];
         // one share and whole vectors: the sums are dw itself
@@ -336,10 +336,10 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
             Index last = std::min(first + per, channels), end = std::min(cells, (part + 1) * share);
             T* sum = sums + part * depth * padded;
             auto rows = scratch<const T*>(ROWS, taps * ROUND);
-            T* grad = scratch<T>(GRAD, (padded / (V_MAX * W<T>) + 1) * APART<T>);
+            T* grad = scratch<T>(GRAD, (padded / PANEL<T> + 1) * APART<T>);
             const T* at[ROUND];
             // many features: the channels of a tile are copied together, once for all of them
-            bool many = taps == 1 && padded > 4 * V_MAX * W<T>;
+            bool many = taps == 1 && padded > 4 * PANEL<T>;
             T* strips = scratch<T>(STRIPS, many ? ROUND * (last - first) : 0);
             Tiles tiles = tiles_of<T>(last - first);
             for (Index m = part * share; m < end; m += round) {
@@ -357,7 +357,7 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 auto tile = [&](Index t, Index c, Index p, Index f) {
                     int v = padded - f > W<T> ? 2 : 1;
                     const T* panel = straight ? grads + m * s.ys[3]
-                                              : grad + f / (V_MAX * W<T>) * APART<T>;
+                                              : grad + f / PANEL<T> * APART<T>;
                     Index step = straight ? s.ys[3] : v * W<T>;
                     T* to = sum + (t * channels + first + c) * padded + f;
                     if (many)
@@ -371,8 +371,8 @@ void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 bool row_by_row = many && count * padded * (Index)sizeof(T) <= 1 << 19;
                 if (row_by_row)
                     for (auto [c, p] : tiles)
-                        for (Index f = 0; f < padded; f += V_MAX * W<T>) tile(0, c, p, f);
-                for (Index f = 0; !row_by_row && f < padded; f += V_MAX * W<T>)
+                        for (Index f = 0; f < padded; f += PANEL<T>) tile(0, c, p, f);
+                for (Index f = 0; !row_by_row && f < padded; f += PANEL<T>)
                     for (Index t = 0; t < taps; t++)
                         for (auto [c, p] : tiles) tile(t, c, p, f);
             }

@@ -195,7 +195,7 @@ void run_tiles(const Conv& s, Index count, const Afters<T>& afters, Index group,
                const Index* from, const std::vector<Index>& shift, const T* packed, const T* bias,
                T* y, const Index* to) {
     Index padded = round_up(s.features, W<T>), depth = shift.size();
-    for (Index f = 0; f < padded; f += V_MAX * W<T>) {
+    for (Index f = 0; f < padded; f += PANEL<T>) {
         int v = padded - f > W<T> ? 2 : 1;
         int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
         After<T> after = afters.at(group, f);
@@ -275,7 +275,7 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 if (!whole) widen(s, block.lines, block.cells, padded, grad, wide);
                 Index step = whole ? s.ys[3] : padded;
                 Index next = whole ? s.ys[2] : block.cells * padded;
-                for (Index f = 0; f < padded; f += V_MAX * W<T>)
+                for (Index f = 0; f < padded; f += PANEL<T>)
                     for (auto [k, count] : tiles)
                         cells_tile_by_line_of<T>(count, padded - f > W<T> ? 2 : 1)(
                             copy, blocks.shift.data() + k, block.lines, blocks.next, block.cells,

@@ -60,8 +60,8 @@ inline void pack_block(const Conv& s, const T* w, Index f0, Index width, T* to) 
 template <class T>
 inline void pack(const Conv& s, const T* w, T* packed, Index padded) {
     Index depth = s.wt[0].size() * s.wt[1].size() * s.wt[2].size() * s.channels;
-    for (Index f = 0; f < padded; f += V_MAX * W<T>)
-        pack_block(s, w, f, std::min<Index>(padded - f, V_MAX * W<T>), packed + f * depth);
+    for (Index f = 0; f < padded; f += PANEL<T>)
+        pack_block(s, w, f, std::min<Index>(padded - f, PANEL<T>), packed + f * depth);
 }
 
 }  // namespace rl::RL_LEVEL

@@ -6,9 +6,6 @@
 
 namespace rl::RL_LEVEL {
 
-template <class T>
-constexpr Index PANEL = V_MAX * W<T>;
-
 // to (panels, depth, PANEL) = as many whole panels of b, whose rows are read as they lie.
 template <class T>
 void pack_panels(Matrix<T> b, Index depth, Index panels, T* to) {

@@ -20,20 +20,24 @@ namespace rl::RL_LEVEL {
 template <class T>
 inline constexpr int P_MAX = RL_BYTES < 64 ? 6 : sizeof(T) == 4 ? 14 : 8;
 inline constexpr int V_MAX = 2;
+template <class T>
+constexpr Index PANEL = V_MAX * W<T>;  // numbers of a row of a whole tile
 
 constexpr bool is_height(Index p) { return p <= 6 || p % 2 == 0; }
 
-// Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2), of which the
-// last becomes two where there is none of its height: `for (auto [first, count] : Tiles(...))`.
+// Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2; 13 as 5 + 4 + 4), of
+// which the last becomes two where there is none of its height:
+// `for (auto [first, count] : Tiles(...))`.
 class Tiles {
   public:
     struct Tile {
         Index first, count;
     };
 
-    constexpr Tiles(Index rows, Index most) : rows(rows) {
+    constexpr Tiles(Index rows, Index most) : rows(rows), lower(rows) {
         Index tiles = (rows + most - 1) / most;
         high = tiles ? (rows + tiles - 1) / tiles : 1;
+        if (is_height(high) && is_height(high - 1)) lower = (rows - tiles * (high - 1)) * high;
         high += !is_height(high);  // no more than `most`, which is even
     }
 
@@ -48,16 +52,16 @@ class Tiles {
     constexpr Iterator begin() const { return {*this, 0}; }
     constexpr Iterator end() const { return {*this, rows}; }
 
-    Index high;  // of all but the last one or two
+    Index high;  // of the first, and the most
 
   private:
     constexpr Index from(Index first) const {
-        Index count = std::min(high, rows - first);
+        Index count = std::min(first < lower ? high : high - 1, rows - first);
         if (is_height(count)) return count;
         count = count / 2 + 1;  // the rest is less, and a height
         return count + !is_height(count);
     }
-    Index rows;
+    Index rows, lower;  // where tiles of a row less begin
 };
 
 template <class T>

@@ -9,9 +9,9 @@
 #include "winograd.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
+#include "basis.h"
 #include "onward.h"
 #include "pack.h"
 #include "scratch.h"
@@ -25,92 +25,16 @@ namespace {
 template <class T>
 constexpr Index TILES = round_up(54, P_MAX<T>);
 constexpr Index LEAST = 16;  // channels and features below which the direct sum is faster
+constexpr Index FEW = 4;     // times as many features as tiles, from which on features are the tasks
 constexpr Index SUMS = 1 << 21;
 constexpr Index SHARES = 8;
 
-enum Slot { WEIGHTS, DIRECT, INPUTS, OUTPUTS, SUMMED };
+enum Slot { WEIGHTS, BIAS, DIRECT, INPUTS, OUTPUTS, SUMMED };
 
 // How far the 16 matrices lie apart: by powers of two they would fall on a few sets of the cache.
 template <class T>
 constexpr Index apart(Index size) {
     return size + 64 / (Index)sizeof(T);
-}
-
-template <class V>
-using Four = std::array<V, 4>;
-
-// B' d and its like, for four rows or columns at once.
-template <class V>
-inline Four<V> input(V a, V b, V c, V d) {
-    return {a - c, b + c, c - b, b - d};
-}
-template <class V>
-inline Four<V> weight(V a, V b, V c) {
-    V sum = (a + c) * 0.5f, half = b * 0.5f;
-    return {a, sum + half, sum - half, c};
-}
-template <class V>
-inline std::array<V, 2> output(V a, V b, V c, V d) {
-    return {a + b + c, b - c - d};
-}
-template <class V>
-inline Four<V> spread(V a, V b) {  // A applied to a pair of output cells
-    return {a, a + b, a - b, -b};
-}
-template <class V>
-inline std::array<V, 3> gather(const Four<V>& u) {  // G' applied to the gradient of a weight's transform
-    V sum = (u[1] + u[2]) * 0.5f, half = (u[1] - u[2]) * 0.5f;
-    return {u[0] + sum, half, sum + u[3]};
-}
-
-// A vector of which all lanes are there (Whole), or the first `lanes`.
-template <class T, bool Whole>
-inline Vec<T> get(const T* from, int lanes) {
-    if constexpr (Whole) return load(from);
-    else return load_part(from, lanes);
-}
-template <class T, bool Whole>
-inline void put(T* to, Vec<T> v, int lanes) {
-    if constexpr (Whole) store(to, v);
-    else store_part(to, v, lanes);
-}
-
-// to[4 * a + b], `size` apart: the transform of 4 x 4 input cells.
-template <class T, bool Whole>
-inline void input_tile(const T* const (&cell)[4][4], Index c, int lanes, T* to, Index size) {
-    Vec<T> rows[4][4];
-    RL_UNROLL for (int b = 0; b < 4; b++) {
-        auto column = input(get<T, Whole>(cell[0][b] + c, lanes), get<T, Whole>(cell[1][b] + c, lanes),
-                            get<T, Whole>(cell[2][b] + c, lanes), get<T, Whole>(cell[3][b] + c, lanes));
-        RL_UNROLL for (int a = 0; a < 4; a++) rows[a][b] = column[a];
-    }
-    RL_UNROLL for (int a = 0; a < 4; a++) {
-        auto row = input(rows[a][0], rows[a][1], rows[a][2], rows[a][3]);
-        RL_UNROLL for (int b = 0; b < 4; b++, to += size) put<T, Whole>(to, row[b], lanes);
-    }
-}
-
-// The same for the gradient of 2 x 2 output cells.
-template <class T, bool Whole>
-inline void gradient_tile(const T* const (&cell)[2][2], Index f, int lanes, T* to, Index size) {
-    auto left = spread(get<T, Whole>(cell[0][0] + f, lanes), get<T, Whole>(cell[1][0] + f, lanes));
-    auto right = spread(get<T, Whole>(cell[0][1] + f, lanes), get<T, Whole>(cell[1][1] + f, lanes));
-    RL_UNROLL for (int a = 0; a < 4; a++) {
-        auto row = spread(left[a], right[a]);
-        RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
-    }
-}
-
-// y[a][b]: what 16 numbers, `size` apart, are in 2 x 2 output cells.
-template <class T>
-inline void output_tile(const T* from, Index size, Vec<T> (&y)[2][2]) {
-    std::array<Vec<T>, 2> rows[4];
-    RL_UNROLL for (int a = 0; a < 4; a++, from += 4 * size)
-        rows[a] = output(load(from), load(from + size), load(from + 2 * size), load(from + 3 * size));
-    RL_UNROLL for (int b = 0; b < 2; b++) {
-        auto column = output(rows[0][b], rows[1][b], rows[2][b], rows[3][b]);
-        RL_UNROLL for (int a = 0; a < 2; a++) y[a][b] = column[a];
-    }
 }
 
 template <class T>
@@ -149,9 +73,9 @@ struct Work {
         }
     }
 
-    // to[16], each [count][channels]: the input's transform.
-    void inputs(const T* x, Index first, Index count, T* to) const {
-        Index size = apart<T>(count * s.channels), whole = s.channels / W<T> * W<T>;
+    // to[16], each [count][channels], `size` apart: the input's transform.
+    void inputs(const T* x, Index first, Index count, T* to, Index size) const {
+        Index whole = s.channels / W<T> * W<T>;
         each(first, count, [&](Index t, Index n, Index i, Index j) {
             Index row = i + low[0], column = j + low[1];
             const T *corner = x + n * s.xs[0] + row * s.xs[2] + column * s.xs[3], *cell[4][4];
@@ -171,54 +95,65 @@ struct Work {
     }
 };
 
-// packed[16], each [blocks of features][channels][lanes]: the weight's transform, of taps laid out as for
-// the direct sum.
+// packed[16], each [channels][lanes], `size` apart: the transform of the weight of `width` features from
+// `block` on, of taps laid out as for the direct sum.
 template <class T>
-void weights(const Work<T>& k, const T* w, T* packed) {
+void weights(const Work<T>& k, const T* w, Index block, Index width, T* packed, Index size) {
     const Conv& s = k.s;
-    constexpr Index BLOCK = V_MAX * W<T>;
-    parallel((k.padded + BLOCK - 1) / BLOCK, [&](Index task) {  // for a sample they take half the time
-        Index block = task * BLOCK, width = std::min(k.padded - block, BLOCK);
-        Index line = s.channels * width, size = apart<T>(s.channels * k.padded);
-        T* from = scratch<T>(DIRECT, 9 * line);
-        const T* tap[3][3];
-        pack_block(s, w, block, width, from);
-        for (int a = 0; a < 3; a++)
-            for (int b = 0; b < 3; b++) tap[a][b] = from + (k.order[0][a] * 3 + k.order[1][b]) * line;
-        for (Index i = 0; i < line; i += W<T>) {
-            Vec<T> rows[4][3];
-            RL_UNROLL for (int b = 0; b < 3; b++) {
-                auto column = weight(load(tap[0][b] + i), load(tap[1][b] + i), load(tap[2][b] + i));
-                RL_UNROLL for (int a = 0; a < 4; a++) rows[a][b] = column[a];
-            }
-            T* to = packed + block * s.channels + i;
-            RL_UNROLL for (int a = 0; a < 4; a++) {
-                auto row = weight(rows[a][0], rows[a][1], rows[a][2]);
-                RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
-            }
+    Index line = s.channels * width;
+    T* from = scratch<T>(DIRECT, 9 * line);
+    const T* tap[3][3];
+    pack_block(s, w, block, width, from);
+    for (int a = 0; a < 3; a++)
+        for (int b = 0; b < 3; b++) tap[a][b] = from + (k.order[0][a] * 3 + k.order[1][b]) * line;
+    for (Index i = 0; i < line; i += W<T>) {
+        Vec<T> rows[4][3];
+        RL_UNROLL for (int b = 0; b < 3; b++) {
+            auto column = weight(load(tap[0][b] + i), load(tap[1][b] + i), load(tap[2][b] + i));
+            RL_UNROLL for (int a = 0; a < 4; a++) rows[a][b] = column[a];
         }
-    });
+        T* to = packed + i;
+        RL_UNROLL for (int a = 0; a < 4; a++) {
+            auto row = weight(rows[a][0], rows[a][1], rows[a][2]);
+            RL_UNROLL for (int b = 0; b < 4; b++, to += size) store(to, row[b]);
+        }
+    }
 }
 
-// Take 16 matrices m[16], each [count][padded], back to output cells, or to the maxima of tiles.
+// out[16], each [count][padded], = in[16], each [count][channels], times packed[16], each
+// [blocks of features][channels][lanes].
+template <class T>
+void products(Index count, Index channels, Index padded, const T* in, Index in_size,
+              const T* packed, Index size, T* out, Index out_size) {
+    Tiles tiles = tiles_of<T>(count);
+    for (Index e = 0; e < 16; e++)
+        for (Index f = 0; f < padded; f += PANEL<T>)
+            for (auto [t, rows] : tiles)
+                product_tile_of<T>(rows, padded - f > W<T> ? 2 : 1)(
+                    in + e * in_size + t * channels, channels, channels,
+                    packed + e * size + f * channels, out + e * out_size + t * padded + f, padded);
+}
+
+// Take 16 matrices m[16], each [count][width], back to output cells of so many features, or to the
+// maxima of tiles.
 template <class T>
 void outputs(const Work<T>& k, const T* m, const T* bias, const After<T>& after, T lowest,
-             Index first, Index count, T* y) {
+             Index first, Index count, Index features, Index width, T* y) {
     const Conv& s = k.s;
-    Index size = apart<T>(count * k.padded);
+    Index size = apart<T>(count * width);
     bool maxima = pooled(s);
     k.each(first, count, [&](Index t, Index n, Index i, Index j) {
         bool inside = i + 1 < s.out[1] && j + 1 < s.out[2];
         if (maxima && !inside) return;
         T* corner = y + n * s.ys[0] + i / s.pool[0] * s.ys[2] + j / s.pool[1] * s.ys[3];
-        for (Index f = 0; f < s.features; f += W<T>) {
-            int lanes = (int)std::min<Index>(W<T>, s.features - f);
+        for (Index f = 0; f < features; f += W<T>) {
+            int lanes = (int)std::min<Index>(W<T>, features - f);
             auto write = [&](T* cell, Vec<T> v) {
                 if (lanes == W<T>) store(cell + f, v);
                 else store_part(cell + f, v, lanes);
             };
             Vec<T> cells[2][2], start = load(bias + f), best = broadcast(lowest);
-            output_tile(m + t * k.padded + f, size, cells);
+            output_tile(m + t * width + f, size, cells);
             RL_UNROLL for (int a = 0; a < 2; a++)
                 RL_UNROLL for (int b = 0; b < 2; b++) {
                     if (!inside && (i + a >= s.out[1] || j + b >= s.out[2])) continue;
@@ -251,6 +186,53 @@ void gradients(const Work<T>& k, const T* g, Index first, Index count, T* to) {
     });
 }
 
+// By tiles: the weight is taken to the basis once, then each task takes some tiles through.
+template <class T>
+void by_tiles(const Work<T>& k, const Afters<T>& afters, Index group, const T* x, const T* w,
+              const T* bias, T* y) {
+    const Conv& s = k.s;
+    After<T> after = afters.at(group, 0);
+    Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES<T> - 1) / TILES<T>;
+    Index even = round_up(parts, threads());  // no thread has more to do than the others
+    Index per = std::max(Index(P_MAX<T>), (k.tiles + even - 1) / even);
+    T* packed = scratch<T>(WEIGHTS, 16 * size);
+    parallel((k.padded + PANEL<T> - 1) / PANEL<T>, [&](Index task) {
+        Index f = task * PANEL<T>, width = std::min(k.padded - f, PANEL<T>);
+        weights(k, w, f, width, packed + f * s.channels, size);
+    });
+    parallel((k.tiles + per - 1) / per, [&](Index task) {
+        Index first = task * per, count = std::min(per, k.tiles - first);
+        Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
+        T *in = scratch<T>(INPUTS, 16 * in_size), *out = scratch<T>(OUTPUTS, 16 * out_size);
+        k.inputs(x, first, count, in, in_size);
+        products(count, s.channels, k.padded, in, in_size, packed, size, out, out_size);
+        outputs(k, out, bias, after, afters.lowest, first, count, s.features, k.padded, y);
+    });
+}
+
+// By features, where there are few tiles: the input is taken to the basis once, then each task takes
+// some features through. So the weight's transform, which is then the largest of all, is never whole.
+template <class T>
+void by_features(const Work<T>& k, const Afters<T>& afters, Index group, const T* x, const T* w,
+                 const T* bias, T* y) {
+    const Conv& s = k.s;
+    Index in_size = apart<T>(k.tiles * s.channels), per = P_MAX<T>;
+    T* in = scratch<T>(INPUTS, 16 * in_size);
+    parallel((k.tiles + per - 1) / per, [&](Index task) {
+        Index first = task * per, count = std::min(per, k.tiles - first);
+        k.inputs(x, first, count, in + first * s.channels, in_size);
+    });
+    parallel((k.padded + PANEL<T> - 1) / PANEL<T>, [&](Index task) {
+        Index f = task * PANEL<T>, width = std::min(k.padded - f, PANEL<T>);
+        Index size = apart<T>(s.channels * width), out_size = apart<T>(k.tiles * width);
+        T *packed = scratch<T>(WEIGHTS, 16 * size), *out = scratch<T>(OUTPUTS, 16 * out_size);
+        weights(k, w, f, width, packed, size);
+        products(k.tiles, s.channels, width, in, in_size, packed, size, out, out_size);
+        outputs(k, out, bias + f, afters.at(group, f), afters.lowest, 0, k.tiles,
+                std::min(width, s.features - f), width, y + f);
+    });
+}
+
 }  // namespace
 
 bool winograd_fits(const Conv& s) {
@@ -267,31 +249,13 @@ template <class T>
 void winograd(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y) {
     Work<T> k(s);
     Afters<T> afters(s, on, k.padded);
-    Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES<T> - 1) / TILES<T>;
-    Index even = round_up(parts, threads());  // no thread has more to do than the others
-    Index per = std::max(Index(P_MAX<T>), (k.tiles + even - 1) / even);
+    T* bias = scratch<T>(BIAS, k.padded);
+    std::fill(bias, bias + k.padded, T(0));
+    bool few = FEW * k.tiles <= k.padded;
     for (Index group = 0; group < s.groups; group++) {
-        After<T> after = afters.at(group, 0);
-        T* packed = scratch<T>(WEIGHTS, 16 * size + k.padded);
-        weights(k, w + group * s.wg, packed);
-        T* bias = packed + 16 * size;
-        std::fill(bias, bias + k.padded, T(0));
         if (b) std::copy_n(b + group * s.features, s.features, bias);
-        parallel((k.tiles + per - 1) / per, [&](Index task) {
-            Index first = task * per, count = std::min(per, k.tiles - first);
-            Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
-            T *in = scratch<T>(INPUTS, 16 * in_size), *out = scratch<T>(OUTPUTS, 16 * out_size);
-            k.inputs(x + group * s.channels, first, count, in);
-            Tiles tiles = tiles_of<T>(count);
-            for (Index e = 0; e < 16; e++)
-                for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
-                    for (auto [t, rows] : tiles)
-                        product_tile_of<T>(rows, k.padded - f > W<T> ? 2 : 1)(
-                            in + e * in_size + t * s.channels, s.channels, s.channels,
-                            packed + e * size + f * s.channels, out + e * out_size + t * k.padded + f,
-                            k.padded);
-            outputs(k, out, bias, after, afters.lowest, first, count, y + group * s.features);
-        });
+        (few ? by_features<T> : by_tiles<T>)(k, afters, group, x + group * s.channels,
+                                             w + group * s.wg, bias, y + group * s.features);
     }
 }
 
@@ -314,10 +278,10 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
             for (Index first = part * share; first < end; first += TILES<T>) {
                 Index count = std::min(TILES<T>, end - first);
                 bool more = first > part * share;
-                k.inputs(x + group * s.channels, first, count, in);
+                k.inputs(x + group * s.channels, first, count, in, apart<T>(count * s.channels));
                 gradients(k, g + group * s.features, first, count, out);
                 for (Index e = 0; e < 16; e++)
-                    for (Index f = 0; f < k.padded; f += V_MAX * W<T>)
+                    for (Index f = 0; f < k.padded; f += PANEL<T>)
                         for (auto [c, rows] : tiles)
                             cells_tile_even_of<T>(rows, k.padded - f > W<T> ? 2 : 1)(
                                 in + e * apart<T>(count * s.channels) + c, s.channels, count,

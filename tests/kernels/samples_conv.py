@@ -57,6 +57,8 @@ LARGE: list[tuple[Any, ...]] = [
     ((2, 16, 17, 19), 24, (3, 3), (2, 2), SAME2, (1, 1), 1),  # phases
     ((2, 32, 9, 13), 40, (3, 2), (3, 2), ((1, 2), (0, 1)), (1, 2), 2),
     ((1, 600, 6, 7), 17, (3, 3), (1, 1), SAME2, (1, 1), 1),  # long sums of Winograd's products
+    ((1, 34, 5, 6), 85, (3, 3), (1, 1), SAME2, (1, 1), 1),  # Winograd's few tiles, many features
+    ((1, 38, 4, 7), 150, (3, 3), (1, 1), SAME2, (1, 1), 2),
     ((2, 6, 45, 130), 32, (2, 3), (2, 3), ((1, 2), (4, 0)), (3, 1), 2),
     # lines that are copied, cut into blocks both ways: channels that adjoin, some in groups
     ((2, 20, 31, 203), 11, (3, 2), (2, 1), ((1, 1), (0, 1)), (1, 1), 1),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
 from rushlight.compiled import native
@@ -20,6 +23,7 @@ __all__ = ["Gradient", "Output", "Plan"]
 
 
 _NOTHING = Saved()
+_LARGE = 1 << 14  # bytes of a result from which it takes less time to copy it by ourselves
 
 
 class Output(NamedTuple):
@@ -140,7 +144,7 @@ class Plan:
         # gradients that are the same at each call, or that decide what is called
         self.copied = [(t, a) for t, a, late in self.gradients if not late]
         self.results = [None if a is None else program.at(a) for a in self.results]
-        self.copies = [None if a is None else a.__copy__ for a in self.results]
+        self.copies = [None if a is None else _copier(a) for a in self.results]
         # what makes the one new tensor that is returned, without a graph
         alone = self.structure.__class__ is Output and self.outputs[0].op is None
         self.sole = self.copies[0] if alone else None
@@ -266,6 +270,21 @@ class Plan:
                 given = output.argument
                 found.append(output.tensor if given is None else arguments[given])
         return found
+
+
+def _copier(array: Array) -> Callable[[], Array]:
+    """Return what copies an array: a large one as `native/bind_entry.cpp` does."""
+    low, high = byte_bounds(array)
+    large = _LARGE <= high - low == array.nbytes and array.dtype.char in "fd"
+    if native is None or not large:
+        return array.__copy__
+
+    def copy() -> Array:
+        made = np.empty_like(array)
+        native.copy(array, made)
+        return made
+
+    return copy
 
 
 def _traits(tensors: Sequence[Any]) -> list[tuple[bool, bool, bool]]:
