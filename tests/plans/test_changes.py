@@ -397,6 +397,27 @@ def test_results_that_share_memory_do_so_in_the_call_that_is_recorded() -> None:
     assert call.reasons == ["results that share memory"]
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x * 2.0)[None],
+        lambda x: (x * 2.0)[..., None],
+        lambda x: (x * 2.0)[:1].T,
+        lambda x: (x * 2.0)[:, None].permute(2, 1, 0),
+        lambda x: (x * 2.0)[:, 1:],
+        lambda x: (x * 2.0)[:1, :].expand(128, 128),
+        lambda x: (x * 2.0).unfold(0, 2, 1),
+        lambda x: rl.nn.functional.conv2d(x[None, None], rl.ones(1, 1, 3, 3)),
+    ],
+)
+def test_large_results_of_every_layout(function: Any) -> None:
+    call = rl.compile(function)
+    for i in range(4):
+        x = rl.arange(128 * 128).reshape(128, 128) + float(i)
+        assert rl.equal(call(x), function(x))
+    assert not call.reasons
+
+
 @pytest.mark.filterwarnings("ignore:compile")
 @pytest.mark.parametrize("key", [(0, 1), (0, 1, ...), (..., 0, 1)])
 def test_an_element_shares_memory_with_what_it_was_taken_from(key: Any) -> None:
