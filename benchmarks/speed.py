@@ -222,7 +222,7 @@ def page(
     lines += ["", "### Where torch is faster than eager Rushlight", ""]
     lines += slower or ["Nowhere in these tables."]
     ahead = [of(*at) + ", ".join(at[1].ahead) for at in every if at[1].ahead]
-    lines += ["", "### Where somebody is ahead of compiled Rushlight, and how many times", ""]
+    lines += ["", "### Where others are ahead of the better of the two, and how many times", ""]
     return lines + (ahead or ["Nowhere in these tables."])
 
 

@@ -527,3 +527,21 @@ def test_rows_that_are_ignored_get_no_gradient_whatever_comes(
         found.append(dx.detach().numpy())
     assert (found[0][1] == 0.0).all()
     np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("loss", ["nll_loss", "cross_entropy"])
+@pytest.mark.parametrize("first", [0.0, np.nan])
+@pytest.mark.parametrize("targets", [[0, -100, 0], [0, 1, -100], [-100, -100, -100]])
+def test_a_total_weight_that_is_no_divisor_shows_in_the_rows_that_count(
+    targets: list[int], first: float, loss: str, graph: bool
+) -> None:
+    found: list[Any] = []
+    for library, functions in ((rl, F), (torch, torch.nn.functional)):
+        lib: Any = library
+        x = lib.tensor(normal(3, 2), requires_grad=True)
+        weight = lib.tensor(np.array([first, 0.5]))
+        y = getattr(functions, loss)(x, lib.tensor(targets), weight=weight)
+        (dx,) = lib.autograd.grad(y, x, create_graph=graph)
+        found.append(dx.detach().numpy())
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)

@@ -397,6 +397,43 @@ def test_results_that_share_memory_do_so_in_the_call_that_is_recorded() -> None:
     assert call.reasons == ["results that share memory"]
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x * 2.0)[None],
+        lambda x: (x * 2.0)[..., None],
+        lambda x: (x * 2.0)[:1].T,
+        lambda x: (x * 2.0)[:, None].permute(2, 1, 0),
+        lambda x: (x * 2.0)[:, 1:],
+        lambda x: (x * 2.0)[:1, :].expand(128, 128),
+        lambda x: (x * 2.0).unfold(0, 2, 1),
+        lambda x: rl.nn.functional.conv2d(x[None, None], rl.ones(1, 1, 3, 3)),
+    ],
+)
+def test_large_results_of_every_layout(function: Any) -> None:
+    call = rl.compile(function)
+    for i in range(4):
+        x = rl.arange(128 * 128).reshape(128, 128) + float(i)
+        assert rl.equal(call(x), function(x))
+    assert not call.reasons
+
+
+@pytest.mark.parametrize(
+    "parts", [lambda y: (y[0, 0], y[0, 1]), lambda y: tuple(y.chunk(2)), lambda y: (y[2:], y[1])]
+)
+def test_results_that_lie_in_one_array_side_by_side(parts: Any) -> None:
+    call = rl.compile(lambda x: parts(x * 2.0))
+    held: list[Any] = []
+    for i in range(4):
+        x = rl.arange(12).reshape(4, 3) + float(i)
+        found, right = call(x), parts(x * 2.0)
+        held.append((found, right))
+        found[0].add_(1.0)
+        right[0].add_(1.0)
+    assert all(rl.equal(a, b) for pair in held for a, b in zip(*pair, strict=True))
+    assert not call.reasons
+
+
 @pytest.mark.filterwarnings("ignore:compile")
 @pytest.mark.parametrize("key", [(0, 1), (0, 1, ...), (..., 0, 1)])
 def test_an_element_shares_memory_with_what_it_was_taken_from(key: Any) -> None:

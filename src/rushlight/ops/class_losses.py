@@ -172,13 +172,6 @@ def share_of(per_row: Any) -> Any:
     return np.asarray(reduction_factor("mean", float(np.add.reduce(per_row))), per_row.dtype)
 
 
-def _finite(factor: Any) -> Any:
-    """Return the factor of gradients: where no row counts, they are 0 as in torch."""
-    if is_array(factor):
-        return np.where(np.isnan(factor), np.zeros_like(factor), factor)
-    return factor if factor == factor else 0.0
-
-
 def _nll_forward(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Result:
     classes = _check_scores("nll_loss", x)
     _check_indices("nll_loss", x, target)
@@ -189,7 +182,7 @@ def _nll_forward(x: Any, target: Any, weight: Any, ignore_index: int, reduction:
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
     factor = _row_factor(reduction, per_row, places.size)
-    constants = (x.shape, places, per_row, kept, reduction, _finite(factor))
+    constants = (x.shape, places, per_row, kept, reduction, factor)
     return (_sum_rows(loss, reduction, factor, target.shape),), Saved((None,), constants=constants)
 
 
@@ -282,7 +275,7 @@ def _cross_forward(
             smooth = np.where(kept, smooth, 0)
         loss = loss * (1.0 - label_smoothing) + smooth * (label_smoothing / classes)
     factor = _row_factor(reduction, per_row, places.size)
-    constants = (places, per_row, kept, weight, reduction, _finite(factor), label_smoothing)
+    constants = (places, per_row, kept, weight, reduction, factor, label_smoothing)
     y = _sum_rows(loss, reduction, factor, target.shape)
     return (y,), Saved((x,), constants=constants, cache=(e, total))
 
@@ -439,7 +432,7 @@ def _linear_cross_forward(
         loss = _weighted(loss, per_row, kept)
     factor = _row_factor(reduction, per_row, places.size)
     y = _sum_rows(loss, reduction, factor, target.shape).astype(x.dtype, copy=False)
-    constants = (places, per_row, kept, reduction, _finite(factor), step, dtype)
+    constants = (places, per_row, kept, reduction, factor, step, dtype)
     return (y,), Saved((x, w, b), constants=constants)
 
 

@@ -429,7 +429,8 @@ def _add(outputs: list[Output], output: Output) -> Output:
 
 
 def _overlap(a: Array, b: Array) -> bool:
-    return root_of(a) is root_of(b)
+    """Tell whether parts of one array may share elements: copies of them would not any more."""
+    return root_of(a) is root_of(b) and np.may_share_memory(a, b)
 
 
 def _spent(node: Any) -> bool:
