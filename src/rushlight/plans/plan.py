@@ -7,7 +7,6 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
 from rushlight.compiled import native
@@ -274,14 +273,15 @@ class Plan:
 
 def _copier(array: Array) -> Callable[[], Array]:
     """Return what copies an array: a large one as `native/bind_entry.cpp` does."""
-    low, high = byte_bounds(array)
-    large = _LARGE <= high - low == array.nbytes and array.dtype.char in "fd"
-    if native is None or not large:
+    source = array.squeeze()  # strides of dims of size 1 say nothing
+    large = array.nbytes >= _LARGE and array.dtype.char in "fd"
+    # a new array is dense: so is one of its strides
+    if native is None or not large or np.empty_like(array).squeeze().strides != source.strides:
         return array.__copy__
 
     def copy() -> Array:
         made = np.empty_like(array)
-        native.copy(array, made)
+        native.copy(source, made.squeeze())
         return made
 
     return copy
