@@ -52,7 +52,7 @@ class Tiles {
     constexpr Iterator begin() const { return {*this, 0}; }
     constexpr Iterator end() const { return {*this, rows}; }
 
-    Index high;  // of the first, and the most
+    Index high;  // no tile is higher: the first is so high, if it is not the last as well
 
   private:
     constexpr Index from(Index first) const {

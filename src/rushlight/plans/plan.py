@@ -275,6 +275,7 @@ def _copier(array: Array) -> Callable[[], Array]:
     """Return what copies an array: a large one as `native/bind_entry.cpp` does."""
     numbers = array.squeeze()  # the strides of dims of size 1 say nothing
     large = array.nbytes >= _LARGE and array.dtype.char in "fd"
+    # a new array is dense: so is one of its strides
     if native is None or not large or np.empty_like(array).squeeze().strides != numbers.strides:
         return array.__copy__
 
