@@ -405,6 +405,8 @@ def test_results_that_share_memory_do_so_in_the_call_that_is_recorded() -> None:
         lambda x: (x * 2.0)[:1].T,
         lambda x: (x * 2.0)[:, None].permute(2, 1, 0),
         lambda x: (x * 2.0)[:, 1:],
+        lambda x: (x * 2.0)[::2],
+        lambda x: (x * 2.0).flip(0),
         lambda x: (x * 2.0)[:1, :].expand(128, 128),
         lambda x: (x * 2.0).unfold(0, 2, 1),
         lambda x: rl.nn.functional.conv2d(x[None, None], rl.ones(1, 1, 3, 3)),
