@@ -97,6 +97,8 @@ def test_json_is_the_last_line_of_stdout_and_the_rest_goes_to_stderr(quick, caps
     assert "\n" not in out.strip()
     assert result["test"]["accuracy"] > 0.6
     assert result["test"]["loss"] > 0
+    assert {"test_accuracy", "test_loss", "epochs", "seconds", "out"} <= set(result)
+    assert result["test"] == {name: result[f"test_{name}"] for name in result["test"]}
     assert result["epochs"] == 1
     assert result["seconds"] > 0
     assert result["out"].startswith(os.path.join("runs", "mnist-"))

@@ -113,6 +113,7 @@ def run(
         "recipe": recipe.name,
         "title": recipe.heading(options),
         "test": figures,
+        **{f"test_{figure}": value for figure, value in figures.items()},
         "best_epoch": records.best_epoch,
         "epochs": len(records),
         "stopped": records.stopped,
