@@ -9,6 +9,7 @@
 #include "optim.h"
 #include "pointwise.h"
 #include "pool.h"
+#include "resample.h"
 #include "rnn.h"
 
 namespace rl {
@@ -23,6 +24,7 @@ struct Kernels {
     OptimKernels<T> optim;
     PointwiseKernels<T> pointwise;
     PoolKernels<T> pool;
+    ResampleKernels<T> resample;
     RnnKernels<T> rnn;
 };
 

@@ -21,6 +21,7 @@ RL_FAMILY(layer_norm, Norm)
 RL_FAMILY(optim, Optim)
 RL_FAMILY(pointwise, Pointwise)
 RL_FAMILY(pool, Pool)
+RL_FAMILY(resample, Resample)
 RL_FAMILY(rnn, Rnn)
 
 template <class T>
@@ -39,6 +40,7 @@ void fill_others(Kernels<T>& k) {
     fill_optim(k.optim);
     fill_pointwise(k.pointwise);
     fill_pool(k.pool);
+    fill_resample(k.resample);
     fill_rnn(k.rnn);
 }
 

@@ -13,6 +13,7 @@ void bind_optim(nb::module_&);
 void bind_pointwise(nb::module_&);
 void bind_pool(nb::module_&);
 void bind_random(nb::module_&);
+void bind_resample(nb::module_&);
 void bind_rnn(nb::module_&);
 void bind_routine(nb::module_&);
 
@@ -34,6 +35,7 @@ NB_MODULE(_native, m) {
     bind_pointwise(m);
     bind_pool(m);
     bind_random(m);
+    bind_resample(m);
     bind_rnn(m);
     bind_routine(m);
 }

@@ -239,6 +239,13 @@ def sgd_step(
     first: bool,
     /,
 ) -> bool: ...
+
+class Maps:
+    def __init__(
+        self, outer: int, inner: int, axes: list[tuple[int, Any, Any, Any]], /
+    ) -> None: ...
+    def apply(self, x: Any, y: Any, fill: float, /) -> None: ...
+
 def raw_words(source: Any, words: Any, /) -> None: ...
 
 class Draw:

@@ -47,12 +47,16 @@ def padded(x: Any, *widths: tuple[int, int], mode: str = "constant", value: floa
     return Sample((x,), {"widths": widths, "mode": mode, "value": value}, f)
 
 
-def folded(x: Any, index: Any, axis: int, size: int) -> Sample:
-    def f(torch: Any, x: Any) -> Any:
-        shape = [size if i == axis else n for i, n in enumerate(x.shape)]
-        return torch.zeros(shape, dtype=x.dtype).index_add(axis, torch.tensor(index), x)
+def folded(shape: tuple[int, ...], *widths: tuple[int, int], mode: str) -> Sample:
+    """The gradient of padding that shape."""
+    pad = padded(np.zeros(shape), *widths, mode=mode)
+    size = [n + a + b for n, (a, b) in zip(shape, widths, strict=True)]
 
-    return Sample((x,), {"index": np.array(index), "axis": axis, "size": size}, f)
+    def f(torch: Any, g: Any) -> Any:
+        x = torch.zeros(shape, dtype=g.dtype, requires_grad=True)
+        return torch.autograd.grad(pad.torch(torch, x), x, g, create_graph=True)[0]
+
+    return Sample((normal(*size),), {"x_shape": shape, "widths": widths, "mode": mode}, f)
 
 
 SAMPLES: dict[str, list[Sample]] = {
@@ -135,11 +139,15 @@ SAMPLES: dict[str, list[Sample]] = {
         padded(X, (0, 0), (0, 0), (-1, 2), mode="replicate"),
         padded(X, (0, 0), (0, 0), (1, -2), mode="circular"),
     ],
-    "fold_axis": [
-        folded(X, [0, 1, 1, 0], 2, 3),
-        folded(X, [2, 0, 1], 1, 3),
-        folded(IMAGE, [1, 0, 1, 2], 2, 3),
-        folded(np.zeros((2, 0)), np.zeros(0, int), 1, 2),
+    "pad_grad": [
+        folded(shape, *widths, mode=mode)
+        for mode in ("reflect", "replicate", "circular")
+        for shape, *widths in (
+            ((2, 3, 4, 5), (0, 0), (0, 0), (1, 2), (3, 0)),
+            ((2, 3, 4), (0, 0), (0, 0), (2, 1)),
+            ((2, 3, 4), (0, 0), (0, 0), (0, 0)),
+            ((0, 3, 4), (0, 0), (0, 0), (2, 1)),
+        )
     ],
 }
 

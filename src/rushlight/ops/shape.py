@@ -177,92 +177,39 @@ split = define("split", _split_forward, _split_backward, view=True, fresh=True)
 
 # ---- padding: how many cells before and behind, per dimension; negative cuts
 
-_NUMPY_MODE = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_pad = kernel("pad_forward")
+_pad_grad = kernel("pad_grad")
 
 
 def _pad_forward(x: Any, widths: tuple[tuple[int, int], ...], mode: str, value: float) -> Result:
-    if mode == "constant":
-        y = _pad_constant(x, widths, value)
-    else:
-        y = x if any(map(any, widths)) else x.copy(order="K")
-        for axis, (before, behind) in enumerate(widths):
-            if before or behind:
-                border = _border(x.shape[axis], before, behind, mode)
-                y = _take(y, border, axis)
-    return (y,), Saved((None,), constants=(widths, mode, x.shape))
+    if min([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)], default=0) < 0:
+        raise ShapeError(
+            explain("pad", got=f"widths {widths} for a tensor {x.shape}", expected="sizes >= 0")
+        )
+    return (_pad(x, widths, mode, value),), Saved((None,), constants=(widths, mode, x.shape))
 
 
 def _pad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     widths, mode, shape = saved.constants
-    g = grads[0]
     if mode == "constant":
-        return (pad(g, widths=tuple((-a, -b) for a, b in widths), mode="constant", value=0.0),)
-    if not any(map(any, widths)):
-        return (clone(g),)
-    for axis, (before, behind) in enumerate(widths):
-        if before or behind:
-            g = fold_axis(
-                g, index=_border(shape[axis], before, behind, mode), axis=axis, size=shape[axis]
-            )
-    return (g,)
-
-
-def _take(x: Any, index: Any, axis: int) -> Any:
-    """Take along one axis, in the memory order of `x`: `take` alone returns C order."""
-    if not is_channels_last(x):
-        return x.take(index, axis=axis)
-    flat = np.moveaxis(x, 1, -1)  # (N, C, *) -> (N, *, C)
-    at = 0 if axis == 0 else x.ndim - 1 if axis == 1 else axis - 1
-    return np.moveaxis(flat.take(index, axis=at), -1, 1)
-
-
-def _border(size: int, before: int, behind: int, mode: str) -> Any:
-    """Return which cell of an axis each cell of the padded axis copies."""
-    if before < 0 or behind < 0:
-        inner = np.arange(max(-before, 0), size - max(-behind, 0))
-        return inner[_border(inner.size, max(before, 0), max(behind, 0), mode)]
-    return np.pad(np.arange(size), (before, behind), mode=_NUMPY_MODE[mode])  # type: ignore[call-overload]
-
-
-def _pad_constant(x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
-    shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
-    if min(shape, default=1) < 0:
-        raise ShapeError(
-            explain("pad", got=f"widths {widths} for a tensor {x.shape}", expected="sizes >= 0")
-        )
-    y = like_layout(shape, x)
-    y.fill(value)
-    inner = tuple(
-        slice(max(a, 0), max(a, 0) + max(n + min(a, 0) + min(b, 0), 0))
-        for n, (a, b) in zip(x.shape, widths, strict=True)
-    )
-    source = tuple(
-        slice(max(-a, 0), max(n - max(-b, 0), max(-a, 0)))
-        for n, (a, b) in zip(x.shape, widths, strict=True)
-    )
-    y[inner] = x[source]
-    return y
+        cut = tuple((-a, -b) for a, b in widths)
+        return (pad(grads[0], widths=cut, mode="constant", value=0.0),)
+    return (pad_grad(grads[0], x_shape=shape, widths=widths, mode=mode),)
 
 
 pad = define("pad", _pad_forward, _pad_backward, fresh=True)
 
 
-def _fold_forward(x: Any, index: Any, axis: int, size: int) -> Result:
-    """Sum the cells of `axis` that have the same index: the transpose of take."""
-    moved = np.moveaxis(x, axis, -1)  # (..., padded)
-    onto = np.zeros((len(index), size), x.dtype)
-    onto[np.arange(len(index)), index] = 1
-    y = np.moveaxis(matmul(moved, onto), -1, axis)
-    if is_channels_last(x):
-        laid = like_layout(y.shape, x)
-        laid[...] = y
-        y = laid
-    return (y,), Saved((None,), constants=(index, axis))
+def _pad_grad_forward(
+    g: Any, x_shape: tuple[int, ...], widths: tuple[tuple[int, int], ...], mode: str
+) -> Result:
+    """Sum the cells of g that padding by a mode copied from one cell."""
+    return (_pad_grad(g, x_shape, widths, mode),), Saved((None,), constants=(widths, mode))
 
 
-def _fold_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    index, axis = saved.constants
-    return (grads[0][(slice(None),) * axis + (index,)],)
+def _pad_grad_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    widths, mode = saved.constants
+    return (pad(grads[0], widths=widths, mode=mode, value=0.0),)
 
 
-fold_axis = define("fold_axis", _fold_forward, _fold_backward, fresh=True)
+pad_grad = define("pad_grad", _pad_grad_forward, _pad_grad_backward, fresh=True)

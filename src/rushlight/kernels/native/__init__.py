@@ -20,6 +20,7 @@ from rushlight.kernels.native import (
     onward,
     optim,
     pool,
+    resample,
     rnn,
 )
 
@@ -38,6 +39,7 @@ NATIVE: dict[str, Callable[..., Any]] = {
         onward,
         optim,
         pool,
+        resample,
         rnn,
     )
     for function in (getattr(module, name) for name in module.__all__)

@@ -16,6 +16,7 @@ from rushlight.kernels.reference import (
     onward,
     optim,
     pool,
+    resample,
     rnn,
     softmax,
 )
@@ -35,6 +36,7 @@ REFERENCE: dict[str, Callable[..., Any]] = {
         onward,
         optim,
         pool,
+        resample,
         rnn,
         softmax,
     )

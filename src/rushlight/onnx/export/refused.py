@@ -25,8 +25,8 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(["cholesky", "eigh", "inv", "matrix_exp", "qr", "solve", "svd"], _FACTORS),
     **dict.fromkeys(
         [
-            "adaptive_avg_pool_grad", "avg_pool_grad", "conv_weight", "fold_axis",
-            "max_pool_gather", "max_pool_scatter", "spread", "spread_rows", "weigh",
+            "adaptive_avg_pool_grad", "avg_pool_grad", "conv_weight",
+            "max_pool_gather", "max_pool_scatter", "pad_grad", "spread", "spread_rows", "weigh",
         ],
         _GRADIENT,
     ),

@@ -1,0 +1,138 @@
+"""Maps along axes by the compiled kernel (`native/resample.cpp`).
+
+The C++ takes dense arrays, and the map of each of up to three axes that follow each other; axes
+around these, and between them, that stay as they are, are one.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rushlight.arrays import Array, is_channels_last, like_layout
+from rushlight.compiled import native
+from rushlight.kernels.native.layout import aligned, dense
+from rushlight.kernels.reference import resample as reference
+from rushlight.kernels.reference.resample import Ints, Taps, Widths, border, last_place
+
+__all__ = ["pad_forward", "pad_grad", "resample_forward"]
+
+Entries: TypeAlias = tuple[Any, Any, Any]  # rows, columns and weights (None: ones) of a map
+Map: TypeAlias = tuple[int, int, Entries]  # of so many cells, from so many
+
+
+# ---- maps
+
+
+def _axis(mapped: Map | int) -> Any:
+    """Return what the C++ knows of an axis: its size and its entries, sorted by rows."""
+    if isinstance(mapped, int):
+        cells = np.arange(mapped)
+        mapped = mapped, mapped, (cells, cells, None)
+    out, size, (rows, cols, weights) = mapped
+    order = np.argsort(rows, kind="stable")
+    start = np.searchsorted(rows[order], np.arange(out + 1))
+    weights = np.ones(rows.size) if weights is None else weights[order].astype(np.float64)
+    return size, start.astype(np.int64), cols[order].astype(np.int64), weights
+
+
+def _maps(shape: Ints, last: bool, maps: dict[int, Map]) -> Any:
+    """Return what the C++ runs for inputs of a shape, by the maps of its axes.
+
+    None where there are too many of them.
+    """
+    if last:  # as it lies in memory
+        maps = {last_place(axis, len(shape)): m for axis, m in maps.items()}
+        shape = (shape[0], *shape[2:], shape[1])
+    begin, end = min(maps), max(maps) + 1
+    axes: list[Map | int] = []
+    for axis in range(begin, end):
+        before = axes[-1] if axes else None
+        if axis in maps:
+            axes.append(maps[axis])
+        elif isinstance(before, int):
+            axes[-1] = before * shape[axis]
+        else:
+            axes.append(shape[axis])
+    if len(axes) > 3:
+        return None
+    return native.Maps(prod(shape[:begin]), prod(shape[end:]), [_axis(a) for a in axes])
+
+
+@lru_cache(maxsize=512)
+def _resizing(shape: Ints, last: bool, maps: tuple[Taps | None, ...]) -> Any:
+    return _maps(
+        shape,
+        last,
+        {i: (m.size_out, m.size_in, m.entries) for i, m in enumerate(maps, 2) if m is not None},
+    )
+
+
+@lru_cache(maxsize=512)
+def _padding(shape: Ints, last: bool, widths: Widths, mode: str, back: bool) -> Any:
+    """Return the maps of padding arrays of a shape, or those of its gradient."""
+    found: dict[int, Map] = {}
+    for axis, (size, (before, behind)) in enumerate(zip(shape, widths, strict=True)):
+        if not (before or behind):
+            continue
+        out = size + before + behind
+        if mode == "constant":
+            rows = np.arange(max(before, 0), out - max(behind, 0))
+            cols = rows - before
+        else:
+            rows, cols, _ = border(size, before, behind, mode).entries
+        found[axis] = (size, out, (cols, rows, None)) if back else (out, size, (rows, cols, None))
+    if back:
+        shape = tuple([n + a + b for n, (a, b) in zip(shape, widths, strict=True)])
+    return _maps(shape, last, found) if found else None
+
+
+# ---- arrays
+
+
+def _run(maps: Any, x: Array, shape: Any, value: float = 0.0) -> Array:
+    y = like_layout(shape, x)
+    maps.apply(x, y, value)
+    return y
+
+
+def _own(x: Array) -> tuple[Array, bool]:
+    """Return x, a copy if its channels are not last nor its planes adjoin, and if they are last."""
+    last = is_channels_last(x)
+    return (aligned(x) if last else dense(x)), last
+
+
+def resample_forward(x: Array, maps: tuple[Taps | None, ...]) -> Array:
+    """(N, C, *S) -> (N, C, *O), in the memory order of x; None leaves a dim as it is."""
+    size = [n if m is None else m.size_out for n, m in zip(x.shape[2:], maps, strict=True)]
+    if x.dtype.char not in "fd" or 0 in x.shape or 0 in size or maps.count(None) == len(maps):
+        return reference.resample_forward(x, maps)
+    x, last = _own(x)
+    found = _resizing(x.shape, last, maps)
+    if found is None:
+        return reference.resample_forward(x, maps)
+    return _run(found, x, (*x.shape[:2], *size))
+
+
+def pad_forward(x: Array, widths: Widths, mode: str, value: float) -> Array:
+    """Add cells around x, in its memory order; `value` is what mode 'constant' fills with."""
+    shape = [n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)]
+    if x.dtype.char not in "fd" or 0 in x.shape or 0 in shape:
+        return reference.pad_forward(x, widths, mode, value)
+    own, last = _own(x)
+    maps = _padding(x.shape, last, widths, mode, False)
+    if maps is None or (own is not x and mode == "constant"):  # NumPy takes any strides
+        return reference.pad_forward(x, widths, mode, value)
+    return _run(maps, own, shape, float(value))
+
+
+def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
+    """g, of a padded x_shape by a mode that is not 'constant' -> x_shape: cells sum their copies."""
+    if g.dtype.char not in "fd" or 0 in x_shape or 0 in g.shape:
+        return reference.pad_grad(g, x_shape, widths, mode)
+    own, last = _own(g)
+    maps = _padding(x_shape, last, widths, mode, True)
+    return reference.pad_grad(g, x_shape, widths, mode) if maps is None else _run(maps, own, x_shape)
