@@ -34,7 +34,8 @@ struct Maps : rl::Resample {
         inputs *= this->inner;
         outputs *= this->inner;
         Index near = 0;
-        for (const rl::Line::Run& run : line[2].runs) near += run.copies && run.count >= 4 ? run.count : 0;
+        for (const rl::Line::Run& run : line[2].runs)
+            if (run.kind == rl::Line::COPIES && run.count >= 4) near += run.count;
         scattered = 2 * near < line[2].out;
     }
 
@@ -83,10 +84,14 @@ struct Maps : rl::Resample {
             Index k = l.start[o];
             bool copies = l.start[o + 1] == k + 1 && l.weight64[k] == 1;
             Index from = copies ? l.index[k] : 0;
+            l.only.push_back(copies ? from : -1);
+            rl::Line::Kind kind = l.start[o + 1] == k ? rl::Line::EMPTY
+                                  : copies            ? rl::Line::COPIES
+                                                      : rl::Line::SUMS;
             rl::Line::Run* last = l.runs.empty() ? nullptr : &l.runs.back();
-            if (last && last->copies == copies && (!copies || last->from + last->count == from))
+            if (last && last->kind == kind && (!copies || last->from + last->count == from))
                 last->count++;
-            else l.runs.push_back({o, 1, from, copies});
+            else l.runs.push_back({o, 1, from, kind});
         }
     }
 };

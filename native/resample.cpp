@@ -20,26 +20,35 @@ constexpr Index TASK = 1 << 15;  // numbers of rows, before and after, of a task
 constexpr Index WIDE = 1 << 14;  // numbers of a row that are too many to be turned in the cache
 
 // Call f(zero, i) for the vectors of a row, the last of which may overlap with the one before, or
-// for single numbers where there are fewer.
+// for single numbers where there are fewer. Not inlined, f would fetch its pointers each time.
 template <class T, class F>
-void cover(Index n, F&& f) {
+[[gnu::always_inline]] inline void cover(Index n, F f) {
     if (n < W<T>) {
         for (Index i = 0; i < n; i++) f(T(0), i);
         return;
     }
-    for (Index i = 0; i < n - W<T>; i += W<T>) f(Vec<T>{}, i);
-    f(Vec<T>{}, n - W<T>);
+    Index last = n - W<T>;
+    for (Index i = 0;; i = std::min(i + W<T>, last)) {
+        f(Vec<T>{}, i);
+        if (i == last) return;
+    }
 }
 
 template <class T>
 void copy(Index n, const T* x, T* y) {
-    cover<T>(n, [&](auto zero, Index i) { put(y + i, get<decltype(zero)>(x + i)); });
+    cover<T>(n, [=](auto zero, Index i) { put(y + i, get<decltype(zero)>(x + i)); });
+}
+
+// The same in whole vectors: up to W<T> - 1 numbers behind these are read and written, too.
+template <class T>
+void copy_loosely(Index n, const T* x, T* y) {
+    for (Index i = 0; i < n; i += W<T>) store(y + i, load(x + i));
 }
 
 // y (n) = sum of weight * row, K of them; 0: any number
 template <int K, class T>
 void mix_of(Index n, Index count, const T* const* row, const T* weight, T* y) {
-    cover<T>(n, [&](auto zero, Index i) {
+    cover<T>(n, [=](auto zero, Index i) {
         using V = decltype(zero);
         V sum = weight[0] * get<V>(row[0] + i);
         for (Index k = 1; k < (K ? K : count); k++) sum += weight[k] * get<V>(row[k] + i);
@@ -61,28 +70,27 @@ class Rows {
   public:
     Rows(const Resample& s, const T* x, T fill, bool turn, Index number)
         : d(s.line[0]), h(s.line[1]), w(s.line[2]), inner(s.inner), wide(w.in * inner), x(x),
-          fill(fill), o(number / h.out / d.out), i(number / h.out % d.out), j(number % h.out),
+          end(x + s.outer * d.in * h.in * wide), fill(fill), o(number / h.out / d.out), i(number / h.out % d.out), j(number % h.out),
           row(std::max(d.most * h.most, w.most)), weight(row.size()), by_d(d.weight<T>()),
-          by_h(h.weight<T>()), by_w(w.weight<T>()), sums(scratch<T>(0, wide * (turn ? W<T> : 1))) {
+          by_h(h.weight<T>()), by_w(w.weight<T>()), sums(scratch<T>(0, wide * (turn ? W<T> : 1) + W<T>)) {
         if (!turn) return;
         lanes = scratch<T>(1, w.in * W<T>);
         mapped = scratch<T>(2, w.out * W<T>);
     }
 
-    // y: the next row
-    void one(T* y) {
+    // y: the next row; `behind`: how many numbers behind it will be written after it
+    void one(T* y, Index behind) {
         const Line::Run& first = w.runs[0];
-        if (first.copies && first.count == w.out) {  // the row itself, or a part of it
+        if (first.kind == Line::COPIES && first.count == w.out) {  // the row itself, or a part of it
             Index n = w.out * inner;
             const T* from = summed(first.from * inner, n, y);
             if (from != y) copy(n, from, y);
             return;
         }
         const T* from = summed(0, wide, sums);
-        for (const Line::Run& run : w.runs) {
-            if (run.copies) copy(run.count * inner, from + run.from * inner, y + run.to * inner);
-            else for (Index c = run.to; c < run.to + run.count; c++) cell(from, c, y + c * inner);
-        }
+        if (behind >= W<T> && (from == sums || from + wide + W<T> <= end))
+            runs(from, y, [](Index n, const T* x, T* y) { copy_loosely(n, x, y); });
+        else runs(from, y, [](Index n, const T* x, T* y) { copy(n, x, y); });
     }
 
     // y: the next rows of single numbers, `count` of them, up to W<T>
@@ -115,34 +123,53 @@ class Rows {
         }
     }
 
+    // y: a row, by the runs of its cells, the first of them first
+    template <class Copy>
+    void runs(const T* from, T* y, Copy&& copy) {
+        for (const Line::Run& run : w.runs) {
+            Index n = run.count * inner;
+            T* to = y + run.to * inner;
+            if (run.kind == Line::COPIES) copy(n, from + run.from * inner, to);
+            else if (run.kind == Line::EMPTY) for (Index k = 0; k < n; k++) to[k] = fill;
+            else for (Index k = 0; k < run.count; k++) cell(from, run.to + k, to + k * inner);
+        }
+    }
+
     // Return where the n numbers lie, from `skip` on, of the row that the next row of the result
     // comes from: in the input, or in `into`.
     const T* summed(Index skip, Index n, T* into) {
-        Index count = 0;
+        Index count = 0, only_d = d.only[i], only_h = h.only[j];
+        if ((only_d | only_h) >= 0) {
+            const T* from = x + ((o * d.in + only_d) * h.in + only_h) * wide + skip;
+            advance();
+            return from;
+        }
         for (Index a = d.start[i]; a < d.start[i + 1]; a++)
             for (Index b = h.start[j]; b < h.start[j + 1]; b++) {
                 row[count] = x + ((o * d.in + d.index[a]) * h.in + h.index[b]) * wide + skip;
                 weight[count++] = by_d[a] * by_h[b];
             }
-        if (++j == h.out) {
-            j = 0;
-            if (++i == d.out) i = 0, o++;
-        }
-        if (count == 1 && weight[0] == 1) return row[0];
+        advance();
         if (count) mix(n, count, row.data(), weight.data(), into);
         else std::fill_n(into, n, fill);
         return into;
+    }
+
+    void advance() {
+        if (++j < h.out) return;
+        j = 0;
+        if (++i < d.out) return;
+        i = 0;
+        o++;
     }
 
     // y (inner): cell c of a row
     void cell(const T* from, Index c, T* y) {
         Index k = w.start[c], end = w.start[c + 1];
         if (inner == 1) {
-            T sum = k == end ? fill : by_w[k] * from[w.index[k]];
+            T sum = by_w[k] * from[w.index[k]];
             while (++k < end) sum += by_w[k] * from[w.index[k]];
             *y = sum;
-        } else if (k == end) {
-            std::fill_n(y, inner, fill);
         } else {
             for (Index e = k; e < end; e++) row[e - k] = from + w.index[e] * inner;
             mix(inner, end - k, row.data(), by_w + k, y);
@@ -160,7 +187,7 @@ class Rows {
 
     const Line &d, &h, &w;
     Index inner, wide;
-    const T* x;
+    const T *x, *end;
     T fill;
     Index o, i, j;  // of the next row: outer, and cells of the first two axes
     std::vector<const T*> row;
@@ -181,7 +208,7 @@ void apply(const Resample& s, const T* x, T* y, double fill) {
         for (Index r = first; r < end; r += step) {
             T* to = y + r * w.out * s.inner;
             if (turn) rows.turned(std::min(step, end - r), to);
-            else rows.one(to);
+            else rows.one(to, (end - r - 1) * w.out * s.inner);
         }
     });
 }

@@ -10,13 +10,16 @@ namespace rl {
 // The map of an axis: result cell o is the sum over its entries, start[o] to start[o + 1], of
 // weight * cell[index]. Weights are kept in either dtype, as kernels want them.
 struct Line {
-    // Neighbouring cells of the result: copies of neighbours from `from` on, or anything else.
+    // Neighbouring cells of the result: copies of neighbours from `from` on, cells without an entry,
+    // or anything else.
+    enum Kind { COPIES, EMPTY, SUMS };
     struct Run {
         Index to, count, from;
-        bool copies;
+        Kind kind;
     };
     Index in = 1, out = 1, most = 0;  // cells before and after; entries of a cell
     std::vector<Index> start, index;
+    std::vector<Index> only;  // what a cell copies, or -1 if it does not
     std::vector<float> weight32;
     std::vector<double> weight64;
     std::vector<Run> runs;
