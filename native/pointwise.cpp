@@ -42,8 +42,40 @@ void sigmoid(Index n, const T* x, T* y) {
     map(n, x, x, y, [](Vec<T> x, Vec<T>) { return RL_LEVEL::sigmoid<T>(x); });
 }
 
+template <class T>
+void tanh(Index n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return RL_LEVEL::tanh<T>(x); });
+}
+
+template <class T>
+void logsigmoid(Index n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return -RL_LEVEL::softplus<T>(-x); });
+}
+
+template <class T>
+void softplus(Index n, T beta, T threshold, const T* x, T* y) {
+    map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
+        Vec<T> z = x * beta;
+        return z > threshold ? x : RL_LEVEL::softplus<T>(z) / beta;
+    });
+}
+
+template <class T>
+void elu(Index n, T low, T high, T rate, const T* x, T* y) {
+    map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
+        Vec<T> below = x > T(0) ? Vec<T>{} : x;
+        return x > T(0) ? x * high : expm1_below<T>(below * rate) * low;
+    });
+}
+
 void erf(Index n, const float* x, float* y) {
     map(n, x, x, y, [](Vec<float> x, Vec<float>) { return RL_LEVEL::erf(x); });
+}
+
+void gelu(Index n, const float* x, float* y) {
+    map(n, x, x, y, [](Vec<float> x, Vec<float>) {
+        return x * 0.5f * (RL_LEVEL::erf(x * 0.70710678f) + 1.0f);
+    });
 }
 
 // ---- memory order: matrices are turned by squares of vectors, the last ones over those before
@@ -160,7 +192,14 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.relu = relu<T>;
     k.relu_grad = relu_grad<T>;
     k.sigmoid = sigmoid<T>;
-    if constexpr (std::is_same_v<T, float>) k.erf = erf;
+    k.tanh = tanh<T>;
+    k.logsigmoid = logsigmoid<T>;
+    k.softplus = softplus<T>;
+    k.elu = elu<T>;
+    if constexpr (std::is_same_v<T, float>) {
+        k.erf = erf;
+        k.gelu = gelu;
+    }
     k.turn = turn<T>;
     k.softmax = softmax<T>;
     k.softmax_grad = softmax_grad<T>;

@@ -22,7 +22,9 @@ from rushlight.ops.shape import cat, reshape
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 
+_elu_curve = kernel("elu_forward")
 _sigmoid = kernel("sigmoid_forward")
+_tanh = kernel("tanh_forward")
 
 # ---- smooth
 
@@ -41,10 +43,6 @@ _CUBE = 0.044715
 _SCALE = math.sqrt(2.0 / math.pi)
 
 
-def _gelu(x: Any) -> Any:
-    return x * 0.5 * (1.0 + ew.erf(x * _HALF))
-
-
 def _gelu_slope(x: Any) -> Any:
     return (ew.erf(x * _HALF) + 1.0) * 0.5 + x * ew.exp(x * x * -0.5) * _DENSITY
 
@@ -55,10 +53,10 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return (t + 1.0) * 0.5 + x * (1.0 - t * t) * inner * 0.5
 
 
-gelu = unary("gelu", _gelu, lambda g, x: g * _gelu_slope(x))
+gelu = unary("gelu", kernel("gelu_forward"), lambda g, x: g * _gelu_slope(x))
 gelu_tanh = unary(
     "gelu_tanh",
-    lambda x: x * 0.5 * (1.0 + np.tanh((x + x * x * x * _CUBE) * _SCALE)),
+    lambda x: x * 0.5 * (1.0 + _tanh((x + x * x * x * _CUBE) * _SCALE)),
     lambda g, x: g * _gelu_tanh_slope(x),
 )
 
@@ -78,7 +76,7 @@ mish = unary("mish", _mish, lambda g, x: g * _mish_slope(x))
 softsign = unary(
     "softsign", lambda x: x / (np.abs(x) + 1.0), lambda g, x: g / ew.square(ew.abs(x) + 1.0)
 )
-tanhshrink = unary("tanhshrink", lambda x: x - np.tanh(x), lambda g, x: g * ew.square(ew.tanh(x)))
+tanhshrink = unary("tanhshrink", lambda x: x - _tanh(x), lambda g, x: g * ew.square(ew.tanh(x)))
 
 
 # ---- with options
@@ -96,20 +94,12 @@ def with_slope(name: str, f: Formula, df: Formula, casts: str = "float") -> Op:
     return define(name, forward, backward, casts=casts)
 
 
-def _softplus(x: Any, beta: float, threshold: float) -> Any:
-    z = x * beta
-    soft = (np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))) / beta
-    return select(z > threshold, x, soft)
-
-
 def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
     return where(g, g * ew.sigmoid(x * beta), condition=mask(x * beta > threshold))
 
 
 def _elu(x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
-    below = np.minimum(x, 0.0)
-    curve = alpha * scale * np.expm1(below if rate == 1.0 else below * rate)
-    return select(x > 0, x if scale == 1.0 else x * scale, curve)
+    return _elu_curve(x, alpha * scale, scale, rate)
 
 
 def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
@@ -135,7 +125,7 @@ def _leaky_relu_grad(g: Any, x: Any, negative_slope: Any) -> Any:
     return where(g, g * negative_slope, condition=above)
 
 
-softplus = with_slope("softplus", _softplus, _softplus_grad)
+softplus = with_slope("softplus", kernel("softplus_forward"), _softplus_grad)
 elu = with_slope("elu", _elu, _elu_grad)  # and, by scale and rate, selu and celu
 leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)  # of one slope, or one each
 

@@ -376,7 +376,7 @@ acos = unary("acos", np.arccos, lambda g, x: -g * rsqrt(1.0 - x * x))
 atan = unary("atan", np.arctan, lambda g, x: g / (x * x + 1.0))
 sinh = unary("sinh", np.sinh, lambda g, x: g * cosh(x))
 cosh: Op = unary("cosh", np.cosh, lambda g, x: g * sinh(x))
-tanh = unary("tanh", np.tanh, lambda g, y: g * (1.0 - y * y), of="y")
+tanh = unary("tanh", kernel("tanh_forward"), lambda g, y: g * (1.0 - y * y), of="y")
 asinh = unary("asinh", np.arcsinh, lambda g, x: g * rsqrt(x * x + 1.0))
 acosh = unary("acosh", np.arccosh, lambda g, x: g * rsqrt(x * x - 1.0))
 atanh = unary("atanh", np.arctanh, lambda g, x: g / (1.0 - x * x))
@@ -439,12 +439,8 @@ clamp = define("clamp", _clamp_forward, _clamp_backward, fresh=True)
 _sigmoid = kernel("sigmoid_forward")
 
 
-def _logsigmoid(x: Any) -> Any:
-    return np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
-
-
 sigmoid: Op = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
-logsigmoid = unary("logsigmoid", _logsigmoid, lambda g, x: g * sigmoid(-x))
+logsigmoid = unary("logsigmoid", kernel("logsigmoid_forward"), lambda g, x: g * sigmoid(-x))
 _relu, _relu_grad = kernel("relu_forward"), kernel("relu_grad")
 
 

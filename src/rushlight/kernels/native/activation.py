@@ -13,14 +13,19 @@ from rushlight.kernels.reference import softmax as softmax_reference
 __all__ = [
     "cross_entropy_forward",
     "cross_entropy_grad",
+    "elu_forward",
     "erf_forward",
+    "gelu_forward",
     "log_softmax_forward",
     "log_softmax_grad",
+    "logsigmoid_forward",
     "relu_forward",
     "relu_grad",
     "sigmoid_forward",
     "softmax_forward",
     "softmax_grad",
+    "softplus_forward",
+    "tanh_forward",
 ]
 
 
@@ -62,6 +67,51 @@ def erf_forward(x: Array) -> Array:
     if x.dtype != np.float32 or not _takes(x, y):
         return reference.erf_forward(x)
     native.erf(x, y)
+    return y
+
+
+def gelu_forward(x: Array) -> Array:
+    """x Phi(x), with Phi the distribution function of normal numbers; compiled for float32."""
+    y = np.empty_like(x)
+    if x.dtype != np.float32 or not _takes(x, y):
+        return reference.gelu_forward(x)
+    native.gelu(x, y)
+    return y
+
+
+def tanh_forward(x: Array) -> Array:
+    """The hyperbolic tangent"""
+    y = np.empty_like(x)
+    if not _takes(x, y):
+        return reference.tanh_forward(x)
+    native.tanh(x, y)
+    return y
+
+
+def logsigmoid_forward(x: Array) -> Array:
+    """-log(1 + exp(-x))"""
+    y = np.empty_like(x)
+    if not _takes(x, y):
+        return reference.logsigmoid_forward(x)
+    native.logsigmoid(x, y)
+    return y
+
+
+def softplus_forward(x: Array, beta: float, threshold: float) -> Array:
+    """log(1 + exp(beta x)) / beta, or x where beta x is above the threshold"""
+    y = np.empty_like(x)
+    if not _takes(x, y):
+        return reference.softplus_forward(x, beta, threshold)
+    native.softplus(x, y, beta, threshold)
+    return y
+
+
+def elu_forward(x: Array, low: float, high: float, rate: float) -> Array:
+    """high x for x > 0, else low (exp(rate x) - 1)"""
+    y = np.empty_like(x)
+    if not _takes(x, y) or rate < 0:
+        return reference.elu_forward(x, low, high, rate)
+    native.elu(x, y, low, high, rate)
     return y
 
 
