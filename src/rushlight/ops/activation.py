@@ -13,18 +13,28 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
+from rushlight.kernels.selection import select
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Op, Saved, define
-from rushlight.ops.elementwise import Formula, mask, one_of, select, unary, where
+from rushlight.ops.elementwise import Formula, mask, unary, where
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import cat, reshape
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 
-_elu_curve = kernel("elu_forward")
+_elu_curve, _elu_slopes = kernel("elu_forward"), kernel("elu_grad")
+_gelu_slopes = kernel("gelu_grad")
+_hardswish_slopes = kernel("hardswish_grad")
+_leaky, _leaky_slopes = kernel("leaky_relu_forward"), kernel("leaky_relu_grad")
 _sigmoid = kernel("sigmoid_forward")
 _tanh = kernel("tanh_forward")
+
+
+def _bare(g: Any) -> bool:
+    """Whether a gradient is an array, or a number of one: that is for the kernels."""
+    return isinstance(g, (np.ndarray, np.generic))
+
 
 # ---- smooth
 
@@ -43,6 +53,12 @@ _CUBE = 0.044715
 _SCALE = math.sqrt(2.0 / math.pi)
 
 
+def _gelu_grad(g: Any, x: Any) -> Any:
+    if _bare(g):
+        return _gelu_slopes(g, x)
+    return g * _gelu_slope(x)
+
+
 def _gelu_slope(x: Any) -> Any:
     return (ew.erf(x * _HALF) + 1.0) * 0.5 + x * ew.exp(x * x * -0.5) * _DENSITY
 
@@ -53,7 +69,7 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return (t + 1.0) * 0.5 + x * (1.0 - t * t) * inner * 0.5
 
 
-gelu = unary("gelu", kernel("gelu_forward"), lambda g, x: g * _gelu_slope(x))
+gelu = unary("gelu", kernel("gelu_forward"), _gelu_grad)
 gelu_tanh = unary(
     "gelu_tanh",
     lambda x: x * 0.5 * (1.0 + _tanh((x + x * x * x * _CUBE) * _SCALE)),
@@ -103,6 +119,8 @@ def _elu(x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
 
 
 def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
+    if _bare(g):
+        return _elu_slopes(g, x, alpha * scale, scale, rate)
     above = ~mask(x <= 0)
     below = where(x, 0.0, condition=mask(x < 0))  # at 0 no second derivative, as in torch
     slope = g * ew.exp(below if rate == 1.0 else below * rate) * (alpha * scale * rate)
@@ -110,19 +128,15 @@ def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.
 
 
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
-    below = x * negative_slope
-    # max(x, slope * x) is x for x > 0 only; not for slope 0, where inf * 0 is nan. To ask that of
-    # slopes that are learnt would keep plans from being made.
-    if isinstance(negative_slope, float) and 0 < x.dtype.type(negative_slope) <= 1:
-        return np.maximum(x, below)
-    return select(x > 0, x, below)
+    if isinstance(negative_slope, float):
+        return _leaky(x, negative_slope)
+    return select(x > 0, x, x * negative_slope)
 
 
 def _leaky_relu_grad(g: Any, x: Any, negative_slope: Any) -> Any:
-    above = mask(x > 0)
-    if isinstance(negative_slope, float):
-        return g * one_of(above, 1.0, negative_slope, g.dtype)
-    return where(g, g * negative_slope, condition=above)
+    if _bare(g) and isinstance(negative_slope, float):
+        return _leaky_slopes(g, x, negative_slope)
+    return where(g, g * negative_slope, condition=mask(x > 0))
 
 
 softplus = with_slope("softplus", kernel("softplus_forward"), _softplus_grad)
@@ -162,6 +176,8 @@ def _sixth(x: Any) -> Any:
 
 
 def _hardswish_grad(g: Any, x: Any) -> Any:
+    if _bare(g):
+        return _hardswish_slopes(g, x)
     inner = where(0.0, g * (x / 3.0 + 0.5), condition=mask(x <= -3))
     return where(g, inner, condition=mask(x >= 3))
 
@@ -180,7 +196,7 @@ softshrink = with_slope("softshrink", _softshrink, _shrink_grad)
 hardsigmoid = unary(
     "hardsigmoid", _sixth, lambda g, x: _hardtanh_grad(g / 6.0, x, low=-3.0, high=3.0)
 )
-hardswish = unary("hardswish", lambda x: x * _sixth(x), _hardswish_grad)
+hardswish = unary("hardswish", kernel("hardswish_forward"), _hardswish_grad)
 
 
 # ---- PReLU: a slope to learn, one for all or one for each channel

@@ -7,11 +7,18 @@ import math
 import numpy as np
 
 from rushlight.arrays import Array, channels_to_last
+from rushlight.kernels.selection import one_of, select
 
 __all__ = [
     "elu_forward",
+    "elu_grad",
     "erf_forward",
     "gelu_forward",
+    "gelu_grad",
+    "hardswish_forward",
+    "hardswish_grad",
+    "leaky_relu_forward",
+    "leaky_relu_grad",
     "logsigmoid_forward",
     "relu_forward",
     "relu_grad",
@@ -108,3 +115,41 @@ def elu_forward(x: Array, low: float, high: float, rate: float) -> Array:
         below *= rate
     y += np.expm1(below) * low
     return np.asarray(y)
+
+
+def elu_grad(g: Array, x: Array, low: float, high: float, rate: float) -> Array:
+    """high g for x > 0, else low rate exp(rate x) g"""
+    below = np.minimum(x, 0.0)
+    if rate != 1.0:
+        below = below * rate
+    return np.asarray(select(x <= 0, g * np.exp(below) * (low * rate), g * high))
+
+
+def gelu_grad(g: Array, x: Array) -> Array:
+    """g (Phi(x) + x Phi'(x))"""
+    density = np.exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
+    y: Array = g * ((erf_forward(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * density)
+    return y
+
+
+def leaky_relu_forward(x: Array, slope: float) -> Array:
+    """x, or slope x where x <= 0"""
+    if 0 < x.dtype.type(slope) <= 1:  # else max(x, slope x) is not x for x > 0 alone
+        return np.asarray(np.maximum(x, x * slope))
+    return np.asarray(select(x > 0, x, x * slope))
+
+
+def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
+    """g, or slope g where x <= 0"""
+    return np.asarray(g * one_of(x > 0, 1.0, slope, g.dtype))
+
+
+def hardswish_forward(x: Array) -> Array:
+    """x min(max(x + 3, 0), 6) / 6"""
+    return np.asarray(x * (np.clip(x + 3.0, 0.0, 6.0) / 6.0))
+
+
+def hardswish_grad(g: Array, x: Array) -> Array:
+    """g, 0 where x <= -3, and g (x / 3 + 1 / 2) between -3 and 3"""
+    inner = select(x <= -3, 0.0, g * (x / 3.0 + 0.5))
+    return np.asarray(select(x >= 3, g, inner))
