@@ -225,6 +225,20 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, level: str, dtype:
             assert found.count(found[0]) == len(found)
 
 
+@every_level
+@pytest.mark.parametrize(
+    "name", ["conv_forward", "conv_input_grad", "conv_weight_grad", "conv_onward"]
+)
+def test_bits_of_a_convolution_do_not_depend_on_the_layout(name: str, level: str) -> None:
+    native.choose_level(level)
+    for i, sample in enumerate(SAMPLES[name]):
+        if sample.large:
+            continue
+        found = [called(NATIVE, name, laid(sample, each))[0][0] for each in ("C", "channels-last")]
+        with said(name, i, sample):
+            assert np.array_equal(*found, equal_nan=True)
+
+
 @every_kernel
 def test_some_sample_is_enough_for_several_threads(name: str) -> None:
     assert any(sample.large for sample in SAMPLES[name])
