@@ -16,6 +16,19 @@ void column_sum(Index m, Index c, const T* x, T* total) {
 }
 
 template <class T>
+void moments_of(Index m, Index c, const T* x, double* mean, double* square) {
+    moments(Rows<T>(m, c), x, mean, square);
+}
+
+template <class T>
+void through_rows(Index m, Index c, const T* g, const T* x, const T* p, T* dx) {
+    Rows<T> s(m, c);
+    std::vector<T> wide(4 * s.width);
+    for (Index k = 0; k < 4; k++) std::copy_n(p + k * c, c, wide.data() + k * s.width);
+    through(s, Source<T>{g}, x, wide.data(), dx);
+}
+
+template <class T>
 void train(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* mean, T* var,
            T* kept, bool relu) {
     Rows<T> s(m, c);
@@ -103,6 +116,8 @@ template <class T>
 void fill_batch_norm(NormKernels<T>& k) {
     k.column_sum = column_sum<T>;
     k.follow = follow<T>;
+    k.moments = moments_of<T>;
+    k.through = through_rows<T>;
     k.train = train<T>;
     k.train_grad = train_grad<T>;
     k.eval = eval<T>;

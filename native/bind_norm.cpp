@@ -58,6 +58,17 @@ void bind_norm(nb::module_& m) {
             k.column_sum(m, c, data<T>(x, n), data<T>(total, c));
         });
     });
+    rl::def(m, "batch_moments", [](const Dense& x, const Out& mean, const Out& square) {
+        on_rows(x, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+            k.moments(m, c, data<T>(x, n), data<double>(mean, c), data<double>(square, c));
+        });
+    });
+    rl::def(
+        m, "batch_norm_through", [](const Dense& g, const Dense& x, const Dense& p, const Out& dx) {
+            on_rows(g, [&]<class T>(T, auto& k, Index m, Index c, Index n) {
+                k.through(m, c, data<T>(g, n), data<T>(x, n), data<T>(p, 4 * c), data<T>(dx, n));
+            });
+        });
     rl::def(
         m, "batch_norm_train",
         [](const Dense& x, const MaybeDense& w, const MaybeDense& b, double eps, const Out& y,

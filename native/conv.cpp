@@ -2,13 +2,17 @@
 //
 // Nothing is unfolded: for each output cell and tap a pointer says where the channels of the input
 // cell lie (at zeros, outside), and a tile of registers sums over them. Few channels, and short sums
-// over dense windows, are what `few.cpp` takes, many channels of 3 x 3 kernels `winograd.cpp`.
+// over dense windows, are what `few.cpp` takes, few features `narrow.cpp`, groups of one channel and
+// one feature `depthwise.cpp`, many channels of 3 x 3 kernels `winograd.cpp`.
 // The idea of pointers in place of columns: M. Dukhan, The Indirect Convolution Algorithm, 2019.
 #include <algorithm>
 #include <vector>
 
+#include "cells.h"
 #include "conv.h"
+#include "depthwise.h"
 #include "few.h"
+#include "narrow.h"
 #include "onward.h"
 #include "pack.h"
 #include "scratch.h"
@@ -27,100 +31,11 @@ constexpr Index SUMS = 1 << 19;   // numbers in all their sums
 
 enum Slot { PACKED, BIAS, ROWS, GRAD, STRIPS, SUMMED };
 
-// Walks the output cells and gives pointers into the input.
-template <class T>
-class Cells {
-  public:
-    Cells(const Conv& s, const T* x, Index group) : s(s), x(x + group * s.channels * s.xc) {
-        taps = s.offset[0].size() * s.offset[1].size() * s.offset[2].size();
-        zeros.assign(s.channels, T(0));
-        for (Index a : s.offset[0])
-            for (Index b : s.offset[1])
-                for (Index c : s.offset[2])
-                    shift.push_back(a * s.xs[1] + b * s.xs[2] + c * s.xs[3]);
-        for (Index c : s.offset[2]) {
-            auto before = [&](Index i) { return (std::max(Index(0), i - c) + s.step[2] - 1) / s.step[2]; };
-            seen.push_back({before(0), before(s.in[2])});
-        }
-    }
-
-    // Write the pointers of `count` cells from cell m on: rows[tap * pitch + i]. A line at a time, as
-    // there neighbours lie at one distance, and by each tap those inside follow each other.
-    void point(Index m, Index count, const T** rows, Index pitch) const {
-        const T* outside = zeros.data();
-        lines(m, count, [&](Index i, Index run, const Index* o) {
-            Index plane = o[1] * s.step[0], line = o[2] * s.step[1], apart = s.step[2] * s.xs[3];
-            const T *from = x + o[0] * s.xs[0] + plane * s.xs[1] + line * s.xs[2] + o[3] * apart,
-                    **to = rows + i;
-            const Index* by = shift.data();
-            for (Index a : s.offset[0])
-                for (Index b : s.offset[1]) {
-                    bool in = has(0, plane + a) && has(1, line + b);
-                    for (auto [first, last] : seen) {
-                        Index low = in ? std::clamp(first - o[3], Index(0), run) : run;
-                        Index high = in ? std::clamp(last - o[3], low, run) : run;
-                        const T* cell = from + *by++;
-                        for (Index j = 0; j < low; j++) to[j] = outside;
-                        for (Index j = low; j < high; j++) to[j] = cell + j * apart;
-                        for (Index j = high; j < run; j++) to[j] = outside;
-                        to += pitch;
-                    }
-                }
-        });
-    }
-
-    // Write where the output cells lie.
-    template <class U>
-    void point_out(Index m, Index count, U* y, U** out) const {
-        lines(m, count, [&](Index i, Index run, const Index* o) {
-            U* cell = y + o[0] * s.ys[0] + o[1] * s.ys[1] + o[2] * s.ys[2] + o[3] * s.ys[3];
-            for (Index j = 0; j < run; j++) out[i + j] = cell + j * s.ys[3];
-        });
-    }
-
-    Index taps;
-
-  private:
-    bool has(int d, Index i) const { return i >= 0 && i < s.in[d]; }
-    // Call f(cells before, cells, where they begin) for each piece of an output line.
-    template <class F>
-    void lines(Index m, Index count, F&& f) const {
-        Index o[4];
-        for (int d = 2; d >= 0; d--) {
-            o[d + 1] = m % s.out[d];
-            m /= s.out[d];
-        }
-        o[0] = m;
-        for (Index i = 0, run; i < count; i += run) {
-            run = std::min(count - i, s.out[2] - o[3]);
-            f(i, run, o);
-            o[3] = 0;
-            if (++o[2] < s.out[1]) continue;
-            o[2] = 0;
-            if (++o[1] < s.out[0]) continue;
-            o[1] = 0;
-            o[0]++;
-        }
-    }
-
-    const Conv& s;
-    const T* x;
-    struct Span {
-        Index first, last;
-    };
-    std::vector<Span> seen;  // the cells of a line that each tap of it sees inside
-    std::vector<Index> shift;
-    std::vector<T> zeros;
-};
-
 // The size of n things cut into the fewest and most equal parts of at most so many.
 Index even_part(Index n, Index most) {
     Index parts = std::max(Index(1), (n + most - 1) / most);
     return std::max(Index(1), (n + parts - 1) / parts);
 }
-
-Index cells_of(const Conv& s) { return s.n * s.out[0] * s.out[1] * s.out[2]; }
-Index taps_of(const Conv& s) { return s.offset[0].size() * s.offset[1].size() * s.offset[2].size(); }
 
 // Lines of whole windows, cut where they are longer than a task.
 class Strips {
@@ -160,6 +75,7 @@ class Strips {
 
 bool pools(const Conv& s) {
     if (!pooled(s)) return true;
+    if (depthwise_fits(s) || narrow_fits(s)) return false;
     if (winograd_fits(s)) return s.pool[0] == 2 && s.pool[1] == 2;
     return s.pool[0] * s.pool[1] <= CHUNK;  // of larger ones there are few for the threads
 }
@@ -241,7 +157,9 @@ void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, co
         const Conv& s = *part.conv;
         if (!cells_of(s) || !s.features) continue;
         T* to = y + part.start;
-        if (winograd_fits(s)) winograd(s, x, w, b, on, to);
+        if (depthwise_fits(s)) depthwise(s, x, w, b, on, to);
+        else if (winograd_fits(s)) winograd(s, x, w, b, on, to);
+        else if (narrow_fits(s)) narrow(s, x, w, b, on, to);
         else if (few_fits(s) || lines_fit(s)) few(s, x, w, b, on, to);
         else {
             direct.push_back(part);
@@ -304,6 +222,7 @@ void panels(Index features, Index padded, Index count, const T* const* rows, T* 
 // number, whatever the number of threads, and are added up in order.
 template <class T>
 void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
+    if (depthwise_fits(s)) return depthwise_weight(s, x, g, dw);
     if (winograd_fits(s)) return winograd_weight(s, x, g, dw);
     if (few_fits(s)) return few_weight(s, x, g, dw);
     Index cells = cells_of(s), padded = round_up(s.features, W<T>);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cells.h"
 #include "onward.h"
 #include "pack.h"
 #include "scratch.h"
@@ -40,7 +41,6 @@ inline void copy_numbers(const T* from, Index n, T* to) {
     store(to + n - W<T>, load(from + n - W<T>));
 }
 
-Index taps_of(const Conv& s) { return s.offset[0].size() * s.offset[1].size() * s.offset[2].size(); }
 Index depth_of(const Conv& s) { return taps_of(s) * s.channels; }
 
 // How far the last tap of dim d lies from the first.

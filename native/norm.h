@@ -12,6 +12,10 @@ struct NormKernels {
     void (*column_sum)(Index m, Index c, const T* x, T* total);
     // running = keep * running + share * batch, all (c)
     void (*follow)(Index c, double keep, double share, const T* batch, T* running);
+    // mean and square (c): the sum of squared deviations from it
+    void (*moments)(Index m, Index c, const T* x, double* mean, double* square);
+    // dx = g * p0 + (x - p1) * p2 + p3, with p (4, c)
+    void (*through)(Index m, Index c, const T* g, const T* x, const T* p, T* dx);
     // y = (x - mean) / sqrt(var + eps) * w + b by the rows' own statistics; kept (2, c): mean, rstd
     void (*train)(Index m, Index c, double eps, const T* x, const T* w, const T* b, T* y, T* mean,
                   T* var, T* kept, bool relu);

@@ -43,6 +43,18 @@ SMALL: list[tuple[Any, ...]] = [
     ((2, 2, 4, 5, 4), 3, (2, 3, 2), (1, 2, 1), ((1, 1), (1, 1), (0, 0)), (1, 1, 2), 1),
     ((1, 4, 4, 4, 4), 2, (3, 3, 3), (2, 1, 1), ((1, 1),) * 3, (1, 1, 1), 2),
     ((1, 17, 2, 3, 5), 9, (1, 2, 3), (1, 1, 1), ((0, 1), (1, 0), (-1, 2)), (1, 1, 1), 1),
+    # few features, of one group or more, and groups of a channel and a feature
+    *(((2, 16 + f, 3, 5), f, (3, 3), (1, 1), SAME2, (1, 1), 1) for f in range(1, 12)),
+    ((1, 35, 1, 1), 1, (1, 1), (1, 1), NONE2, (1, 1), 1),
+    ((2, 7, 5, 6), 2, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((2, 17, 7, 6), 1, (7, 6), (1, 1), NONE2, (1, 1), 1),  # windows as large as the input
+    ((2, 38, 6, 5), 6, (3, 2), (2, 1), ((1, 0), (2, 1)), (1, 2), 2),
+    ((2, 19, 3, 4, 5), 2, (2, 1, 3), (1, 1, 2), ((0, 1), (0, 0), (1, 1)), (2, 1, 1), 1),
+    ((1, 8, 1, 1), 8, (3, 3), (1, 1), SAME2, (1, 1), 8),
+    ((1, 33, 1), 33, (7,), (1,), ((3, 3),), (1,), 33),
+    ((3, 16, 7, 9), 16, (5, 3), (2, 1), ((2, 0), (0, 3)), (1, 2), 16),
+    ((2, 18, 9, 8), 36, (3, 3), (1, 1), SAME2, (1, 1), 18),
+    ((1, 21, 3, 4, 5), 21, (3, 3, 3), (1, 2, 1), ((1, 1), (1, 1), (0, 2)), (1, 1, 1), 21),
 ]
 LARGE: list[tuple[Any, ...]] = [
     ((8, 16, 14, 14), 32, (3, 3), (1, 1), SAME2, (1, 1), 1),
@@ -50,6 +62,12 @@ LARGE: list[tuple[Any, ...]] = [
     ((5, 37, 13, 11), 41, (3, 3), (1, 1), SAME2, (1, 1), 1),
     ((2, 513, 7, 7), 33, (1, 1), (1, 1), NONE2, (1, 1), 1),
     ((4, 64, 15, 15), 64, (3, 3), (1, 1), SAME2, (1, 1), 64),
+    ((3, 43, 31, 29), 43, (3, 5), (2, 1), ((1, 1), (2, 2)), (1, 1), 43),
+    ((4, 45, 31, 37), 3, (3, 3), (1, 1), SAME2, (1, 1), 1),
+    ((3, 700, 9, 11), 2, (3, 3), (2, 2), SAME2, (1, 1), 1),
+    ((2, 66, 40, 41), 2, (1, 1), (1, 1), NONE2, (1, 1), 2),
+    ((1, 2061, 4, 5), 1, (3, 3), (1, 1), SAME2, (1, 1), 1),  # sums of sums
+    ((2, 40, 40, 41), 40, (13, 15), (1, 1), ((6, 6), (7, 7)), (1, 1), 40),
     ((3, 24, 300), 24, (5,), (1,), ((2, 2),), (1,), 3),
     ((2, 2, 3001), 19, (9,), (5,), ((7, 2),), (3,), 1),
     ((1, 2, 2600), 5, (3,), (1,), ((700, 700),), (1000,), 1),  # taps too far apart to copy lines
@@ -121,14 +139,15 @@ def _with(a: Any, *values: float) -> Any:
 
 def _specials() -> None:
     """NaN and infinities stay in the cells whose windows see them, also beside remainders."""
-    for groups in (1, 3):
-        x, w, g = normal(3, 6, 7, 7), normal(9, 6 // groups, 3, 3), normal(3, 9, 7, 7)
-        values = (np.nan, np.inf, -np.inf)
+    values = (np.nan, np.inf, -np.inf)
+    for channels, features, groups in ((6, 9, 1), (6, 9, 3), (19, 3, 1), (19, 19, 19)):
+        x, g = normal(3, channels, 7, 7), normal(3, features, 7, 7)
+        w = normal(features, channels // groups, 3, 3)
         same = ((1, 1), SAME2, (1, 1), groups)
         SAMPLES["conv_forward"] += [
-            Sample((_with(x, *values), w, normal(9), *same)),
-            Sample((x, _with(w, *values), normal(9), *same)),
-            Sample((x, w, _with(normal(9), *values), *same)),
+            Sample((_with(x, *values), w, normal(features), *same)),
+            Sample((x, _with(w, *values), normal(features), *same)),
+            Sample((x, w, _with(normal(features), *values), *same)),
         ]
         SAMPLES["conv_input_grad"] += [
             Sample((_with(g, *values), w, x.shape, *same)),

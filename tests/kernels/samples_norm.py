@@ -9,9 +9,11 @@ import numpy as np
 from tests.kernels.native import Made, Sample, normal
 
 SAMPLES: dict[str, list[Sample]] = {
+    "batch_moments": [],
     "batch_norm_eval": [],
     "batch_norm_eval_grad": [],
     "batch_norm_grad": [],
+    "batch_norm_through": [],
     "batch_norm_train": [],
     "channel_sum": [],
     "column_sum": [],
@@ -63,6 +65,8 @@ def _batch_norm(x: Any, large: bool = False) -> None:
                 Sample((g, cache, weight, needs), large=large, scale=steep * len(rows) ** 0.5)
                 for needs in NEEDS
             ]
+    SAMPLES["batch_moments"].append(Sample((x,), large=large, scale=3.0))
+    SAMPLES["batch_norm_through"].append(Sample((g, x, mean, w, b, var), large=large, scale=3.0))
     rstd = 1 / np.sqrt(var + EPS)
     for weight in (w, None):
         SAMPLES["batch_norm_eval_grad"] += [

@@ -225,6 +225,32 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, level: str, dtype:
             assert found.count(found[0]) == len(found)
 
 
+@every_level
+@pytest.mark.parametrize(
+    "name", ["conv_forward", "conv_input_grad", "conv_weight_grad", "conv_onward"]
+)
+def test_bits_of_a_convolution_do_not_depend_on_the_layout(name: str, level: str) -> None:
+    native.choose_level(level)
+    for i, sample in enumerate(SAMPLES[name]):
+        if sample.large:
+            continue
+        found = [called(NATIVE, name, laid(sample, each))[0][0] for each in ("C", "channels-last")]
+        with said(name, i, sample):
+            assert np.array_equal(*found, equal_nan=True)
+
+
+@every_level
+def test_gradients_of_weights_are_sums_of_sums(level: str) -> None:
+    """Of terms of one sign, some quarter of a million to a share."""
+    native.choose_level(level)
+    random = np.random.default_rng(0)
+    x, g = random.random((1, 1, 2048, 2048)), random.random((1, 1, 2047, 2047))
+    geometry = ((1, 1, 2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    exact = NATIVE["conv_weight_grad"](x, g, *geometry)
+    found = NATIVE["conv_weight_grad"](x.astype("f"), g.astype("f"), *geometry)
+    assert difference(found.astype("d"), exact) <= 1e-6
+
+
 @every_kernel
 def test_some_sample_is_enough_for_several_threads(name: str) -> None:
     assert any(sample.large for sample in SAMPLES[name])
@@ -238,7 +264,8 @@ widths = st.sampled_from([1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 65])
 def convolutions(draw: Any) -> Any:
     """A case as in samples_conv.py."""
     dims = draw(st.integers(1, 3))
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    groups = draw(st.sampled_from([1, 1, 2, 3, 17, 40]))
+    wide = widths if groups < 4 else st.just(1)  # or each channel by itself
 
     def each(strategy: Any) -> Any:
         return tuple(draw(strategy) for _ in range(dims))
@@ -251,8 +278,8 @@ def convolutions(draw: Any) -> Any:
         + draw(sizes if dims < 3 else few)
         for k, d, (lo, hi) in zip(kernel, dilation, padding, strict=True)
     )
-    shape = (draw(st.integers(0, 3)), groups * draw(widths), *size)
-    return (shape, groups * draw(widths), kernel, stride, padding, dilation, groups)
+    shape = (draw(st.integers(0, 3)), groups * draw(wide), *size)
+    return (shape, groups * draw(wide), kernel, stride, padding, dilation, groups)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

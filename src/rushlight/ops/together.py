@@ -19,32 +19,12 @@ from rushlight.ops.norm import check_train
 
 __all__ = ["batch_norm_together"]
 
+_moments = kernel("batch_moments")
 _eval = kernel("batch_norm_eval")
 _eval_grad = kernel("batch_norm_eval_grad")
-_channel_sum = kernel("channel_sum")
+_through = kernel("batch_norm_through")
 
 Add = Callable[[Array], Array]
-BLOCK = 1 << 18  # bytes of samples that are worked on at once: they stay in the cache
-
-
-def _scaled(x: Array, mean: Array, slope: Any = None, shift: Any = None) -> Array:
-    """Return slope * (x - mean) + shift, each (C,), by the kernel of a batch norm that does that.
-
-    NumPy would go over the channels of each pixel by themselves.
-    """
-    found: Array = _eval(x, mean, np.ones_like(mean), slope, shift, 0.0)[0]
-    return found
-
-
-def _blocks(x: Array) -> list[slice]:
-    """Return samples that are worked on at once."""
-    rows = max(BLOCK * len(x) // max(x.nbytes, 1), 1)
-    return [slice(low, low + rows) for low in range(0, len(x), rows)]
-
-
-def _sum(x: Array) -> Array:
-    found: Array = _channel_sum(x) if x.size else np.zeros(x.shape[1], x.dtype)
-    return found.astype(np.float64)
 
 
 def _forward(x: Any, w: Any, b: Any, eps: float, add: Add) -> tuple[tuple[Any, ...], Saved]:
@@ -62,20 +42,18 @@ def _forward(x: Any, w: Any, b: Any, eps: float, add: Add) -> tuple[tuple[Any, .
     given, dtype = (x, w), x.dtype
     x, w, b = map(widened, (x, w, b))
     here = x.size // max(x.shape[1], 1)
-    found = add(np.append(_sum(x), here))
+    own_mean, squares = _moments(x)
+    found = add(np.append(own_mean * here, here))
     count = found[-1]
     if count < 2:
         raise ValueError(
             f"batch_norm: expected more than 1 value per channel when training, got {count:.0f} in "
             "all processes; call eval() to use the running statistics"
         )
-    mean = (found[:-1] / count).astype(x.dtype)
-    squares = np.zeros(x.shape[1])
-    for block in _blocks(x):
-        centred = _scaled(x[block], mean)
-        centred *= centred
-        squares += _sum(centred)
-    var = (add(squares) / count).astype(x.dtype)
+    mean = found[:-1] / count
+    # about the mean of all, not their own: Chan, Golub and LeVeque's joining of two
+    squares += here * (own_mean - mean) ** 2
+    mean, var = mean.astype(x.dtype), (add(squares) / count).astype(x.dtype)
     y, rstd = _eval(x, mean, var, w, b, eps)
     outputs = (*[value.astype(dtype, copy=False) for value in (y, mean, var)], np.asarray(count))
     return outputs, Saved((*given, None), constants=(mean, rstd, count, add))
@@ -90,14 +68,12 @@ def _backward(saved: Saved, grads: Sequence[Any], needs: Sequence[bool]) -> Sequ
         raise NotImplementedError(
             explain("batch norm of several processes", got="one", expected=expected)
         )
-    dx, dw, db = _eval_grad(g, x, mean, rstd, w, (needs[0], True, True))
-    if needs[0]:  # dx is rstd w g so far
+    dx, dw, db = _eval_grad(g, x, mean, rstd, w, (False, True, True))
+    if needs[0]:
         sums = add(np.concatenate([dw, db], dtype=np.float64)) / count
         along, total = np.split(sums, 2)
         scale = (rstd if w is None else rstd * w).astype(np.float64)
-        slope, shift = ((-each * scale).astype(x.dtype) for each in (along * rstd, total))
-        for block in _blocks(x):
-            dx[block] += _scaled(x[block], mean, slope, shift)
+        dx = _through(g, x, mean, scale, -along * rstd * scale, -total * scale)
     dtype, found = saved.inputs[0].dtype, (dx, dw, db)
     pairs = zip(found, needs, strict=True)
     return [value.astype(dtype, copy=False) if need else None for value, need in pairs]

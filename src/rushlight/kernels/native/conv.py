@@ -20,24 +20,20 @@ from rushlight.kernels.reference.activation import relu_forward
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
 
-LEAST = 4  # channels of a result (of one group) below which most lanes of a vector stand idle
-
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 
-def _takes(x: Array, w_ndim: int) -> bool:
+def takes(x: Array, w_ndim: int) -> bool:
+    """Tell whether the C++ takes an input for a weight of so many dims."""
     return x.dtype.char in "fd" and 3 <= w_ndim <= 5 and x.size > 0
-
-
-def takes(x: Array, w: Array, groups: int) -> bool:
-    """Tell whether `convolved` takes them."""
-    return _takes(x, w.ndim) and w.shape[0] // groups >= LEAST
 
 
 def _last(x: Array, groups: int = 1, w: Ints = (), dilation: Ints = ()) -> Array:
     """Return x with adjacent channels (or few ones, for a kernel w), a copy only if it must be."""
     few = w and x.shape[1] // groups < native.FEW_CHANNELS and prod(w[2:]) > 1
+    if few and groups >= native.FEW_CHANNELS:  # `depthwise_fits` in native/depthwise.cpp
+        few = w[:2] != (groups, 1)
     if few:  # as `few_fits` in native/few.cpp has it
         reach = [(k - 1) * d for k, d in zip(w[2:], dilation, strict=True)]
         few = max(reach[-2:]) <= native.FEW_REACH
@@ -89,6 +85,43 @@ def _forward_window(
         [channels * taps, taps, features * channels * taps],
         x_strides[1] // itemsize if channels > 1 or groups > 1 else 1,
         pool,
+    )
+
+
+def _exchanges(x: Ints, g: Ints, channels: int, features: int, stride: Ints) -> bool:
+    """Tell whether the weight gradient is faster if x and g change places.
+
+    Sums are then over the cells of x, which are many more than those of g where a kernel without
+    padding is about as large as x.
+    """
+    few = features < native.FEW_CHANNELS <= channels and prod(stride) == 1
+    return few and features * prod(x[2:]) <= 2 * native.FEW_CHANNELS * prod(g[2:])
+
+
+@lru_cache(maxsize=512)
+def _exchanged_window(
+    x: Ints, x_strides: Ints, w: Ints, g: Ints, g_strides: Ints, itemsize: int, *options: Any
+) -> Any:
+    """Return the window of the weight gradient, for step 1, in which x and g change places.
+
+    Input cell i meets output cell i + lo - t d by tap t. It sums to (G, taps, F, C), where many
+    channels fill the vectors that few features would leave idle.
+    """
+    _, padding, dilation, groups = options
+    kernel, channels, features = w[2:], w[1], w[0] // groups
+    offsets = [
+        [lo - t * d for t in range(k)]
+        for k, (lo, _), d in zip(kernel, padding, dilation, strict=True)
+    ]
+    return native.Conv(
+        *(x[0], groups, features, channels),
+        *(_three(g[2:], 1), _three(x[2:], 1)),
+        *(_strides(g_strides, itemsize), _strides(x_strides, itemsize)),
+        [1, 1, 1],
+        _three(offsets, [0]),
+        _three(_cells(kernel), [0]),
+        [0, 0, 0],
+        g_strides[1] // itemsize if features > 1 or groups > 1 else 1,
     )
 
 
@@ -151,7 +184,7 @@ def conv_forward(
     relu: bool = False,
 ) -> Array:
     """x (N, G*C, *S), w (G*F, C, *kernel), b (G*F,) -> (N, G*F, *O), with relu if asked"""
-    if not takes(x, w, groups):
+    if not takes(x, w.ndim):
         return reference.conv_forward(x, w, b, stride, padding, dilation, groups, relu)
     y: Array = convolved(x, w, b, stride, padding, dilation, groups, relu)
     return y
@@ -195,20 +228,27 @@ def conv_weight_grad(
     x: Array, g: Array, w_shape: Ints, stride: Ints, padding: Pairs, dilation: Ints, groups: int
 ) -> Array:
     """x (N, G*C, *S), g (N, G*F, *O) -> w_shape (G*F, C, *kernel)"""
-    if not _takes(x, len(w_shape)) or not g.size:
+    if not takes(x, len(w_shape)) or not g.size:
         return reference.conv_weight_grad(x, g, w_shape, stride, padding, dilation, groups)
-    x, g = _last(x, groups, w_shape, dilation), _last(g)
-    dw = np.empty((groups, *w_shape[2:], w_shape[1], w_shape[0] // groups), x.dtype)
-    shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
-    _forward_window(*shapes, stride, padding, dilation, groups).weight(x, g, dw)
-    # (G, taps * C, F) -> (G, F, taps * C), then (G*F, taps, C) -> (G*F, C, *kernel)
+    taps, features, channels = prod(w_shape[2:]), w_shape[0] // groups, w_shape[1]
+    options = stride, padding, dilation, groups
+    dw = np.empty((groups, taps, channels, features), x.dtype)
     turned = np.empty(w_shape, x.dtype)
-    taps, features = prod(w_shape[2:]), w_shape[0] // groups
-    native.turn(dw, turned, groups, taps * w_shape[1], features)
-    if w_shape[1] == 1:
+    if _exchanges(x.shape, g.shape, channels, features, stride):
+        g, x = _last(g, groups, (x.shape[1], features, *w_shape[2:]), dilation), _last(x)
+        shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
+        _exchanged_window(*shapes, *options).weight(g, x, dw)
+        native.turn(dw, turned, groups, taps, features * channels)
+        return turned
+    x, g = _last(x, groups, w_shape, dilation), _last(g)
+    shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
+    _forward_window(*shapes, *options).weight(x, g, dw)
+    # (G, taps * C, F) -> (G, F, taps * C), then (G*F, taps, C) -> (G*F, C, *kernel)
+    native.turn(dw, turned, groups, taps * channels, features)
+    if channels == 1:
         return turned
     out = np.empty(w_shape, x.dtype)
-    native.turn(turned, out, w_shape[0], taps, w_shape[1])
+    native.turn(turned, out, w_shape[0], taps, channels)
     return out
 
 
@@ -224,7 +264,7 @@ def conv_input_grad(
     relu: bool = False,
 ) -> Array:
     """g (N, G*F, *O), w (G*F, C, *kernel), b (G*C,) -> x_shape (N, G*C, *S), with relu if asked"""
-    if not _takes(g, w.ndim) or w.shape[1] < LEAST:
+    if not takes(g, w.ndim):
         return reference.conv_input_grad(g, w, x_shape, stride, padding, dilation, groups, b, relu)
     g, w, b = _last(g), dense(w), dense(b)
     dx = channels_last_empty(x_shape, g)

@@ -26,9 +26,11 @@ from rushlight.kernels.reference import conv as conv_reference
 from rushlight.kernels.reference import norm as reference
 
 __all__ = [
+    "batch_moments",
     "batch_norm_eval",
     "batch_norm_eval_grad",
     "batch_norm_grad",
+    "batch_norm_through",
     "batch_norm_train",
     "channel_sum",
     "column_sum",
@@ -169,6 +171,28 @@ def batch_norm_eval_grad(
     given = _rows(x) if needs[1] else rows
     native.batch_norm_eval_grad(rows, given, aligned(mean), aligned(rstd), aligned(w), dx, dw, db)
     return None if dx is None else from_channel_rows(dx, g.shape), dw, db
+
+
+def batch_moments(x: Array) -> tuple[Array, Array]:
+    """(N, C, *S) -> mean (C,) and the sum of squared deviations from it (C,), float64"""
+    if not _takes(x):
+        return reference.batch_moments(x)
+    mean, square = np.empty((2, x.shape[1]))
+    native.batch_moments(_rows(x), mean, square)
+    return mean, square
+
+
+def batch_norm_through(
+    g: Array, x: Array, mean: Array, scale: Array, slope: Array, shift: Array
+) -> Array:
+    """Return g scale + (x - mean) slope + shift, each (C,) but g and x (N, C, *S)."""
+    if not _takes(g):
+        return reference.batch_norm_through(g, x, mean, scale, slope, shift)
+    rows = _rows(g)
+    dx = np.empty(rows.shape, g.dtype)
+    p = np.array([scale, mean, slope, shift], g.dtype)
+    native.batch_norm_through(rows, _rows(x), p, dx)
+    return from_channel_rows(dx, g.shape)
 
 
 # ---- group norm

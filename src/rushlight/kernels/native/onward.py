@@ -54,7 +54,7 @@ def conv_onward(
     """
     norm = None if mean is None else (*map(aligned, (mean, var, norm_w, norm_b)), eps)
     call = x, w, b, stride, padding, dilation, groups
-    if not takes(x, w, groups):
+    if not takes(x, w.ndim):
         return one_by_one((conv_forward, batch_norm_eval, max_pool_forward), call, norm, pool, relu)
     run = partial(convolved, *call, norm=norm)
     if pool is None:

@@ -27,9 +27,11 @@ from rushlight.kernels.products import dot, matmul
 from rushlight.kernels.reference.activation import relu_forward, relu_grad
 
 __all__ = [
+    "batch_moments",
     "batch_norm_eval",
     "batch_norm_eval_grad",
     "batch_norm_grad",
+    "batch_norm_through",
     "batch_norm_train",
     "channel_sum",
     "column_sum",
@@ -233,6 +235,26 @@ def batch_norm_eval_grad(
         dw = column_sum(centred)
         dw *= rstd
     return dx, dw, column_sum(rows) if needs[2] else None
+
+
+def batch_moments(x: Array) -> tuple[Array, Array]:
+    """(N, C, *S) -> mean (C,) and the sum of squared deviations from it (C,), float64"""
+    rows = channel_rows(x)
+    mean = column_sum(rows) / (rows.shape[0] or 1)
+    square = column_sum(np.square(rows - mean))
+    return mean.astype(np.float64), square.astype(np.float64)
+
+
+def batch_norm_through(
+    g: Array, x: Array, mean: Array, scale: Array, slope: Array, shift: Array
+) -> Array:
+    """Return g scale + (x - mean) slope + shift, each (C,) but g and x (N, C, *S)."""
+    scale, slope, shift = (each.astype(g.dtype, copy=False) for each in (scale, slope, shift))
+    dx = channel_rows(x) - mean
+    dx *= slope
+    dx += shift
+    dx += channel_rows(g) * scale
+    return from_channel_rows(dx, g.shape)
 
 
 # ---- group norm

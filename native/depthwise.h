@@ -1,0 +1,17 @@
+// Depthwise convolution: each channel by itself.
+#pragma once
+
+#include "conv.h"
+#include "simd.h"
+
+namespace rl::RL_LEVEL {
+
+// Whether each group has one channel and one feature, and these adjoin and fill a vector.
+bool depthwise_fits(const Conv& s);
+
+template <class T>
+void depthwise(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on, T* y);
+template <class T>
+void depthwise_weight(const Conv& s, const T* x, const T* g, T* dw);
+
+}  // namespace rl::RL_LEVEL
