@@ -19,8 +19,8 @@ constexpr Index TASK = 1 << 15;  // numbers of a task: some microseconds
 
 // y = f(a, b) for n numbers
 template <class T, class F>
-void map(Index n, const T* a, const T* b, T* y, F&& f) {
-    parallel((n + TASK - 1) / TASK, [&](Index task) {
+void map(Index n, const T* a, const T* b, T* y, F f) {
+    parallel((n + TASK - 1) / TASK, [=](Index task) {
         Index i = task * TASK, end = std::min(n, i + TASK);
         for (; i + W<T> <= end; i += W<T>) store(y + i, f(load(a + i), load(b + i)));
         for (; i < end; i++) y[i] = f(broadcast(a[i]), broadcast(b[i]))[0];

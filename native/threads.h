@@ -22,7 +22,10 @@ void run_tasks(Index tasks, Task task, void* context);
 template <class F>
 void parallel(Index tasks, F&& f) {
     using Body = std::remove_reference_t<F>;
-    Task task = [](void* context, Index i) __attribute__((noinline)) { (*static_cast<Body*>(context))(i); };
+    Task task = [](void* context, Index i) __attribute__((noinline)) {
+        Body body = *static_cast<Body*>(context);  // what it holds by value may lie in registers
+        body(i);
+    };
     if (tasks > 1 && threads() > 1) return run_tasks(tasks, task, (void*)&f);
     for (Index i = 0; i < tasks; i++) task((void*)&f, i);
 }
