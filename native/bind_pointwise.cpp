@@ -27,35 +27,79 @@ const int64_t* indices(const Dense& places, Index m) {
     return data<int64_t>(places, m);
 }
 
+template <class F>
+F known(F f) {
+    if (!f) throw nb::type_error("got float64, expected float32");
+    return f;
+}
+
+// Bind y = f(x), for the dtypes that have it.
+template <class F>
+void def_map(nb::module_& m, const char* name, F pick) {
+    rl::def(m, name, [pick](const In& x, const Out& y) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            known(pick(k))(n, data<T>(x), data<T>(y, n));
+        });
+    });
+}
+
+// Bind dx = g f'(x), or of y = f(x).
+template <class F>
+void def_grad(nb::module_& m, const char* name, F pick) {
+    rl::def(m, name, [pick](const In& g, const In& x, const Out& dx) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            known(pick(k))(n, data<T>(g, n), data<T>(x), data<T>(dx, n));
+        });
+    });
+}
+
 }  // namespace
 
 void bind_pointwise(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
-    rl::def(m, "relu", [](const In& x, const Out& y) {
-        on(x, [&]<class T>(T, auto& k) { 
+    def_map(m, "relu", [](auto& k) { return k.relu; });
+    def_grad(m, "relu_grad", [](auto& k) { return k.relu_grad; });
+    def_map(m, "sigmoid", [](auto& k) { return k.sigmoid; });
+    def_map(m, "tanh", [](auto& k) { return k.tanh; });
+    def_map(m, "logsigmoid", [](auto& k) { return k.logsigmoid; });
+    rl::def(m, "softplus", [](const In& x, const Out& y, double beta, double threshold) {
+        on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
-            k.relu(n, data<T>(x), data<T>(y, n));
+            k.softplus(n, (T)beta, (T)threshold, data<T>(x), data<T>(y, n));
         });
     });
-    rl::def(m, "relu_grad", [](const In& g, const In& y, const Out& dx) {
-        on(y, [&]<class T>(T, auto& k) {
-            Index n = (Index)y.size();
-            k.relu_grad(n, data<T>(g, n), data<T>(y), data<T>(dx, n));
-        });
-    });
-    rl::def(m, "sigmoid", [](const In& x, const Out& y) {
-        on(x, [&]<class T>(T, auto& k) { 
+    rl::def(m, "elu", [](const In& x, const Out& y, double low, double high, double rate) {
+        on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
-            k.sigmoid(n, data<T>(x), data<T>(y, n));
+            k.elu(n, (T)low, (T)high, (T)rate, data<T>(x), data<T>(y, n));
         });
     });
-    rl::def(m, "erf", [](const In& x, const Out& y) {
-        Index n = (Index)x.size();
-        const float* from = data<float>(x, n);
-        float* to = data<float>(y, n);
-        rl::Unlocked free;
-        rl::level().f32.pointwise.erf(n, from, to);
+    def_map(m, "erf", [](auto& k) { return k.erf; });
+    def_map(m, "gelu", [](auto& k) { return k.gelu; });
+    def_grad(m, "gelu_grad", [](auto& k) { return k.gelu_grad; });
+    def_map(m, "hardswish", [](auto& k) { return k.hardswish; });
+    def_grad(m, "hardswish_grad", [](auto& k) { return k.hardswish_grad; });
+    rl::def(m, "leaky_relu", [](const In& x, const Out& y, double slope) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.leaky_relu(n, (T)slope, data<T>(x), data<T>(y, n));
+        });
+    });
+    rl::def(m, "leaky_relu_grad", [](const In& g, const In& x, const Out& dx, double slope) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.leaky_relu_grad(n, (T)slope, data<T>(g, n), data<T>(x), data<T>(dx, n));
+        });
+    });
+    rl::def(m, "elu_grad", [](const In& g, const In& x, const Out& dx, double low, double high,
+                              double rate) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.elu_grad(n, (T)low, (T)high, (T)rate, data<T>(g, n), data<T>(x), data<T>(dx, n));
+        });
     });
     rl::def(m, "turn", [](const In& x, const Out& y, Index n, Index rows, Index columns) {
         on(x, [&]<class T>(T, auto& k) {

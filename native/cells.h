@@ -62,6 +62,17 @@ class Cells {
         });
     }
 
+    // Both; of less than a tile's `high` cells the last one again and again. Return how many it makes.
+    Index point_tiles(Index m, Index count, Index high, const T** rows, Index pitch, T* y, T** out) const {
+        point(m, count, rows, pitch);
+        point_out(m, count, y, out);
+        for (; count < high; count++) {
+            for (Index tap = 0; tap < taps; tap++) rows[tap * pitch + count] = rows[tap * pitch + count - 1];
+            out[count] = out[count - 1];
+        }
+        return count;
+    }
+
     Index taps;
 
   private:

@@ -20,7 +20,8 @@ namespace {
 
 constexpr Index TASK = 1 << 18;  // multiply-adds of a task: some ten microseconds
 constexpr Index CHUNK = 192;     // most cells of a task, and of a round of a weight gradient
-constexpr Index PARTS = 16;      // most shares of the cells of a weight gradient
+constexpr Index PARTS = 16;      // most shares of the cells of a weight gradient, and the most
+constexpr Index SUMS = 1 << 19;  // numbers in all their sums
 constexpr int HIGH = 6;          // cells of a tile
 
 enum Slot { PACKED, ROWS, SUMMED, TOTAL };
@@ -67,8 +68,10 @@ void depthwise_weight_tile(const T* const* rows, const T* const* grads, Index co
 
 }  // namespace
 
+// Below FEW_CHANNELS channels may lie apart: see `narrow_fits`.
 bool depthwise_fits(const Conv& s) {
-    return s.channels == 1 && s.features == 1 && s.xc == 1 && s.groups >= W<float>;
+    bool alone = s.channels == 1 && s.features == 1 && s.xc == 1;
+    return alone && s.groups >= std::max<Index>(W<float>, FEW_CHANNELS);
 }
 
 template <class T>
@@ -87,16 +90,10 @@ void depthwise(const Conv& s, const T* x, const T* w, const T* b, const Onward<T
     Cells<T> walk(one, x, 0);
     Index per = round_up(std::clamp(TASK / (taps * channels), Index(1), CHUNK), HIGH);
     parallel((cells + per - 1) / per, [&](Index task) {
-        Index first = task * per, count = std::min(per, cells - first);
+        Index first = task * per;
         auto rows = scratch<const T*>(ROWS, taps * per);
         T* out[CHUNK];
-        walk.point(first, count, rows, per);
-        walk.point_out(first, count, y, out);
-        // what is less than a tile: its last cell again and again
-        for (; count < HIGH; count++) {
-            for (Index tap = 0; tap < taps; tap++) rows[tap * per + count] = rows[tap * per + count - 1];
-            out[count] = out[count - 1];
-        }
+        Index count = walk.point_tiles(first, std::min(per, cells - first), HIGH, rows, per, y, out);
         for (Index i = 0; i < count; i += HIGH) {
             Index at = std::min(i, count - HIGH);  // the last one may begin in the one before
             auto tile = [&](auto run, Index c) {
@@ -116,7 +113,8 @@ void depthwise_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Conv one = joined(s);
     Index cells = cells_of(s), taps = taps_of(s), channels = s.groups;
     Index tile = taps <= 6 ? 3 : 9, lines = round_up(taps, tile), padded = round_up(channels, W<T>);
-    Index shares = std::clamp(cells * taps * channels / (4 * TASK), Index(1), PARTS);
+    Index most = std::min(cells * taps * channels / (4 * TASK), SUMS / (lines * padded));
+    Index shares = std::clamp(most, Index(1), PARTS);
     Index share = (cells + shares - 1) / shares;
     T* sums = scratch<T>(SUMMED, shares * lines * padded);
     Cells<T> walk(one, x, 0);

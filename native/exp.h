@@ -1,7 +1,7 @@
 // exp of vectors: x = n ln 2 + r with ln 2 in two parts (Cody and Waite, Software Manual for the
 // Elementary Functions, 1980), then 2^n times the Taylor series of e^r, whose first missing term is
 // below the last place. The error is under one unit in the last place; NaN stays. And what is made
-// of it: the logistic function, tanh and erf.
+// of it: the logistic function, tanh, softplus and erf.
 #pragma once
 
 #include "tile.h"
@@ -109,18 +109,23 @@ inline Vec<T> sigmoid(Vec<T> x) {
     return (x < T(0) ? e : one) / (one + e);
 }
 
-// tanh |x| = -e / (2 + e) for e = exp(-2 |x|) - 1 = 2^n (e^r - 1) + (2^n - 1): nothing cancels, so
-// the error is some units in the last place for small x, too.
+// e^x - 1 for x <= 0, as 2^n (e^r - 1) + (2^n - 1): nothing cancels, so the error is some units in
+// the last place for small x, too.
 template <class T>
-inline Quotient<T> tanh_quotient(Vec<T> x) {
+inline Vec<T> expm1_below(Vec<T> x) {
     using E = Exp<T>;
     using Ints = Vec<typename E::Int>;
-    Vec<T> down = minus_size<T>(x) * T(2);
-    down = down < T(-50) ? broadcast(T(-50)) : down;  // there tanh is 1, and 2^n a normal number
-    Vec<T> shifted = down * T(1.4426950408889634) + E::ROUND, r = rest<T>(down, shifted);
+    x = x < T(-50) ? broadcast(T(-50)) : x;  // there it is -1, and 2^n a normal number
+    Vec<T> shifted = x * T(1.4426950408889634) + E::ROUND, r = rest<T>(x, shifted);
     Ints whole = (Ints)shifted - (Ints)broadcast(E::ROUND);
     Vec<T> power = (Vec<T>)((whole + E::BIAS) << E::FRACTION);
-    Vec<T> e = power * (r * series<T, 1>(r)) + (power - T(1));
+    return power * (r * series<T, 1>(r)) + (power - T(1));
+}
+
+// tanh |x| = -e / (2 + e) for e = exp(-2 |x|) - 1.
+template <class T>
+inline Quotient<T> tanh_quotient(Vec<T> x) {
+    Vec<T> e = expm1_below<T>(minus_size<T>(x) * T(2));
     return {x < T(0) ? e : -e, e + T(2)};
 }
 
@@ -129,6 +134,22 @@ inline Vec<T> tanh(Vec<T> x) {
     Quotient<T> q = tanh_quotient<T>(x);
     Vec<T> y = q.upper / q.lower;
     return x < T(0) ? y : x > T(0) ? y : x;  // 0, -0 and NaN are their own
+}
+
+// log(1 + e) for 0 <= e <= 1: twice the series of atanh in s = e / (2 + e), which is a third at most.
+template <class T>
+inline Vec<T> log1p_below(Vec<T> e) {
+    constexpr int TERMS = sizeof(T) == 4 ? 8 : 17;
+    Vec<T> s = e / (e + T(2)), square = s * s;
+    Vec<T> y = broadcast(T(1) / T(2 * TERMS - 1));
+    RL_UNROLL for (int k = TERMS - 2; k >= 0; k--) y = y * square + T(1.0 / (2 * k + 1));
+    return (s + s) * y;
+}
+
+// log(1 + e^x)
+template <class T>
+inline Vec<T> softplus(Vec<T> x) {
+    return max_nan(x, Vec<T>{}) + log1p_below<T>(exp<T>(minus_size<T>(x)));
 }
 
 template <int N>

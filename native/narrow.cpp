@@ -6,6 +6,7 @@
 #include "narrow.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "cells.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr Index TASK = 1 << 19;  // multiply-adds of a task: some ten microseconds
 constexpr Index CHUNK = 224;     // most cells of a task
-constexpr int FEATURES = W<float> * 5 / 8;  // with more, idle lanes are cheaper than sums of lanes
+constexpr int FEATURES = W<float> * 5 / 8;  // with more, few lanes are idle
 template <int F>
 constexpr int HIGH = std::min(8, (RL_BYTES < 64 ? 13 : 26) / F);  // cells of a tile
 
@@ -40,12 +41,14 @@ void pack(const Conv& s, const T* w, T* to) {
                         }
 }
 
-// The sum of the lanes of each of N vectors.
-template <class T, int N>
-inline void add_lanes(const Vec<T> (&sum)[N], T* to) {
+// The sum of the lanes of each of P * F vectors.
+template <class T, int P, int F>
+inline void add_lanes(const Vec<T> (&sum)[P][F], T* to) {
+    constexpr int N = P * F;
     RL_UNROLL for (int first = 0; first < N; first += W<T>) {
         Vec<T> part[W<T>];
-        turn_square<T>([&](int i) { return first + i < N ? sum[first + i] : Vec<T>{}; },
+        auto vector = [&](int i) { return i < N ? sum[i / F][i % F] : Vec<T>{}; };
+        turn_square<T>([&](int i) { return vector(first + i); },
                        [&](int i, Vec<T> lane) { part[i] = lane; });
         RL_UNROLL for (int half = W<T> / 2; half; half /= 2)
             RL_UNROLL for (int i = 0; i < half; i++) part[i] += part[i + half];
@@ -58,28 +61,38 @@ template <class T, int F>
 void narrow_tile(const T* const* rows, Index pitch, Index taps, Index channels, const T* w,
                  const T* bias, T* const* out, const After<T>& after) {
     constexpr int P = HIGH<F>;
-    Vec<T> sum[P * F]{}, number;
+    Vec<T> sum[P][F]{}, number;
     RL_UNROLL for (int l = 0; l < W<T>; l++) number[l] = l;
     auto fresh = number >= broadcast<T>(round_up(channels, W<T>) - channels);  // lanes of the last vector
+    bool deep = taps * channels > 2 * DEEP * W<T>;
+    T total[P][F][W<T>];
+    if (deep) std::memset(total, 0, sizeof total);
+    Index since = 0, most = deep ? DEEP : taps * channels;
     for (Index tap = 0; tap < taps; tap++, rows += pitch) {
         const T* row[P];
         RL_UNROLL for (int p = 0; p < P; p++) row[p] = rows[p];
         auto add = [&](auto x) {
             RL_UNROLL for (int p = 0; p < P; p++) {
                 Vec<T> a = x(p);
-                RL_UNROLL for (int f = 0; f < F; f++) sum[p * F + f] += a * load(w + f * W<T>);
+                RL_UNROLL for (int f = 0; f < F; f++) sum[p][f] += a * load(w + f * W<T>);
             }
             w += F * W<T>;
+            if (++since < most) return;
+            settle<T, P, F>(sum, total);
+            since = 0;
         };
         Index c = 0;
         for (; c + W<T> <= channels; c += W<T>) add([&](int p) { return load(row[p] + c); });
         if (c < channels)  // what is left out may be infinite
             add([&](int p) { return fresh ? load(row[p] + channels - W<T>) : Vec<T>{}; });
     }
-    T total[(P * F + W<T> - 1) / W<T> * W<T>];
-    add_lanes<T>(sum, total);
+    if (deep)
+        RL_UNROLL for (int p = 0; p < P; p++)
+            RL_UNROLL for (int f = 0; f < F; f++) sum[p][f] += load(total[p][f]);
+    T added[(P * F + W<T> - 1) / W<T> * W<T>];
+    add_lanes<T, P, F>(sum, added);
     RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int f = 0; f < F; f++) out[p][f] = after.of(bias[f] + total[p * F + f], f);
+        RL_UNROLL for (int f = 0; f < F; f++) out[p][f] = after.of(bias[f] + added[p * F + f], f);
 }
 
 template <class T>
@@ -96,10 +109,13 @@ Tile<T> tile_of(Index features, std::integer_sequence<int, F...>) {
 
 }  // namespace
 
-// Each lane sums depth / W numbers, no more than other tiles do.
+// The more features, the longer are sums beside which those of lanes cost less than idle lanes.
+// Channels below FEW_CHANNELS may lie apart, where `few` sums them: in another order, so that it takes
+// those that adjoin, too, and bits do not depend on the layout.
 bool narrow_fits(const Conv& s) {
-    return s.features <= FEATURES && s.xc == 1 && s.channels >= W<float> &&
-           taps_of(s) * s.channels <= 4 * DEEP * W<float>;
+    bool wide = s.channels >= std::max<Index>(W<float>, FEW_CHANNELS);
+    Index least = 2 * W<float> * s.features * s.features;
+    return s.features <= FEATURES && wide && taps_of(s) * s.channels >= least;
 }
 
 template <class T>
@@ -116,16 +132,11 @@ void narrow(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& 
         Cells<T> walk(s, x, group);
         After<T> after = afters.at(group, 0);
         parallel((cells + per - 1) / per, [&](Index task) {
-            Index first = task * per, count = std::min(per, cells - first);
+            Index first = task * per;
             auto rows = scratch<const T*>(ROWS, taps * per);
             T* out[CHUNK];
-            walk.point(first, count, rows, per);
-            walk.point_out(first, count, y + group * s.features, out);
-            // what is less than a tile: its last cell again and again
-            for (; count < tile.high; count++) {
-                for (Index tap = 0; tap < taps; tap++) rows[tap * per + count] = rows[tap * per + count - 1];
-                out[count] = out[count - 1];
-            }
+            Index count = walk.point_tiles(first, std::min(per, cells - first), tile.high, rows, per,
+                                           y + group * s.features, out);
             for (Index i = 0; i < count; i += tile.high) {
                 Index at = std::min(i, count - tile.high);  // the last one may begin in the one before
                 tile.run(rows + at, per, taps, s.channels, packed, bias, out + at, after);

@@ -25,8 +25,8 @@ Vec<T> root(Vec<T> x) {
 
 // Call step(i, get, put) for the vectors of n numbers.
 template <class T, class Step>
-void each_vector(Index n, Step&& step) {
-    parallel((n + TASK - 1) / TASK, [&](Index task) {
+void each_vector(Index n, Step step) {
+    parallel((n + TASK - 1) / TASK, [=](Index task) {
         Index i = task * TASK, end = std::min(n, i + TASK);
         for (; i + W<T> <= end; i += W<T>)
             step(i, [](const T* p) { return load(p); }, [](T* p, Vec<T> v) { store(p, v); });

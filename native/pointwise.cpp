@@ -19,8 +19,8 @@ constexpr Index TASK = 1 << 15;  // numbers of a task: some microseconds
 
 // y = f(a, b) for n numbers
 template <class T, class F>
-void map(Index n, const T* a, const T* b, T* y, F&& f) {
-    parallel((n + TASK - 1) / TASK, [&](Index task) {
+void map(Index n, const T* a, const T* b, T* y, F f) {
+    parallel((n + TASK - 1) / TASK, [=](Index task) {
         Index i = task * TASK, end = std::min(n, i + TASK);
         for (; i + W<T> <= end; i += W<T>) store(y + i, f(load(a + i), load(b + i)));
         for (; i < end; i++) y[i] = f(broadcast(a[i]), broadcast(b[i]))[0];
@@ -42,8 +42,81 @@ void sigmoid(Index n, const T* x, T* y) {
     map(n, x, x, y, [](Vec<T> x, Vec<T>) { return RL_LEVEL::sigmoid<T>(x); });
 }
 
+template <class T>
+void tanh(Index n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return RL_LEVEL::tanh<T>(x); });
+}
+
+template <class T>
+void logsigmoid(Index n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return -RL_LEVEL::softplus<T>(-x); });
+}
+
+template <class T>
+void softplus(Index n, T beta, T threshold, const T* x, T* y) {
+    map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
+        Vec<T> z = x * beta;
+        return z > threshold ? x : RL_LEVEL::softplus<T>(z) / beta;
+    });
+}
+
+template <class T>
+void elu(Index n, T low, T high, T rate, const T* x, T* y) {
+    map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
+        Vec<T> below = x > T(0) ? Vec<T>{} : x;
+        return x > T(0) ? x * high : expm1_below<T>(below * rate) * low;
+    });
+}
+
+template <class T>
+void elu_grad(Index n, T low, T high, T rate, const T* g, const T* x, T* dx) {
+    map(n, g, x, dx, [=](Vec<T> g, Vec<T> x) {
+        Vec<T> below = x <= T(0) ? x : Vec<T>{};
+        return x <= T(0) ? g * exp<T>(below * rate) * (low * rate) : g * high;
+    });
+}
+
+template <class T>
+void leaky_relu(Index n, T slope, const T* x, T* y) {
+    map(n, x, x, y, [=](Vec<T> x, Vec<T>) { return x > T(0) ? x : x * slope; });
+}
+
+template <class T>
+void leaky_relu_grad(Index n, T slope, const T* g, const T* x, T* dx) {
+    map(n, g, x, dx, [=](Vec<T> g, Vec<T> x) { return x > T(0) ? g : g * slope; });
+}
+
+template <class T>
+void hardswish(Index n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
+        Vec<T> part = max_nan(x + T(3), Vec<T>{});
+        return x * ((part > T(6) ? broadcast(T(6)) : part) / T(6));
+    });
+}
+
+template <class T>
+void hardswish_grad(Index n, const T* g, const T* x, T* dx) {
+    map(n, g, x, dx, [](Vec<T> g, Vec<T> x) {
+        Vec<T> inner = x <= T(-3) ? Vec<T>{} : g * (x / T(3) + T(0.5));
+        return x >= T(3) ? g : inner;
+    });
+}
+
 void erf(Index n, const float* x, float* y) {
     map(n, x, x, y, [](Vec<float> x, Vec<float>) { return RL_LEVEL::erf(x); });
+}
+
+void gelu(Index n, const float* x, float* y) {
+    map(n, x, x, y, [](Vec<float> x, Vec<float>) {
+        return x * 0.5f * (RL_LEVEL::erf(x * 0.70710678f) + 1.0f);
+    });
+}
+
+void gelu_grad(Index n, const float* g, const float* x, float* dx) {
+    map(n, g, x, dx, [](Vec<float> g, Vec<float> x) {
+        Vec<float> share = (RL_LEVEL::erf(x * 0.70710678f) + 1.0f) * 0.5f;
+        return g * (share + x * (exp<float>(x * x * -0.5f) * 0.39894228f));
+    });
 }
 
 // ---- memory order: matrices are turned by squares of vectors, the last ones over those before
@@ -160,7 +233,20 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.relu = relu<T>;
     k.relu_grad = relu_grad<T>;
     k.sigmoid = sigmoid<T>;
-    if constexpr (std::is_same_v<T, float>) k.erf = erf;
+    k.tanh = tanh<T>;
+    k.logsigmoid = logsigmoid<T>;
+    k.softplus = softplus<T>;
+    k.elu = elu<T>;
+    k.elu_grad = elu_grad<T>;
+    k.leaky_relu = leaky_relu<T>;
+    k.leaky_relu_grad = leaky_relu_grad<T>;
+    k.hardswish = hardswish<T>;
+    k.hardswish_grad = hardswish_grad<T>;
+    if constexpr (std::is_same_v<T, float>) {
+        k.erf = erf;
+        k.gelu = gelu;
+        k.gelu_grad = gelu_grad;
+    }
     k.turn = turn<T>;
     k.softmax = softmax<T>;
     k.softmax_grad = softmax_grad<T>;

@@ -12,7 +12,21 @@ struct PointwiseKernels {
     void (*relu)(Index n, const T* x, T* y);                    // max(x, 0); NaN stays
     void (*relu_grad)(Index n, const T* g, const T* y, T* dx);  // g, or 0 where y = relu(x) is 0
     void (*sigmoid)(Index n, const T* x, T* y);
-    void (*erf)(Index n, const T* x, T* y) = nullptr;  // of float alone
+    void (*tanh)(Index n, const T* x, T* y);
+    void (*logsigmoid)(Index n, const T* x, T* y);
+    // log(1 + e^(beta x)) / beta, or x where beta x is above the threshold
+    void (*softplus)(Index n, T beta, T threshold, const T* x, T* y);
+    // high x for x > 0, else low (e^(rate x) - 1), for rate >= 0
+    void (*elu)(Index n, T low, T high, T rate, const T* x, T* y);
+    void (*elu_grad)(Index n, T low, T high, T rate, const T* g, const T* x, T* dx);
+    // x, or slope x where x <= 0
+    void (*leaky_relu)(Index n, T slope, const T* x, T* y);
+    void (*leaky_relu_grad)(Index n, T slope, const T* g, const T* x, T* dx);
+    void (*hardswish)(Index n, const T* x, T* y);  // x min(max(x + 3, 0), 6) / 6
+    void (*hardswish_grad)(Index n, const T* g, const T* x, T* dx);
+    void (*erf)(Index n, const T* x, T* y) = nullptr;   // of float alone
+    void (*gelu)(Index n, const T* x, T* y) = nullptr;  // of float alone; by erf
+    void (*gelu_grad)(Index n, const T* g, const T* x, T* dx) = nullptr;
     // y (n, columns, rows) = x (n, rows, columns)
     void (*turn)(Index n, Index rows, Index columns, const T* x, T* y);
     void (*softmax)(Index m, Index c, const T* x, T* y);

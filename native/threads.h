@@ -17,15 +17,17 @@ void set_threads(int n);
 using Task = void (*)(void* context, Index task);
 void run_tasks(Index tasks, Task task, void* context);
 
-// Call f(i) for i in 0 ... tasks - 1, in any order, on several threads; one task runs right here.
+// Call f(i) for i in 0 ... tasks - 1, in any order, on several threads; one task runs right here. All
+// ways lead through one function: a second copy, inlined, may be compiled to round otherwise.
 template <class F>
 void parallel(Index tasks, F&& f) {
-    if (tasks <= 1 || threads() == 1) {
-        for (Index i = 0; i < tasks; i++) f(i);
-        return;
-    }
     using Body = std::remove_reference_t<F>;
-    run_tasks(tasks, [](void* context, Index i) { (*static_cast<Body*>(context))(i); }, (void*)&f);
+    Task task = [](void* context, Index i) __attribute__((noinline)) {
+        Body body = *static_cast<Body*>(context);  // what it holds by value may lie in registers
+        body(i);
+    };
+    if (tasks > 1 && threads() > 1) return run_tasks(tasks, task, (void*)&f);
+    for (Index i = 0; i < tasks; i++) task((void*)&f, i);
 }
 
 }  // namespace rl

@@ -282,9 +282,7 @@ void rows_tile_by_line(const T* x, const Index* from, const Index* shift, Index 
 template <class T, int P, int V>
 void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_next, Index cells,
                         Index x_step, const T* b, Index b_next, Index step, T* sums, Index pitch) {
-    Vec<T> sum[P][V];
-    RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] = load(sums + p * pitch + v * W<T>);
+    Vec<T> sum[P][V]{};
     for (Index l = 0; l < lines; l++, x += x_next, b += b_next) {
         const T *at[P], *row = b;
         RL_UNROLL for (int p = 0; p < P; p++) at[p] = x + shift[p];
@@ -298,7 +296,10 @@ void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_nex
         }
     }
     RL_UNROLL for (int p = 0; p < P; p++)
-        RL_UNROLL for (int v = 0; v < V; v++) store(sums + p * pitch + v * W<T>, sum[p][v]);
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            T* to = sums + p * pitch + v * W<T>;
+            store(to, load(to) + sum[p][v]);
+        }
 }
 
 // A table of the tiles of 1 ... P_MAX rows, of V vectors. `Tiles` asks for no others.

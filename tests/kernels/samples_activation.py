@@ -10,14 +10,25 @@ from tests.kernels.native import Made, Sample, normal
 SAMPLES: dict[str, list[Sample]] = {
     "cross_entropy_forward": [],
     "cross_entropy_grad": [],
+    "elu_forward": [],
+    "elu_grad": [],
     "erf_forward": [],
+    "gelu_forward": [],
+    "gelu_grad": [],
+    "hardswish_forward": [],
+    "hardswish_grad": [],
+    "leaky_relu_forward": [],
+    "leaky_relu_grad": [],
     "log_softmax_forward": [],
     "log_softmax_grad": [],
+    "logsigmoid_forward": [],
     "relu_forward": [],
     "relu_grad": [],
     "sigmoid_forward": [],
     "softmax_forward": [],
     "softmax_grad": [],
+    "softplus_forward": [],
+    "tanh_forward": [],
 }
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0]
 
@@ -42,15 +53,37 @@ def _elementwise() -> None:
         SAMPLES["relu_grad"].append(Sample((g, y), large=large))
         SAMPLES["sigmoid_forward"].append(Sample((x * 5,), large=large))
         SAMPLES["erf_forward"].append(Sample((x,), large=large))
+        _smooth(x * 5, large=large)
     number, nan = np.array(-1.5), np.array(np.nan)
     for x in (number, np.array(1.5), nan):
         SAMPLES["relu_forward"].append(Sample((x,), fixed=(0,)))
         SAMPLES["relu_grad"].append(Sample((number, np.asarray(np.maximum(x, 0))), fixed=(0, 1)))
         SAMPLES["sigmoid_forward"].append(Sample((x,), fixed=(0,)))
         SAMPLES["erf_forward"].append(Sample((x,), fixed=(0,)))
+        _smooth(x, fixed=(0,))
     # beyond what exp can take, in both dtypes
     x = np.array([88.5, -88.5, 103.5, -103.5, -104.5, -740.0, 740.0, 1e30, -1e30])
     SAMPLES["sigmoid_forward"].append(Sample((x,)))
+    _smooth(x)
+
+
+def _smooth(x: Any, **traits: Any) -> None:
+    g = np.asarray(special(*x.shape, seed=1)) if x.ndim else np.array(0.3)
+    both = traits | {"fixed": (0, 1)} if "fixed" in traits else traits
+    for name in ("gelu_forward", "tanh_forward", "logsigmoid_forward"):
+        SAMPLES[name].append(Sample((x,), **traits))
+    for options in ((1.0, 20.0), (0.7, 3.0), (-2.0, 1.0), (50.0, 1e9)):
+        SAMPLES["softplus_forward"].append(Sample((x, *options), **traits))
+    for curve in ((1.0, 1.0, 1.0), (1.7581, 1.0507, 1.0), (-0.5, 1.0, 2.5), (0.5, 1.0, -2.0)):
+        SAMPLES["elu_forward"].append(Sample((x, *curve), **traits))
+        if curve[2] >= 0 or not (x < -20).any():  # else exp is infinite, in float32 before float64
+            SAMPLES["elu_grad"].append(Sample((g, x, *curve), **both))
+    for name in ("gelu_grad", "hardswish_grad"):
+        SAMPLES[name].append(Sample((g, x), **both))
+    SAMPLES["hardswish_forward"].append(Sample((x,), **traits))
+    for slope in (0.01, 0.0, 1.0, -0.5, 3.0):
+        SAMPLES["leaky_relu_forward"].append(Sample((x, slope), **traits))
+        SAMPLES["leaky_relu_grad"].append(Sample((g, x, slope), **both))
 
 
 _elementwise()

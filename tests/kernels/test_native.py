@@ -225,6 +225,32 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, level: str, dtype:
             assert found.count(found[0]) == len(found)
 
 
+@every_level
+@pytest.mark.parametrize(
+    "name", ["conv_forward", "conv_input_grad", "conv_weight_grad", "conv_onward"]
+)
+def test_bits_of_a_convolution_do_not_depend_on_the_layout(name: str, level: str) -> None:
+    native.choose_level(level)
+    for i, sample in enumerate(SAMPLES[name]):
+        if sample.large:
+            continue
+        found = [called(NATIVE, name, laid(sample, each))[0][0] for each in ("C", "channels-last")]
+        with said(name, i, sample):
+            assert np.array_equal(*found, equal_nan=True)
+
+
+@every_level
+def test_gradients_of_weights_are_sums_of_sums(level: str) -> None:
+    """Of terms of one sign, some quarter of a million to a share."""
+    native.choose_level(level)
+    random = np.random.default_rng(0)
+    x, g = random.random((1, 1, 2048, 2048)), random.random((1, 1, 2047, 2047))
+    geometry = ((1, 1, 2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    exact = NATIVE["conv_weight_grad"](x, g, *geometry)
+    found = NATIVE["conv_weight_grad"](x.astype("f"), g.astype("f"), *geometry)
+    assert difference(found.astype("d"), exact) <= 1e-6
+
+
 @every_kernel
 def test_some_sample_is_enough_for_several_threads(name: str) -> None:
     assert any(sample.large for sample in SAMPLES[name])

@@ -9,7 +9,7 @@ import pytest
 from tests.ops.sample import Error, Sample, normal, uniform
 
 from rushlight.errors import DtypeError, ShapeError
-from rushlight.ops.elementwise import one_of, select
+from rushlight.kernels.selection import one_of, select
 
 EXTREME = np.array([-np.inf, -1000.0, -100.0, -1.0, -0.0, 0.0, 1.0, 100.0, 1000.0, np.inf, np.nan])
 WHOLE = np.array([-3, -1, 0, 2, 5])

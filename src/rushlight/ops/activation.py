@@ -13,16 +13,28 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
+from rushlight.kernels.selection import select
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Op, Saved, define
-from rushlight.ops.elementwise import Formula, mask, one_of, select, unary, where
+from rushlight.ops.elementwise import Formula, mask, unary, where
 from rushlight.ops.reduce import sum as sum_
 from rushlight.ops.shape import cat, reshape
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 
+_elu_curve, _elu_slopes = kernel("elu_forward"), kernel("elu_grad")
+_gelu_slopes = kernel("gelu_grad")
+_hardswish_slopes = kernel("hardswish_grad")
+_leaky, _leaky_slopes = kernel("leaky_relu_forward"), kernel("leaky_relu_grad")
 _sigmoid = kernel("sigmoid_forward")
+_tanh = kernel("tanh_forward")
+
+
+def _bare(g: Any) -> bool:
+    """Whether a gradient is an array, or a number of one: that is for the kernels."""
+    return isinstance(g, (np.ndarray, np.generic))
+
 
 # ---- smooth
 
@@ -41,8 +53,10 @@ _CUBE = 0.044715
 _SCALE = math.sqrt(2.0 / math.pi)
 
 
-def _gelu(x: Any) -> Any:
-    return x * 0.5 * (1.0 + ew.erf(x * _HALF))
+def _gelu_grad(g: Any, x: Any) -> Any:
+    if _bare(g):
+        return _gelu_slopes(g, x)
+    return g * _gelu_slope(x)
 
 
 def _gelu_slope(x: Any) -> Any:
@@ -55,10 +69,10 @@ def _gelu_tanh_slope(x: Any) -> Any:
     return (t + 1.0) * 0.5 + x * (1.0 - t * t) * inner * 0.5
 
 
-gelu = unary("gelu", _gelu, lambda g, x: g * _gelu_slope(x))
+gelu = unary("gelu", kernel("gelu_forward"), _gelu_grad)
 gelu_tanh = unary(
     "gelu_tanh",
-    lambda x: x * 0.5 * (1.0 + np.tanh((x + x * x * x * _CUBE) * _SCALE)),
+    lambda x: x * 0.5 * (1.0 + _tanh((x + x * x * x * _CUBE) * _SCALE)),
     lambda g, x: g * _gelu_tanh_slope(x),
 )
 
@@ -78,7 +92,7 @@ mish = unary("mish", _mish, lambda g, x: g * _mish_slope(x))
 softsign = unary(
     "softsign", lambda x: x / (np.abs(x) + 1.0), lambda g, x: g / ew.square(ew.abs(x) + 1.0)
 )
-tanhshrink = unary("tanhshrink", lambda x: x - np.tanh(x), lambda g, x: g * ew.square(ew.tanh(x)))
+tanhshrink = unary("tanhshrink", lambda x: x - _tanh(x), lambda g, x: g * ew.square(ew.tanh(x)))
 
 
 # ---- with options
@@ -96,23 +110,17 @@ def with_slope(name: str, f: Formula, df: Formula, casts: str = "float") -> Op:
     return define(name, forward, backward, casts=casts)
 
 
-def _softplus(x: Any, beta: float, threshold: float) -> Any:
-    z = x * beta
-    soft = (np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))) / beta
-    return select(z > threshold, x, soft)
-
-
 def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
     return where(g, g * ew.sigmoid(x * beta), condition=mask(x * beta > threshold))
 
 
 def _elu(x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
-    below = np.minimum(x, 0.0)
-    curve = alpha * scale * np.expm1(below if rate == 1.0 else below * rate)
-    return select(x > 0, x if scale == 1.0 else x * scale, curve)
+    return _elu_curve(x, alpha * scale, scale, rate)
 
 
 def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.0) -> Any:
+    if _bare(g):
+        return _elu_slopes(g, x, alpha * scale, scale, rate)
     above = ~mask(x <= 0)
     below = where(x, 0.0, condition=mask(x < 0))  # at 0 no second derivative, as in torch
     slope = g * ew.exp(below if rate == 1.0 else below * rate) * (alpha * scale * rate)
@@ -120,22 +128,18 @@ def _elu_grad(g: Any, x: Any, alpha: float, scale: float = 1.0, rate: float = 1.
 
 
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
-    below = x * negative_slope
-    # max(x, slope * x) is x for x > 0 only; not for slope 0, where inf * 0 is nan. To ask that of
-    # slopes that are learnt would keep plans from being made.
-    if isinstance(negative_slope, float) and 0 < x.dtype.type(negative_slope) <= 1:
-        return np.maximum(x, below)
-    return select(x > 0, x, below)
+    if isinstance(negative_slope, float):
+        return _leaky(x, negative_slope)
+    return select(x > 0, x, x * negative_slope)
 
 
 def _leaky_relu_grad(g: Any, x: Any, negative_slope: Any) -> Any:
-    above = mask(x > 0)
-    if isinstance(negative_slope, float):
-        return g * one_of(above, 1.0, negative_slope, g.dtype)
-    return where(g, g * negative_slope, condition=above)
+    if _bare(g) and isinstance(negative_slope, float):
+        return _leaky_slopes(g, x, negative_slope)
+    return where(g, g * negative_slope, condition=mask(x > 0))
 
 
-softplus = with_slope("softplus", _softplus, _softplus_grad)
+softplus = with_slope("softplus", kernel("softplus_forward"), _softplus_grad)
 elu = with_slope("elu", _elu, _elu_grad)  # and, by scale and rate, selu and celu
 leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)  # of one slope, or one each
 
@@ -172,6 +176,8 @@ def _sixth(x: Any) -> Any:
 
 
 def _hardswish_grad(g: Any, x: Any) -> Any:
+    if _bare(g):
+        return _hardswish_slopes(g, x)
     inner = where(0.0, g * (x / 3.0 + 0.5), condition=mask(x <= -3))
     return where(g, inner, condition=mask(x >= 3))
 
@@ -190,7 +196,7 @@ softshrink = with_slope("softshrink", _softshrink, _shrink_grad)
 hardsigmoid = unary(
     "hardsigmoid", _sixth, lambda g, x: _hardtanh_grad(g / 6.0, x, low=-3.0, high=3.0)
 )
-hardswish = unary("hardswish", lambda x: x * _sixth(x), _hardswish_grad)
+hardswish = unary("hardswish", kernel("hardswish_forward"), _hardswish_grad)
 
 
 # ---- PReLU: a slope to learn, one for all or one for each channel

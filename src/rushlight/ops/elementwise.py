@@ -16,6 +16,7 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
+from rushlight.kernels.selection import select
 from rushlight.ops.contract import Op, Saved, define
 
 Formula = Callable[..., Any]
@@ -99,59 +100,6 @@ def misfit(name: str, *arrays: Any) -> Exception:
 
 
 # ---- where: the condition is an option, as no gradient flows through it
-
-
-_BITS = {2: np.int16, 4: np.int32, 8: np.int64}
-
-
-def select(condition: Any, a: Any, b: Any) -> Any:
-    """Return np.where(condition, a, b) of arrays or numbers.
-
-    Many floats are mixed by their bits: np.where takes a branch for each, which costs ten times as
-    much where the condition is random.
-    """
-    arrays = [x for x in (a, b) if isinstance(x, (np.ndarray, np.generic))]
-    dtypes = {x.dtype for x in arrays}
-    if len(dtypes) != 1 or max(map(np.size, (condition, *arrays))) < 1024:
-        return np.where(condition, a, b)
-    dtype = dtypes.pop()
-    if dtype.kind != "f" or getattr(condition, "dtype", None) != np.bool_:
-        return np.where(condition, a, b)
-    bits = _BITS[dtype.itemsize]
-    ours, theirs = (np.asarray(x, dtype).view(bits) for x in (a, b))
-    if _nought(b):
-        return _mixed(np.bitwise_and, ours, _ones(condition, bits)).view(dtype)
-    if _nought(a):
-        return _mixed(np.bitwise_and, theirs, _ones(~condition, bits)).view(dtype)
-    return _mixed(np.bitwise_xor, theirs, (ours ^ theirs) & _ones(condition, bits)).view(dtype)
-
-
-def _nought(x: Any) -> bool:
-    """Whether x is the number +0, which has no bits."""
-    return isinstance(x, (int, float)) and x == 0 and math.copysign(1.0, x) > 0
-
-
-def _ones(condition: Any, bits: Any) -> Any:
-    """All bits where the condition holds, else none."""
-    return np.negative(condition.view(np.int8)).astype(bits)
-
-
-def _mixed(f: Any, a: Any, fresh: Any) -> Any:
-    """f(a, fresh), written over `fresh` where that has the shape of the result."""
-    over = isinstance(fresh, np.ndarray) and a.shape in ((), fresh.shape)
-    return f(a, fresh, out=fresh) if over else f(a, fresh)
-
-
-def one_of(condition: Any, a: float, b: float, dtype: Any) -> Any:
-    """Return np.where(condition, a, b) of two numbers, by their bits (see `select`)."""
-    if np.size(condition) < 1024 or dtype.kind != "f":
-        return np.where(condition, a, b).astype(dtype)
-    bits = _BITS[dtype.itemsize]
-    ours, theirs = (dtype.type(x).view(bits) for x in (a, b))
-    chosen = condition.astype(bits)
-    chosen *= ours ^ theirs
-    chosen ^= theirs
-    return chosen.view(dtype)
 
 
 def _where_forward(a: Any, b: Any, condition: Any) -> Result:
@@ -376,7 +324,7 @@ acos = unary("acos", np.arccos, lambda g, x: -g * rsqrt(1.0 - x * x))
 atan = unary("atan", np.arctan, lambda g, x: g / (x * x + 1.0))
 sinh = unary("sinh", np.sinh, lambda g, x: g * cosh(x))
 cosh: Op = unary("cosh", np.cosh, lambda g, x: g * sinh(x))
-tanh = unary("tanh", np.tanh, lambda g, y: g * (1.0 - y * y), of="y")
+tanh = unary("tanh", kernel("tanh_forward"), lambda g, y: g * (1.0 - y * y), of="y")
 asinh = unary("asinh", np.arcsinh, lambda g, x: g * rsqrt(x * x + 1.0))
 acosh = unary("acosh", np.arccosh, lambda g, x: g * rsqrt(x * x - 1.0))
 atanh = unary("atanh", np.arctanh, lambda g, x: g / (1.0 - x * x))
@@ -439,12 +387,8 @@ clamp = define("clamp", _clamp_forward, _clamp_backward, fresh=True)
 _sigmoid = kernel("sigmoid_forward")
 
 
-def _logsigmoid(x: Any) -> Any:
-    return np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
-
-
 sigmoid: Op = unary("sigmoid", _sigmoid, lambda g, y: g * (y * (1.0 - y)), of="y")
-logsigmoid = unary("logsigmoid", _logsigmoid, lambda g, x: g * sigmoid(-x))
+logsigmoid = unary("logsigmoid", kernel("logsigmoid_forward"), lambda g, x: g * sigmoid(-x))
 _relu, _relu_grad = kernel("relu_forward"), kernel("relu_grad")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rushlight.arrays import Array
@@ -13,14 +15,25 @@ from rushlight.kernels.reference import softmax as softmax_reference
 __all__ = [
     "cross_entropy_forward",
     "cross_entropy_grad",
+    "elu_forward",
+    "elu_grad",
     "erf_forward",
+    "gelu_forward",
+    "gelu_grad",
+    "hardswish_forward",
+    "hardswish_grad",
+    "leaky_relu_forward",
+    "leaky_relu_grad",
     "log_softmax_forward",
     "log_softmax_grad",
+    "logsigmoid_forward",
     "relu_forward",
     "relu_grad",
     "sigmoid_forward",
     "softmax_forward",
     "softmax_grad",
+    "softplus_forward",
+    "tanh_forward",
 ]
 
 
@@ -29,40 +42,109 @@ def _takes(x: Array, y: Array) -> bool:
     return x.strides == y.strides and x.dtype.char in "fd" and x.flags.aligned
 
 
-def relu_forward(x: Array) -> Array:
-    """max(x, 0), in the memory order of x; NaN stays NaN"""
+def _mapped(run: Any, otherwise: Any, x: Array, *options: float) -> Array:
+    """Return y = f(x), in the memory order of x."""
     y = np.empty_like(x)
     if not _takes(x, y):
-        return reference.relu_forward(x)
-    native.relu(x, y)
+        return np.asarray(otherwise(x, *options))
+    run(x, y, *options)
     return y
+
+
+def _through(run: Any, otherwise: Any, g: Array, x: Array, *options: float) -> Array:
+    """Return dx = g f'(x), in the memory order of x."""
+    g, x = np.asarray(g), np.asarray(x)  # the tape hands over single numbers, too
+    dx = np.empty_like(x)
+    if not _takes(x, dx) or not _takes(g, dx) or g.dtype != x.dtype or g.shape != x.shape:
+        return np.asarray(otherwise(g, x, *options))
+    run(g, x, dx, *options)
+    return dx
+
+
+def relu_forward(x: Array) -> Array:
+    """max(x, 0), in the memory order of x; NaN stays NaN"""
+    return _mapped(native.relu, reference.relu_forward, x)
 
 
 def relu_grad(g: Array, y: Array) -> Array:
     """g where y > 0 or y is NaN, else 0, also for infinite g"""
-    dx = np.empty_like(y)
-    if not _takes(y, dx) or not _takes(g, dx) or g.dtype != y.dtype or g.shape != y.shape:
-        return reference.relu_grad(g, y)
-    native.relu_grad(g, y, dx)
-    return dx
+    return _through(native.relu_grad, reference.relu_grad, g, y)
+
+
+def leaky_relu_forward(x: Array, slope: float) -> Array:
+    """x, or slope x where x <= 0"""
+    return _mapped(native.leaky_relu, reference.leaky_relu_forward, x, slope)
+
+
+def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
+    """g, or slope g where x <= 0"""
+    return _through(native.leaky_relu_grad, reference.leaky_relu_grad, g, x, slope)
+
+
+def hardswish_forward(x: Array) -> Array:
+    """x min(max(x + 3, 0), 6) / 6"""
+    return _mapped(native.hardswish, reference.hardswish_forward, x)
+
+
+def hardswish_grad(g: Array, x: Array) -> Array:
+    """g, 0 where x <= -3, and g (x / 3 + 1 / 2) between -3 and 3"""
+    return _through(native.hardswish_grad, reference.hardswish_grad, g, x)
 
 
 def sigmoid_forward(x: Array) -> Array:
     """1 / (1 + exp(-x))"""
-    y = np.empty_like(x)
-    if not _takes(x, y):
-        return softmax_reference.sigmoid_forward(x)
-    native.sigmoid(x, y)
-    return y
+    return _mapped(native.sigmoid, softmax_reference.sigmoid_forward, x)
+
+
+def tanh_forward(x: Array) -> Array:
+    """The hyperbolic tangent"""
+    return _mapped(native.tanh, reference.tanh_forward, x)
+
+
+def logsigmoid_forward(x: Array) -> Array:
+    """-log(1 + exp(-x))"""
+    return _mapped(native.logsigmoid, reference.logsigmoid_forward, x)
+
+
+def softplus_forward(x: Array, beta: float, threshold: float) -> Array:
+    """log(1 + exp(beta x)) / beta, or x where beta x is above the threshold"""
+    return _mapped(native.softplus, reference.softplus_forward, x, beta, threshold)
+
+
+def elu_forward(x: Array, low: float, high: float, rate: float) -> Array:
+    """high x for x > 0, else low (exp(rate x) - 1)"""
+    if rate < 0:  # exp may be infinite
+        return reference.elu_forward(x, low, high, rate)
+    return _mapped(native.elu, reference.elu_forward, x, low, high, rate)
+
+
+def elu_grad(g: Array, x: Array, low: float, high: float, rate: float) -> Array:
+    """high g for x > 0, else low rate exp(rate x) g"""
+    return _through(native.elu_grad, reference.elu_grad, g, x, low, high, rate)
+
+
+# ---- compiled for float32 alone
 
 
 def erf_forward(x: Array) -> Array:
-    """The error function, compiled for float32."""
-    y = np.empty_like(x)
-    if x.dtype != np.float32 or not _takes(x, y):
+    """The error function"""
+    if x.dtype != np.float32:
         return reference.erf_forward(x)
-    native.erf(x, y)
-    return y
+    return _mapped(native.erf, reference.erf_forward, x)
+
+
+def gelu_forward(x: Array) -> Array:
+    """x Phi(x), with Phi the distribution function of standard normal numbers"""
+    if x.dtype != np.float32:
+        return reference.gelu_forward(x)
+    return _mapped(native.gelu, reference.gelu_forward, x)
+
+
+def gelu_grad(g: Array, x: Array) -> Array:
+    """g (Phi(x) + x Phi'(x))"""
+    if x.dtype != np.float32:
+        return reference.gelu_grad(g, x)
+    return _through(native.gelu_grad, reference.gelu_grad, g, x)
 
 
 # ---- softmax: along the axis whose elements adjoin in memory

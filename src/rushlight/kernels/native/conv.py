@@ -88,6 +88,16 @@ def _forward_window(
     )
 
 
+def _exchanges(x: Ints, g: Ints, channels: int, features: int, stride: Ints) -> bool:
+    """Tell whether the weight gradient is faster if x and g change places.
+
+    Sums are then over the cells of x, which are many more than those of g where a kernel without
+    padding is about as large as x.
+    """
+    few = features < native.FEW_CHANNELS <= channels and prod(stride) == 1
+    return few and features * prod(x[2:]) <= 2 * native.FEW_CHANNELS * prod(g[2:])
+
+
 @lru_cache(maxsize=512)
 def _exchanged_window(
     x: Ints, x_strides: Ints, w: Ints, g: Ints, g_strides: Ints, itemsize: int, *options: Any
@@ -224,8 +234,8 @@ def conv_weight_grad(
     options = stride, padding, dilation, groups
     dw = np.empty((groups, taps, channels, features), x.dtype)
     turned = np.empty(w_shape, x.dtype)
-    if features < native.FEW_CHANNELS <= channels and prod(stride) == 1:
-        g, x = _last(g, groups, (0, features, *w_shape[2:]), dilation), _last(x)
+    if _exchanges(x.shape, g.shape, channels, features, stride):
+        g, x = _last(g, groups, (x.shape[1], features, *w_shape[2:]), dilation), _last(x)
         shapes = x.shape, x.strides, w_shape, g.shape, g.strides, x.itemsize
         _exchanged_window(*shapes, *options).weight(g, x, dw)
         native.turn(dw, turned, groups, taps, features * channels)

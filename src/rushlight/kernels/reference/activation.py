@@ -1,12 +1,30 @@
-"""Activation kernels whose plain NumPy form takes a slow path."""
+"""Activation kernels whose plain NumPy form takes a slow path, or many."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from rushlight.arrays import Array, channels_to_last
+from rushlight.kernels.selection import one_of, select
 
-__all__ = ["erf_forward", "relu_forward", "relu_grad"]
+__all__ = [
+    "elu_forward",
+    "elu_grad",
+    "erf_forward",
+    "gelu_forward",
+    "gelu_grad",
+    "hardswish_forward",
+    "hardswish_grad",
+    "leaky_relu_forward",
+    "leaky_relu_grad",
+    "logsigmoid_forward",
+    "relu_forward",
+    "relu_grad",
+    "softplus_forward",
+    "tanh_forward",
+]
 
 _BLOCK = 8192  # elements: NumPy's vector loop of maximum wants an array, not a scalar, beside x
 _SMALL = 1024  # elements below which the calls cost more than the loop
@@ -55,3 +73,83 @@ def erf_forward(x: Array) -> Array:
     from scipy.special import erf  # SciPy costs 0.4 s to import: only who needs it pays
 
     return np.asarray(erf(x), x.dtype)  # SciPy computes float16 in float32
+
+
+def gelu_forward(x: Array) -> Array:
+    """x Phi(x), with Phi the distribution function of standard normal numbers"""
+    y: Array = x * 0.5 * (1.0 + erf_forward(x * math.sqrt(0.5)))
+    return y
+
+
+def tanh_forward(x: Array) -> Array:
+    """The hyperbolic tangent"""
+    y: Array = np.tanh(x)
+    return y
+
+
+def _softplus(x: Array) -> Array:
+    y: Array = np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    return y
+
+
+def logsigmoid_forward(x: Array) -> Array:
+    """-log(1 + exp(-x))"""
+    return -_softplus(-x)
+
+
+def softplus_forward(x: Array, beta: float, threshold: float) -> Array:
+    """log(1 + exp(beta x)) / beta, or x where beta x is above the threshold"""
+    z = x * beta
+    y = np.asarray(_softplus(z) / beta)
+    np.copyto(y, x, where=z > threshold)
+    return y
+
+
+def elu_forward(x: Array, low: float, high: float, rate: float) -> Array:
+    """high x for x > 0, else low (exp(rate x) - 1)"""
+    y = np.maximum(x, 0.0)
+    if high != 1.0:
+        y *= high
+    below = np.minimum(x, 0.0)
+    if rate != 1.0:
+        below *= rate
+    y += np.expm1(below) * low
+    return np.asarray(y)
+
+
+def elu_grad(g: Array, x: Array, low: float, high: float, rate: float) -> Array:
+    """high g for x > 0, else low rate exp(rate x) g"""
+    below = np.minimum(x, 0.0)
+    if rate != 1.0:
+        below = below * rate
+    return np.asarray(select(x <= 0, g * np.exp(below) * (low * rate), g * high))
+
+
+def gelu_grad(g: Array, x: Array) -> Array:
+    """g (Phi(x) + x Phi'(x))"""
+    density = np.exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))
+    y: Array = g * ((erf_forward(x * math.sqrt(0.5)) + 1.0) * 0.5 + x * density)
+    return y
+
+
+def leaky_relu_forward(x: Array, slope: float) -> Array:
+    """x, or slope x where x <= 0"""
+    if 0 < x.dtype.type(slope) <= 1:  # else max(x, slope x) is not x for x > 0 alone
+        return np.asarray(np.maximum(x, x * slope))
+    return np.asarray(select(x > 0, x, x * slope))
+
+
+def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
+    """g, or slope g where x <= 0"""
+    return np.asarray(g * one_of(x > 0, 1.0, slope, g.dtype))
+
+
+def hardswish_forward(x: Array) -> Array:
+    """x min(max(x + 3, 0), 6) / 6"""
+    return np.asarray(x * (np.clip(x + 3.0, 0.0, 6.0) / 6.0))
+
+
+def hardswish_grad(g: Array, x: Array) -> Array:
+    """g, 0 where x <= -3, and g (x / 3 + 1 / 2) between -3 and 3"""
+    inner = select(x <= -3, 0.0, g * (x / 3.0 + 0.5))
+    return np.asarray(select(x >= 3, g, inner))
