@@ -1,10 +1,9 @@
-// Maps along up to three axes: resizing, padding, averages, and the gradients of these.
+// Maps along axes: resizing, padding, averages, and the gradients of these.
 //
 // A row of the result (its last axis) comes from one row, the sum of the rows of the input that the
-// maps of the other axes name, by the map of the last axis. Where numbers adjoin behind that axis
-// (channels), vectors run over them. Where none do, cells that come with their neighbours are
-// copied in vectors; otherwise as many rows as a vector has lanes are turned, mapped, and turned
-// back.
+// map of rows names, by the map of the last axis. Where numbers adjoin behind that axis
+// (channels), vectors run over them. Where none do, a vector of cells is a few terms, each the lanes
+// of one vector of the row in another order, times weights: how, is found once for a map.
 #include "resample.h"
 
 #include <algorithm>
@@ -17,7 +16,76 @@ namespace rl::RL_LEVEL {
 namespace {
 
 constexpr Index TASK = 1 << 15;  // numbers of rows, before and after, of a task
-constexpr Index WIDE = 1 << 14;  // numbers of a row that are too many to be turned in the cache
+constexpr Index LONG = 16;       // sums that are taken a vector at a time
+constexpr Index RUN = 64;        // rows added up in a row: sums of sums lose fewer bits
+
+// ---- vectors of cells
+
+template <class T>
+using Place = typename Blocks<T>::Place;
+
+// The numbers of p that are named by W<T> places below W<T>.
+template <class T>
+Vec<T> picked(const T* p, const Place<T>* at) {
+#if RL_BYTES > 16 && defined(__GNUC__) && !defined(__clang__)
+    typedef Place<T> Places __attribute__((vector_size(RL_BYTES)));
+    Places places;
+    std::memcpy(&places, at, sizeof places);
+    return __builtin_shuffle(load(p), places);
+#else
+    Vec<T> v;
+    for (int l = 0; l < W<T>; l++) v[l] = p[at[l]];
+    return v;
+#endif
+}
+
+template <class T>
+Blocks<T> blocks(const Line& line) {
+    Blocks<T> b;
+    const T* weight = line.weight<T>();
+    for (Index o = 0; o < line.out; o += W<T>) {
+        Index to = std::max(Index(0), std::min(o, line.out - W<T>));
+        Index lanes = std::min<Index>(W<T>, line.out), most = 0, next[W<T>], end[W<T>];
+        bool copies = lanes == W<T>, ones = true, spans = true;
+        for (Index l = 0; l < lanes; l++) {
+            next[l] = line.start[to + l];
+            end[l] = line.start[to + l + 1];
+            copies = copies && line.only[to + l] >= 0 && line.only[to + l] == line.only[to] + l;
+            ones = ones && (line.only[to + l] >= 0 || next[l] == end[l]);
+            most = std::max(most, end[l] - next[l]);
+            spans = spans && next[l] < end[l];
+            for (Index k = next[l] + 1; k < end[l]; k++)
+                spans = spans && line.index[k] == line.index[k - 1] + 1;
+        }
+        typename Blocks<T>::Block block{to, copies ? line.only[to] : 0, (Index)b.from.size(), 0, b.COPIES};
+        spans = spans && most >= LONG;
+        bool seen[W<T>] = {};
+        while (!copies && !spans) {
+            Index first = line.in;  // the lowest cell that a lane waits for
+            for (Index l = 0; l < lanes; l++)
+                if (next[l] < end[l]) first = std::min(first, line.index[next[l]]);
+            bool done = first == line.in;
+            if (done && block.count) break;
+            first = std::max(Index(0), std::min(first, line.in - W<T>));
+            b.from.push_back(first);
+            block.count++;
+            for (Index l = 0; l < W<T>; l++) {
+                bool takes = l < lanes && next[l] < end[l] && line.index[next[l]] < first + W<T>;
+                b.at.push_back(takes ? Place<T>(line.index[next[l]] - first) : 0);
+                // the others add -0, which leaves any number as it is
+                b.weight.push_back(takes ? weight[next[l]] : T(-0.0));
+                if (takes) next[l]++, seen[l] = true;
+            }
+        }
+        for (Index l = 0; l < W<T> && block.count; l++)
+            if (!seen[l]) b.weight[b.weight.size() - W<T> + l] = 0;
+        block.kind = copies ? b.COPIES : spans ? b.SPANS : ones && block.count == 1 ? b.PICKS : b.SUMS;
+        b.blocks.push_back(block);
+    }
+    return b;
+}
+
+// ---- rows of numbers
 
 // Call f(zero, i) for the vectors of a row, the last of which may overlap with the one before, or
 // for single numbers where there are fewer. Not inlined, f would fetch its pointers each time.
@@ -39,177 +107,168 @@ void copy(Index n, const T* x, T* y) {
     cover<T>(n, [=](auto zero, Index i) { put(y + i, get<decltype(zero)>(x + i)); });
 }
 
-// The same in whole vectors: up to W<T> - 1 numbers behind these are read and written, too.
-template <class T>
-void copy_loosely(Index n, const T* x, T* y) {
-    for (Index i = 0; i < n; i += W<T>) store(y + i, load(x + i));
-}
-
-// y (n) = sum of weight * row, K of them; 0: any number
+// y (n) = sum of weight * row, K of them
 template <int K, class T>
-void mix_of(Index n, Index count, const T* const* row, const T* weight, T* y) {
+void mix_of(Index n, const T* const* row, const T* weight, T* y) {
     cover<T>(n, [=](auto zero, Index i) {
         using V = decltype(zero);
         V sum = weight[0] * get<V>(row[0] + i);
-        for (Index k = 1; k < (K ? K : count); k++) sum += weight[k] * get<V>(row[k] + i);
+        for (Index k = 1; k < K; k++) sum += weight[k] * get<V>(row[k] + i);
         put(y + i, sum);
     });
 }
+
+// The same of any number: V vectors, or numbers, from i on side by side, as each sum waits for the
+// one before.
+template <class U, int V, class T>
+void mix_piece(Index i, Index count, const T* const* row, const T* weight, T* y) {
+    U total[V]{};
+    for (Index k = 0; k < count;) {
+        U sum[V]{};
+        for (Index end = std::min(count, k + RUN); k < end; k++)
+            RL_UNROLL for (int v = 0; v < V; v++)
+                sum[v] += weight[k] * get<U>(row[k] + i + v * Index(sizeof(U) / sizeof(T)));
+        for (int v = 0; v < V; v++) total[v] += sum[v];
+    }
+    for (int v = 0; v < V; v++) put(y + i + v * Index(sizeof(U) / sizeof(T)), total[v]);
+}
+
 template <class T>
 void mix(Index n, Index count, const T* const* row, const T* weight, T* y) {
-    if (count == 1 && weight[0] == 1) copy(n, row[0], y);
-    else if (count == 1) mix_of<1>(n, count, row, weight, y);
-    else if (count == 2) mix_of<2>(n, count, row, weight, y);
-    else if (count == 4) mix_of<4>(n, count, row, weight, y);
-    else mix_of<0>(n, count, row, weight, y);
+    if (count == 1 && weight[0] == 1) return copy(n, row[0], y);
+    if (count == 1) return mix_of<1>(n, row, weight, y);
+    if (count == 2) return mix_of<2>(n, row, weight, y);
+    if (count == 3) return mix_of<3>(n, row, weight, y);
+    if (count == 4) return mix_of<4>(n, row, weight, y);
+    Index i = 0;
+    for (; i + 4 * W<T> <= n; i += 4 * W<T>) mix_piece<Vec<T>, 4>(i, count, row, weight, y);
+    cover<T>(n - i, [=](auto zero, Index j) {
+        mix_piece<decltype(zero), 1>(i + j, count, row, weight, y);
+    });
 }
 
 // Rows of the result, one after the other from a number on.
 template <class T>
 class Rows {
   public:
-    Rows(const Resample& s, const T* x, T fill, bool turn, Index number)
-        : d(s.line[0]), h(s.line[1]), w(s.line[2]), inner(s.inner), wide(w.in * inner), x(x),
-          end(x + s.outer * d.in * h.in * wide), fill(fill), o(number / h.out / d.out), i(number / h.out % d.out), j(number % h.out),
-          row(std::max(d.most * h.most, w.most)), weight(row.size()), by_d(d.weight<T>()),
-          by_h(h.weight<T>()), by_w(w.weight<T>()), sums(scratch<T>(0, wide * (turn ? W<T> : 1) + W<T>)) {
-        if (!turn) return;
-        lanes = scratch<T>(1, w.in * W<T>);
-        mapped = scratch<T>(2, w.out * W<T>);
-    }
+    Rows(const Resample& s, const T* from, T fill, Index number)
+        : h(s.rows), w(s.cells), last(s.blocks<T>()), inner(s.inner), wide(w.in * inner),
+          x(from + number / h.out * h.in * wide), end(from + s.outer * h.in * wide), fill(fill),
+          j(number % h.out), row(std::max(h.most, w.most)), by_h(h.weight<T>()),
+          by_w(w.weight<T>()), sums(scratch<T>(0, wide + W<T>)) {}
 
     // y: the next row; `behind`: how many numbers behind it will be written after it
-    void one(T* y, Index behind) {
+    void next(T* y, Index behind) {
         const Line::Run& first = w.runs[0];
         if (first.kind == Line::COPIES && first.count == w.out) {  // the row itself, or a part of it
             Index n = w.out * inner;
             const T* from = summed(first.from * inner, n, y);
             if (from != y) copy(n, from, y);
-            return;
+        } else if (inner > 1) {
+            runs(summed(0, wide, sums), y);
+        } else {
+            const T* from = summed(0, wide, sums);
+            if (wide < W<T> && from + W<T> > end) from = std::copy_n(from, wide, sums) - wide;
+            if (w.out >= W<T> || behind >= W<T>) return blocks(from, y);
+            T whole[W<T>];
+            blocks(from, whole);
+            std::copy_n(whole, w.out, y);
         }
-        const T* from = summed(0, wide, sums);
-        if (behind >= W<T> && (from == sums || from + wide + W<T> <= end))
-            runs(from, y, [](Index n, const T* x, T* y) { copy_loosely(n, x, y); });
-        else runs(from, y, [](Index n, const T* x, T* y) { copy(n, x, y); });
-    }
-
-    // y: the next rows of single numbers, `count` of them, up to W<T>
-    void turned(Index count, T* y) {
-        constexpr int R = W<T>;
-        const T* from[R];
-        for (Index r = 0; r < R; r++)
-            from[r] = r < count ? summed(0, wide, sums + r * wide) : from[count - 1];
-        squares(w.in, [&](Index c) {
-            turn_square<T>([&](int r) { return load(from[r] + c); },
-                           [&](int l, Vec<T> v) { store(lanes + (c + l) * R, v); });
-        }, [&](Index c) { for (int r = 0; r < R; r++) lanes[c * R + r] = from[r][c]; });
-        for (Index c = 0; c < w.out; c++) store(mapped + c * R, cell(c));
-        squares(w.out, [&](Index c) {
-            turn_square<T>([&](int l) { return load(mapped + (c + l) * R); },
-                           [&](int r, Vec<T> v) { if (r < count) store(y + r * w.out + c, v); });
-        }, [&](Index c) {
-            for (Index r = 0; r < count; r++) y[r * w.out + c] = mapped[c * R + r];
-        });
     }
 
   private:
-    // Call whole(i) for squares of a row's cells, or single(i) where there are fewer cells.
-    template <class Whole, class Single>
-    static void squares(Index n, Whole&& whole, Single&& single) {
-        if (n >= W<T>) {
-            for (Index i = 0; i < n; i += W<T>) whole(std::min(i, n - W<T>));
-        } else {
-            for (Index i = 0; i < n; i++) single(i);
-        }
-    }
-
-    // y: a row, by the runs of its cells, the first of them first
-    template <class Copy>
-    void runs(const T* from, T* y, Copy&& copy) {
-        for (const Line::Run& run : w.runs) {
-            Index n = run.count * inner;
-            T* to = y + run.to * inner;
-            if (run.kind == Line::COPIES) copy(n, from + run.from * inner, to);
-            else if (run.kind == Line::EMPTY) for (Index k = 0; k < n; k++) to[k] = fill;
-            else for (Index k = 0; k < run.count; k++) cell(from, run.to + k, to + k * inner);
-        }
-    }
-
     // Return where the n numbers lie, from `skip` on, of the row that the next row of the result
     // comes from: in the input, or in `into`.
     const T* summed(Index skip, Index n, T* into) {
-        Index count = 0, only_d = d.only[i], only_h = h.only[j];
-        if ((only_d | only_h) >= 0) {
-            const T* from = x + ((o * d.in + only_d) * h.in + only_h) * wide + skip;
-            advance();
-            return from;
+        Index first = h.start[j], count = h.start[j + 1] - first, only = h.only[j];
+        const T* sample = x + skip;
+        if (++j == h.out) {
+            j = 0;
+            x += h.in * wide;
         }
-        for (Index a = d.start[i]; a < d.start[i + 1]; a++)
-            for (Index b = h.start[j]; b < h.start[j + 1]; b++) {
-                row[count] = x + ((o * d.in + d.index[a]) * h.in + h.index[b]) * wide + skip;
-                weight[count++] = by_d[a] * by_h[b];
-            }
-        advance();
-        if (count) mix(n, count, row.data(), weight.data(), into);
+        if (only >= 0) return sample + only * wide;
+        for (Index k = 0; k < count; k++) row[k] = sample + h.index[first + k] * wide;
+        if (count) mix(n, count, row.data(), by_h + first, into);
         else std::fill_n(into, n, fill);
         return into;
     }
 
-    void advance() {
-        if (++j < h.out) return;
-        j = 0;
-        if (++i < d.out) return;
-        i = 0;
-        o++;
+    // y: a row of cells of many numbers
+    void runs(const T* from, T* y) {
+        for (const Line::Run& run : w.runs) {
+            Index n = run.count * inner;
+            T* to = y + run.to * inner;
+            if (run.kind == Line::COPIES) copy(n, from + run.from * inner, to);
+            else if (run.kind == Line::EMPTY) std::fill_n(to, n, fill);
+            else for (Index k = 0; k < run.count; k++) cell(from, run.to + k, to + k * inner);
+        }
     }
-
-    // y (inner): cell c of a row
     void cell(const T* from, Index c, T* y) {
         Index k = w.start[c], end = w.start[c + 1];
-        if (inner == 1) {
-            T sum = by_w[k] * from[w.index[k]];
-            while (++k < end) sum += by_w[k] * from[w.index[k]];
-            *y = sum;
-        } else {
-            for (Index e = k; e < end; e++) row[e - k] = from + w.index[e] * inner;
-            mix(inner, end - k, row.data(), by_w + k, y);
+        for (Index e = k; e < end; e++) row[e - k] = from + w.index[e] * inner;
+        mix(inner, end - k, row.data(), by_w + k, y);
+    }
+
+    // y: a row of single numbers, and up to W<T> numbers if it is shorter than that
+    void blocks(const T* from, T* y) const {
+        using B = Blocks<T>;
+        const auto *b = last.blocks.data(), *end = b + last.blocks.size();
+        const Index* firsts = last.from.data();  // all in registers: stores may alias members
+        const Place<T>* places = last.at.data();
+        const T* weights = last.weight.data();
+        Vec<T> none = broadcast(fill);
+        for (; b < end; b++) {
+            T* to = y + b->to;
+            Index t = b->first, stop = t + b->count;
+            if (b->kind == B::COPIES) {
+                store(to, load(from + b->from));
+            } else if (b->kind == B::PICKS) {
+                Vec<T> v = picked(from + firsts[t], places + t * W<T>);
+                store(to, load(weights + t * W<T>) != 0 ? v : none);
+            } else if (b->kind == B::SUMS) {
+                Vec<T> sum = -Vec<T>{};
+                for (; t < stop; t++) {
+                    Vec<T> weight = load(weights + t * W<T>);
+                    Vec<T> v = picked(from + firsts[t], places + t * W<T>);
+                    sum += weight * (weight != 0 ? v : Vec<T>{});  // what is not seen may be NaN
+                }
+                store(to, sum);
+            } else {
+                for (Index l = b->to; l < std::min(b->to + W<T>, w.out); l++) y[l] = span(from, l);
+            }
         }
     }
 
-    // Cell c of all turned rows
-    Vec<T> cell(Index c) const {
-        Index k = w.start[c], end = w.start[c + 1];
-        if (k == end) return broadcast(fill);
-        Vec<T> sum = by_w[k] * load(lanes + w.index[k] * W<T>);
-        while (++k < end) sum += by_w[k] * load(lanes + w.index[k] * W<T>);
-        return sum;
+    // Cell c of a row of single numbers: the sum of many neighbours
+    T span(const T* from, Index c) const {
+        const T *weights = by_w + w.start[c], *x = from + w.index[w.start[c]];
+        double sum = 0;
+        row_sums<T, 1>(w.start[c + 1] - w.start[c], &sum, [=](auto zero, Index i, auto* sums) {
+            using V = decltype(zero);
+            sums[0] += get<V>(weights + i) * get<V>(x + i);
+        });
+        return T(sum);
     }
 
-    const Line &d, &h, &w;
+    const Line &h, &w;
+    const Blocks<T>& last;
     Index inner, wide;
-    const T *x, *end;
+    const T *x, *end;  // of the next row: its sample; of all
     T fill;
-    Index o, i, j;  // of the next row: outer, and cells of the first two axes
+    Index j;  // the next row of the sample
     std::vector<const T*> row;
-    std::vector<T> weight;
-    const T *by_d, *by_h, *by_w;
-    T *sums, *lanes = nullptr, *mapped = nullptr;
+    const T *by_h, *by_w;
+    T* sums;
 };
 
 template <class T>
 void apply(const Resample& s, const T* x, T* y, double fill) {
-    const Line& w = s.line[2];
-    Index all = s.outer * s.line[0].out * s.line[1].out, wide = (w.in + w.out) * s.inner;
-    bool turn = s.scattered && s.inner == 1 && all > W<T> / 2 && wide <= WIDE;
-    Index group = round_up(std::max(Index(1), TASK / wide), W<T>), step = turn ? W<T> : 1;
-    parallel((all + group - 1) / group, [&](Index task) {
+    Index all = s.outer * s.rows.out, wide = (s.cells.in + s.cells.out) * s.inner;
+    Index group = std::max(Index(1), TASK / wide), n = s.cells.out * s.inner;
+    parallel((all + group - 1) / group, [=, &s](Index task) {
         Index first = task * group, end = std::min(all, first + group);
-        Rows<T> rows(s, x, T(fill), turn, first);
-        for (Index r = first; r < end; r += step) {
-            T* to = y + r * w.out * s.inner;
-            if (turn) rows.turned(std::min(step, end - r), to);
-            else rows.one(to, (end - r - 1) * w.out * s.inner);
-        }
+        Rows<T> rows(s, x, T(fill), first);
+        for (Index r = first; r < end; r++) rows.next(y + r * n, (end - r - 1) * n);
     });
 }
 
@@ -217,6 +276,7 @@ void apply(const Resample& s, const T* x, T* y, double fill) {
 
 template <class T>
 void fill_resample(ResampleKernels<T>& k) {
+    k.blocks = blocks<T>;
     k.apply = apply<T>;
 }
 RL_NARROW(fill_resample, Resample)

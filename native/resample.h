@@ -1,6 +1,8 @@
 // Maps along axes: where the cells of a result come from, and the function.
 #pragma once
 
+#include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "index.h"
@@ -30,16 +32,40 @@ struct Line {
     }
 };
 
-// x (outer, in of 3 axes, inner) -> y (outer, out of 3 axes, inner), dense.
+// The same of an axis of single numbers, in vectors of the result. A term adds one number to each
+// lane: weight * x[from + at], or nothing where the weight is 0.
+template <class T>
+struct Blocks {
+    enum Kind { COPIES, PICKS, SUMS, SPANS };  // PICKS: one term, of ones; SPANS: of long sums
+    struct Block {
+        Index to, from, first, count;  // `first` of `count` terms
+        Kind kind;
+    };
+    using Place = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+    std::vector<Block> blocks;
+    std::vector<Index> from;  // by term
+    std::vector<Place> at;    // by term and lane
+    std::vector<T> weight;
+};
+
+// x (outer, in of rows, in of cells, inner) -> y (outer, out of rows, out of cells, inner), dense.
 struct Resample {
     Index outer = 1, inner = 1;
-    Line line[3];
-    bool scattered = false;  // few cells along the last axis come with their neighbours
+    Line rows, cells;
+    Blocks<float> blocks32;  // of the cells, if inner is 1
+    Blocks<double> blocks64;
+    template <class T>
+    const Blocks<T>& blocks() const {
+        if constexpr (sizeof(T) == 4) return blocks32;
+        else return blocks64;
+    }
 };
 
 template <class T>
 struct ResampleKernels {
-    // Cells without an entry are `fill`; a single entry of weight 1 is copied to the bit.
+    Blocks<T> (*blocks)(const Line&);
+    // Cells without an entry are `fill` in maps of copies; a single entry of weight 1 is copied to
+    // the bit.
     void (*apply)(const Resample&, const T* x, T* y, double fill);
 };
 

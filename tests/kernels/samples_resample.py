@@ -81,7 +81,7 @@ def _padded(shape: Any, widths: Any, large: bool = False) -> None:
     size = tuple([n + a + b for n, (a, b) in zip(shape, widths, strict=True)])
     for name in ("distinct",) if large else ("distinct", "nan", "inf"):
         x, g = kind(name, shape), kind(name, size)
-        for value in (0.0, -2.5, np.nan):
+        for value in (0.0, -2.5, np.inf):
             SAMPLES["pad_forward"].append(Sample((x, widths, "constant", value), large=large))
         for mode in ("reflect", "replicate", "circular"):
             SAMPLES["pad_forward"].append(Sample((x, widths, mode, 0.0), large=large))

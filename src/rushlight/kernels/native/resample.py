@@ -1,7 +1,7 @@
 """Maps along axes by the compiled kernel (`native/resample.cpp`).
 
-The C++ takes dense arrays, and the map of each of up to three axes that follow each other; axes
-around these, and between them, that stay as they are, are one.
+The C++ takes dense arrays, the map of an axis, and one of the rows before it, which is that of all
+other axes taken together.
 """
 
 from __future__ import annotations
@@ -24,14 +24,33 @@ Entries: TypeAlias = tuple[Any, Any, Any]  # rows, columns and weights (None: on
 Map: TypeAlias = tuple[int, int, Entries]  # of so many cells, from so many
 
 
+FEW = 16  # numbers behind an axis that fill few vectors: then they are cells of it
+
+
 # ---- maps
 
 
-def _axis(mapped: Map | int) -> Any:
+def _same(size: int) -> Map:
+    cells = np.arange(size)
+    return size, size, (cells, cells, None)
+
+
+def _both(a: Map, b: Map) -> Map:
+    """Return the map of two axes that follow each other as one of their cells taken together."""
+    (out, size, (rows, cols, weights)), (outs, sizes, (inner_rows, inner_cols, others)) = a, b
+    both = [
+        np.add.outer(i * n, j).ravel()
+        for i, n, j in ((rows, outs, inner_rows), (cols, sizes, inner_cols))
+    ]
+    one, other = (
+        np.ones(i.size) if w is None else w.astype(np.float64)
+        for i, w in ((rows, weights), (inner_rows, others))
+    )
+    return out * outs, size * sizes, (both[0], both[1], np.multiply.outer(one, other).ravel())
+
+
+def _entries(mapped: Map) -> Any:
     """Return what the C++ knows of an axis: its size and its entries, sorted by rows."""
-    if isinstance(mapped, int):
-        cells = np.arange(mapped)
-        mapped = mapped, mapped, (cells, cells, None)
     out, size, (rows, cols, weights) = mapped
     order = np.argsort(rows, kind="stable")
     start = np.searchsorted(rows[order], np.arange(out + 1))
@@ -39,32 +58,23 @@ def _axis(mapped: Map | int) -> Any:
     return size, start.astype(np.int64), cols[order].astype(np.int64), weights
 
 
-def _maps(shape: Ints, last: bool, maps: dict[int, Map]) -> Any:
-    """Return what the C++ runs for inputs of a shape, by the maps of its axes.
-
-    None where there are too many of them.
-    """
+def compiled(shape: Ints, last: bool, maps: dict[int, Map]) -> Any:
+    """Return what the C++ runs for inputs of a shape, by the maps of its axes."""
     if last:  # as it lies in memory
         maps = {last_place(axis, len(shape)): m for axis, m in maps.items()}
         shape = (shape[0], *shape[2:], shape[1])
     begin, end = min(maps), max(maps) + 1
-    axes: list[Map | int] = []
-    for axis in range(begin, end):
-        before = axes[-1] if axes else None
-        if axis in maps:
-            axes.append(maps[axis])
-        elif isinstance(before, int):
-            axes[-1] = before * shape[axis]
-        else:
-            axes.append(shape[axis])
-    if len(axes) > 3:
-        return None
-    return native.Maps(prod(shape[:begin]), prod(shape[end:]), [_axis(a) for a in axes])
+    rows, cells, inner = _same(1), maps[end - 1], prod(shape[end:])
+    for axis in range(begin, end - 1):
+        rows = _both(rows, maps.get(axis) or _same(shape[axis]))
+    if 1 < inner < FEW:
+        cells, inner = _both(cells, _same(inner)), 1
+    return native.Maps(prod(shape[:begin]), inner, _entries(rows), _entries(cells))
 
 
 @lru_cache(maxsize=512)
 def _resizing(shape: Ints, last: bool, maps: tuple[Taps | None, ...]) -> Any:
-    return _maps(
+    return compiled(
         shape,
         last,
         {i: (m.size_out, m.size_in, m.entries) for i, m in enumerate(maps, 2) if m is not None},
@@ -87,13 +97,13 @@ def _padding(shape: Ints, last: bool, widths: Widths, mode: str, back: bool) -> 
         found[axis] = (size, out, (cols, rows, None)) if back else (out, size, (rows, cols, None))
     if back:
         shape = tuple([n + a + b for n, (a, b) in zip(shape, widths, strict=True)])
-    return _maps(shape, last, found) if found else None
+    return compiled(shape, last, found) if found else None
 
 
 # ---- arrays
 
 
-def _run(maps: Any, x: Array, shape: Any, value: float = 0.0) -> Array:
+def run(maps: Any, x: Array, shape: Any, value: float = 0.0) -> Array:
     y = like_layout(shape, x)
     maps.apply(x, y, value)
     return y
@@ -111,10 +121,7 @@ def resample_forward(x: Array, maps: tuple[Taps | None, ...]) -> Array:
     if x.dtype.char not in "fd" or 0 in x.shape or 0 in size or maps.count(None) == len(maps):
         return reference.resample_forward(x, maps)
     x, last = _own(x)
-    found = _resizing(x.shape, last, maps)
-    if found is None:
-        return reference.resample_forward(x, maps)
-    return _run(found, x, (*x.shape[:2], *size))
+    return run(_resizing(x.shape, last, maps), x, (*x.shape[:2], *size))
 
 
 def pad_forward(x: Array, widths: Widths, mode: str, value: float) -> Array:
@@ -126,7 +133,7 @@ def pad_forward(x: Array, widths: Widths, mode: str, value: float) -> Array:
     maps = _padding(x.shape, last, widths, mode, False)
     if maps is None or (own is not x and mode == "constant"):  # NumPy takes any strides
         return reference.pad_forward(x, widths, mode, value)
-    return _run(maps, own, shape, float(value))
+    return run(maps, own, shape, float(value))
 
 
 def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
@@ -135,4 +142,4 @@ def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
         return reference.pad_grad(g, x_shape, widths, mode)
     own, last = _own(g)
     maps = _padding(x_shape, last, widths, mode, True)
-    return reference.pad_grad(g, x_shape, widths, mode) if maps is None else _run(maps, own, x_shape)
+    return reference.pad_grad(g, x_shape, widths, mode) if maps is None else run(maps, own, x_shape)

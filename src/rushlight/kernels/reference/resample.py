@@ -83,6 +83,9 @@ class Taps:
                     self.terms.append(term)
         self.full = bool(seen.all())
 
+    def __deepcopy__(self, memo: Any) -> Taps:
+        return self  # nothing of it changes
+
     @cached_property
     def transposed(self) -> Taps:
         """The map of the gradients."""
