@@ -308,7 +308,7 @@ void fill_conv(ConvKernels<T>& k) {
     k.pools = pools;
     k.weight = conv_weight<T>;
 }
-template void fill_conv(ConvKernels<float>&);
-template void fill_conv(ConvKernels<double>&);
+#define RL_FILL(T) template void fill_conv(ConvKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

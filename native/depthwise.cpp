@@ -143,11 +143,9 @@ void depthwise_weight(const Conv& s, const T* x, const T* g, T* dw) {
             *dw++ = total[tap * padded + (c < whole ? c : c + padded - channels)];
 }
 
-template void depthwise(const Conv&, const float*, const float*, const float*, const Onward<float>&,
-                        float*);
-template void depthwise(const Conv&, const double*, const double*, const double*,
-                        const Onward<double>&, double*);
-template void depthwise_weight(const Conv&, const float*, const float*, float*);
-template void depthwise_weight(const Conv&, const double*, const double*, double*);
+#define RL_MAKE(T) \
+    template void depthwise(const Conv&, const T*, const T*, const T*, const Onward<T>&, T*); \
+    template void depthwise_weight(const Conv&, const T*, const T*, T*);
+RL_NARROW(RL_MAKE)
 
 }  // namespace rl::RL_LEVEL

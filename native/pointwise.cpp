@@ -255,6 +255,7 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.cross_entropy = cross_entropy<T>;
     k.cross_entropy_grad = cross_entropy_grad<T>;
 }
-RL_NARROW(fill_pointwise, Pointwise)
+#define RL_FILL(T) template void fill_pointwise(PointwiseKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL
