@@ -19,6 +19,7 @@ from tests.kernels.samples_conv import calls
 from rushlight.arrays import is_channels_last
 from rushlight.compiled import native
 from rushlight.kernels.reference import REFERENCE
+from rushlight.kernels.reference.onward import one_by_one
 
 if native is None:
     pytest.skip("there is no compiled extension here", allow_module_level=True)
@@ -247,6 +248,20 @@ def test_bits_of_a_convolution_do_not_depend_on_the_layout(name: str, level: str
 
 @every_level
 @every_dtype
+def test_a_convolution_that_goes_on_has_the_bits_of_its_steps(level: str, dtype: str) -> None:
+    native.choose_level(level)
+    steps = [NATIVE[name] for name in ("conv_forward", "batch_norm_eval", "max_pool_forward")]
+    for i, sample in enumerate(sample.cast(dtype) for sample in SAMPLES["conv_onward"]):
+        x, w, b, mean, var, norm_w, norm_b, eps, *geometry, pool, relu = sample.args
+        norm = None if mean is None else (mean, var, norm_w, norm_b, eps)
+        with said("conv_onward", i, sample):
+            found = called(NATIVE, "conv_onward", sample)[0][0]
+            expected = one_by_one(tuple(steps), (x, w, b, *geometry), norm, pool, relu)
+            assert np.array_equal(found, expected, equal_nan=True)
+
+
+@every_level
+@every_dtype
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_bits_of_an_activation_do_not_depend_on_the_layout(
     name: str, level: str, dtype: str
@@ -289,7 +304,7 @@ def convolutions(draw: Any) -> Any:
     """A case as in samples_conv.py."""
     dims = draw(st.integers(1, 3))
     groups = draw(st.sampled_from([1, 1, 2, 3, 17, 40]))
-    wide = widths if groups < 4 else st.just(1)  # or each channel by itself
+    wide = widths if groups < 4 and draw(st.booleans()) else st.just(1)  # or each channel by itself
 
     def each(strategy: Any) -> Any:
         return tuple(draw(strategy) for _ in range(dims))
