@@ -27,23 +27,36 @@ constexpr Index TASK = 1 << 18;  // multiply-adds of a task: some ten microsecon
 constexpr Index CHUNK = 192;     // most cells of a task, and of a round of a weight gradient
 constexpr Index PARTS = 16;      // most shares of the cells of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;  // numbers in all their sums
+constexpr Index POINTERS = 1 << 20;  // about the most of a round, where taps are many
+constexpr Index STRETCH = 1024;  // most numbers of a stretch, and about the most of its weights:
+constexpr Index WEIGHTS = 1 << 16;  // they stay in the cache
+constexpr Index SHORT = 32;      // numbers of a stretch below which none is looked for
 constexpr int HIGH = 6;          // cells of a tile
 
 enum Slot { PACKED, ROWS, SUMMED, TOTAL };
-
-constexpr Index STRETCH = 1024;  // most numbers of a stretch
 
 bool alone(const Conv& s) { return s.channels == 1 && s.features == 1; }
 
 // Below FEW_CHANNELS channels may lie apart: see `narrow_fits`.
 bool wide(const Conv& s) { return s.groups >= std::max<Index>(W<float>, FEW_CHANNELS); }
 
-// The cells of each of the fewest equal stretches of a line; 0 where they do not fill a vector.
+// How far the last tap of a line lies from the first.
+Index reach_of(const Conv& s) {
+    auto [least, most] = std::minmax_element(s.offset[2].begin(), s.offset[2].end());
+    return *most - *least;
+}
+
+// The cells of each of the fewest equal stretches of a line; 0 where they do not fill a vector, or
+// copies would be mostly of what no tap looks at.
 Index stretch_of(const Conv& s) {
-    Index line = s.out[2], parts = std::max(Index(1), (line * s.groups + STRETCH - 1) / STRETCH);
-    while (parts < line && line % parts) parts++;
+    Index line = s.out[2], numbers = line * s.groups;
+    if (s.step[2] != 1 || numbers < W<float> || reach_of(s) > line + FEW_REACH) return 0;
+    Index most = std::clamp(WEIGHTS / taps_of(s), Index(64), STRETCH);
+    Index parts = (numbers + most - 1) / most;
+    while (line % parts && line / parts * s.groups > SHORT) parts++;
     Index cells = line / parts;
-    return s.step[2] == 1 && cells * s.groups >= W<float> ? cells : 0;
+    if (line % parts == 0 && cells * s.groups >= W<float>) return cells;
+    return numbers <= STRETCH ? line : 0;
 }
 
 // Copy `cells` cells of each line of all planes of x from cell `low` on, channels side by side and
@@ -80,8 +93,7 @@ struct Joined {
         conv.groups = 1;
         if (wide(s)) return;
         Index low = *std::min_element(s.offset[2].begin(), s.offset[2].end());
-        Index high = *std::max_element(s.offset[2].begin(), s.offset[2].end());
-        Index cells = s.out[2] + high - low, stretch = stretch_of(s), width = cells * s.groups;
+        Index cells = s.out[2] + reach_of(s), stretch = stretch_of(s), width = cells * s.groups;
         copy = copied(s, x, low, cells);
         this->x = copy.get();
         conv.channels = conv.features = stretch * s.groups;
@@ -129,12 +141,12 @@ void depthwise_tile(const T* const* rows, Index pitch, Index taps, Index c, cons
 
 // sums[tap] = the sum over cells of rows[tap][cell] * grads[cell], and what was there if `more`.
 template <class T, int TAPS>
-void depthwise_weight_tile(const T* const* rows, const T* const* grads, Index count, Index c,
-                           T* sums, Index apart, bool more) {
+void depthwise_weight_tile(const T* const* rows, Index pitch, const T* const* grads, Index count,
+                           Index c, T* sums, Index apart, bool more) {
     Vec<T> sum[TAPS]{};
     for (Index i = 0; i < count; i++) {
         Vec<T> g = load(grads[i] + c);
-        RL_UNROLL for (int t = 0; t < TAPS; t++) sum[t] += load(rows[t * CHUNK + i] + c) * g;
+        RL_UNROLL for (int t = 0; t < TAPS; t++) sum[t] += load(rows[t * pitch + i] + c) * g;
     }
     RL_UNROLL for (int t = 0; t < TAPS; t++) {
         T* to = sums + t * apart;
@@ -210,25 +222,25 @@ void depthwise_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Index tile = taps <= 6 ? 3 : 9, lines = round_up(taps, tile), padded = round_up(channels, W<T>);
     Index most = std::min(cells * taps * channels / (4 * TASK), SUMS / (lines * padded));
     Index shares = std::clamp(most, Index(1), PARTS);
-    Index share = (cells + shares - 1) / shares;
+    Index share = (cells + shares - 1) / shares, round = std::clamp(POINTERS / lines, Index(16), CHUNK);
     T* sums = scratch<T>(SUMMED, shares * lines * padded);
     Cells<T> walk(one, joined.x, 0);
     parallel(shares, [&](Index part) {
         T* sum = sums + part * lines * padded;
-        auto rows = scratch<const T*>(ROWS, lines * CHUNK);
+        auto rows = scratch<const T*>(ROWS, lines * round);
         const T* grads[CHUNK];
         Index begin = std::min(cells, part * share), end = std::min(cells, begin + share), m = begin;
         do {
-            Index count = std::min(CHUNK, end - m);
-            walk.point(m, count, rows, CHUNK);
+            Index count = std::min(round, end - m);
+            walk.point(m, count, rows, round);
             walk.point_out(m, count, g, grads);
-            for (Index tap = taps; tap < lines; tap++) std::copy_n(rows, count, rows + tap * CHUNK);
+            for (Index tap = taps; tap < lines; tap++) std::copy_n(rows, count, rows + tap * round);
             for (Index c = 0; c < channels; c += W<T>)
                 for (Index tap = 0; tap < lines; tap += tile)
                     (tile == 3 ? depthwise_weight_tile<T, 3> : depthwise_weight_tile<T, 9>)(
-                        rows + tap * CHUNK, grads, count, std::min<Index>(c, channels - W<T>),
+                        rows + tap * round, round, grads, count, std::min<Index>(c, channels - W<T>),
                         sum + tap * padded + c, padded, m > begin);
-        } while ((m += CHUNK) < end);
+        } while ((m += round) < end);
     });
     T* total = scratch<T>(TOTAL, lines * padded);
     add_shares(sums, shares, lines, padded, padded, total);
