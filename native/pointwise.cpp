@@ -63,8 +63,8 @@ void softplus(Index n, T beta, T threshold, const T* x, T* y) {
 template <class T>
 void elu(Index n, T low, T high, T rate, const T* x, T* y) {
     map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
-        Vec<T> below = x > T(0) ? Vec<T>{} : x;
-        return x > T(0) ? x * high : expm1_below<T>(below * rate) * low;
+        Vec<T> below = x < T(0) ? x : Vec<T>{};
+        return x < T(0) ? expm1_below<T>(below * rate) * low : x * high;
     });
 }
 
