@@ -197,6 +197,7 @@ void fill_attention(AttentionKernels<T>& k) {
     k.forward = forward<T>;
     k.grad = grad<T>;
 }
-RL_NARROW(fill_attention, Attention)
+#define RL_FILL(T) template void fill_attention(AttentionKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

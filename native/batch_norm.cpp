@@ -123,6 +123,7 @@ void fill_batch_norm(NormKernels<T>& k) {
     k.eval = eval<T>;
     k.eval_grad = eval_grad<T>;
 }
-RL_NARROW(fill_batch_norm, Norm)
+#define RL_FILL(T) template void fill_batch_norm(NormKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

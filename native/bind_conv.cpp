@@ -130,7 +130,11 @@ void bind_conv(nb::module_& m) {
                       Window::Lists, Ints, Index, Ints>(),
              some, some, some, some, some, some, some, some, some, some, some, some, some,
              nb::arg("pool") = Ints{1, 1});
-    conv.def_prop_ro("pools", [](const Window& s) { return rl::level().of<float>().conv.pools(s); });
+    // of either dtype: that of float64 may be of another level
+    conv.def_prop_ro("pools", [](const Window& s) {
+        const rl::Level& level = rl::level();
+        return level.f32.conv.pools(s) && level.f64.conv.pools(s);
+    });
     rl::def(
         conv, "forward",
         [](const Window& s, const In& x, const In& w, const Maybe& b, const Out& y, bool relu) {

@@ -27,30 +27,44 @@ const int64_t* indices(const Dense& places, Index m) {
     return data<int64_t>(places, m);
 }
 
-template <class F>
-F known(F f) {
-    if (!f) throw nb::type_error("got float64, expected float32");
-    return f;
-}
+// Where a kernel stands in the tables of both dtypes. It is a value, not a type: what binds a kernel
+// is then compiled once for all of one kind.
+template <template <class> class F>
+struct Place {
+    F<float> rl::PointwiseKernels<float>::*f32;
+    F<double> rl::PointwiseKernels<double>::*f64;
+    template <class T>
+    F<T> in(const rl::PointwiseKernels<T>& k) const {
+        F<T> f;
+        if constexpr (sizeof(T) == 4) f = k.*f32;
+        else f = k.*f64;
+        if (!f) throw nb::type_error("got float64, expected float32");
+        return f;
+    }
+};
+#define RL_PLACE(name) {&rl::PointwiseKernels<float>::name, &rl::PointwiseKernels<double>::name}
 
-// Bind y = f(x), for the dtypes that have it.
-template <class F>
-void def_map(nb::module_& m, const char* name, F pick) {
-    rl::def(m, name, [pick](const In& x, const Out& y) {
+template <class T>
+using Map = void (*)(Index n, const T* x, T* y);
+template <class T>
+using Slope = void (*)(Index n, const T* g, const T* x, T* dx);
+
+// Bind y = f(x).
+void def_map(nb::module_& m, const char* name, Place<Map> place) {
+    rl::def(m, name, [place](const In& x, const Out& y) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
-            known(pick(k))(n, data<T>(x), data<T>(y, n));
+            place.in<T>(k)(n, data<T>(x), data<T>(y, n));
         });
     });
 }
 
 // Bind dx = g f'(x), or of y = f(x).
-template <class F>
-void def_grad(nb::module_& m, const char* name, F pick) {
-    rl::def(m, name, [pick](const In& g, const In& x, const Out& dx) {
+void def_grad(nb::module_& m, const char* name, Place<Slope> place) {
+    rl::def(m, name, [place](const In& g, const In& x, const Out& dx) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
-            known(pick(k))(n, data<T>(g, n), data<T>(x), data<T>(dx, n));
+            place.in<T>(k)(n, data<T>(g, n), data<T>(x), data<T>(dx, n));
         });
     });
 }
@@ -60,11 +74,11 @@ void def_grad(nb::module_& m, const char* name, F pick) {
 void bind_pointwise(nb::module_& m) {
     auto some = nb::arg();
     auto none = nb::arg().none();
-    def_map(m, "relu", [](auto& k) { return k.relu; });
-    def_grad(m, "relu_grad", [](auto& k) { return k.relu_grad; });
-    def_map(m, "sigmoid", [](auto& k) { return k.sigmoid; });
-    def_map(m, "tanh", [](auto& k) { return k.tanh; });
-    def_map(m, "logsigmoid", [](auto& k) { return k.logsigmoid; });
+    def_map(m, "relu", RL_PLACE(relu));
+    def_grad(m, "relu_grad", RL_PLACE(relu_grad));
+    def_map(m, "sigmoid", RL_PLACE(sigmoid));
+    def_map(m, "tanh", RL_PLACE(tanh));
+    def_map(m, "logsigmoid", RL_PLACE(logsigmoid));
     rl::def(m, "softplus", [](const In& x, const Out& y, double beta, double threshold) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
@@ -77,11 +91,11 @@ void bind_pointwise(nb::module_& m) {
             k.elu(n, (T)low, (T)high, (T)rate, data<T>(x), data<T>(y, n));
         });
     });
-    def_map(m, "erf", [](auto& k) { return k.erf; });
-    def_map(m, "gelu", [](auto& k) { return k.gelu; });
-    def_grad(m, "gelu_grad", [](auto& k) { return k.gelu_grad; });
-    def_map(m, "hardswish", [](auto& k) { return k.hardswish; });
-    def_grad(m, "hardswish_grad", [](auto& k) { return k.hardswish_grad; });
+    def_map(m, "erf", RL_PLACE(erf));
+    def_map(m, "gelu", RL_PLACE(gelu));
+    def_grad(m, "gelu_grad", RL_PLACE(gelu_grad));
+    def_map(m, "hardswish", RL_PLACE(hardswish));
+    def_grad(m, "hardswish_grad", RL_PLACE(hardswish_grad));
     rl::def(m, "leaky_relu", [](const In& x, const Out& y, double slope) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();

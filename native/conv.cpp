@@ -222,7 +222,7 @@ void panels(Index features, Index padded, Index count, const T* const* rows, T* 
 // number, whatever the number of threads, and are added up in order.
 template <class T>
 void conv_weight(const Conv& s, const T* x, const T* g, T* dw) {
-    if (depthwise_fits(s)) return depthwise_weight(s, x, g, dw);
+    if (depthwise_weight_fits(s)) return depthwise_weight(s, x, g, dw);
     if (winograd_fits(s)) return winograd_weight(s, x, g, dw);
     if (few_fits(s)) return few_weight(s, x, g, dw);
     Index cells = cells_of(s), padded = round_up(s.features, W<T>);
@@ -308,7 +308,7 @@ void fill_conv(ConvKernels<T>& k) {
     k.pools = pools;
     k.weight = conv_weight<T>;
 }
-template void fill_conv(ConvKernels<float>&);
-template void fill_conv(ConvKernels<double>&);
+#define RL_FILL(T) template void fill_conv(ConvKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

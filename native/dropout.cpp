@@ -26,6 +26,7 @@ void fill_dropout(DropoutKernels<T>& k) {
     k.factor16 = factor<T, uint16_t>;
     k.factor32 = factor<T, uint32_t>;
 }
-RL_NARROW(fill_dropout, Dropout)
+#define RL_FILL(T) template void fill_dropout(DropoutKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

@@ -168,7 +168,7 @@ inline Vec<float> erf(Vec<float> x) {
                              0.00365446387f, -0.000325753533f, 1.15257428e-05f};
     Vec<float> low = x + x * polynomial(x * x, NEAR), size = x < 0.0f ? -x : x;
     Vec<float> t = size > 4.1f ? broadcast(4.1f) : size;  // there erf is 1
-    Vec<float> high = 1.0f - exp<float>(-(t + t * polynomial(t, FAR)));
+    Vec<float> high = 1.0f - exp_below<float>(-(t + t * polynomial(t, FAR)));
     return size > 0.9277f ? (x < 0.0f ? -high : high) : low;
 }
 

@@ -286,11 +286,9 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
     }
 }
 
-template void few(const Conv&, const float*, const float*, const float*, const Onward<float>&,
-                  float*);
-template void few(const Conv&, const double*, const double*, const double*, const Onward<double>&,
-                  double*);
-template void few_weight(const Conv&, const float*, const float*, float*);
-template void few_weight(const Conv&, const double*, const double*, double*);
+#define RL_MAKE(T) \
+    template void few(const Conv&, const T*, const T*, const T*, const Onward<T>&, T*); \
+    template void few_weight(const Conv&, const T*, const T*, T*);
+RL_NARROW(RL_MAKE)
 
 }  // namespace rl::RL_LEVEL

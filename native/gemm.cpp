@@ -25,6 +25,7 @@ constexpr Index GROUP_BYTES = 192 << 10;  // of a packed group
 constexpr Index ROOM_BYTES = 4 << 20;     // of all that is packed for several threads
 constexpr Index FAR_BYTES = 2 << 20;      // of a matrix whose rows are asked for ahead
 constexpr Index NEAR = 64;                // columns that are read where they lie
+constexpr Index ALONE = 16 * TASK;        // multiply-adds that two threads make no sooner than one
 // Rows of a block that is turned: whole tiles, and whole vectors once it is turned.
 template <class T>
 constexpr Index TURNED = P_MAX<T> == 6 ? 48 : 112;
@@ -116,7 +117,7 @@ struct Product {
         deep = (k + count - 1) / count;
         group = std::min(padded, Index(GROUP_BYTES / sizeof(T)) / deep / PANEL<T> * PANEL<T>);
         Index groups = (n + group - 1) / group;
-        bool alone = m * k * n < 2 * TASK || threads() == 1;
+        bool alone = m * k * n < ALONE || threads() == 1;
         if (alone || groups >= RANGES) {
             auto one = [&](Index g) {
                 T* packed = scratch<T>(0, deep * group);

@@ -124,6 +124,7 @@ void fill_group_norm(NormKernels<T>& k) {
     k.group = group<T>;
     k.group_grad = group_grad<T>;
 }
-RL_NARROW(fill_group_norm, Norm)
+#define RL_FILL(T) template void fill_group_norm(NormKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

@@ -120,6 +120,7 @@ void fill_layer_norm(NormKernels<T>& k) {
     k.layer = layer<T>;
     k.layer_grad = layer_grad<T>;
 }
-RL_NARROW(fill_layer_norm, Norm)
+#define RL_FILL(T) template void fill_layer_norm(NormKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

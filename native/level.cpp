@@ -25,14 +25,9 @@ RL_FAMILY(resample, Resample)
 RL_FAMILY(rnn, Rnn)
 
 template <class T>
-void fill_products(Kernels<T>& k) {
-    fill_conv(k.conv);
-    fill_gemm(k.gemm);
-}
-
-template <class T>
 void fill_others(Kernels<T>& k) {
     fill_attention(k.attention);
+    fill_conv(k.conv);
     fill_dropout(k.dropout);
     fill_batch_norm(k.norm);
     fill_group_norm(k.norm);
@@ -46,16 +41,15 @@ void fill_others(Kernels<T>& k) {
 
 Level make() {
     Level level;
-    fill_products(level.f32);
-    fill_products(level.f64);
+    fill_gemm(level.f32.gemm);
+    fill_gemm(level.f64.gemm);
     fill_others(level.f32);
 #if RL_BYTES == 64
-    // Products gain by wide vectors; the others wait for memory, and float64 is there to check
-    // gradients: a third of the level's build would be theirs.
-    Kernels<double> narrow = avx2::make().f64;
-    narrow.conv = level.f64.conv;
-    narrow.gemm = level.f64.gemm;
-    level.f64 = narrow;
+    // Of what is float64 products alone are worth their build: most others wait for memory, and
+    // convolutions are float64 to check gradients. They would take half of the level's time.
+    GemmKernels<double> products = level.f64.gemm;
+    level.f64 = avx2::make().f64;
+    level.f64.gemm = products;
 #else
     fill_others(level.f64);
 #endif

@@ -20,7 +20,7 @@ namespace {
 
 constexpr Index TASK = 1 << 19;  // multiply-adds of a task: some ten microseconds
 constexpr Index CHUNK = 224;     // most cells of a task
-constexpr int FEATURES = W<float> * 5 / 8;  // with more, few lanes are idle
+constexpr int FEATURES = std::min(6, W<float> * 5 / 8);  // with more, few lanes are idle
 template <int F>
 constexpr int HIGH = std::min(8, (RL_BYTES < 64 ? 13 : 26) / F);  // cells of a tile
 
@@ -145,9 +145,8 @@ void narrow(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& 
     }
 }
 
-template void narrow(const Conv&, const float*, const float*, const float*, const Onward<float>&,
-                     float*);
-template void narrow(const Conv&, const double*, const double*, const double*,
-                     const Onward<double>&, double*);
+#define RL_MAKE(T) \
+    template void narrow(const Conv&, const T*, const T*, const T*, const Onward<T>&, T*);
+RL_NARROW(RL_MAKE)
 
 }  // namespace rl::RL_LEVEL

@@ -86,6 +86,7 @@ void fill_optim(OptimKernels<T>& k) {
     k.adam = adam<T>;
     k.sgd = sgd<T>;
 }
-RL_NARROW(fill_optim, Optim)
+#define RL_FILL(T) template void fill_optim(OptimKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

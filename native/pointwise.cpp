@@ -63,8 +63,8 @@ void softplus(Index n, T beta, T threshold, const T* x, T* y) {
 template <class T>
 void elu(Index n, T low, T high, T rate, const T* x, T* y) {
     map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
-        Vec<T> below = x > T(0) ? Vec<T>{} : x;
-        return x > T(0) ? x * high : expm1_below<T>(below * rate) * low;
+        Vec<T> below = x < T(0) ? x : Vec<T>{};
+        return x < T(0) ? expm1_below<T>(below * rate) * low : x * high;
     });
 }
 
@@ -255,6 +255,7 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.cross_entropy = cross_entropy<T>;
     k.cross_entropy_grad = cross_entropy_grad<T>;
 }
-RL_NARROW(fill_pointwise, Pointwise)
+#define RL_FILL(T) template void fill_pointwise(PointwiseKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

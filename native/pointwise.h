@@ -16,7 +16,7 @@ struct PointwiseKernels {
     void (*logsigmoid)(Index n, const T* x, T* y);
     // log(1 + e^(beta x)) / beta, or x where beta x is above the threshold
     void (*softplus)(Index n, T beta, T threshold, const T* x, T* y);
-    // high x for x > 0, else low (e^(rate x) - 1), for rate >= 0
+    // high x, or low (e^(rate x) - 1) where x < 0, for rate >= 0
     void (*elu)(Index n, T low, T high, T rate, const T* x, T* y);
     void (*elu_grad)(Index n, T low, T high, T rate, const T* g, const T* x, T* dx);
     // x, or slope x where x <= 0

@@ -373,6 +373,7 @@ void fill_pool(PoolKernels<T>& k) {
         (s.whole ? avg_grad<true, T> : avg_grad<false, T>)(s, g, dx);
     };
 }
-RL_NARROW(fill_pool, Pool)
+#define RL_FILL(T) template void fill_pool(PoolKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

@@ -384,6 +384,7 @@ void fill_rnn(RnnKernels<T>& k) {
     k.gru_steps = gru_steps<T>;
     k.gru_steps_grad = gru_steps_grad<T>;
 }
-RL_NARROW(fill_rnn, Rnn)
+#define RL_FILL(T) template void fill_rnn(RnnKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

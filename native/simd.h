@@ -16,13 +16,11 @@
 #define RL_BYTES 16
 #endif
 
-// Instances of a family that takes its float64 from AVX2 where the level is AVX-512 (see level.cpp).
+// What is made for each dtype, but not for float64 where the level takes it from AVX2 (see level.cpp).
 #if RL_BYTES == 64
-#define RL_NARROW(fill, Name) template void fill(Name##Kernels<float>&);
+#define RL_NARROW(make) make(float)
 #else
-#define RL_NARROW(fill, Name)              \
-    template void fill(Name##Kernels<float>&); \
-    template void fill(Name##Kernels<double>&);
+#define RL_NARROW(make) make(float) make(double)
 #endif
 
 namespace rl::RL_LEVEL {

@@ -51,36 +51,41 @@ class Pool {
         }
         start(helpers);
         Job job{task, context, tasks};
-        {
-            std::lock_guard lock(mutex);
-            current = &job;
-            users = 0;
-            ticket.fetch_add(1, std::memory_order_release);
-        }
-        if (sleeping.load() > 0) wake.notify_all();
+        current = &job;
+        call();
         work(job);
-        while (job.done.load(std::memory_order_acquire) < tasks) pause_cpu();
-        {
-            std::lock_guard lock(mutex);
-            current = nullptr;
-        }
-        while (users.load(std::memory_order_acquire) > 0) pause_cpu();  // nobody still looks at it
+        wait([&] { return job.done == tasks; });
+        current = nullptr;
+        wait([&] { return users == 0; });  // nobody still looks at it
         if (job.error) std::rethrow_exception(job.error);
     }
 
     void stop() {
-        {
-            std::lock_guard lock(mutex);
-            stopping = true;
-            ticket.fetch_add(1);
-        }
-        wake.notify_all();
+        stopping = true;
+        call();
         for (auto& t : members) t.join();
         members.clear();
         stopping = false;
     }
 
   private:
+    // Let all threads look at what there is to do. No lock is taken for those that are awake: one
+    // that waits for a lock sleeps, and a sleeper wakes later than most jobs end.
+    void call() {
+        ticket++;
+        if (sleeping == 0) return;
+        { std::lock_guard lock(mutex); }  // who is about to sleep does
+        wake.notify_all();
+    }
+
+    template <class Ready>
+    static void wait(Ready ready) {
+        for (int i = 0; !ready(); i++) {
+            if (i < SPINS) pause_cpu();
+            else std::this_thread::yield();  // more threads than cores
+        }
+    }
+
     static void work(Job& job) {
         Index i;
         while ((i = job.next.fetch_add(1)) < job.tasks) {
@@ -91,7 +96,7 @@ class Pool {
                     if (!job.failed.exchange(true)) job.error = std::current_exception();
                 }
             }
-            job.done.fetch_add(1, std::memory_order_release);
+            job.done++;
         }
     }
 
@@ -111,27 +116,18 @@ class Pool {
 
     void live(std::size_t seen) {
         for (;;) {
-            for (int i = 0; i < SPINS && ticket.load(std::memory_order_acquire) == seen; i++) {
-                pause_cpu();
-            }
-            if (ticket.load(std::memory_order_acquire) == seen) {
+            for (int i = 0; i < SPINS && ticket == seen; i++) pause_cpu();
+            if (ticket == seen) {
                 std::unique_lock lock(mutex);
                 sleeping++;
-                wake.wait(lock, [&] { return ticket.load() != seen; });
+                wake.wait(lock, [&] { return ticket != seen; });
                 sleeping--;
             }
-            Job* job;
-            {
-                std::lock_guard lock(mutex);
-                seen = ticket.load();
-                if (stopping) return;
-                job = current;
-                if (job) users++;
-            }
-            if (job) {
-                work(*job);
-                users--;
-            }
+            seen = ticket;
+            if (stopping) return;
+            users++;  // before it looks: a job that it finds stays until it has gone
+            if (Job* job = current) work(*job);
+            users--;
         }
     }
 
@@ -141,8 +137,8 @@ class Pool {
     int wanted = 0;
     std::atomic<std::size_t> ticket{0};
     std::atomic<int> sleeping{0}, users{0};
-    Job* current = nullptr;
-    bool stopping = false;
+    std::atomic<Job*> current{nullptr};
+    std::atomic<bool> stopping{false};
 };
 
 // Never destroyed: threads that wait at exit die with the process.

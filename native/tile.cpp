@@ -30,11 +30,10 @@ decltype(&cells_tile_even<T, 1, 1>) cells_tile_even_of(int p, int v) {
     RL_PICK(cells_tile_even, p, v)
 }
 
-template decltype(&rows_tile<float, 1, 1>) rows_tile_of<float>(int, int);
-template decltype(&rows_tile<double, 1, 1>) rows_tile_of<double>(int, int);
-template decltype(&cells_tile<float, 1, 1>) cells_tile_of<float>(int, int);
-template decltype(&cells_tile<double, 1, 1>) cells_tile_of<double>(int, int);
-template decltype(&cells_tile_even<float, 1, 1>) cells_tile_even_of<float>(int, int);
-template decltype(&cells_tile_even<double, 1, 1>) cells_tile_even_of<double>(int, int);
+#define RL_MAKE(T) \
+    template decltype(&rows_tile<T, 1, 1>) rows_tile_of<T>(int, int); \
+    template decltype(&cells_tile<T, 1, 1>) cells_tile_of<T>(int, int); \
+    template decltype(&cells_tile_even<T, 1, 1>) cells_tile_even_of<T>(int, int);
+RL_NARROW(RL_MAKE)
 
 }  // namespace rl::RL_LEVEL

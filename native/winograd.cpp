@@ -316,11 +316,9 @@ void winograd_weight(const Conv& s, const T* x, const T* g, T* dw) {
     }
 }
 
-template void winograd(const Conv&, const float*, const float*, const float*, const Onward<float>&,
-                       float*);
-template void winograd(const Conv&, const double*, const double*, const double*, const Onward<double>&,
-                       double*);
-template void winograd_weight(const Conv&, const float*, const float*, float*);
-template void winograd_weight(const Conv&, const double*, const double*, double*);
+#define RL_MAKE(T) \
+    template void winograd(const Conv&, const T*, const T*, const T*, const Onward<T>&, T*); \
+    template void winograd_weight(const Conv&, const T*, const T*, T*);
+RL_NARROW(RL_MAKE)
 
 }  // namespace rl::RL_LEVEL

@@ -78,6 +78,7 @@ def _smooth(x: Any, **traits: Any) -> None:
         SAMPLES["elu_forward"].append(Sample((x, *curve), **traits))
         if curve[2] >= 0 or not (x < -20).any():  # else exp is infinite, in float32 before float64
             SAMPLES["elu_grad"].append(Sample((g, x, *curve), **both))
+    SAMPLES["elu_forward"].append(Sample((x, np.inf, 1.0, 1.0), **traits))  # 0 stays 0
     for name in ("gelu_grad", "hardswish_grad"):
         SAMPLES[name].append(Sample((g, x), **both))
     SAMPLES["hardswish_forward"].append(Sample((x,), **traits))

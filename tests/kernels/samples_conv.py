@@ -55,6 +55,15 @@ SMALL: list[tuple[Any, ...]] = [
     ((3, 16, 7, 9), 16, (5, 3), (2, 1), ((2, 0), (0, 3)), (1, 2), 16),
     ((2, 18, 9, 8), 36, (3, 3), (1, 1), SAME2, (1, 1), 18),
     ((1, 21, 3, 4, 5), 21, (3, 3, 3), (1, 2, 1), ((1, 1), (1, 1), (0, 2)), (1, 1, 1), 21),
+    # channels that do not fill a vector: stretches of lines do, if these are long enough
+    *(((2, c, 4, 9), c, (3, 2), (1, 1), ((1, 1), (0, 1)), (1, 1), c) for c in range(1, 8)),
+    ((1, 3, 5, 2), 3, (3, 1), (1, 1), SAME2, (1, 1), 3),
+    ((2, 3, 9, 11), 3, (3, 5), (2, 1), ((2, 0), (-1, 3)), (1, 2), 3),
+    ((2, 2, 3, 4, 8), 2, (2, 3, 3), (1, 2, 1), ((0, 1), (1, 1), (1, 1)), (2, 1, 1), 2),
+    ((3, 2, 1031), 2, (4,), (1,), ((2, 0),), (1,), 2),  # no equal stretches of a line
+    ((3, 1, 1032), 1, (4,), (1,), ((2, 1),), (1,), 1),  # two
+    ((1, 2, 1100), 2, (700,), (1,), ((3, 4),), (1,), 2),  # many taps: shorter ones
+    ((2, 1, 9), 1, (2,), (1,), ((700, 0),), (700,), 1),  # taps too far apart
 ]
 LARGE: list[tuple[Any, ...]] = [
     ((8, 16, 14, 14), 32, (3, 3), (1, 1), SAME2, (1, 1), 1),
@@ -68,6 +77,7 @@ LARGE: list[tuple[Any, ...]] = [
     ((2, 66, 40, 41), 2, (1, 1), (1, 1), NONE2, (1, 1), 2),
     ((1, 2061, 4, 5), 1, (3, 3), (1, 1), SAME2, (1, 1), 1),  # sums of sums
     ((2, 40, 40, 41), 40, (13, 15), (1, 1), ((6, 6), (7, 7)), (1, 1), 40),
+    ((8, 3, 61, 67), 3, (5, 5), (1, 1), ((2, 2), (2, 2)), (1, 1), 3),
     ((3, 24, 300), 24, (5,), (1,), ((2, 2),), (1,), 3),
     ((2, 2, 3001), 19, (9,), (5,), ((7, 2),), (3,), 1),
     ((1, 2, 2600), 5, (3,), (1,), ((700, 700),), (1000,), 1),  # taps too far apart to copy lines
@@ -140,7 +150,7 @@ def _with(a: Any, *values: float) -> Any:
 def _specials() -> None:
     """NaN and infinities stay in the cells whose windows see them, also beside remainders."""
     values = (np.nan, np.inf, -np.inf)
-    for channels, features, groups in ((6, 9, 1), (6, 9, 3), (19, 3, 1), (19, 19, 19)):
+    for channels, features, groups in ((6, 9, 1), (6, 9, 3), (19, 3, 1), (19, 19, 19), (3, 3, 3)):
         x, g = normal(3, channels, 7, 7), normal(3, features, 7, 7)
         w = normal(features, channels // groups, 3, 3)
         same = ((1, 1), SAME2, (1, 1), groups)

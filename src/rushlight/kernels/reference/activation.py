@@ -106,15 +106,12 @@ def softplus_forward(x: Array, beta: float, threshold: float) -> Array:
 
 
 def elu_forward(x: Array, low: float, high: float, rate: float) -> Array:
-    """high x for x > 0, else low (exp(rate x) - 1)"""
-    y = np.maximum(x, 0.0)
-    if high != 1.0:
-        y *= high
+    """high x, or low (exp(rate x) - 1) where x < 0"""
     below = np.minimum(x, 0.0)
     if rate != 1.0:
         below *= rate
-    y += np.expm1(below) * low
-    return np.asarray(y)
+    above = x if high == 1.0 else x * high
+    return np.asarray(select(x < 0, np.expm1(below) * low, above))
 
 
 def elu_grad(g: Array, x: Array, low: float, high: float, rate: float) -> Array:
