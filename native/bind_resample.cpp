@@ -58,7 +58,8 @@ struct Maps : rl::Resample {
         l.only.push_back(copies ? from : -1);
         rl::Line::Kind kind = !count ? rl::Line::EMPTY : copies ? rl::Line::COPIES : rl::Line::SUMS;
         rl::Line::Run* last = l.runs.empty() ? nullptr : &l.runs.back();
-        if (last && last->kind == kind && (!copies || last->from + last->count == from)) last->count++;
+        bool on = last && last->kind == kind && (!copies || last->from + last->count == from);
+        if (on) last->count++;
         else l.runs.push_back({o, 1, from, kind});
     }
 };

@@ -1,9 +1,9 @@
-// Maps along axes: resizing, padding, averages, and the gradients of these.
+// Maps along axes: resizing, padding, and the gradients of these.
 //
 // A row of the result (its last axis) comes from one row, the sum of the rows of the input that the
 // map of rows names, by the map of the last axis. Where numbers adjoin behind that axis
-// (channels), vectors run over them. Where none do, a vector of cells is a few terms, each the lanes
-// of one vector of the row in another order, times weights: how, is found once for a map.
+// (channels), vectors run over them. Where none do, a vector of cells is a few terms, each the
+// lanes of one vector of the row in another order, times weights: how, is found once for a map.
 #include "resample.h"
 
 #include <algorithm>
@@ -16,7 +16,9 @@ namespace rl::RL_LEVEL {
 namespace {
 
 constexpr Index TASK = 1 << 15;  // numbers of rows, before and after, of a task
+constexpr Index MANY = 16;       // rows at a time: what was just written is not yet to be read
 constexpr Index LONG = 16;       // sums that are taken a vector at a time
+constexpr Index WIDE = 1 << 13;  // numbers of the rows that are taken at a time
 constexpr Index RUN = 64;        // rows added up in a row: sums of sums lose fewer bits
 
 // ---- vectors of cells
@@ -24,14 +26,25 @@ constexpr Index RUN = 64;        // rows added up in a row: sums of sums lose fe
 template <class T>
 using Place = typename Blocks<T>::Place;
 
-// The numbers of p that are named by W<T> places below W<T>.
 template <class T>
-Vec<T> picked(const T* p, const Place<T>* at) {
+struct PlacesOf {
+    typedef Place<T> type __attribute__((vector_size(RL_BYTES)));
+};
+template <class T>
+using Places = typename PlacesOf<T>::type;
+
+template <class T>
+Places<T> places(const Place<T>* p) {
+    Places<T> at;
+    std::memcpy(&at, p, sizeof at);
+    return at;
+}
+
+// The numbers of p that are named by places below W<T>.
+template <class T>
+Vec<T> picked(const T* p, Places<T> at) {
 #if RL_BYTES > 16 && defined(__GNUC__) && !defined(__clang__)
-    typedef Place<T> Places __attribute__((vector_size(RL_BYTES)));
-    Places places;
-    std::memcpy(&places, at, sizeof places);
-    return __builtin_shuffle(load(p), places);
+    return __builtin_shuffle(load(p), at);
 #else
     Vec<T> v;
     for (int l = 0; l < W<T>; l++) v[l] = p[at[l]];
@@ -57,7 +70,8 @@ Blocks<T> blocks(const Line& line) {
             for (Index k = next[l] + 1; k < end[l]; k++)
                 spans = spans && line.index[k] == line.index[k - 1] + 1;
         }
-        typename Blocks<T>::Block block{to, copies ? line.only[to] : 0, (Index)b.from.size(), 0, b.COPIES};
+        typename Blocks<T>::Block block{to, copies ? line.only[to] : 0, (Index)b.from.size(), 0,
+                                        b.COPIES};
         spans = spans && most >= LONG;
         bool seen[W<T>] = {};
         while (!copies && !spans) {
@@ -77,9 +91,16 @@ Blocks<T> blocks(const Line& line) {
                 if (takes) next[l]++, seen[l] = true;
             }
         }
-        for (Index l = 0; l < W<T> && block.count; l++)
+        for (Index l = 0; l < lanes && block.count; l++)
             if (!seen[l]) b.weight[b.weight.size() - W<T> + l] = 0;
-        block.kind = copies ? b.COPIES : spans ? b.SPANS : ones && block.count == 1 ? b.PICKS : b.SUMS;
+        // what are few numbers of many vectors is added up number by number
+        Index taken = line.start[to + lanes] - line.start[to];
+        bool apart = block.count > 2 && 2 * block.count > taken;
+        block.kind = copies                     ? b.COPIES
+                     : spans                    ? b.SPANS
+                     : apart                    ? b.EACH
+                     : ones && block.count == 1 ? b.PICKS
+                                                : b.SUMS;
         b.blocks.push_back(block);
     }
     return b;
@@ -155,28 +176,37 @@ class Rows {
         : h(s.rows), w(s.cells), last(s.blocks<T>()), inner(s.inner), wide(w.in * inner),
           x(from + number / h.out * h.in * wide), end(from + s.outer * h.in * wide), fill(fill),
           j(number % h.out), row(std::max(h.most, w.most)), by_h(h.weight<T>()),
-          by_w(w.weight<T>()), sums(scratch<T>(0, wide + W<T>)) {}
+          by_w(w.weight<T>()), sums(scratch<T>(0, MANY * (wide + W<T>))) {}
 
-    // y: the next row; `behind`: how many numbers behind it will be written after it
-    void next(T* y, Index behind) {
+    // y: the next `count` rows, up to MANY; `behind`: how many numbers behind them come later
+    void next(Index count, T* y, Index behind) {
         const Line::Run& first = w.runs[0];
-        if (first.kind == Line::COPIES && first.count == w.out) {  // the row itself, or a part of it
-            Index n = w.out * inner;
-            const T* from = summed(first.from * inner, n, y);
-            if (from != y) copy(n, from, y);
-        } else if (inner > 1) {
-            runs(summed(0, wide, sums), y);
-        } else {
-            const T* from = summed(0, wide, sums);
-            if (wide < W<T> && from + W<T> > end) from = std::copy_n(from, wide, sums) - wide;
-            if (w.out >= W<T> || behind >= W<T>) return blocks(from, y);
-            T whole[W<T>];
-            blocks(from, whole);
-            std::copy_n(whole, w.out, y);
+        Index n = w.out * inner;
+        bool part = first.kind == Line::COPIES && first.count == w.out;  // of rows, or all of them
+        const T* from[MANY];
+        for (Index r = 0; r < count; r++) {
+            if (part) from[r] = summed(first.from * inner, n, y + r * n);
+            else from[r] = summed(0, wide, sums + r * (wide + W<T>));
+        }
+        for (Index r = 0; part && r < count; r++)
+            if (from[r] != y + r * n) copy(n, from[r], y + r * n);
+        if (part) return;
+        for (Index r = 0; inner > 1 && r < count; r++) runs(from[r], y + r * n);
+        if (inner > 1) return;
+        for (Index r = 0; wide < W<T> && r < count; r++) {
+            if (from[r] + W<T> <= end) continue;  // else vectors would be read behind the input
+            from[r] = std::copy_n(from[r], wide, sums + r * (wide + W<T>)) - wide;
+        }
+        Index whole = count;  // rows behind which a vector fits
+        while (n < W<T> && whole > 0 && (count - whole) * n + behind < W<T>) whole--;
+        blocks(from, whole, y, n);
+        for (Index r = whole; r < count; r++) {
+            T row[W<T>];
+            blocks(from + r, 1, row, n);
+            std::copy_n(row, n, y + r * n);
         }
     }
 
-  private:
     // Return where the n numbers lie, from `skip` on, of the row that the next row of the result
     // comes from: in the input, or in `into`.
     const T* summed(Index skip, Index n, T* into) {
@@ -209,37 +239,66 @@ class Rows {
         mix(inner, end - k, row.data(), by_w + k, y);
     }
 
-    // y: a row of single numbers, and up to W<T> numbers if it is shorter than that
-    void blocks(const T* from, T* y) const {
-        using B = Blocks<T>;
-        const auto *b = last.blocks.data(), *end = b + last.blocks.size();
-        const Index* firsts = last.from.data();  // all in registers: stores may alias members
-        const Place<T>* places = last.at.data();
-        const T* weights = last.weight.data();
-        Vec<T> none = broadcast(fill);
-        for (; b < end; b++) {
-            T* to = y + b->to;
-            Index t = b->first, stop = t + b->count;
-            if (b->kind == B::COPIES) {
-                store(to, load(from + b->from));
-            } else if (b->kind == B::PICKS) {
-                Vec<T> v = picked(from + firsts[t], places + t * W<T>);
-                store(to, load(weights + t * W<T>) != 0 ? v : none);
-            } else if (b->kind == B::SUMS) {
-                Vec<T> sum = -Vec<T>{};
-                for (; t < stop; t++) {
-                    Vec<T> weight = load(weights + t * W<T>);
-                    Vec<T> v = picked(from + firsts[t], places + t * W<T>);
-                    sum += weight * (weight != 0 ? v : Vec<T>{});  // what is not seen may be NaN
-                }
-                store(to, sum);
+    // y: rows of n single numbers, and up to W<T> numbers if they are fewer. One block of all rows
+    // after the other, as what is known of it stays in registers.
+    void blocks(const T* const* from, Index rows, T* y, Index n) const {
+        for (const auto& b : last.blocks) {
+            T* to = y + b.to;
+            const Index* first = last.from.data() + b.first;
+            const Place<T>* at = last.at.data() + b.first * W<T>;
+            const T* weight = last.weight.data() + b.first * W<T>;
+            if (b.kind == Blocks<T>::COPIES) {
+                Index skip = b.from;
+                for (Index r = 0; r < rows; r++) store(to + r * n, load(from[r] + skip));
+            } else if (b.kind == Blocks<T>::PICKS) {
+                auto seen = load(weight) != 0;
+                auto where = places<T>(at);
+                Vec<T> none = broadcast(fill);
+                for (Index r = 0, skip = *first; r < rows; r++)
+                    store(to + r * n, seen ? picked(from[r] + skip, where) : none);
+            } else if (b.kind == Blocks<T>::SPANS || b.kind == Blocks<T>::EACH) {
+                bool long_sums = b.kind == Blocks<T>::SPANS;
+                for (Index r = 0; r < rows; r++)
+                    for (Index l = 0, c = b.to; l < std::min<Index>(W<T>, w.out); l++, c++)
+                        to[r * n + l] = long_sums ? span(from[r], c) : single(from[r], c);
             } else {
-                for (Index l = b->to; l < std::min(b->to + W<T>, w.out); l++) y[l] = span(from, l);
+                auto add = b.count == 1   ? add_terms<1>
+                           : b.count == 2 ? add_terms<2>
+                           : b.count == 3 ? add_terms<3>
+                           : b.count == 4 ? add_terms<4>
+                                          : add_terms<0>;
+                add(b.count, from, rows, first, at, weight, to, n);
             }
         }
     }
 
-    // Cell c of a row of single numbers: the sum of many neighbours
+    // y: a block of rows, the sum of K terms; 0: of any number
+    template <int K>
+    static void add_terms(Index count, const T* const* from, Index rows, const Index* first,
+                          const Place<T>* at, const T* weight, T* y, Index n) {
+        constexpr int KEPT = K ? K : 1;
+        Index skip[KEPT];
+        Places<T> where[KEPT];
+        Vec<T> weights[KEPT];
+        for (int k = 0; k < K; k++) {
+            skip[k] = first[k];
+            where[k] = places<T>(at + k * W<T>);
+            weights[k] = load(weight + k * W<T>);
+        }
+        for (Index r = 0; r < rows; r++, y += n) {
+            Vec<T> sum = -Vec<T>{};
+            auto add = [&](Index skip, Places<T> where, Vec<T> weight) {
+                Vec<T> v = picked(from[r] + skip, where);
+                sum += weight * (weight != 0 ? v : Vec<T>{});  // what is not seen may be NaN
+            };
+            RL_UNROLL for (int k = 0; k < K; k++) add(skip[k], where[k], weights[k]);
+            for (Index k = 0; k < (K ? 0 : count); k++)
+                add(first[k], places<T>(at + k * W<T>), load(weight + k * W<T>));
+            store(y, sum);
+        }
+    }
+
+    // Cell c of a row of single numbers: the sum of many neighbours, or of any numbers
     T span(const T* from, Index c) const {
         const T *weights = by_w + w.start[c], *x = from + w.index[w.start[c]];
         double sum = 0;
@@ -248,6 +307,12 @@ class Rows {
             sums[0] += get<V>(weights + i) * get<V>(x + i);
         });
         return T(sum);
+    }
+    T single(const T* from, Index c) const {
+        const Index *index = w.index.data(), end = w.start[c + 1];
+        T sum = -T(0);
+        for (Index k = w.start[c]; k < end; k++) sum += by_w[k] * from[index[k]];
+        return w.start[c] == end ? T(0) : sum;
     }
 
     const Line &h, &w;
@@ -268,7 +333,11 @@ void apply(const Resample& s, const T* x, T* y, double fill) {
     parallel((all + group - 1) / group, [=, &s](Index task) {
         Index first = task * group, end = std::min(all, first + group);
         Rows<T> rows(s, x, T(fill), first);
-        for (Index r = first; r < end; r++) rows.next(y + r * n, (end - r - 1) * n);
+        Index many = std::clamp(WIDE / wide, Index(1), MANY);
+        for (Index r = first; r < end; r += many) {
+            Index count = std::min(many, end - r);
+            rows.next(count, y + r * n, (end - r - count) * n);
+        }
     });
 }
 
@@ -279,6 +348,7 @@ void fill_resample(ResampleKernels<T>& k) {
     k.blocks = blocks<T>;
     k.apply = apply<T>;
 }
-RL_NARROW(fill_resample, Resample)
+#define RL_FILL(T) template void fill_resample(ResampleKernels<T>&);
+RL_NARROW(RL_FILL)
 
 }  // namespace rl::RL_LEVEL

@@ -36,7 +36,8 @@ struct Line {
 // lane: weight * x[from + at], or nothing where the weight is 0.
 template <class T>
 struct Blocks {
-    enum Kind { COPIES, PICKS, SUMS, SPANS };  // PICKS: one term, of ones; SPANS: of long sums
+    // PICKS: one term, of ones; SPANS: long sums of neighbours; EACH: cells are few of many numbers
+    enum Kind { COPIES, PICKS, SUMS, SPANS, EACH };
     struct Block {
         Index to, from, first, count;  // `first` of `count` terms
         Kind kind;

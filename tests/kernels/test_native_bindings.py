@@ -48,6 +48,12 @@ def windows(first: Any = (0, 2), count: Any = (2, 2), divisor: Any = (2.0, 2.0))
     return native.Pool(M, 1, [1, 1, 4], ONE, *lists, False)
 
 
+def maps(start: Any = (0, 1, 3), index: Any = (1, 0, 3), weight: Any = (1.0, 0.5, 2.0)) -> Any:
+    """Two cells of lines of four: one copied, one the sum of two."""
+    one = (1, np.array([0, 1]), np.array([0]), np.ones(1))
+    return native.Maps(M, 1, one, (4, *map(np.array, (start, index, weight))))
+
+
 def calls() -> dict[str, tuple[Any, list[Any]]]:
     """A function and its right arguments, by name."""
     conv, pool = convolution(), windows()
@@ -74,6 +80,7 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         "max_grad": (pool.max_grad, [f(M, 2), f(M, 4), f(M, 2), f(M, 4)]),
         "avg_forward": (pool.avg_forward, [f(M, 4), f(M, 2)]),
         "avg_grad": (pool.avg_grad, [f(M, 2), f(M, 4)]),
+        "maps": (maps().apply, [f(M, 4), f(M, 2), 0.0]),
         "relu": (native.relu, [f(M, C), f(M, C)]),
         "relu_grad": (native.relu_grad, [*relu]),
         "turn": (native.turn, [f(M, C), f(M, C), 2, C, M // 2]),
@@ -234,6 +241,20 @@ def test_windows_stay_inside() -> None:
         with pytest.raises(ValueError, match="windows that leave the input"):
             windows(**wrong)
     windows(first=(0, 9), count=(2, 0))  # one without cells may be anywhere
+
+
+def test_maps_stay_inside() -> None:
+    for wrong in (
+        {"start": (0, 2, 1)},
+        {"start": (1, 2, 3)},
+        {"start": (0,)},
+        {"index": (1, 0, 4)},
+        {"index": (-1, 0, 3)},
+    ):
+        with pytest.raises(ValueError, match="entries that leave the axes"):
+            maps(**wrong)
+    with pytest.raises(ValueError, match="expected 2"):
+        maps(index=(1, 0))
 
 
 def test_a_convolution_has_three_dims() -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import is_channels_last, like_layout
+from rushlight.arrays import is_channels_last
 from rushlight.errors import ShapeError, explain
 from rushlight.kernels import kernel
-from rushlight.kernels.products import matmul
 from rushlight.ops.contract import Saved, define
 
 Result = tuple[tuple[Any, ...], Saved]

@@ -137,7 +137,7 @@ def pad_forward(x: Array, widths: Widths, mode: str, value: float) -> Array:
 
 
 def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
-    """g, of a padded x_shape by a mode that is not 'constant' -> x_shape: cells sum their copies."""
+    """g, of x_shape padded by a mode but 'constant' -> x_shape: cells sum their copies."""
     if g.dtype.char not in "fd" or 0 in x_shape or 0 in g.shape:
         return reference.pad_grad(g, x_shape, widths, mode)
     own, last = _own(g)

@@ -245,7 +245,7 @@ def _pad_constant(x: Array, widths: Widths, value: float) -> Array:
 
 
 def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
-    """g, of a padded x_shape by a mode that is not 'constant' -> x_shape: cells sum their copies."""
+    """g, of x_shape padded by a mode but 'constant' -> x_shape: cells sum their copies."""
     if not any(map(any, widths)):
         return g.copy(order="K")
     last = is_channels_last(g)
