@@ -69,13 +69,13 @@ struct Maps : rl::Resample {
 void bind_resample(nb::module_& m) {
     nb::class_<Maps> maps(m, "Maps");
     maps.def(nb::init<Index, Index, const Entries&, const Entries&>());
-    rl::def(maps, "apply", [](const Maps& s, const In& x, const Out& y, double fill) {
+    rl::def(maps, "apply", [](const Maps& s, const In& x, const Out& y) {
         if (s.level != rl::level().name) const_cast<Maps&>(s).lay();  // tests choose others
         for_dtype(x, [&]<class T>(T) {
             const T* from = data<T>(x, s.inputs);
             T* to = data<T>(y, s.outputs);
             rl::Unlocked free;
-            rl::level().of<T>().resample.apply(s, from, to, fill);
+            rl::level().of<T>().resample.apply(s, from, to);
         });
     });
 }

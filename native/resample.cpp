@@ -172,9 +172,9 @@ void mix(Index n, Index count, const T* const* row, const T* weight, T* y) {
 template <class T>
 class Rows {
   public:
-    Rows(const Resample& s, const T* from, T fill, Index number)
+    Rows(const Resample& s, const T* from, Index number)
         : h(s.rows), w(s.cells), last(s.blocks<T>()), inner(s.inner), wide(w.in * inner),
-          x(from + number / h.out * h.in * wide), end(from + s.outer * h.in * wide), fill(fill),
+          x(from + number / h.out * h.in * wide), end(from + s.outer * h.in * wide),
           j(number % h.out), row(std::max(h.most, w.most)), by_h(h.weight<T>()),
           by_w(w.weight<T>()), sums(scratch<T>(0, MANY * (wide + W<T>))) {}
 
@@ -219,7 +219,7 @@ class Rows {
         if (only >= 0) return sample + only * wide;
         for (Index k = 0; k < count; k++) row[k] = sample + h.index[first + k] * wide;
         if (count) mix(n, count, row.data(), by_h + first, into);
-        else std::fill_n(into, n, fill);
+        else std::fill_n(into, n, T(0));
         return into;
     }
 
@@ -229,7 +229,7 @@ class Rows {
             Index n = run.count * inner;
             T* to = y + run.to * inner;
             if (run.kind == Line::COPIES) copy(n, from + run.from * inner, to);
-            else if (run.kind == Line::EMPTY) std::fill_n(to, n, fill);
+            else if (run.kind == Line::EMPTY) std::fill_n(to, n, T(0));
             else for (Index k = 0; k < run.count; k++) cell(from, run.to + k, to + k * inner);
         }
     }
@@ -253,9 +253,8 @@ class Rows {
             } else if (b.kind == Blocks<T>::PICKS) {
                 auto seen = load(weight) != 0;
                 auto where = places<T>(at);
-                Vec<T> none = broadcast(fill);
                 for (Index r = 0, skip = *first; r < rows; r++)
-                    store(to + r * n, seen ? picked(from[r] + skip, where) : none);
+                    store(to + r * n, seen ? picked(from[r] + skip, where) : Vec<T>{});
             } else if (b.kind == Blocks<T>::SPANS || b.kind == Blocks<T>::EACH) {
                 bool long_sums = b.kind == Blocks<T>::SPANS;
                 for (Index r = 0; r < rows; r++)
@@ -319,7 +318,6 @@ class Rows {
     const Blocks<T>& last;
     Index inner, wide;
     const T *x, *end;  // of the next row: its sample; of all
-    T fill;
     Index j;  // the next row of the sample
     std::vector<const T*> row;
     const T *by_h, *by_w;
@@ -327,12 +325,12 @@ class Rows {
 };
 
 template <class T>
-void apply(const Resample& s, const T* x, T* y, double fill) {
+void apply(const Resample& s, const T* x, T* y) {
     Index all = s.outer * s.rows.out, wide = (s.cells.in + s.cells.out) * s.inner;
     Index group = std::max(Index(1), TASK / wide), n = s.cells.out * s.inner;
     parallel((all + group - 1) / group, [=, &s](Index task) {
         Index first = task * group, end = std::min(all, first + group);
-        Rows<T> rows(s, x, T(fill), first);
+        Rows<T> rows(s, x, first);
         Index many = std::clamp(WIDE / wide, Index(1), MANY);
         for (Index r = first; r < end; r += many) {
             Index count = std::min(many, end - r);

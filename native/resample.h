@@ -65,9 +65,8 @@ struct Resample {
 template <class T>
 struct ResampleKernels {
     Blocks<T> (*blocks)(const Line&);
-    // Cells without an entry are `fill` in maps of copies; a single entry of weight 1 is copied to
-    // the bit.
-    void (*apply)(const Resample&, const T* x, T* y, double fill);
+    // Cells without an entry are 0; a single entry of weight 1 is copied to the bit.
+    void (*apply)(const Resample&, const T* x, T* y);
 };
 
 }  // namespace rl

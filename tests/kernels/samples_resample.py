@@ -55,6 +55,7 @@ PADDED: list[tuple[tuple[int, ...], tuple[tuple[int, int], ...]]] = [
 ]
 PADDED_LARGE: list[tuple[tuple[int, ...], tuple[tuple[int, int], ...]]] = [
     ((8, 33, 28, 27), ((0, 0), (0, 0), (1, 1), (1, 1))),
+    ((2, 9001), ((0, 0), (3, 2))),  # too many cells for a map
 ]
 
 

@@ -80,7 +80,7 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         "max_grad": (pool.max_grad, [f(M, 2), f(M, 4), f(M, 2), f(M, 4)]),
         "avg_forward": (pool.avg_forward, [f(M, 4), f(M, 2)]),
         "avg_grad": (pool.avg_grad, [f(M, 2), f(M, 4)]),
-        "maps": (maps().apply, [f(M, 4), f(M, 2), 0.0]),
+        "maps": (maps().apply, [f(M, 4), f(M, 2)]),
         "relu": (native.relu, [f(M, C), f(M, C)]),
         "relu_grad": (native.relu_grad, [*relu]),
         "turn": (native.turn, [f(M, C), f(M, C), 2, C, M // 2]),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, is_channels_last, like_layout
+from rushlight.arrays import Array, channels_last_empty, is_channels_last
 from rushlight.compiled import native
 from rushlight.kernels.native.layout import aligned, dense
 from rushlight.kernels.reference import resample as reference
@@ -23,8 +23,9 @@ __all__ = ["pad_forward", "pad_grad", "resample_forward"]
 Entries: TypeAlias = tuple[Any, Any, Any]  # rows, columns and weights (None: ones) of a map
 Map: TypeAlias = tuple[int, int, Entries]  # of so many cells, from so many
 
-
 FEW = 16  # numbers behind an axis that fill few vectors: then they are cells of it
+MOST = 1 << 13  # cells of a map: to make and to keep a larger one costs more than it saves
+KEPT = 128  # maps
 
 
 # ---- maps
@@ -59,20 +60,24 @@ def _entries(mapped: Map) -> Any:
 
 
 def compiled(shape: Ints, last: bool, maps: dict[int, Map]) -> Any:
-    """Return what the C++ runs for inputs of a shape, by the maps of its axes."""
+    """Return what the C++ runs for inputs of a shape, by the maps of axes; None if too large."""
     if last:  # as it lies in memory
         maps = {last_place(axis, len(shape)): m for axis, m in maps.items()}
         shape = (shape[0], *shape[2:], shape[1])
     begin, end = min(maps), max(maps) + 1
     rows, cells, inner = _same(1), maps[end - 1], prod(shape[end:])
+    sizes = [max(maps[a][:2]) if a in maps else shape[a] for a in range(begin, end)]
+    few = 1 < inner < FEW
+    if prod(sizes[:-1]) + sizes[-1] * (inner if few else 1) > MOST:
+        return None
     for axis in range(begin, end - 1):
         rows = _both(rows, maps.get(axis) or _same(shape[axis]))
-    if 1 < inner < FEW:
+    if few:
         cells, inner = _both(cells, _same(inner)), 1
     return native.Maps(prod(shape[:begin]), inner, _entries(rows), _entries(cells))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=KEPT)
 def _resizing(shape: Ints, last: bool, maps: tuple[Taps | None, ...]) -> Any:
     return compiled(
         shape,
@@ -81,7 +86,7 @@ def _resizing(shape: Ints, last: bool, maps: tuple[Taps | None, ...]) -> Any:
     )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=KEPT)
 def _padding(shape: Ints, last: bool, widths: Widths, mode: str, back: bool) -> Any:
     """Return the maps of padding arrays of a shape, or those of its gradient."""
     found: dict[int, Map] = {}
@@ -89,11 +94,9 @@ def _padding(shape: Ints, last: bool, widths: Widths, mode: str, back: bool) -> 
         if not (before or behind):
             continue
         out = size + before + behind
-        if mode == "constant":
-            rows = np.arange(max(before, 0), out - max(behind, 0))
-            cols = rows - before
-        else:
-            rows, cols, _ = border(size, before, behind, mode).entries
+        if max(size, out) > MOST:
+            return None
+        rows, cols, _ = border(size, before, behind, mode).entries
         found[axis] = (size, out, (cols, rows, None)) if back else (out, size, (rows, cols, None))
     if back:
         shape = tuple([n + a + b for n, (a, b) in zip(shape, widths, strict=True)])
@@ -103,9 +106,10 @@ def _padding(shape: Ints, last: bool, widths: Widths, mode: str, back: bool) -> 
 # ---- arrays
 
 
-def run(maps: Any, x: Array, shape: Any, value: float = 0.0) -> Array:
-    y = like_layout(shape, x)
-    maps.apply(x, y, value)
+def _run(maps: Any, x: Array, last: bool, shape: Any) -> Array:
+    # by `last`, as an array of few cells may lie both ways
+    y = channels_last_empty(shape, x) if last else np.empty(shape, x.dtype)
+    maps.apply(x, y)
     return y
 
 
@@ -120,20 +124,24 @@ def resample_forward(x: Array, maps: tuple[Taps | None, ...]) -> Array:
     size = [n if m is None else m.size_out for n, m in zip(x.shape[2:], maps, strict=True)]
     if x.dtype.char not in "fd" or 0 in x.shape or 0 in size or maps.count(None) == len(maps):
         return reference.resample_forward(x, maps)
-    x, last = _own(x)
-    return run(_resizing(x.shape, last, maps), x, (*x.shape[:2], *size))
+    own, last = _own(x)
+    found = _resizing(x.shape, last, maps)
+    if found is None:
+        return reference.resample_forward(x, maps)
+    return _run(found, own, last, (*x.shape[:2], *size))
 
 
 def pad_forward(x: Array, widths: Widths, mode: str, value: float) -> Array:
     """Add cells around x, in its memory order; `value` is what mode 'constant' fills with."""
     shape = [n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)]
-    if x.dtype.char not in "fd" or 0 in x.shape or 0 in shape:
+    # NumPy copies a block into another as fast
+    if mode == "constant" or x.dtype.char not in "fd" or 0 in x.shape or 0 in shape:
         return reference.pad_forward(x, widths, mode, value)
     own, last = _own(x)
     maps = _padding(x.shape, last, widths, mode, False)
-    if maps is None or (own is not x and mode == "constant"):  # NumPy takes any strides
+    if maps is None:
         return reference.pad_forward(x, widths, mode, value)
-    return run(maps, own, shape, float(value))
+    return _run(maps, own, last, shape)
 
 
 def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
@@ -142,4 +150,6 @@ def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
         return reference.pad_grad(g, x_shape, widths, mode)
     own, last = _own(g)
     maps = _padding(x_shape, last, widths, mode, True)
-    return reference.pad_grad(g, x_shape, widths, mode) if maps is None else run(maps, own, x_shape)
+    if maps is None:
+        return reference.pad_grad(g, x_shape, widths, mode)
+    return _run(maps, own, last, x_shape)

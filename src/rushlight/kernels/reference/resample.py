@@ -191,7 +191,7 @@ def _planes(x: Any) -> Any:
 _NUMPY_MODE = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def border(size: int, before: int, behind: int, mode: str) -> Taps:
     """Return `_border` as a map."""
     cols = _border(size, before, behind, mode)
