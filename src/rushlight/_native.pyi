@@ -1,6 +1,6 @@
 """The compiled extension (`native/module.cpp`)."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 def level() -> str: ...
 def choose_level(name: str, /) -> bool: ...
@@ -251,10 +251,15 @@ def sgd_step(
     /,
 ) -> bool: ...
 
-Entries: TypeAlias = tuple[int, Any, Any, Any]  # of an axis
-
 class Maps:
-    def __init__(self, outer: int, inner: int, rows: Entries, cells: Entries, /) -> None: ...
+    def __init__(
+        self,
+        outer: int,
+        inner: int,
+        rows: tuple[int, Any, Any, Any],
+        cells: tuple[int, Any, Any, Any],
+        /,
+    ) -> None: ...
     def apply(self, x: Any, y: Any, /) -> None: ...
 
 def raw_words(source: Any, words: Any, /) -> None: ...
