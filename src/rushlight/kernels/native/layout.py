@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,19 @@ def aligned(x: Any) -> Any:
 def dense(x: Any) -> Any:
     """Return an array (or None) in C order and at whole addresses, a copy only if it must be."""
     return x if x is None else aligned(np.ascontiguousarray(x))
+
+
+def own_image(x: Array) -> tuple[Array, bool]:
+    """Return x, a copy if its channels are not last nor its planes adjoin, and if they are last."""
+    last = is_channels_last(x)
+    return (aligned(x) if last else dense(x)), last
+
+
+def empty_image(shape: Sequence[int], like: Array, last: bool, dtype: Any = None) -> Array:
+    """Return new memory, channels last or not: an array of few cells lies both ways."""
+    if last:
+        return channels_last_empty(shape, like, dtype)
+    return np.empty(shape, like.dtype if dtype is None else dtype)
 
 
 def to_channels_first(x: Array) -> Array:

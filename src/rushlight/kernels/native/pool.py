@@ -12,9 +12,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, channels_last_empty, is_channels_last
+from rushlight.arrays import Array, is_channels_last
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import aligned, dense, to_channels_first, to_channels_last
+from rushlight.kernels.native.layout import (
+    aligned,
+    empty_image,
+    own_image,
+    to_channels_first,
+    to_channels_last,
+)
 from rushlight.kernels.reference import pool as reference
 
 __all__ = [
@@ -102,18 +108,6 @@ def _adaptive(shape: Ints, last: bool, out: Ints) -> Any:
 # ---- arrays
 
 
-def _empty(shape: Ints, like: Array, last: bool, dtype: Any = None) -> Array:
-    if last:
-        return channels_last_empty(shape, like, dtype)
-    return np.empty(shape, like.dtype if dtype is None else dtype)
-
-
-def _own(x: Array) -> tuple[Array, bool]:
-    """Return x, a copy if its channels are not last nor its planes adjoin, and if they are last."""
-    last = is_channels_last(x)
-    return (aligned(x) if last else dense(x)), last
-
-
 def _laid(x: Array, last: bool) -> Array:
     """Return x in the memory order of another array, a copy only if it must be."""
     if last:
@@ -141,8 +135,8 @@ def max_pool_forward(
     """
     if not _takes(x.dtype, x.shape, out_size):
         return reference.max_pool_forward(x, kernel, stride, padding, dilation, out_size, relu)
-    x, last = _own(x)
-    y = _empty((*x.shape[:2], *out_size), x, last)
+    x, last = own_image(x)
+    y = empty_image((*x.shape[:2], *out_size), x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out_size)
     windows.max_forward(x, y, relu)
     return y
@@ -155,8 +149,8 @@ def max_pool_indices(
     out = y.shape[2:]
     if not _takes(x.dtype, x.shape, out) or y.dtype != x.dtype:
         return reference.max_pool_indices(x, y, kernel, stride, padding, dilation)
-    x, last = _own(x)
-    index = _empty(y.shape, y, last, np.dtype(np.int64))
+    x, last = own_image(x)
+    index = empty_image(y.shape, y, last, np.dtype(np.int64))
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
     windows.max_indices(x, index)
     return index
@@ -179,8 +173,8 @@ def max_pool_grad(
     out = y.shape[2:]
     if not _takes(x.dtype, x.shape, out) or not g.dtype == y.dtype == x.dtype:
         return reference.max_pool_grad(g, x, y, kernel, stride, padding, dilation, relu)
-    x, last = _own(x)
-    dx = _empty(x.shape, x, last)
+    x, last = own_image(x)
+    dx = empty_image(x.shape, x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, dilation, out)
     windows.max_grad(_laid(g, last), x, _laid(y, last) if relu else None, dx)
     return dx
@@ -190,9 +184,9 @@ def adaptive_max_forward(x: Array, out_size: Ints) -> tuple[Array, Array]:
     """x (N, C, *S) -> maxima (N, C, *out_size) and their flat cells, int64"""
     if not _takes(x.dtype, x.shape, out_size):
         return reference.adaptive_max_forward(x, out_size)
-    x, last = _own(x)
-    y = _empty((*x.shape[:2], *out_size), x, last)
-    index = _empty(y.shape, x, last, np.dtype(np.int64))
+    x, last = own_image(x)
+    y = empty_image((*x.shape[:2], *out_size), x, last)
+    index = empty_image(y.shape, x, last, np.dtype(np.int64))
     windows = _adaptive(x.shape, last, out_size)
     windows.max_forward(x, y, False)
     windows.max_indices(x, index)
@@ -215,8 +209,8 @@ def avg_pool_forward(
     rule = (count_include_pad, divisor_override)
     if not _takes(x.dtype, x.shape, out_size):
         return reference.avg_pool_forward(x, kernel, stride, padding, out_size, *rule)
-    (x, last), ones = _own(x), (1,) * len(kernel)
-    y = _empty((*x.shape[:2], *out_size), x, last)
+    (x, last), ones = own_image(x), (1,) * len(kernel)
+    y = empty_image((*x.shape[:2], *out_size), x, last)
     windows = _windows(x.shape, last, kernel, stride, padding, ones, out_size, *rule)
     windows.avg_forward(x, y)
     return y
@@ -235,8 +229,8 @@ def avg_pool_grad(
     out, rule = g.shape[2:], (count_include_pad, divisor_override)
     if not _takes(g.dtype, x_shape, out):
         return reference.avg_pool_grad(g, x_shape, kernel, stride, padding, *rule)
-    (g, last), ones = _own(g), (1,) * len(kernel)
-    dx = _empty(x_shape, g, last)
+    (g, last), ones = own_image(g), (1,) * len(kernel)
+    dx = empty_image(x_shape, g, last)
     windows = _windows(x_shape, last, kernel, stride, padding, ones, out, *rule)
     windows.avg_grad(g, dx)
     return dx
@@ -246,8 +240,8 @@ def adaptive_avg_forward(x: Array, out_size: Ints) -> Array:
     """x (N, C, *S) -> (N, C, *out_size)"""
     if not _takes(x.dtype, x.shape, out_size):
         return reference.adaptive_avg_forward(x, out_size)
-    x, last = _own(x)
-    y = _empty((*x.shape[:2], *out_size), x, last)
+    x, last = own_image(x)
+    y = empty_image((*x.shape[:2], *out_size), x, last)
     _adaptive(x.shape, last, out_size).avg_forward(x, y)
     return y
 
@@ -256,7 +250,7 @@ def adaptive_avg_grad(g: Array, x_shape: Ints) -> Array:
     """g (N, C, *O) -> x_shape (N, C, *S)"""
     if not _takes(g.dtype, x_shape, g.shape[2:]):
         return reference.adaptive_avg_grad(g, x_shape)
-    g, last = _own(g)
-    dx = _empty(x_shape, g, last)
+    g, last = own_image(g)
+    dx = empty_image(x_shape, g, last)
     _adaptive(x_shape, last, g.shape[2:]).avg_grad(g, dx)
     return dx

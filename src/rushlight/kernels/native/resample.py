@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rushlight.arrays import Array, channels_last_empty, is_channels_last
+from rushlight.arrays import Array
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import aligned, dense
+from rushlight.kernels.native.layout import empty_image, own_image
 from rushlight.kernels.reference import resample as reference
 from rushlight.kernels.reference.resample import Ints, Taps, Widths, border, last_place
 
@@ -107,16 +107,9 @@ def _padding(shape: Ints, last: bool, widths: Widths, mode: str, back: bool) -> 
 
 
 def _run(maps: Any, x: Array, last: bool, shape: Any) -> Array:
-    # by `last`, as an array of few cells may lie both ways
-    y = channels_last_empty(shape, x) if last else np.empty(shape, x.dtype)
+    y = empty_image(shape, x, last)
     maps.apply(x, y)
     return y
-
-
-def _own(x: Array) -> tuple[Array, bool]:
-    """Return x, a copy if its channels are not last nor its planes adjoin, and if they are last."""
-    last = is_channels_last(x)
-    return (aligned(x) if last else dense(x)), last
 
 
 def resample_forward(x: Array, maps: tuple[Taps | None, ...]) -> Array:
@@ -124,7 +117,7 @@ def resample_forward(x: Array, maps: tuple[Taps | None, ...]) -> Array:
     size = [n if m is None else m.size_out for n, m in zip(x.shape[2:], maps, strict=True)]
     if x.dtype.char not in "fd" or 0 in x.shape or 0 in size or maps.count(None) == len(maps):
         return reference.resample_forward(x, maps)
-    own, last = _own(x)
+    own, last = own_image(x)
     found = _resizing(x.shape, last, maps)
     if found is None:
         return reference.resample_forward(x, maps)
@@ -137,7 +130,7 @@ def pad_forward(x: Array, widths: Widths, mode: str, value: float) -> Array:
     # NumPy copies a block into another as fast
     if mode == "constant" or x.dtype.char not in "fd" or 0 in x.shape or 0 in shape:
         return reference.pad_forward(x, widths, mode, value)
-    own, last = _own(x)
+    own, last = own_image(x)
     maps = _padding(x.shape, last, widths, mode, False)
     if maps is None:
         return reference.pad_forward(x, widths, mode, value)
@@ -148,7 +141,7 @@ def pad_grad(g: Array, x_shape: Ints, widths: Widths, mode: str) -> Array:
     """g, of x_shape padded by a mode but 'constant' -> x_shape: cells sum their copies."""
     if g.dtype.char not in "fd" or 0 in x_shape or 0 in g.shape:
         return reference.pad_grad(g, x_shape, widths, mode)
-    own, last = _own(g)
+    own, last = own_image(g)
     maps = _padding(x_shape, last, widths, mode, True)
     if maps is None:
         return reference.pad_grad(g, x_shape, widths, mode)
