@@ -197,7 +197,6 @@ void fill_attention(AttentionKernels<T>& k) {
     k.forward = forward<T>;
     k.grad = grad<T>;
 }
-#define RL_FILL(T) template void fill_attention(AttentionKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_attention, AttentionKernels)
 
 }  // namespace rl::RL_LEVEL

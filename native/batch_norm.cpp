@@ -123,7 +123,6 @@ void fill_batch_norm(NormKernels<T>& k) {
     k.eval = eval<T>;
     k.eval_grad = eval_grad<T>;
 }
-#define RL_FILL(T) template void fill_batch_norm(NormKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_batch_norm, NormKernels)
 
 }  // namespace rl::RL_LEVEL

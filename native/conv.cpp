@@ -308,7 +308,6 @@ void fill_conv(ConvKernels<T>& k) {
     k.pools = pools;
     k.weight = conv_weight<T>;
 }
-#define RL_FILL(T) template void fill_conv(ConvKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_conv, ConvKernels)
 
 }  // namespace rl::RL_LEVEL

@@ -26,7 +26,6 @@ void fill_dropout(DropoutKernels<T>& k) {
     k.factor16 = factor<T, uint16_t>;
     k.factor32 = factor<T, uint32_t>;
 }
-#define RL_FILL(T) template void fill_dropout(DropoutKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_dropout, DropoutKernels)
 
 }  // namespace rl::RL_LEVEL

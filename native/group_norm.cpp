@@ -124,7 +124,6 @@ void fill_group_norm(NormKernels<T>& k) {
     k.group = group<T>;
     k.group_grad = group_grad<T>;
 }
-#define RL_FILL(T) template void fill_group_norm(NormKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_group_norm, NormKernels)
 
 }  // namespace rl::RL_LEVEL

@@ -120,7 +120,6 @@ void fill_layer_norm(NormKernels<T>& k) {
     k.layer = layer<T>;
     k.layer_grad = layer_grad<T>;
 }
-#define RL_FILL(T) template void fill_layer_norm(NormKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_layer_norm, NormKernels)
 
 }  // namespace rl::RL_LEVEL

@@ -86,7 +86,6 @@ void fill_optim(OptimKernels<T>& k) {
     k.adam = adam<T>;
     k.sgd = sgd<T>;
 }
-#define RL_FILL(T) template void fill_optim(OptimKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_optim, OptimKernels)
 
 }  // namespace rl::RL_LEVEL

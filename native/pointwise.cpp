@@ -255,7 +255,6 @@ void fill_pointwise(PointwiseKernels<T>& k) {
     k.cross_entropy = cross_entropy<T>;
     k.cross_entropy_grad = cross_entropy_grad<T>;
 }
-#define RL_FILL(T) template void fill_pointwise(PointwiseKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_pointwise, PointwiseKernels)
 
 }  // namespace rl::RL_LEVEL

@@ -373,7 +373,6 @@ void fill_pool(PoolKernels<T>& k) {
         (s.whole ? avg_grad<true, T> : avg_grad<false, T>)(s, g, dx);
     };
 }
-#define RL_FILL(T) template void fill_pool(PoolKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_pool, PoolKernels)
 
 }  // namespace rl::RL_LEVEL

@@ -346,7 +346,6 @@ void fill_resample(ResampleKernels<T>& k) {
     k.blocks = blocks<T>;
     k.apply = apply<T>;
 }
-#define RL_FILL(T) template void fill_resample(ResampleKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_resample, ResampleKernels)
 
 }  // namespace rl::RL_LEVEL

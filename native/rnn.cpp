@@ -384,7 +384,6 @@ void fill_rnn(RnnKernels<T>& k) {
     k.gru_steps = gru_steps<T>;
     k.gru_steps_grad = gru_steps_grad<T>;
 }
-#define RL_FILL(T) template void fill_rnn(RnnKernels<T>&);
-RL_NARROW(RL_FILL)
+RL_FILL(fill_rnn, RnnKernels)
 
 }  // namespace rl::RL_LEVEL

@@ -16,12 +16,17 @@
 #define RL_BYTES 16
 #endif
 
-// What is made for each dtype, but not for float64 where the level takes it from AVX2 (see level.cpp).
+// RL_WIDE: what is made for float64, nothing where the level takes that from AVX2 (level.cpp). RL_NARROW: a macro for
+// each dtype. RL_FILL: what fills the table of a family's kernels.
 #if RL_BYTES == 64
-#define RL_NARROW(make) make(float)
+#define RL_WIDE(...)
 #else
-#define RL_NARROW(make) make(float) make(double)
+#define RL_WIDE(...) __VA_ARGS__
 #endif
+#define RL_NARROW(make) make(float) RL_WIDE(make(double))
+#define RL_FILL(fill, Kernels)           \
+    template void fill(Kernels<float>&); \
+    RL_WIDE(template void fill(Kernels<double>&);)
 
 namespace rl::RL_LEVEL {
 
