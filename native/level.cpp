@@ -24,35 +24,41 @@ RL_FAMILY(pool, Pool)
 RL_FAMILY(resample, Resample)
 RL_FAMILY(rnn, Rnn)
 
+// What waits for arithmetic: the widest vectors pay.
 template <class T>
-void fill_others(Kernels<T>& k) {
+void fill_computing(Kernels<T>& k) {
     fill_attention(k.attention);
     fill_conv(k.conv);
+    fill_pointwise(k.pointwise);
+    fill_rnn(k.rnn);
+}
+
+// What waits for memory.
+template <class T>
+void fill_waiting(Kernels<T>& k) {
     fill_dropout(k.dropout);
     fill_batch_norm(k.norm);
     fill_group_norm(k.norm);
     fill_layer_norm(k.norm);
     fill_optim(k.optim);
-    fill_pointwise(k.pointwise);
     fill_pool(k.pool);
     fill_resample(k.resample);
-    fill_rnn(k.rnn);
 }
 
 Level make() {
     Level level;
+#if RL_BYTES == 64
+    // AVX2's do where one waits for memory, and of what is float64 for all but products (convolutions
+    // are float64 to check gradients): the rest would take two thirds of the level's time to build.
+    level = avx2::make();
+#else
+    fill_computing(level.f64);
+    fill_waiting(level.f32);
+    fill_waiting(level.f64);
+#endif
+    fill_computing(level.f32);
     fill_gemm(level.f32.gemm);
     fill_gemm(level.f64.gemm);
-    fill_others(level.f32);
-#if RL_BYTES == 64
-    // Of what is float64 products alone are worth their build: most others wait for memory, and
-    // convolutions are float64 to check gradients. They would take half of the level's time.
-    GemmKernels<double> products = level.f64.gemm;
-    level.f64 = avx2::make().f64;
-    level.f64.gemm = products;
-#else
-    fill_others(level.f64);
-#endif
     return level;
 }
 
