@@ -49,25 +49,20 @@ struct Strided {
     Strided operator+(Index k) const { return {at + k * next, next}; }
 };
 
-// The numbers that are read one by one lie in rows, or in columns, `a_next` apart. The whole tile
-// takes two steps to a round of its loop: a core that is shared decodes half as much at a time, and
-// the loop's own instructions are then what it waits for. With four, sums are spilled.
-template <class T, int P, int V, bool COLUMNS>
-void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to, int lanes) {
+// Number k of row p is a[p * down + k * along]. The whole tile takes two steps to a round of its loop:
+// a core that is shared decodes half as much at a time, and the loop's own instructions are then what
+// it waits for. With four, sums are spilled.
+template <class T, int P, int V>
+void tile(const T* a, Index down, Index along, Index depth, const T* w, const Target<T>& to,
+          int lanes) {
     Vec<T> sum[P][V]{};
     constexpr int N = P == P_MAX<T> && V == V_MAX ? 2 : 1;
     Index rest = depth % N, whole = depth - rest;
-    auto all = [&](auto row) {
-        w = rows_sum<T, P, V, 1, N>(sum, row, whole, w);
-        if (rest) rows_sum<T, P, V, 1>(sum, [=](int p) { return row(p) + whole; }, rest, w);
-    };
-    if constexpr (COLUMNS) {
-        all([=](int p) { return Strided<T>{a + p, a_next}; });
-    } else {
-        const T* row[P];
-        RL_UNROLL for (int p = 0; p < P; p++) row[p] = a + p * a_next;
-        all([&](int p) { return row[p]; });
-    }
+    const T* row[P];
+    RL_UNROLL for (int p = 0; p < P; p++) row[p] = a + p * down;
+    auto numbers = [&](int p) { return Strided<T>{row[p], along}; };
+    w = rows_sum<T, P, V, 1, N>(sum, numbers, whole, w);
+    if (rest) rows_sum<T, P, V, 1>(sum, [&](int p) { return numbers(p) + whole; }, rest, w);
     T* out[P];
     RL_UNROLL for (int p = 0; p < P; p++) out[p] = to.c + p * to.next;
     if (to.from)
@@ -84,18 +79,17 @@ void tile(const T* a, Index a_next, Index depth, const T* w, const Target<T>& to
 }
 
 template <class T>
-using Tile = void (*)(const T*, Index, Index, const T*, const Target<T>&, int);
+using Tile = void (*)(const T*, Index, Index, Index, const T*, const Target<T>&, int);
 
-template <class T, int V, bool COLUMNS, int... P>
+template <class T, int V, int... P>
 Tile<T> pick(Index p, std::integer_sequence<int, P...>) {
-    static constexpr Tile<T> table[] = {tile<T, HEIGHT<P + 1>, V, COLUMNS>...};
+    static constexpr Tile<T> table[] = {tile<T, HEIGHT<P + 1>, V>...};
     return table[p - 1];
 }
 template <class T>
-Tile<T> tile_of(Index p, Index v, bool columns) {
+Tile<T> tile_of(Index p, Index v) {
     std::make_integer_sequence<int, P_MAX<T>> all;
-    if (columns) return v == 1 ? pick<T, 1, true>(p, all) : pick<T, 2, true>(p, all);
-    return v == 1 ? pick<T, 1, false>(p, all) : pick<T, 2, false>(p, all);
+    return v == 1 ? pick<T, 1>(p, all) : pick<T, 2>(p, all);
 }
 
 // Parts that a depth is cut into, of nearly DEEP numbers.
@@ -222,8 +216,9 @@ struct Product {
                   const Target<T>& target) {
         Index v = (valid + W<T> - 1) / W<T>;
         int lanes = (int)(valid - (v - 1) * W<T>);
-        Index step = a.along == 1 ? a.down : columns() ? a.along : count;
-        tile_of<T>(count, v, a.along != 1)(numbers, step, depth, panel, target, lanes);
+        Index down = 1, along = columns() ? a.along : count;
+        if (a.along == 1) down = a.down, along = 1;
+        tile_of<T>(count, v)(numbers, down, along, depth, panel, target, lanes);
     }
 
     // Blocks of the transposed result: TURNED rows of a by all panels, turned together.

@@ -23,7 +23,12 @@ inline constexpr int V_MAX = 2;
 template <class T>
 constexpr Index PANEL = V_MAX * W<T>;  // numbers of a row of a whole tile
 
+// Of what heights there are tiles; fewer where their build is not worth it.
+#ifdef RL_QUICK
+constexpr bool is_height(Index p) { return p <= 2 || p % 2 == 0; }
+#else
 constexpr bool is_height(Index p) { return p <= 6 || p % 2 == 0; }
+#endif
 
 // Rows cut into the fewest tiles of nearly equal height (16 as 8 + 8, not 14 + 2; 13 as 5 + 4 + 4), of
 // which the last becomes two where there is none of its height:
