@@ -15,7 +15,7 @@ namespace rl::RL_LEVEL {
 
 // p (3, pitch): mean, scale and shift of c features; w and b may be null. rstd (c) comes out.
 template <class T>
-inline void by_feature(Index c, double eps, const T* mean, const T* var, const T* w, const T* b,
+[[gnu::noinline]] void by_feature(Index c, double eps, const T* mean, const T* var, const T* w, const T* b,
                        T* p, Index pitch, T* rstd) {
     for (Index j = 0; j < c; j++) rstd[j] = (T)(1 / std::sqrt(var[j] + eps));  // in vectors
     std::copy_n(mean, c, p);
@@ -26,7 +26,7 @@ inline void by_feature(Index c, double eps, const T* mean, const T* var, const T
 
 // The same of features f ... f + c of what follows a product.
 template <class T>
-inline void by_feature(Index c, const Onward<T>& on, Index f, T* p, Index pitch, T* rstd) {
+[[gnu::noinline]] void by_feature(Index c, const Onward<T>& on, Index f, T* p, Index pitch, T* rstd) {
     by_feature(c, on.eps, on.mean + f, on.var + f, on.w ? on.w + f : nullptr,
                on.b ? on.b + f : nullptr, p, pitch, rstd);
 }

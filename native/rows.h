@@ -74,7 +74,7 @@ struct Rows {
     }
 
     // Repeat the first c of `width` numbers.
-    void tile(T* p) const {
+    [[gnu::noinline]] void tile(T* p) const {
         for (Index l = c; l < width; l++) p[l] = p[l - c];
     }
 };
