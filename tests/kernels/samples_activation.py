@@ -22,6 +22,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "log_softmax_forward": [],
     "log_softmax_grad": [],
     "logsigmoid_forward": [],
+    "prelu_forward": [],
+    "prelu_input_grad": [],
+    "prelu_weight_grad": [],
     "relu_forward": [],
     "relu_grad": [],
     "sigmoid_forward": [],
@@ -88,6 +91,27 @@ def _smooth(x: Any, **traits: Any) -> None:
 
 
 _elementwise()
+
+
+def _prelu(*shape: int, large: bool = False) -> None:
+    channels = shape[1] if len(shape) > 1 else 1
+    g, scale = normal(*shape, seed=1), np.sqrt(float(np.prod(shape)))  # the slopes' sums cancel
+    for x in (normal(*shape), special(*shape)):
+        for slopes in {(), (1,), (channels,)}:
+            w = np.asarray(normal(*slopes, seed=2))
+            one, two = ((1,), (2,)) if slopes == () else ((), ())
+            SAMPLES["prelu_forward"].append(Sample((x, w), fixed=one, large=large))
+            grad = Sample((g, x, w), fixed=two, large=large)
+            SAMPLES["prelu_input_grad"].append(grad)
+            SAMPLES["prelu_weight_grad"].append(grad._replace(scale=scale))
+
+
+for _shape in [(0,), (1,), (17,), (0, 3), (3, 0), (2, 0, 3), (2, 3, 0), (1, 1), (5, 1), (257, 3)]:
+    _prelu(*_shape)
+for _shape in [(7, 65), (2, 3, 5), (3, 1, 7), (1, 2, 1), (2, 17, 5, 3), (3, 4, 2, 3, 2)]:
+    _prelu(*_shape)
+for _shape in [(40_009, 3), (130, 600), (3, 5, 9, 500), (2, 3, 33_000), (100_003,)]:
+    _prelu(*_shape, large=True)
 
 # ---- softmax
 

@@ -1,4 +1,4 @@
-"""Activations, softmax and cross-entropy by the compiled kernels (`native/pointwise.cpp`)."""
+"""Activations, softmax, cross-entropy by the compiled kernels (`pointwise.cpp`, `pieces.cpp`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, is_channels_last
 from rushlight.compiled import native
 from rushlight.kernels.native.layout import dense
 from rushlight.kernels.reference import activation as reference
@@ -27,6 +27,9 @@ __all__ = [
     "log_softmax_forward",
     "log_softmax_grad",
     "logsigmoid_forward",
+    "prelu_forward",
+    "prelu_input_grad",
+    "prelu_weight_grad",
     "relu_forward",
     "relu_grad",
     "sigmoid_forward",
@@ -53,6 +56,11 @@ def _laid(x: Array, y: Array) -> Array:
     return y
 
 
+def _beside(x: Array, y: Array) -> Array:
+    """Return x, or where its numbers lie otherwise than those of y a copy."""
+    return x if _takes(x, y) else _laid(x, np.empty_like(y))
+
+
 def _mapped(run: Any, otherwise: Any, x: Array, *options: float) -> Array:
     """Return y = f(x), in the memory order of x."""
     if x.dtype.char not in "fd":
@@ -68,8 +76,7 @@ def _through(run: Any, otherwise: Any, g: Array, x: Array, *options: float) -> A
     if x.dtype.char not in "fd" or g.dtype != x.dtype or g.shape != x.shape:
         return np.asarray(otherwise(g, x, *options))
     dx = np.empty_like(x)
-    x = x if _takes(x, dx) else _laid(x, np.empty_like(x))
-    run(_laid(g, dx), x, dx, *options)
+    run(_laid(g, dx), _beside(x, dx), dx, *options)
     return dx
 
 
@@ -91,6 +98,49 @@ def leaky_relu_forward(x: Array, slope: float) -> Array:
 def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
     """g, or slope g where x <= 0"""
     return _through(native.leaky_relu_grad, reference.leaky_relu_grad, g, x, slope)
+
+
+def _adjoining(x: Array, y: Array, weight: Array) -> int:
+    """Return how many numbers of a channel of y adjoin; 0 where the reference takes x."""
+    if x.dtype.char not in "fd" or weight.dtype != x.dtype or not x.size:
+        return 0
+    if weight.size == 1:
+        return 1
+    if y.flags.c_contiguous:
+        return y.size // (y.shape[0] * y.shape[1])
+    return int(is_channels_last(y))
+
+
+def prelu_forward(x: Array, weight: Array) -> Array:
+    """x, or slope x where x <= 0, of one slope () or (1) or one for each channel (dim 1)"""
+    y = np.empty_like(x)
+    adjoining = _adjoining(x, y, weight)
+    if not adjoining:
+        return reference.prelu_forward(x, weight)
+    x = _laid(x, y)
+    native.prelu(x, x, dense(weight), y, adjoining)
+    return y
+
+
+def prelu_input_grad(g: Array, x: Array, weight: Array) -> Array:
+    """g, or slope g where x <= 0"""
+    dx = np.empty_like(x)
+    adjoining = _adjoining(x, dx, weight)
+    if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
+        return reference.prelu_input_grad(g, x, weight)
+    native.prelu(_laid(g, dx), _beside(x, dx), dense(weight), dx, adjoining)
+    return dx
+
+
+def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
+    """The sums of g x where x <= 0, over all but the channels"""
+    like = np.empty_like(x)
+    adjoining = _adjoining(x, like, weight)
+    if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
+        return reference.prelu_weight_grad(g, x, weight)
+    dw = np.empty(weight.shape, x.dtype)
+    native.prelu_slopes(_beside(g, like), _beside(x, like), dw, adjoining)
+    return dw
 
 
 def hardswish_forward(x: Array) -> Array:
