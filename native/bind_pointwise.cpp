@@ -118,6 +118,19 @@ void bind_pointwise(nb::module_& m) {
             k.leaky_relu_grad(n, (T)slope, data<T>(g, n), data<T>(x), data<T>(dx, n));
         });
     });
+    rl::def(m, "clamp", [](const In& x, const Out& y, double low, double high) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.clamp(n, (T)low, (T)high, data<T>(x), data<T>(y, n));
+        });
+    });
+    rl::def(m, "clamp_grad", [](const In& g, const In& x, const Out& dx, double low, double high,
+                                bool ends) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.clamp_grad(n, (T)low, (T)high, ends, data<T>(g, n), data<T>(x), data<T>(dx, n));
+        });
+    });
     rl::def(m, "prelu", [](const In& a, const In& x, const Dense& w, const Out& y, Index s) {
         on_channels(x, w, s, [&]<class T>(T, auto& k, Index n, Index c) {
             k.prelu(n, c, s, data<T>(a, n), data<T>(x), data<T>(w), data<T>(y, n));

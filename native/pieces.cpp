@@ -1,4 +1,6 @@
 // Elementwise kernels of straight pieces, which wait for memory: relu and its kind, clamp, PReLU.
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "maps.h"
@@ -41,6 +43,23 @@ void hardswish_grad(Index n, const T* g, const T* x, T* dx) {
     map(n, g, x, dx, [](Vec<T> g, Vec<T> x) {
         Vec<T> inner = x <= T(-3) ? Vec<T>{} : g * (x / T(3) + T(0.5));
         return x >= T(3) ? g : inner;
+    });
+}
+
+template <class T>
+void clamp(Index n, T low, T high, const T* x, T* y) {
+    map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
+        Vec<T> above = x < low ? broadcast(low) : x;
+        return above > high ? broadcast(high) : above;
+    });
+}
+
+template <class T>
+void clamp_grad(Index n, T low, T high, bool ends, const T* g, const T* x, T* dx) {
+    constexpr T FAR = std::numeric_limits<T>::infinity();
+    if (!ends) low = std::nextafter(low, FAR), high = std::nextafter(high, -FAR);
+    map(n, g, x, dx, [=](Vec<T> g, Vec<T> x) {
+        return (x >= low) & (x <= high) ? g : Vec<T>{};
     });
 }
 
@@ -123,6 +142,8 @@ void fill_pieces(PointwiseKernels<T>& k) {
     k.leaky_relu_grad = leaky_relu_grad<T>;
     k.hardswish = hardswish<T>;
     k.hardswish_grad = hardswish_grad<T>;
+    k.clamp = clamp<T>;
+    k.clamp_grad = clamp_grad<T>;
     k.prelu = prelu<T>;
     k.prelu_slopes = prelu_slopes<T>;
 }

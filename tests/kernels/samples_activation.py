@@ -8,6 +8,8 @@ import numpy as np
 from tests.kernels.native import Made, Sample, normal
 
 SAMPLES: dict[str, list[Sample]] = {
+    "clamp_forward": [],
+    "clamp_grad": [],
     "cross_entropy_forward": [],
     "cross_entropy_grad": [],
     "elu_forward": [],
@@ -85,6 +87,10 @@ def _smooth(x: Any, **traits: Any) -> None:
     for name in ("gelu_grad", "hardswish_grad"):
         SAMPLES[name].append(Sample((g, x), **both))
     SAMPLES["hardswish_forward"].append(Sample((x,), **traits))
+    limits = [(-1.0, 1.0), (0.0, 6), (2.0, -1.0), (None, 0.5), (-0.25, None), (-np.inf, np.inf)]
+    for low, high in [*limits, (1e-46, 1e37)]:
+        SAMPLES["clamp_forward"].append(Sample((x, low, high), **traits))
+        SAMPLES["clamp_grad"] += [Sample((g, x, low, high, ends), **both) for ends in (True, False)]
     for slope in (0.01, 0.0, 1.0, -0.5, 3.0):
         SAMPLES["leaky_relu_forward"].append(Sample((x, slope), **traits))
         SAMPLES["leaky_relu_grad"].append(Sample((g, x, slope), **both))

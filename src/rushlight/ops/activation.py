@@ -150,10 +150,7 @@ leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)  # of one s
 
 
 def _hardtanh_grad(g: Any, x: Any, low: float, high: float) -> Any:
-    x = mask(x)
-    inside = x > low  # 0 at the limits, unlike clamp
-    inside &= x < high
-    return where(g, 0.0, condition=inside)
+    return ew.between(g, x, low, high, ends=False)  # 0 at the limits, unlike clamp
 
 
 def _threshold(x: Any, threshold: float, value: float) -> Any:
@@ -186,7 +183,7 @@ def _hardswish_grad(g: Any, x: Any) -> Any:
 
 hardtanh = with_slope(
     "hardtanh",
-    lambda x, low, high: np.clip(x, low, high).astype(x.dtype, copy=False),
+    kernel("clamp_forward"),
     _hardtanh_grad,
     casts="promote",
 )

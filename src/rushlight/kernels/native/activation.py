@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from rushlight.kernels.reference import activation as reference
 from rushlight.kernels.reference import softmax as softmax_reference
 
 __all__ = [
+    "clamp_forward",
+    "clamp_grad",
     "cross_entropy_forward",
     "cross_entropy_grad",
     "elu_forward",
@@ -38,6 +41,9 @@ __all__ = [
     "softplus_forward",
     "tanh_forward",
 ]
+
+
+_PLAIN = {float, int, type(None)}
 
 
 def _takes(x: Array, y: Array) -> bool:
@@ -98,6 +104,31 @@ def leaky_relu_forward(x: Array, slope: float) -> Array:
 def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
     """g, or slope g where x <= 0"""
     return _through(native.leaky_relu_grad, reference.leaky_relu_grad, g, x, slope)
+
+
+def _limits(low: float | None, high: float | None) -> tuple[float, float] | None:
+    """Return plain limits, infinite for None; None where one is NaN, which all results then are."""
+    if type(low) not in _PLAIN or type(high) not in _PLAIN or low != low or high != high:
+        return None
+    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+
+
+def clamp_forward(x: Array, low: float | None, high: float | None) -> Array:
+    """min(max(x, low), high), of which one may be None; NaN stays NaN"""
+    limits = _limits(low, high) if x.dtype.char in "fd" else None
+    if limits is None:
+        return reference.clamp_forward(x, low, high)
+    y = np.empty_like(x)
+    native.clamp(_laid(x, y), y, *limits)
+    return y
+
+
+def clamp_grad(g: Array, x: Array, low: float | None, high: float | None, ends: bool) -> Array:
+    """g, 0 where x is not between the limits; whether they count"""
+    limits = _limits(low, high) if x.dtype.char in "fd" else None
+    if limits is None or (not ends and (low is None or high is None)):  # all beyond is inside
+        return reference.clamp_grad(g, x, low, high, ends)
+    return _through(native.clamp_grad, reference.clamp_grad, g, x, *limits, ends)
 
 
 def _adjoining(x: Array, y: Array, weight: Array) -> int:

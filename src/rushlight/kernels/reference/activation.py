@@ -7,9 +7,11 @@ import math
 import numpy as np
 
 from rushlight.arrays import Array, channels_to_last
-from rushlight.kernels.selection import one_of, select
+from rushlight.kernels.selection import one_of, select, within
 
 __all__ = [
+    "clamp_forward",
+    "clamp_grad",
     "elu_forward",
     "elu_grad",
     "erf_forward",
@@ -142,6 +144,16 @@ def leaky_relu_forward(x: Array, slope: float) -> Array:
 def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
     """g, or slope g where x <= 0"""
     return np.asarray(g * one_of(x > 0, 1.0, slope, g.dtype))
+
+
+def clamp_forward(x: Array, low: float | None, high: float | None) -> Array:
+    """min(max(x, low), high), of which one may be None; NaN stays NaN"""
+    return np.asarray(np.clip(x, low, high)).astype(x.dtype, copy=False)
+
+
+def clamp_grad(g: Array, x: Array, low: float | None, high: float | None, ends: bool) -> Array:
+    """g, 0 where x is not between the limits; whether they count"""
+    return np.asarray(select(within(x, low, high, ends), g, 0.0))
 
 
 def _beside(weight: Array, x: Array) -> Array:
