@@ -76,7 +76,8 @@ struct Below {
     T one(Index i) const { return x[i] > T(0) ? T(0) : g[i] * x[i]; }
 };
 
-// Call f(plane, first number, numbers) for the planes; where one slope is for all, for parts of a task.
+// Call f(plane, first number, numbers) for the planes; where one slope is for all, for parts of
+// the numbers.
 template <class T, class F>
 void each_plane(Index n, Index c, Index s, F&& f) {
     if (c == 1) s = NUMBERS;
