@@ -22,6 +22,17 @@ void on_rows(const In& x, Index c, F&& f) {
     });
 }
 
+// Call f with them, how many numbers x has, and how many channels w, of s adjoining numbers each.
+template <class Array, class F>
+void on_channels(const In& x, const Array& w, Index s, F&& f) {
+    on(x, [&]<class T>(T, auto& k) {
+        Index n = (Index)x.size(), c = (Index)w.size();
+        if (s < 1 || c < 1 || n % (c * s))
+            throw nb::value_error("got channels that do not divide the array");
+        f(T(), k, n, c);
+    });
+}
+
 // The flat places of rows (m) among the scores (m, c).
 const int64_t* indices(const Dense& places, Index m) {
     return data<int64_t>(places, m);
@@ -106,6 +117,29 @@ void bind_pointwise(nb::module_& m) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
             k.leaky_relu_grad(n, (T)slope, data<T>(g, n), data<T>(x), data<T>(dx, n));
+        });
+    });
+    rl::def(m, "clamp", [](const In& x, const Out& y, double low, double high) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.clamp(n, (T)low, (T)high, data<T>(x), data<T>(y, n));
+        });
+    });
+    rl::def(m, "clamp_grad", [](const In& g, const In& x, const Out& dx, double low, double high,
+                                bool ends) {
+        on(x, [&]<class T>(T, auto& k) {
+            Index n = (Index)x.size();
+            k.clamp_grad(n, (T)low, (T)high, ends, data<T>(g, n), data<T>(x), data<T>(dx, n));
+        });
+    });
+    rl::def(m, "prelu", [](const In& a, const In& x, const Dense& w, const Out& y, Index s) {
+        on_channels(x, w, s, [&]<class T>(T, auto& k, Index n, Index c) {
+            k.prelu(n, c, s, data<T>(a, n), data<T>(x), data<T>(w), data<T>(y, n));
+        });
+    });
+    rl::def(m, "prelu_slopes", [](const In& g, const In& x, const Out& dw, Index s) {
+        on_channels(x, dw, s, [&]<class T>(T, auto& k, Index n, Index c) {
+            k.prelu_slopes(n, c, s, data<T>(g, n), data<T>(x), data<T>(dw));
         });
     });
     rl::def(m, "elu_grad", [](const In& g, const In& x, const Out& dx, double low, double high,

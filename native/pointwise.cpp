@@ -1,4 +1,4 @@
-// Elementwise kernels: activations, softmax and cross-entropy.
+// Elementwise kernels: smooth activations, softmax and cross-entropy.
 #include "pointwise.h"
 
 #include <algorithm>
@@ -7,35 +7,11 @@
 
 #include "exp.h"
 #include "lanes.h"
+#include "maps.h"
 #include "softmax.h"
-#include "threads.h"
 
 namespace rl::RL_LEVEL {
 namespace {
-
-constexpr Index TASK = 1 << 15;  // numbers of a task: some microseconds
-
-// ---- activations
-
-// y = f(a, b) for n numbers
-template <class T, class F>
-void map(Index n, const T* a, const T* b, T* y, F f) {
-    parallel((n + TASK - 1) / TASK, [=](Index task) {
-        Index i = task * TASK, end = std::min(n, i + TASK);
-        for (; i + W<T> <= end; i += W<T>) store(y + i, f(load(a + i), load(b + i)));
-        for (; i < end; i++) y[i] = f(broadcast(a[i]), broadcast(b[i]))[0];
-    });
-}
-
-template <class T>
-void relu(Index n, const T* x, T* y) {
-    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return max_nan(x, Vec<T>{}); });
-}
-
-template <class T>
-void relu_grad(Index n, const T* g, const T* y, T* dx) {
-    map(n, g, y, dx, [](Vec<T> g, Vec<T> y) { return y == Vec<T>{} ? Vec<T>{} : g; });
-}
 
 template <class T>
 void sigmoid(Index n, const T* x, T* y) {
@@ -76,32 +52,6 @@ void elu_grad(Index n, T low, T high, T rate, const T* g, const T* x, T* dx) {
     });
 }
 
-template <class T>
-void leaky_relu(Index n, T slope, const T* x, T* y) {
-    map(n, x, x, y, [=](Vec<T> x, Vec<T>) { return x > T(0) ? x : x * slope; });
-}
-
-template <class T>
-void leaky_relu_grad(Index n, T slope, const T* g, const T* x, T* dx) {
-    map(n, g, x, dx, [=](Vec<T> g, Vec<T> x) { return x > T(0) ? g : g * slope; });
-}
-
-template <class T>
-void hardswish(Index n, const T* x, T* y) {
-    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
-        Vec<T> part = max_nan(x + T(3), Vec<T>{});
-        return x * ((part > T(6) ? broadcast(T(6)) : part) / T(6));
-    });
-}
-
-template <class T>
-void hardswish_grad(Index n, const T* g, const T* x, T* dx) {
-    map(n, g, x, dx, [](Vec<T> g, Vec<T> x) {
-        Vec<T> inner = x <= T(-3) ? Vec<T>{} : g * (x / T(3) + T(0.5));
-        return x >= T(3) ? g : inner;
-    });
-}
-
 void erf(Index n, const float* x, float* y) {
     map(n, x, x, y, [](Vec<float> x, Vec<float>) { return RL_LEVEL::erf(x); });
 }
@@ -123,7 +73,7 @@ void gelu_grad(Index n, const float* g, const float* x, float* dx) {
 
 template <class T>
 void turn(Index n, Index rows, Index columns, const T* x, T* y) {
-    Index size = rows * columns, group = std::max(Index(1), TASK / size);
+    Index size = rows * columns, group = std::max(Index(1), NUMBERS / size);
     bool squares = rows >= W<T> && columns >= W<T>;
     auto one = [&](const T* x, T* y) {
         for (Index r = 0; squares && r < rows; r += W<T>)
@@ -146,7 +96,7 @@ void turn(Index n, Index rows, Index columns, const T* x, T* y) {
 // Call f(row) for all rows, by tasks of several.
 template <class F>
 void each_row(Index m, Index c, F&& f) {
-    Index size = std::max(Index(1), TASK / 4 / c);  // an exp costs some sums
+    Index size = std::max(Index(1), NUMBERS / 4 / c);  // an exp costs some sums
     parallel((m + size - 1) / size, [&](Index task) {
         for (Index i = task * size; i < std::min(m, (task + 1) * size); i++) f(i);
     });
@@ -230,18 +180,12 @@ void cross_entropy_grad(Index m, Index c, const T* e, const T* total, const int6
 
 template <class T>
 void fill_pointwise(PointwiseKernels<T>& k) {
-    k.relu = relu<T>;
-    k.relu_grad = relu_grad<T>;
     k.sigmoid = sigmoid<T>;
     k.tanh = tanh<T>;
     k.logsigmoid = logsigmoid<T>;
     k.softplus = softplus<T>;
     k.elu = elu<T>;
     k.elu_grad = elu_grad<T>;
-    k.leaky_relu = leaky_relu<T>;
-    k.leaky_relu_grad = leaky_relu_grad<T>;
-    k.hardswish = hardswish<T>;
-    k.hardswish_grad = hardswish_grad<T>;
     if constexpr (std::is_same_v<T, float>) {
         k.erf = erf;
         k.gelu = gelu;

@@ -22,6 +22,13 @@ struct PointwiseKernels {
     // x, or slope x where x <= 0
     void (*leaky_relu)(Index n, T slope, const T* x, T* y);
     void (*leaky_relu_grad)(Index n, T slope, const T* g, const T* x, T* dx);
+    void (*clamp)(Index n, T low, T high, const T* x, T* y);  // min(max(x, low), high); NaN stays
+    // g, or 0 where x is NaN or outside of [low, high], or at these ends, unless they count
+    void (*clamp_grad)(Index n, T low, T high, bool ends, const T* g, const T* x, T* dx);
+    // PReLU: for a = x, or its gradient for a = g; slopes w (c) of channels whose planes of s
+    // numbers adjoin, or of channels that do (s = 1)
+    void (*prelu)(Index n, Index c, Index s, const T* a, const T* x, const T* w, T* y);
+    void (*prelu_slopes)(Index n, Index c, Index s, const T* g, const T* x, T* dw);
     void (*hardswish)(Index n, const T* x, T* y);  // x min(max(x + 3, 0), 6) / 6
     void (*hardswish_grad)(Index n, const T* g, const T* x, T* dx);
     void (*erf)(Index n, const T* x, T* y) = nullptr;   // of float alone

@@ -92,8 +92,8 @@ struct Source {
 };
 
 // out (S, c) = the sums over the rows of g and, for S = 2, of g * (x - mean); mean (width).
-template <class T, int S>
-void sums(const Rows<T>& s, Source<T> g, const T* x, const T* mean, double* out) {
+template <class T, int S, class From>
+void sums(const Rows<T>& s, From g, const T* x, const T* mean, double* out) {
     std::vector<double> all(s.parts * S * s.width);
     s.each_block([&](Index part, Index from, Index lanes, Index row, Index n, Index) {
         T block[S][2 * STRIP];

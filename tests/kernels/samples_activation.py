@@ -8,6 +8,8 @@ import numpy as np
 from tests.kernels.native import Made, Sample, normal
 
 SAMPLES: dict[str, list[Sample]] = {
+    "clamp_forward": [],
+    "clamp_grad": [],
     "cross_entropy_forward": [],
     "cross_entropy_grad": [],
     "elu_forward": [],
@@ -22,6 +24,9 @@ SAMPLES: dict[str, list[Sample]] = {
     "log_softmax_forward": [],
     "log_softmax_grad": [],
     "logsigmoid_forward": [],
+    "prelu_forward": [],
+    "prelu_input_grad": [],
+    "prelu_weight_grad": [],
     "relu_forward": [],
     "relu_grad": [],
     "sigmoid_forward": [],
@@ -82,12 +87,37 @@ def _smooth(x: Any, **traits: Any) -> None:
     for name in ("gelu_grad", "hardswish_grad"):
         SAMPLES[name].append(Sample((g, x), **both))
     SAMPLES["hardswish_forward"].append(Sample((x,), **traits))
+    limits = [(-1.0, 1.0), (0.0, 6), (2.0, -1.0), (None, 0.5), (-0.25, None), (-np.inf, np.inf)]
+    for low, high in [*limits, (1e-46, 1e37)]:
+        SAMPLES["clamp_forward"].append(Sample((x, low, high), **traits))
+        SAMPLES["clamp_grad"] += [Sample((g, x, low, high, ends), **both) for ends in (True, False)]
     for slope in (0.01, 0.0, 1.0, -0.5, 3.0):
         SAMPLES["leaky_relu_forward"].append(Sample((x, slope), **traits))
         SAMPLES["leaky_relu_grad"].append(Sample((g, x, slope), **both))
 
 
 _elementwise()
+
+
+def _prelu(*shape: int, large: bool = False) -> None:
+    channels = shape[1] if len(shape) > 1 else 1
+    g, scale = normal(*shape, seed=1), np.sqrt(float(np.prod(shape)))  # the slopes' sums cancel
+    for x in (normal(*shape), special(*shape)):
+        for slopes in {(), (1,), (channels,)}:
+            w = np.asarray(normal(*slopes, seed=2))
+            one, two = ((1,), (2,)) if slopes == () else ((), ())
+            SAMPLES["prelu_forward"].append(Sample((x, w), fixed=one, large=large))
+            grad = Sample((g, x, w), fixed=two, large=large)
+            SAMPLES["prelu_input_grad"].append(grad)
+            SAMPLES["prelu_weight_grad"].append(grad._replace(scale=scale))
+
+
+for _shape in [(0,), (1,), (17,), (0, 3), (3, 0), (2, 0, 3), (2, 3, 0), (1, 1), (5, 1), (257, 3)]:
+    _prelu(*_shape)
+for _shape in [(7, 65), (2, 3, 5), (3, 1, 7), (1, 2, 1), (2, 17, 5, 3), (3, 4, 2, 3, 2)]:
+    _prelu(*_shape)
+for _shape in [(40_009, 3), (130, 600), (3, 5, 9, 500), (2, 3, 33_000), (100_003,)]:
+    _prelu(*_shape, large=True)
 
 # ---- softmax
 

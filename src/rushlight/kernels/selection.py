@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["one_of", "select"]
+__all__ = ["one_of", "select", "within"]
 
 _BITS = {2: np.int16, 4: np.int32, 8: np.int64}
 
@@ -48,6 +48,16 @@ def _mixed(f: Any, a: Any, fresh: Any) -> Any:
     """f(a, fresh), written over `fresh` where that has the shape of the result."""
     over = isinstance(fresh, np.ndarray) and a.shape in ((), fresh.shape)
     return f(a, fresh, out=fresh) if over else f(a, fresh)
+
+
+def within(x: Any, low: float | None, high: float | None, ends: bool) -> Any:
+    """Whether numbers lie between two limits, of which one may be None: `ends` belong to it."""
+    if low is None:
+        return x <= high if ends else x < high
+    inside = x >= low if ends else x > low
+    if high is not None:
+        inside &= x <= high if ends else x < high
+    return inside
 
 
 def one_of(condition: Any, a: float, b: float, dtype: Any) -> Any:

@@ -27,6 +27,8 @@ _elu_curve, _elu_slopes = kernel("elu_forward"), kernel("elu_grad")
 _gelu_slopes = kernel("gelu_grad")
 _hardswish_slopes = kernel("hardswish_grad")
 _leaky, _leaky_slopes = kernel("leaky_relu_forward"), kernel("leaky_relu_grad")
+_prelu, _prelu_input_grad = kernel("prelu_forward"), kernel("prelu_input_grad")
+_prelu_weight_grad = kernel("prelu_weight_grad")
 _sigmoid = kernel("sigmoid_forward")
 _tanh = kernel("tanh_forward")
 
@@ -148,10 +150,7 @@ leaky_relu = with_slope("leaky_relu", _leaky_relu, _leaky_relu_grad)  # of one s
 
 
 def _hardtanh_grad(g: Any, x: Any, low: float, high: float) -> Any:
-    x = mask(x)
-    inside = x > low  # 0 at the limits, unlike clamp
-    inside &= x < high
-    return where(g, 0.0, condition=inside)
+    return ew.between(g, x, low, high, ends=False)  # 0 at the limits, unlike clamp
 
 
 def _threshold(x: Any, threshold: float, value: float) -> Any:
@@ -184,7 +183,7 @@ def _hardswish_grad(g: Any, x: Any) -> Any:
 
 hardtanh = with_slope(
     "hardtanh",
-    lambda x, low, high: np.clip(x, low, high).astype(x.dtype, copy=False),
+    kernel("clamp_forward"),
     _hardtanh_grad,
     casts="promote",
 )
@@ -228,11 +227,18 @@ def _single(weight: Any) -> bool:
 
 
 def _prelu_forward(x: Any, weight: Any) -> Result:
-    y = _leaky_relu(x, _beside(weight, x.ndim))
-    return (y,), Saved((x, weight))
+    return (_prelu(x, weight),), Saved((x, weight))
 
 
 def _prelu_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (x, weight), g = saved.inputs, grads[0]
+    return (
+        _prelu_input_grad(g, x, weight) if needs[0] else None,
+        _prelu_weight_grad(g, x, weight) if needs[1] else None,
+    )
+
+
+def _prelu_graph_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     (x, weight), g, gw = saved.inputs, grads[0], None
     if needs[1]:
         dims = tuple(i for i in range(x.ndim) if i != 1 or _single(weight))
@@ -241,7 +247,14 @@ def _prelu_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequen
     return (_leaky_relu_grad(g, x, _beside(weight, x.ndim)) if needs[0] else None, gw)
 
 
-prelu = define("prelu", _prelu_forward, _prelu_backward, check=_prelu_check)
+prelu = define(
+    "prelu",
+    _prelu_forward,
+    _prelu_backward,
+    graph_backward=_prelu_graph_backward,
+    fresh=True,
+    check=_prelu_check,
+)
 
 
 # ---- GLU: one half of a dim gates the other

@@ -16,7 +16,7 @@ import numpy as np
 
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.kernels import kernel
-from rushlight.kernels.selection import select
+from rushlight.kernels.selection import select, within
 from rushlight.ops.contract import Op, Saved, define
 
 Formula = Callable[..., Any]
@@ -363,19 +363,23 @@ round = step("round", _to_whole(np.rint))
 trunc = step("trunc", _to_whole(np.trunc))
 
 
+_clamp, _clamp_grad = kernel("clamp_forward"), kernel("clamp_grad")
+
+
 def _clamp_forward(x: Any, low: float | None, high: float | None) -> Result:
-    return (np.clip(x, low, high).astype(x.dtype, copy=False),), Saved((x,), constants=(low, high))
+    return (_clamp(x, low, high),), Saved((x,), constants=(low, high))
+
+
+def between(g: Any, x: Any, low: float | None, high: float | None, ends: bool) -> Any:
+    """Return g where x is between the limits, else 0; `ends`: whether they are."""
+    if isinstance(g, (np.ndarray, np.generic)):
+        return _clamp_grad(g, x, low, high, ends)
+    return where(g, 0.0, condition=within(mask(x), low, high, ends))
 
 
 def _clamp_backward(saved: Saved, grads: tuple[Any, ...], needs: Sequence[bool]) -> Sequence[Any]:
-    x, (low, high) = mask(saved.inputs[0]), saved.constants
-    if low is None:
-        inside = x <= high
-    elif high is None:
-        inside = x >= low
-    else:
-        inside = (x >= low) & (x <= high)
-    return (where(grads[0], 0.0, condition=inside),)
+    low, high = saved.constants
+    return (between(grads[0], saved.inputs[0], low, high, ends=True),)
 
 
 clamp = define("clamp", _clamp_forward, _clamp_backward, fresh=True)

@@ -1,18 +1,21 @@
-"""Activations, softmax and cross-entropy by the compiled kernels (`native/pointwise.cpp`)."""
+"""Activations, softmax, cross-entropy by the compiled kernels (`pointwise.cpp`, `pieces.cpp`)."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, is_channels_last
 from rushlight.compiled import native
 from rushlight.kernels.native.layout import dense
 from rushlight.kernels.reference import activation as reference
 from rushlight.kernels.reference import softmax as softmax_reference
 
 __all__ = [
+    "clamp_forward",
+    "clamp_grad",
     "cross_entropy_forward",
     "cross_entropy_grad",
     "elu_forward",
@@ -27,6 +30,9 @@ __all__ = [
     "log_softmax_forward",
     "log_softmax_grad",
     "logsigmoid_forward",
+    "prelu_forward",
+    "prelu_input_grad",
+    "prelu_weight_grad",
     "relu_forward",
     "relu_grad",
     "sigmoid_forward",
@@ -35,6 +41,9 @@ __all__ = [
     "softplus_forward",
     "tanh_forward",
 ]
+
+
+_PLAIN = {float, int, type(None)}
 
 
 def _takes(x: Array, y: Array) -> bool:
@@ -53,6 +62,11 @@ def _laid(x: Array, y: Array) -> Array:
     return y
 
 
+def _beside(x: Array, y: Array) -> Array:
+    """Return x, or where its numbers lie otherwise than those of y a copy."""
+    return x if _takes(x, y) else _laid(x, np.empty_like(y))
+
+
 def _mapped(run: Any, otherwise: Any, x: Array, *options: float) -> Array:
     """Return y = f(x), in the memory order of x."""
     if x.dtype.char not in "fd":
@@ -68,8 +82,7 @@ def _through(run: Any, otherwise: Any, g: Array, x: Array, *options: float) -> A
     if x.dtype.char not in "fd" or g.dtype != x.dtype or g.shape != x.shape:
         return np.asarray(otherwise(g, x, *options))
     dx = np.empty_like(x)
-    x = x if _takes(x, dx) else _laid(x, np.empty_like(x))
-    run(_laid(g, dx), x, dx, *options)
+    run(_laid(g, dx), _beside(x, dx), dx, *options)
     return dx
 
 
@@ -91,6 +104,74 @@ def leaky_relu_forward(x: Array, slope: float) -> Array:
 def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
     """g, or slope g where x <= 0"""
     return _through(native.leaky_relu_grad, reference.leaky_relu_grad, g, x, slope)
+
+
+def _limits(low: float | None, high: float | None) -> tuple[float, float] | None:
+    """Return plain limits, infinite for None; None where one is NaN, which all results then are."""
+    if type(low) not in _PLAIN or type(high) not in _PLAIN or low != low or high != high:
+        return None
+    return -math.inf if low is None else float(low), math.inf if high is None else float(high)
+
+
+def clamp_forward(x: Array, low: float | None, high: float | None) -> Array:
+    """min(max(x, low), high), of which one may be None; NaN stays NaN"""
+    limits = _limits(low, high) if x.dtype.char in "fd" else None
+    if limits is None:
+        return reference.clamp_forward(x, low, high)
+    y = np.empty_like(x)
+    native.clamp(_laid(x, y), y, *limits)
+    return y
+
+
+def clamp_grad(g: Array, x: Array, low: float | None, high: float | None, ends: bool) -> Array:
+    """g, 0 where x is not between the limits; whether they count"""
+    limits = _limits(low, high) if x.dtype.char in "fd" else None
+    if limits is None or (not ends and (low is None or high is None)):  # all beyond is inside
+        return reference.clamp_grad(g, x, low, high, ends)
+    return _through(native.clamp_grad, reference.clamp_grad, g, x, *limits, ends)
+
+
+def _adjoining(x: Array, y: Array, weight: Array) -> int:
+    """Return how many numbers of a channel of y adjoin; 0 where the reference takes x."""
+    if x.dtype.char not in "fd" or weight.dtype != x.dtype or not x.size:
+        return 0
+    if weight.size == 1:
+        return 1
+    if y.flags.c_contiguous:
+        return y.size // (y.shape[0] * y.shape[1])
+    return int(is_channels_last(y))
+
+
+def prelu_forward(x: Array, weight: Array) -> Array:
+    """x, or slope x where x <= 0, of one slope () or (1) or one for each channel (dim 1)"""
+    y = np.empty_like(x)
+    adjoining = _adjoining(x, y, weight)
+    if not adjoining:
+        return reference.prelu_forward(x, weight)
+    x = _laid(x, y)
+    native.prelu(x, x, dense(weight), y, adjoining)
+    return y
+
+
+def prelu_input_grad(g: Array, x: Array, weight: Array) -> Array:
+    """g, or slope g where x <= 0"""
+    dx = np.empty_like(x)
+    adjoining = _adjoining(x, dx, weight)
+    if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
+        return reference.prelu_input_grad(g, x, weight)
+    native.prelu(_laid(g, dx), _beside(x, dx), dense(weight), dx, adjoining)
+    return dx
+
+
+def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
+    """The sums of g x where x <= 0, over all but the channels"""
+    like = np.empty_like(x)
+    adjoining = _adjoining(x, like, weight)
+    if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
+        return reference.prelu_weight_grad(g, x, weight)
+    dw = np.empty(weight.shape, x.dtype)
+    native.prelu_slopes(_beside(g, like), _beside(x, like), dw, adjoining)
+    return dw
 
 
 def hardswish_forward(x: Array) -> Array:

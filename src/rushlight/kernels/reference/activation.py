@@ -7,9 +7,11 @@ import math
 import numpy as np
 
 from rushlight.arrays import Array, channels_to_last
-from rushlight.kernels.selection import one_of, select
+from rushlight.kernels.selection import one_of, select, within
 
 __all__ = [
+    "clamp_forward",
+    "clamp_grad",
     "elu_forward",
     "elu_grad",
     "erf_forward",
@@ -20,6 +22,9 @@ __all__ = [
     "leaky_relu_forward",
     "leaky_relu_grad",
     "logsigmoid_forward",
+    "prelu_forward",
+    "prelu_input_grad",
+    "prelu_weight_grad",
     "relu_forward",
     "relu_grad",
     "softplus_forward",
@@ -139,6 +144,41 @@ def leaky_relu_forward(x: Array, slope: float) -> Array:
 def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
     """g, or slope g where x <= 0"""
     return np.asarray(g * one_of(x > 0, 1.0, slope, g.dtype))
+
+
+def clamp_forward(x: Array, low: float | None, high: float | None) -> Array:
+    """min(max(x, low), high), of which one may be None; NaN stays NaN"""
+    return np.asarray(np.clip(x, low, high)).astype(x.dtype, copy=False)
+
+
+def clamp_grad(g: Array, x: Array, low: float | None, high: float | None, ends: bool) -> Array:
+    """g, 0 where x is not between the limits; whether they count"""
+    return np.asarray(select(within(x, low, high, ends), g, 0.0))
+
+
+def _beside(weight: Array, x: Array) -> Array:
+    """(C) -> (C, 1, ...), which broadcasts against (N, C, *); one slope for all -> ()."""
+    single = weight.shape in ((), (1,))
+    return weight.reshape(() if single else (-1, *(1,) * (x.ndim - 2)))
+
+
+def prelu_forward(x: Array, weight: Array) -> Array:
+    """x, or slope x where x <= 0, of one slope () or (1) or one for each channel (dim 1)"""
+    return np.asarray(select(x > 0, x, x * _beside(weight, x)))
+
+
+def prelu_input_grad(g: Array, x: Array, weight: Array) -> Array:
+    """g, or slope g where x <= 0"""
+    return np.asarray(select(x > 0, g, g * _beside(weight, x)))
+
+
+def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
+    """The sums of g x where x <= 0, over all but the channels"""
+    below = np.asarray(select(x > 0, 0.0, g * x))
+    dims = tuple(i for i in range(x.ndim) if i != 1 or weight.shape in ((), (1,)))
+    wide = np.float32 if x.dtype == np.float16 else None
+    total = np.add.reduce(below, axis=dims, dtype=wide)
+    return np.asarray(total, x.dtype).reshape(weight.shape)
 
 
 def hardswish_forward(x: Array) -> Array:
