@@ -27,7 +27,7 @@ template <class Array, class F>
 void on_channels(const In& x, const Array& w, Index s, F&& f) {
     on(x, [&]<class T>(T, auto& k) {
         Index n = (Index)x.size(), c = (Index)w.size();
-        if (s < 1 || c < 1 || n % (c * s))
+        if (s < 1 || c < 1 || n % c || n / c % s)
             throw nb::value_error("got channels that do not divide the array");
         f(T(), k, n, c);
     });

@@ -15,8 +15,8 @@ namespace rl::RL_LEVEL {
 
 // p (3, pitch): mean, scale and shift of c features; w and b may be null. rstd (c) comes out.
 template <class T>
-[[gnu::noinline]] void by_feature(Index c, double eps, const T* mean, const T* var, const T* w, const T* b,
-                       T* p, Index pitch, T* rstd) {
+[[gnu::noinline]] void by_feature(Index c, double eps, const T* mean, const T* var, const T* w,
+                                  const T* b, T* p, Index pitch, T* rstd) {
     for (Index j = 0; j < c; j++) rstd[j] = (T)(1 / std::sqrt(var[j] + eps));  // in vectors
     std::copy_n(mean, c, p);
     for (Index j = 0; j < c; j++) p[pitch + j] = rstd[j] * (w ? w[j] : T(1));

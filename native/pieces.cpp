@@ -1,8 +1,11 @@
 // Elementwise kernels of straight pieces, which wait for memory: relu and its kind, clamp, PReLU.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
+#include "lanes.h"
 #include "maps.h"
 #include "pointwise.h"
 #include "rows.h"
@@ -65,6 +68,8 @@ void clamp_grad(Index n, T low, T high, bool ends, const T* g, const T* x, T* dx
 
 // ---- PReLU: slopes (c) of channels that adjoin (s = 1), or whose planes of s numbers do
 
+constexpr Index TABLE = 1 << 12;  // slopes of small planes, number by number
+
 // A gradient's part in the slopes.
 template <class T>
 struct Below {
@@ -78,7 +83,7 @@ struct Below {
 
 // Call f(plane, first number, numbers) for the planes; where one slope is for all, for parts of
 // the numbers.
-template <class T, class F>
+template <class F>
 void each_plane(Index n, Index c, Index s, F&& f) {
     if (c == 1) s = NUMBERS;
     Index planes = (n + s - 1) / s, group = std::max(Index(1), NUMBERS / s);
@@ -92,17 +97,18 @@ void each_plane(Index n, Index c, Index s, F&& f) {
 template <class T>
 void prelu(Index n, Index c, Index s, const T* a, const T* x, const T* w, T* y) {
     auto bent = [](auto a, auto x, auto w) { return x > T(0) ? a : a * w; };
-    if (s > 1 || c == 1)
-        return each_plane<T>(n, c, s, [=](Index plane, Index first, Index size) {
+    bool table = c > 1 && (s == 1 || (s < 4 * W<T> && c * s <= TABLE));
+    if (!table)
+        return each_plane(n, c, s, [=](Index plane, Index first, Index size) {
             each<T>(size, [=, slope = w[plane % c]]<class V>(V zero, Index t) {
                 Index i = first + t;
-                put(y + i, V(bent(get<V>(a + i), get<V>(x + i), V(zero + slope))));
+                put(y + i, V(bent(get<V>(a + i), get<V>(x + i), V(slope - zero))));
             });
         });
     // the slopes over and over, so that a vector of them may begin with any
-    Index width = (W<T> + c - 1) / c * c;
+    Index period = c * s, width = (W<T> + period - 1) / period * period;
     std::vector<T> slopes(width + W<T>);
-    for (Index l = 0; l < (Index)slopes.size(); l++) slopes[l] = w[l % c];
+    for (Index l = 0; l < (Index)slopes.size(); l++) slopes[l] = w[l / s % c];
     parallel((n + NUMBERS - 1) / NUMBERS, [=, p = slopes.data()](Index task) {
         Index i = task * NUMBERS, end = std::min(n, i + NUMBERS), l = i % width;
         for (; i + W<T> <= end; i += W<T>) {
@@ -123,7 +129,7 @@ void prelu_slopes(Index n, Index c, Index s, const T* g, const T* x, T* dw) {
         return write(total.data(), c, dw);
     }
     std::vector<double> all(n / (c == 1 ? NUMBERS : s) + 1);
-    each_plane<T>(n, c, s, [&](Index plane, Index first, Index size) {
+    each_plane(n, c, s, [&](Index plane, Index first, Index size) {
         row_sums<T, 1>(size, &all[plane], [=]<class V>(V, Index t, V* sum) {
             if constexpr (std::is_same_v<V, T>) *sum += below.one(first + t);
             else *sum += below.vec(first + t);

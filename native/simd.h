@@ -16,8 +16,8 @@
 #define RL_BYTES 16
 #endif
 
-// RL_WIDE: what is made for float64, nothing where the level takes that from AVX2 (level.cpp). RL_NARROW: a macro for
-// each dtype. RL_FILL: what fills the table of a family's kernels.
+// RL_WIDE: what is made for float64, nothing where the level takes that from AVX2 (level.cpp).
+// RL_NARROW: a macro for each dtype. RL_FILL: what fills the table of a family's kernels.
 #if RL_BYTES == 64
 #define RL_WIDE(...)
 #else

@@ -57,7 +57,7 @@ class Tiles {
     constexpr Iterator begin() const { return {*this, 0}; }
     constexpr Iterator end() const { return {*this, rows}; }
 
-    Index high;  // no tile is higher: the first is so high, if it is not the last as well
+    Index high;  // no tile is higher
 
   private:
     constexpr Index from(Index first) const {

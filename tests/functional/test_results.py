@@ -61,6 +61,16 @@ def test_infinite_gradients_stay_where_they_belong(f: Any, create_graph: bool) -
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_limits_from_numpy_are_compared_in_the_dtype_of_the_input() -> None:
+    """The nearest float32 to 0.1 is larger than the nearest float64, and still at the limit."""
+    found = []
+    for t in (rl, torch):
+        x = t.tensor([-1.0, 0.1, 3.0], requires_grad=True)
+        x.clamp(max=np.float64(0.1)).sum().backward()
+        found.append(x.grad.numpy())
+    np.testing.assert_array_equal(*found)
+
+
 def test_options_from_numpy_keep_the_dtype() -> None:
     x = rl.ones(2)
     half = np.float64(0.5)

@@ -275,6 +275,8 @@ def clamp(
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
         low = input if min is None else where((input < min) | (min != min), min, input)
         return low if max is None else where((low > max) | (max != max), max, low)
+    # a number of NumPy counts as Python's: it does not lift the comparison to its dtype
+    min, max = (v.item() if isinstance(v, np.generic) else v for v in (min, max))
     dtype = promote(input._array, *[v for v in (min, max) if v is not None])
     return apply(ew.clamp, (input.to(dtype),), {"low": min, "high": max})
 

@@ -100,7 +100,7 @@ tanhshrink = unary("tanhshrink", lambda x: x - _tanh(x), lambda g, x: g * ew.squ
 # ---- with options
 
 
-def with_slope(name: str, f: Formula, df: Formula, casts: str = "float") -> Op:
+def with_slope(name: str, f: Formula, df: Formula, casts: str = "float", fresh: bool = False) -> Op:
     """Define y = f(x, **options) with gradient df(g, x, **options)."""
 
     def forward(x: Any, **options: Any) -> Result:
@@ -109,7 +109,7 @@ def with_slope(name: str, f: Formula, df: Formula, casts: str = "float") -> Op:
     def backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
         return (df(grads[0], saved.inputs[0], **saved.constants),)
 
-    return define(name, forward, backward, casts=casts)
+    return define(name, forward, backward, casts=casts, fresh=fresh)
 
 
 def _softplus_grad(g: Any, x: Any, beta: float, threshold: float) -> Any:
@@ -186,6 +186,7 @@ hardtanh = with_slope(
     kernel("clamp_forward"),
     _hardtanh_grad,
     casts="promote",
+    fresh=True,
 )
 threshold = with_slope("threshold", _threshold, _threshold_grad, casts="promote")
 hardshrink = with_slope(

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-_PLAIN = {float, int, type(None)}
+_PLAIN = {float, int, type(None)}  # NumPy's numbers have a dtype of their own
 
 
 def _takes(x: Array, y: Array) -> bool:
@@ -62,7 +62,7 @@ def _laid(x: Array, y: Array) -> Array:
     return y
 
 
-def _beside(x: Array, y: Array) -> Array:
+def _alike(x: Array, y: Array) -> Array:
     """Return x, or where its numbers lie otherwise than those of y a copy."""
     return x if _takes(x, y) else _laid(x, np.empty_like(y))
 
@@ -82,7 +82,7 @@ def _through(run: Any, otherwise: Any, g: Array, x: Array, *options: float) -> A
     if x.dtype.char not in "fd" or g.dtype != x.dtype or g.shape != x.shape:
         return np.asarray(otherwise(g, x, *options))
     dx = np.empty_like(x)
-    run(_laid(g, dx), _beside(x, dx), dx, *options)
+    run(_laid(g, dx), _alike(x, dx), dx, *options)
     return dx
 
 
@@ -107,7 +107,7 @@ def leaky_relu_grad(g: Array, x: Array, slope: float) -> Array:
 
 
 def _limits(low: float | None, high: float | None) -> tuple[float, float] | None:
-    """Return plain limits, infinite for None; None where one is NaN, which all results then are."""
+    """Return plain limits, infinite for None; None where the reference takes them."""
     if type(low) not in _PLAIN or type(high) not in _PLAIN or low != low or high != high:
         return None
     return -math.inf if low is None else float(low), math.inf if high is None else float(high)
@@ -159,7 +159,7 @@ def prelu_input_grad(g: Array, x: Array, weight: Array) -> Array:
     adjoining = _adjoining(x, dx, weight)
     if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
         return reference.prelu_input_grad(g, x, weight)
-    native.prelu(_laid(g, dx), _beside(x, dx), dense(weight), dx, adjoining)
+    native.prelu(_laid(g, dx), _alike(x, dx), dense(weight), dx, adjoining)
     return dx
 
 
@@ -170,7 +170,7 @@ def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
     if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
         return reference.prelu_weight_grad(g, x, weight)
     dw = np.empty(weight.shape, x.dtype)
-    native.prelu_slopes(_beside(g, like), _beside(x, like), dw, adjoining)
+    native.prelu_slopes(_alike(g, like), _alike(x, like), dw, adjoining)
     return dw
 
 
