@@ -170,7 +170,7 @@ def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
     if not adjoining or g.dtype != x.dtype or g.shape != x.shape:
         return reference.prelu_weight_grad(g, x, weight)
     dw = np.empty(weight.shape, x.dtype)
-    native.prelu_slopes(_alike(g, like), _alike(x, like), dw, adjoining)
+    native.prelu_slopes(_alike(g, like), _laid(x, like), dw, adjoining)
     return dw
 
 
