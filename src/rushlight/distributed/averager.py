@@ -255,8 +255,8 @@ class GradientAverager:
             self._send()
         numbers = np.array([count, *there, *(() if beside is None else beside)])
         self.comm.all_reduce(numbers)
-        divisor = float(numbers[0]) if mean and numbers[0] else None
-        found = (numbers[1 : len(there) + 1] > 0).tolist()
+        total, *found = numbers[: len(there) + 1].tolist()
+        divisor = total if mean and total else None
         if beside is not None:
             beside[:] = numbers[len(there) + 1 :]
         for number, bucket in enumerate(self._buckets):
@@ -264,7 +264,7 @@ class GradientAverager:
             if self._over[number] is not bucket.request:
                 self._note("done", number)
         for number, bucket in enumerate(self._buckets):
-            bucket.give(wrap, divisor, [found[place] for place in self._places[number]])
+            bucket.give(wrap, divisor, [found[place] > 0 for place in self._places[number]])
             for p in bucket.parameters:
                 if p._grad is not None:
                     cell(p._grad)[0] += 1
