@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from memory import peak
 
 KINDS = {
     "numpy": "NumPy export",
@@ -118,20 +119,6 @@ def quickest(f: Callable[[], Any], times: int) -> float:
         f()
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
-
-
-def peak() -> float:
-    """Return the most memory that the process has had, in MB."""
-    status = pathlib.Path("/proc/self/status")
-    if status.exists():  # on Linux getrusage tells of the process that started this one, too
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 1e3
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    unit = 1e6 if platform.system() == "Darwin" else 1e3
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / unit
 
 
 # ---- what prepares

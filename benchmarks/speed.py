@@ -149,6 +149,16 @@ def limits(worker: Worker, workloads: list[str], whats: list[str]) -> dict[tuple
     return found
 
 
+def peaks(peers: list[str], workload: str) -> dict[str, float]:
+    """Return the most MB that a process of each peer takes to train a net for a second."""
+    found = {}
+    for peer in (p for p in peers if "step" in PEERS[p].does and workload not in PEERS[p].lacks):
+        with workers_of([peer], 1) as workers:
+            workers[peer].ask(workload=workload, what="step", seconds=1.0)
+            found[peer] = workers[peer].ask(peak=True)
+    return found
+
+
 def measure(
     threads: int, workloads: list[str], peers: list[str], rounds: int, seconds: float
 ) -> list[Figures]:
@@ -201,13 +211,19 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def page(
-    results: dict[int, list[Figures]], peers: list[str], importing: tuple[float, float]
+    results: dict[int, list[Figures]],
+    peers: list[str],
+    importing: tuple[float, float],
+    memory: dict[str, float],
 ) -> list[str]:
     """Return the section of docs/speed.md."""
+    most = ", ".join(f"{peer} {size:.0f}" for peer, size in memory.items())
     lines = [
         f"Machine: {machine()}; {versions(peers)}.",
         "",
         f"`import numpy` takes {importing[0]:.3f} s, `import rushlight` {importing[1]:.3f} s more.",
+        "",
+        f"The most memory that a process has taken which trains the CNN, MB: {most}.",
     ]
     every = [(n, row) for n, rows in results.items() for row in rows]
     for threads, rows in results.items():
@@ -263,7 +279,7 @@ def main() -> None:
         for threads in options.threads
     }
     if options.write:
-        text = page(results, options.peers, importing)
+        text = page(results, options.peers, importing, peaks(options.peers, "cnn"))
         replace_section(options.write, "speed", ["", *text, ""])
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from memory import peak
 from peers import prepare
 
 
@@ -57,6 +58,8 @@ def main() -> None:
             result: Any = sgemm_rate(job["seconds"])
         elif "copy" in job:
             result = copy_rate(job["copy"], job["seconds"])
+        elif "peak" in job:
+            result = peak()
         else:
             f = prepare(peer, job["workload"], job["what"], threads, cache)
             if job.get("warm"):
