@@ -155,6 +155,17 @@ void bind_pointwise(nb::module_& m) {
             k.turn(n, rows, columns, data<T>(x, all), data<T>(y, all));
         });
     });
+    rl::def(m, "in_order", [](const In& x, const Out& y) {
+        on(x, [&]<class T>(T, auto& k) {
+            std::vector<Index> sizes, strides;
+            for (size_t d = 0; d < x.ndim(); d++) {
+                sizes.push_back((Index)x.shape(d));
+                strides.push_back((Index)x.stride(d));
+            }
+            k.in_order((Index)x.ndim(), sizes.data(), strides.data(), data<T>(x),
+                       data<T>(y, (Index)x.size()));
+        });
+    });
     rl::def(m, "softmax", [](const In& x, const Out& y, Index c) {
         on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
             k.softmax(m, c, data<T>(x), data<T>(y, n));

@@ -36,6 +36,8 @@ struct PointwiseKernels {
     void (*gelu_grad)(Index n, const T* g, const T* x, T* dx) = nullptr;
     // y (n, columns, rows) = x (n, rows, columns)
     void (*turn)(Index n, Index rows, Index columns, const T* x, T* y);
+    // y = x in C order, of n axes
+    void (*in_order)(Index n, const Index* sizes, const Index* strides, const T* x, T* y);
     void (*softmax)(Index m, Index c, const T* x, T* y);
     void (*softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
     void (*log_softmax)(Index m, Index c, const T* x, T* y);
