@@ -107,6 +107,8 @@ void bind_pointwise(nb::module_& m) {
     def_grad(m, "gelu_grad", RL_PLACE(gelu_grad));
     def_map(m, "hardswish", RL_PLACE(hardswish));
     def_grad(m, "hardswish_grad", RL_PLACE(hardswish_grad));
+    def_map(m, "hardsigmoid", RL_PLACE(hardsigmoid));
+    def_grad(m, "hardsigmoid_grad", RL_PLACE(hardsigmoid_grad));
     rl::def(m, "leaky_relu", [](const In& x, const Out& y, double slope) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
