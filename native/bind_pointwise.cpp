@@ -107,6 +107,8 @@ void bind_pointwise(nb::module_& m) {
     def_grad(m, "gelu_grad", RL_PLACE(gelu_grad));
     def_map(m, "hardswish", RL_PLACE(hardswish));
     def_grad(m, "hardswish_grad", RL_PLACE(hardswish_grad));
+    def_map(m, "hardsigmoid", RL_PLACE(hardsigmoid));
+    def_grad(m, "hardsigmoid_grad", RL_PLACE(hardsigmoid_grad));
     rl::def(m, "leaky_relu", [](const In& x, const Out& y, double slope) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
@@ -153,6 +155,17 @@ void bind_pointwise(nb::module_& m) {
         on(x, [&]<class T>(T, auto& k) {
             Index all = n * rows * columns;
             k.turn(n, rows, columns, data<T>(x, all), data<T>(y, all));
+        });
+    });
+    rl::def(m, "in_order", [](const In& x, const Out& y) {
+        on(x, [&]<class T>(T, auto& k) {
+            std::vector<Index> sizes, strides;
+            for (size_t d = 0; d < x.ndim(); d++) {
+                sizes.push_back((Index)x.shape(d));
+                strides.push_back((Index)x.stride(d));
+            }
+            k.in_order((Index)x.ndim(), sizes.data(), strides.data(), data<T>(x),
+                       data<T>(y, (Index)x.size()));
         });
     });
     rl::def(m, "softmax", [](const In& x, const Out& y, Index c) {

@@ -19,6 +19,7 @@ RL_FAMILY(batch_norm, Norm)
 RL_FAMILY(group_norm, Norm)
 RL_FAMILY(layer_norm, Norm)
 RL_FAMILY(optim, Optim)
+RL_FAMILY(order, Pointwise)
 RL_FAMILY(pieces, Pointwise)
 RL_FAMILY(pointwise, Pointwise)
 RL_FAMILY(pool, Pool)
@@ -42,6 +43,7 @@ void fill_waiting(Kernels<T>& k) {
     fill_group_norm(k.norm);
     fill_layer_norm(k.norm);
     fill_optim(k.optim);
+    fill_order(k.pointwise);
     fill_pieces(k.pointwise);
     fill_pool(k.pool);
     fill_resample(k.resample);

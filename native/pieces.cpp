@@ -50,6 +50,21 @@ void hardswish_grad(Index n, const T* g, const T* x, T* dx) {
 }
 
 template <class T>
+void hardsigmoid(Index n, const T* x, T* y) {
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
+        Vec<T> part = max_nan(x + T(3), Vec<T>{});
+        return (part > T(6) ? broadcast(T(6)) : part) / T(6);
+    });
+}
+
+template <class T>
+void hardsigmoid_grad(Index n, const T* g, const T* x, T* dx) {
+    map(n, g, x, dx, [](Vec<T> g, Vec<T> x) {
+        return (x > T(-3)) & (x < T(3)) ? g / T(6) : Vec<T>{};
+    });
+}
+
+template <class T>
 void clamp(Index n, T low, T high, const T* x, T* y) {
     map(n, x, x, y, [=](Vec<T> x, Vec<T>) {
         Vec<T> above = x < low ? broadcast(low) : x;
@@ -149,6 +164,8 @@ void fill_pieces(PointwiseKernels<T>& k) {
     k.leaky_relu_grad = leaky_relu_grad<T>;
     k.hardswish = hardswish<T>;
     k.hardswish_grad = hardswish_grad<T>;
+    k.hardsigmoid = hardsigmoid<T>;
+    k.hardsigmoid_grad = hardsigmoid_grad<T>;
     k.clamp = clamp<T>;
     k.clamp_grad = clamp_grad<T>;
     k.prelu = prelu<T>;

@@ -31,11 +31,15 @@ struct PointwiseKernels {
     void (*prelu_slopes)(Index n, Index c, Index s, const T* g, const T* x, T* dw);
     void (*hardswish)(Index n, const T* x, T* y);  // x min(max(x + 3, 0), 6) / 6
     void (*hardswish_grad)(Index n, const T* g, const T* x, T* dx);
+    void (*hardsigmoid)(Index n, const T* x, T* y);  // min(max(x + 3, 0), 6) / 6
+    void (*hardsigmoid_grad)(Index n, const T* g, const T* x, T* dx);
     void (*erf)(Index n, const T* x, T* y) = nullptr;   // of float alone
     void (*gelu)(Index n, const T* x, T* y) = nullptr;  // of float alone; by erf
     void (*gelu_grad)(Index n, const T* g, const T* x, T* dx) = nullptr;
     // y (n, columns, rows) = x (n, rows, columns)
     void (*turn)(Index n, Index rows, Index columns, const T* x, T* y);
+    // y = x in C order, of n axes
+    void (*in_order)(Index n, const Index* sizes, const Index* strides, const T* x, T* y);
     void (*softmax)(Index m, Index c, const T* x, T* y);
     void (*softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
     void (*log_softmax)(Index m, Index c, const T* x, T* y);

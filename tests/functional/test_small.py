@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.kernels.native import channels_last
 from tests.ops.sample import integers, normal
 
 import rushlight as rl
+from rushlight.arrays import is_channels_last
 from rushlight.functional import distance, embedding, linear, shuffle  # noqa: F401
 
 torch = pytest.importorskip("torch")  # before the helper, which needs it
@@ -105,6 +107,18 @@ case(
 )
 def test_equals_torch(call: tuple[Any, ...]) -> None:
     both(*call)
+
+
+@pytest.mark.parametrize("name", ["pixel_shuffle", "pixel_unshuffle", "channel_shuffle"])
+def test_shuffled_images_stay_in_their_memory_order(name: str) -> None:
+    for last in (False, True):
+        x = rl.from_numpy(channels_last(IMAGES) if last else IMAGES).requires_grad_()
+        y = getattr(rl.nn.functional, name)(x, 2)
+        y.backward(rl.ones_like(y))
+        assert is_channels_last(y._array) is is_channels_last(x.grad._array) is last
+        np.testing.assert_array_equal(
+            y.detach().numpy(), getattr(torch, name)(torch.tensor(IMAGES), 2)
+        )
 
 
 def test_every_public_function_is_exercised() -> None:

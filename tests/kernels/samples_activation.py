@@ -17,6 +17,8 @@ SAMPLES: dict[str, list[Sample]] = {
     "erf_forward": [],
     "gelu_forward": [],
     "gelu_grad": [],
+    "hardsigmoid_forward": [],
+    "hardsigmoid_grad": [],
     "hardswish_forward": [],
     "hardswish_grad": [],
     "leaky_relu_forward": [],
@@ -84,9 +86,10 @@ def _smooth(x: Any, **traits: Any) -> None:
         if curve[2] >= 0 or not (x < -20).any():  # else exp is infinite, in float32 before float64
             SAMPLES["elu_grad"].append(Sample((g, x, *curve), **both))
     SAMPLES["elu_forward"].append(Sample((x, np.inf, 1.0, 1.0), **traits))  # 0 stays 0
-    for name in ("gelu_grad", "hardswish_grad"):
+    for name in ("gelu_grad", "hardsigmoid_grad", "hardswish_grad"):
         SAMPLES[name].append(Sample((g, x), **both))
-    SAMPLES["hardswish_forward"].append(Sample((x,), **traits))
+    for name in ("hardsigmoid_forward", "hardswish_forward"):
+        SAMPLES[name].append(Sample((x,), **traits))
     limits = [(-1.0, 1.0), (0.0, 6), (2.0, -1.0), (None, 0.5), (-0.25, None), (-np.inf, np.inf)]
     for low, high in [*limits, (1e-46, 1e37)]:
         SAMPLES["clamp_forward"].append(Sample((x, low, high), **traits))

@@ -51,7 +51,8 @@ UNFIT = {
 }
 # Kernels whose results are functions of single numbers.
 ELEMENTWISE = [
-    *("elu_forward", "elu_grad", "hardswish_forward", "hardswish_grad", "leaky_relu_forward"),
+    *("elu_forward", "elu_grad", "hardsigmoid_forward", "hardsigmoid_grad", "hardswish_forward"),
+    *("hardswish_grad", "leaky_relu_forward"),
     *("leaky_relu_grad", "logsigmoid_forward", "relu_forward", "relu_grad", "sigmoid_forward"),
     *("softplus_forward", "tanh_forward"),
 ]

@@ -84,6 +84,7 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         "relu": (native.relu, [f(M, C), f(M, C)]),
         "relu_grad": (native.relu_grad, [*relu]),
         "turn": (native.turn, [f(M, C), f(M, C), 2, C, M // 2]),
+        "in_order": (native.in_order, [f(M, C), f(C, M)]),
         "sigmoid": (native.sigmoid, [f(M, C), f(M, C)]),
         "softmax": (native.softmax, [f(M, C), f(M, C), C]),
         "softmax_grad": (native.softmax_grad, [*relu, C]),

@@ -180,6 +180,21 @@ PIECES: list[tuple[str, dict[str, float]]] = [
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_slopes_of_hardsigmoid_are_those_of_torch_at_its_limits(dtype: str) -> None:
+    torch = pytest.importorskip("torch")
+    step = np.nextafter(np.array([3.0, -3.0], dtype), np.array(0.0, dtype))
+    x = np.array([-np.inf, -4, -3, step[1], 0, step[0], 3, 4, np.inf, np.nan] * 5, dtype)
+    g = np.repeat(np.array([1.0, -2.5, np.inf, np.nan, 0.0], dtype), 10)
+    t = torch.tensor(x, requires_grad=True)
+    wanted = torch.nn.functional.hardsigmoid(t)
+    wanted.backward(torch.tensor(g))
+    (y,), saved = activation.hardsigmoid.forward(x)
+    (dx,) = activation.hardsigmoid.backward(saved, (g,), (True,))
+    np.testing.assert_allclose(y, wanted.detach(), rtol=1e-6)
+    np.testing.assert_allclose(dx, t.grad, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "options"), PIECES)
 def test_many_numbers_as_few(name: str, options: dict[str, float], dtype: str) -> None:
     """Many are computed by their bits or by maximum, few by np.where: the same bits."""

@@ -35,6 +35,22 @@ SAMPLES: dict[str, list[Sample]] = {
         sample(normal(4, 0), normal(2, 0), 2.0),
         sample(normal(4, 0), normal(2, 0), np.inf, gradient=False),
     ],
+    "cosine": [
+        Sample(
+            (a, b),
+            {"dims": (dim,), "eps": eps},
+            lambda torch, a, b, dim=dim, eps=eps: torch.cosine_similarity(a, b, dim, eps),
+            **traits,
+        )
+        for a, b, dim, eps, traits in (
+            (normal(4, 3), normal(4, 3, seed=1), 1, 1e-8, {}),
+            (normal(2, 5, 3), normal(2, 5, 3, seed=1), 1, 1e-8, {}),
+            # below and above eps, where the gradient is torch's, not the slope
+            (normal(4, 3), normal(4, 3, seed=1), 0, 2.0, {"smooth": False, "gradient": False}),
+            (np.zeros((4, 3)), normal(4, 3), 1, 1e-8, {"smooth": False, "gradient": False}),
+            (normal(3, 0), normal(3, 0), 1, 1e-8, {}),
+        )
+    ],
     "cdist_product": [
         product(A, B),
         product(normal(30, 3), B),

@@ -98,6 +98,25 @@ SAMPLES: dict[str, list[Sample]] = {
         expanded(X, 2, 3, 4),
         expanded(normal(1, 3), 0, 3),
     ],
+    "rearrange": [
+        Sample((x,), dict(zip(("apart", "order", "shape"), way, strict=True)), theirs)
+        for x, theirs, *way in (
+            (
+                *(normal(2, 8, 3, 5), lambda torch, x: torch.pixel_shuffle(x, 2)),
+                *((2, 2, 2, 2, 3, 5), (0, 1, 4, 2, 5, 3), (2, 2, 6, 10)),
+            ),
+            (
+                *(normal(6, 3, 12, 20), lambda torch, x: torch.pixel_unshuffle(x, 2)),
+                *((6, 3, 6, 2, 10, 2), (0, 1, 3, 5, 2, 4), (6, 12, 6, 10)),
+            ),
+            (
+                *(normal(0, 6, 2), lambda torch, x: torch.channel_shuffle(x, 2)),
+                *((0, 2, 3, 2), (0, 2, 1, 3), (0, 6, 2)),
+            ),
+            (WHOLE, lambda torch, x: x.T.reshape(2, 3), (2, 3), (1, 0), (2, 3)),
+            (np.array(1.5), lambda torch, x: x, (), (), ()),
+        )
+    ],
     "flip": [
         flipped(X, 0),
         flipped(X, 0, 2),
@@ -155,6 +174,11 @@ ERRORS: dict[str, list[Error]] = {
     "reshape": [
         Error((X,), {"shape": (5, 5)}, ShapeError, r"reshape: got shape \(5, 5\) .* 24 elements"),
         Error((X,), {"shape": (-1, -1)}, ShapeError, "one dimension may be -1"),
+    ],
+    "rearrange": [
+        Error(
+            (X,), {"apart": (5, 5), "order": (0, 1), "shape": (5, 5)}, ShapeError, "rearrange: got"
+        ),
     ],
     "expand": [
         Error((X,), {"shape": (2, 3, 5)}, ShapeError, r"expand: got shape \(2, 3, 5\)"),

@@ -10,12 +10,12 @@ import numpy as np
 from rushlight.arrays import is_float, promote, require_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.composed import clamp_min
+from rushlight.functional.dims import some_dims
 from rushlight.functional.reduction import norm
-from rushlight.functional.reduction import sum as sum_
 from rushlight.functional.shaping import broadcast_tensors, expand
 from rushlight.ops import distance as ops
 from rushlight.ops import embedding, reduce
-from rushlight.tape import apply, state, traced, wrap
+from rushlight.tape import apply, state, traced
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -71,17 +71,11 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """
     dtype = promote(x1._array, x2._array)
     require_float("cosine_similarity", dtype)
-    a, b = broadcast_tensors(x1.to(dtype), x2.to(dtype))
-    return sum_(_unit(a, dim, eps) * _unit(b, dim, eps), dim)
-
-
-def _unit(x: Tensor, dim: int, eps: float) -> Tensor:
-    """x / max(|x|, eps); to the gradient the divisor is |x| even where eps is larger, as torch."""
-    size = norm(x, 2, dim, keepdim=True)
-    short = size._array < eps
-    if short.any():
-        size = size + wrap(np.where(short, eps - size._array, 0.0).astype(size._array.dtype))
-    return x / size
+    a, b = x1.to(dtype), x2.to(dtype)
+    if a._array.shape != b._array.shape:
+        a, b = broadcast_tensors(a, b)
+    dims = some_dims(dim, a._array.ndim, "cosine_similarity")
+    return apply(ops.cosine, (a, b), {"dims": dims, "eps": float(eps)})
 
 
 def pairwise_distance(

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rushlight.errors import ShapeError, explain
 from rushlight.functional.shaping import permute, reshape
+from rushlight.ops import shape as sh
+from rushlight.tape import apply, state
 
 if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
@@ -20,6 +22,15 @@ def _check(where: str, input: Tensor, name: str, value: int) -> None:
         )
     if value <= 0:
         raise RuntimeError(explain(where, got=f"{name}={value}", expected="an int > 0"))
+
+
+def _rearranged(
+    x: Tensor, apart: tuple[int, ...], order: tuple[int, ...], shape: tuple[int, ...]
+) -> Tensor:
+    """Split axes, bring the parts into another order, and join them."""
+    if state.general:  # in a trace, what every format knows
+        return reshape(permute(reshape(x, apart), order), shape)
+    return apply(sh.rearrange, (x,), {"apart": apart, "order": order, "shape": shape})
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
@@ -46,9 +57,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
         got = f"{channels} channels (dim -3)"
         raise ShapeError(explain("pixel_shuffle", got=got, expected=f"a multiple of {r}^2"))
     c = channels // r**2
-    apart = reshape(input, *lead, c, r, r, h, w)
     order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)  # (*, C, H, r, W, r)
-    return reshape(permute(apart, order), *lead, c, h * r, w * r)
+    return _rearranged(input, (*lead, c, r, r, h, w), order, (*lead, c, h * r, w * r))
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -68,9 +78,9 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     if h % r or w % r:
         got = f"height {h}, width {w}"
         raise ShapeError(explain("pixel_unshuffle", got=got, expected=f"multiples of {r}"))
-    apart = reshape(input, *lead, c, h // r, r, w // r, r)
+    h, w = h // r, w // r
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)  # (*, C, r, r, H, W)
-    return reshape(permute(apart, order), *lead, c * r**2, h // r, w // r)
+    return _rearranged(input, (*lead, c, h, r, w, r), order, (*lead, c * r**2, h, w))
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -91,8 +101,8 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     if channels % groups:
         got = f"{channels} channels (dim 1)"
         raise ShapeError(explain("channel_shuffle", got=got, expected=f"a multiple of {groups}"))
-    apart = reshape(input, n, groups, channels // groups, *rest)
-    return reshape(permute(apart, 0, 2, 1, *range(3, 3 + len(rest))), n, channels, *rest)
+    order, apart = (0, 2, 1, *range(3, 3 + len(rest))), (n, groups, channels // groups, *rest)
+    return _rearranged(input, apart, order, input._array.shape)
 
 
 native_channel_shuffle = channel_shuffle

@@ -25,7 +25,7 @@ Grads = tuple[Any, ...]
 
 _elu_curve, _elu_slopes = kernel("elu_forward"), kernel("elu_grad")
 _gelu_slopes = kernel("gelu_grad")
-_hardswish_slopes = kernel("hardswish_grad")
+_hardsigmoid_slopes, _hardswish_slopes = kernel("hardsigmoid_grad"), kernel("hardswish_grad")
 _leaky, _leaky_slopes = kernel("leaky_relu_forward"), kernel("leaky_relu_grad")
 _prelu, _prelu_input_grad = kernel("prelu_forward"), kernel("prelu_input_grad")
 _prelu_weight_grad = kernel("prelu_weight_grad")
@@ -170,8 +170,10 @@ def _shrink_grad(g: Any, x: Any, lambd: float) -> Any:
     return where(g, 0.0, condition=abs(mask(x)) > lambd)
 
 
-def _sixth(x: Any) -> Any:
-    return np.clip(x + 3.0, 0.0, 6.0) / 6.0
+def _hardsigmoid_grad(g: Any, x: Any) -> Any:
+    if _bare(g):
+        return _hardsigmoid_slopes(g, x)
+    return _hardtanh_grad(g / 6.0, x, low=-3.0, high=3.0)
 
 
 def _hardswish_grad(g: Any, x: Any) -> Any:
@@ -193,9 +195,7 @@ hardshrink = with_slope(
     "hardshrink", lambda x, lambd: select(np.abs(x) <= lambd, 0.0, x), _shrink_grad
 )
 softshrink = with_slope("softshrink", _softshrink, _shrink_grad)
-hardsigmoid = unary(
-    "hardsigmoid", _sixth, lambda g, x: _hardtanh_grad(g / 6.0, x, low=-3.0, high=3.0)
-)
+hardsigmoid = unary("hardsigmoid", kernel("hardsigmoid_forward"), _hardsigmoid_grad)
 hardswish = unary("hardswish", kernel("hardswish_forward"), _hardswish_grad)
 
 

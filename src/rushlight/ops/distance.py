@@ -1,4 +1,4 @@
-"""Distances of all rows of one matrix from all rows of another.
+"""Distances of all rows of one matrix from all rows of another; cosines.
 
 `cdist` forms the differences, for any p-norm; `cdist_product` takes one product of matrices, for
 p = 2: faster by far, but rows much nearer to each other than to the origin lose their distance.
@@ -16,9 +16,9 @@ from rushlight.kernels.products import matmul as product_of
 from rushlight.ops import elementwise as ew
 from rushlight.ops.contract import Saved, define
 from rushlight.ops.linalg import matmul, swap
-from rushlight.ops.reduce import norm_p, norm_pull
+from rushlight.ops.reduce import kept, norm, norm_p, norm_pull
 from rushlight.ops.reduce import sum as sum_
-from rushlight.ops.shape import cat
+from rushlight.ops.shape import cat, reshape
 
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
@@ -102,3 +102,44 @@ def _pull(slope: Any, x: Any, other: Any) -> Any:
 
 
 cdist_product = define("cdist_product", _product_forward, _product_backward, fresh=True)
+
+
+# ---- cosines: a . b / (max(|a|, eps) max(|b|, eps)); to the gradient the divisor is |a| even where
+# eps is larger, as in torch
+
+
+def _unit(x: Any, dims: tuple[int, ...], eps: float) -> tuple[Any, Any, Any]:
+    """Return |x|, the divisor, and x divided by it."""
+    size = norm(x, dims=dims, keepdim=True)
+    short = ew.mask(size)
+    divisor = ew.add(size, np.where(short < eps, eps - short, 0.0).astype(short.dtype))
+    return size, divisor, x / divisor
+
+
+def _cosine_forward(a: Any, b: Any, dims: tuple[int, ...], eps: float) -> Result:
+    """Two arrays of one shape -> the cosines along dims"""
+    units = _unit(a, dims, eps), _unit(b, dims, eps)
+    y = sum_(units[0][2] * units[1][2], dims=dims, keepdim=False)
+    return (y,), Saved((a, b), (y,), constants=(dims, eps), cache=units)
+
+
+def _cosine_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    (a, b), (y,), (dims, eps) = saved.inputs, saved.outputs, saved.constants
+    beside = kept(a.shape, dims)
+    g, y = reshape(grads[0], shape=beside), reshape(y, shape=beside)
+    of_a, of_b = saved.cache or (_unit(a, dims, eps), _unit(b, dims, eps))
+    return (
+        _cosine_pull(g, y, of_a, of_b) if needs[0] else None,
+        _cosine_pull(g, y, of_b, of_a) if needs[1] else None,
+    )
+
+
+def _cosine_pull(g: Any, y: Any, of_x: Any, of_other: Any) -> Any:
+    """Return the gradient of x for the cosines y of it and another, from what `_unit` gave."""
+    (size, divisor, unit), other = of_x, of_other[2]
+    flat = ew.mask(size == 0)
+    along = ew.where(0.0, g * y / ew.where(1.0, size, condition=flat), condition=flat)
+    return other * (g / divisor) - unit * along
+
+
+cosine = define("cosine", _cosine_forward, _cosine_backward, casts="promote", fresh=True)

@@ -16,6 +16,7 @@ from rushlight.ops.contract import Saved, define
 Result = tuple[tuple[Any, ...], Saved]
 Grads = tuple[Any, ...]
 
+_in_order, _rearranged = kernel("in_order"), kernel("rearranged")
 _to_channels_first = kernel("to_channels_first")
 
 
@@ -45,7 +46,7 @@ clone = define("clone", _clone_forward, _clone_backward)
 
 
 def _contiguous_forward(x: Any) -> Result:
-    return (x.copy(order="C"),), Saved((None,))
+    return (_in_order(x),), Saved((None,))
 
 
 contiguous = define("contiguous", _contiguous_forward, _clone_backward)
@@ -60,9 +61,18 @@ def _flattens(x: Any, shape: tuple[int, ...]) -> bool:
     return rows and is_channels_last(x) and not x.flags.c_contiguous
 
 
+def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    if x.flags.c_contiguous or not isinstance(x, np.ndarray):
+        return x.reshape(shape)
+    try:
+        return x.reshape(shape, copy=False)
+    except ValueError:  # it takes a copy, or the shape does not fit
+        return _in_order(x).reshape(shape)
+
+
 def _reshape_forward(x: Any, shape: tuple[int, ...]) -> Result:
     try:
-        y = (_to_channels_first(x) if _flattens(x, shape) else x).reshape(shape)
+        y = _reshaped(_to_channels_first(x) if _flattens(x, shape) else x, shape)
     except ValueError:
         raise ShapeError(
             explain(
@@ -112,6 +122,28 @@ def _expand_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Seque
 
 
 expand = define("expand", _expand_forward, _expand_backward, view=True)
+
+
+def _rearrange_forward(
+    x: Any, apart: tuple[int, ...], order: tuple[int, ...], shape: tuple[int, ...]
+) -> Result:
+    """reshape, permute, reshape in one, whose result is in the memory order of x."""
+    try:
+        y = _rearranged(x, apart, order, shape)
+    except ValueError:
+        got, expected = f"{apart} for a tensor {x.shape}", f"the axes of {x.shape} split"
+        raise ShapeError(explain("rearrange", got=got, expected=expected)) from None
+    return (y,), Saved((None,), constants=(x.shape, apart, order))
+
+
+def _rearrange_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
+    shape, apart, order = saved.constants
+    inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
+    parts = tuple([apart[axis] for axis in order])
+    return (rearrange(grads[0], apart=parts, order=inverse, shape=shape),)
+
+
+rearrange = define("rearrange", _rearrange_forward, _rearrange_backward, fresh=True)
 
 
 def _flip_forward(x: Any, dims: tuple[int, ...]) -> Result:

@@ -23,6 +23,8 @@ __all__ = [
     "erf_forward",
     "gelu_forward",
     "gelu_grad",
+    "hardsigmoid_forward",
+    "hardsigmoid_grad",
     "hardswish_forward",
     "hardswish_grad",
     "leaky_relu_forward",
@@ -172,6 +174,16 @@ def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
     dw = np.empty(weight.shape, x.dtype)
     native.prelu_slopes(_alike(g, like), _laid(x, like), dw, adjoining)
     return dw
+
+
+def hardsigmoid_forward(x: Array) -> Array:
+    """min(max(x + 3, 0), 6) / 6"""
+    return _mapped(native.hardsigmoid, reference.hardsigmoid_forward, x)
+
+
+def hardsigmoid_grad(g: Array, x: Array) -> Array:
+    """g / 6 between -3 and 3, 0 at these and beyond"""
+    return _through(native.hardsigmoid_grad, reference.hardsigmoid_grad, g, x)
 
 
 def hardswish_forward(x: Array) -> Array:

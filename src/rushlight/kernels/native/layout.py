@@ -1,4 +1,7 @@
-"""Memory as the C++ wants it: whole numbers; images in either order (`native/pointwise.cpp`)."""
+"""Memory as the C++ wants it: whole numbers; images in either order (`native/pointwise.cpp`).
+
+And copies in C order (`native/order.cpp`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from rushlight.arrays import Array, channels_last_empty, channels_to_last, is_ch
 from rushlight.compiled import native
 from rushlight.kernels.reference import layout as reference
 
-__all__ = ["to_channels_first", "to_channels_last"]  # the kernels
+# the kernels
+__all__ = ["in_order", "rearranged", "to_channels_first", "to_channels_last"]
+
+_FEW = 1024  # numbers that NumPy copies in less time than a call takes
+_SHORT = 8  # numbers of a last axis along which NumPy's loop is too short
 
 
 def _takes(x: Array) -> bool:
@@ -56,4 +63,38 @@ def to_channels_last(x: Array) -> Array:
         return reference.to_channels_last(x)
     y, (n, c) = channels_last_empty(x.shape, x), x.shape[:2]
     native.turn(x, y, n, c, x.size // (n * c))
+    return y
+
+
+def _ends_short(x: Array) -> bool:
+    """Tell whether x is an array out of order whose last axis (of several numbers) is short."""
+    if x.size < _FEW or x.flags.c_contiguous or not _takes(x):
+        return False
+    axes = [(n, s) for n, s in zip(x.shape, x.strides, strict=True) if n > 1]
+    (size, stride), (_, before) = axes[-1], axes[-2] if len(axes) > 1 else (0, 0)
+    follows = before == size * stride  # then NumPy's loop goes on along the axis before
+    return size < _SHORT and not follows and not any(s % x.itemsize for _, s in axes)
+
+
+def in_order(x: Array) -> Array:
+    """Return a copy of x in C order."""
+    if not _ends_short(x):
+        return reference.in_order(x)
+    y = np.empty(x.shape, x.dtype)
+    native.in_order(x, y)
+    return y
+
+
+def rearranged(
+    x: Array, apart: tuple[int, ...], order: tuple[int, ...], shape: tuple[int, ...]
+) -> Array:
+    """Split axes of x (to the sizes `apart`), bring the parts into another order and join them."""
+    parts, y, to = reference.parts_of(x, apart, order, shape)
+    if not y.flags.c_contiguous:
+        memory = sorted(range(to.ndim), key=lambda axis: -to.strides[axis])
+        parts, to = parts.transpose(memory), to.transpose(memory)
+    if to.flags.c_contiguous and _ends_short(parts):
+        native.in_order(parts, to)
+    else:
+        np.copyto(to, parts)
     return y

@@ -17,6 +17,8 @@ __all__ = [
     "erf_forward",
     "gelu_forward",
     "gelu_grad",
+    "hardsigmoid_forward",
+    "hardsigmoid_grad",
     "hardswish_forward",
     "hardswish_grad",
     "leaky_relu_forward",
@@ -181,9 +183,19 @@ def prelu_weight_grad(g: Array, x: Array, weight: Array) -> Array:
     return np.asarray(total, x.dtype).reshape(weight.shape)
 
 
+def hardsigmoid_forward(x: Array) -> Array:
+    """min(max(x + 3, 0), 6) / 6"""
+    return np.asarray(np.clip(x + 3.0, 0.0, 6.0) / 6.0)
+
+
+def hardsigmoid_grad(g: Array, x: Array) -> Array:
+    """g / 6 between -3 and 3, 0 at these and beyond"""
+    return np.asarray(select(within(x, -3.0, 3.0, False), g / 6.0, 0.0))
+
+
 def hardswish_forward(x: Array) -> Array:
     """x min(max(x + 3, 0), 6) / 6"""
-    return np.asarray(x * (np.clip(x + 3.0, 0.0, 6.0) / 6.0))
+    return np.asarray(x * hardsigmoid_forward(x))
 
 
 def hardswish_grad(g: Array, x: Array) -> Array:
