@@ -261,14 +261,14 @@ def _cross_forward(
     _check_indices("cross_entropy", x, target)
     _check_smoothing(label_smoothing)
     places, kept = _pick_classes("cross_entropy", x, target, classes, ignore_index)
-    rows = _rows(x)
     weight = _class_weight("cross_entropy", weight, classes, x.dtype)
     per_row = _row_weights(places, kept, weight, classes, x.dtype)
 
-    loss, (e, total) = _cross(rows, places)
+    loss, (e, total) = _cross(x if x.ndim > 1 else _rows(x), places)
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
     if label_smoothing:
+        rows = _rows(x)
         z, log_total = rows - np.maximum.reduce(rows, axis=1, keepdims=True), np.log(total)
         if weight is None:
             smooth = log_total * classes - np.add.reduce(z, axis=1)
@@ -294,15 +294,17 @@ def _check_smoothing(label_smoothing: float) -> None:
 
 def _cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, (e, total) = saved.inputs[0], saved.cache
-    places, _, kept, weight, reduction, factor, smoothing = saved.constants
+    places, per_row, kept, weight, reduction, factor, smoothing = saved.constants
     scale = _row_scale(grads[0], reduction, factor, kept)
-    if smoothing or kept is not None or weight is not None:
-        amount, mix = _mixture(saved, e.shape[1], e.dtype)
-        dx = e * (amount / total)[:, None]
-        dx -= mix
-        dx *= _column(scale)
-    else:
+    if not smoothing:
+        scale = scale if weight is None else scale * per_row
         dx = _cross_grad(saved.cache, places, scale)
+        return (dx if x.ndim > 1 else _unrows(dx, x.shape),)
+    rows = _rows(e)
+    amount, mix = _mixture(saved, rows.shape[1], rows.dtype)
+    dx = rows * (amount / total)[:, None]
+    dx -= mix
+    dx *= _column(scale)
     return (_unrows(dx, x.shape),)
 
 
