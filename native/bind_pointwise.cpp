@@ -34,9 +34,9 @@ void on_channels(const In& x, const Array& w, Index s, F&& f) {
     });
 }
 
-// The flat places of n positions among their scores.
-const int64_t* indices(const Dense& places, Index n) {
-    return data<int64_t>(places, n);
+// The target classes of n positions.
+const int64_t* targets(const Dense& classes, Index n) {
+    return data<int64_t>(classes, n);
 }
 
 // Where a kernel stands in the tables of both dtypes. It is a value, not a type: what binds a kernel
@@ -176,20 +176,20 @@ void bind_pointwise(nb::module_& m) {
             k.log_softmax_grad(n, c, s, data<T>(g, size), data<T>(y), data<T>(dx, size));
         });
     });
-    rl::def(m, "cross_entropy", [](const In& x, const Dense& places, const Out& loss, const Out& e,
+    rl::def(m, "cross_entropy", [](const In& x, const Dense& classes, const Out& loss, const Out& e,
                                    const Out& total, Index c, Index s) {
         on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
-            k.cross_entropy(n, c, s, data<T>(x), indices(places, n * s), data<T>(loss, n * s),
+            k.cross_entropy(n, c, s, data<T>(x), targets(classes, n * s), data<T>(loss, n * s),
                             data<T>(e, size), data<T>(total, n * s));
         });
     });
     rl::def(
         m, "cross_entropy_grad",
-        [](const In& e, const In& total, const Dense& places, const Maybe& scales, double scale,
+        [](const In& e, const In& total, const Dense& classes, const Maybe& scales, double scale,
            const Out& dx, Index c, Index s) {
             on_axis(e, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
                 k.cross_entropy_grad(n, c, s, data<T>(e), data<T>(total, n * s),
-                                     indices(places, n * s), data<T>(scales, n * s), scale,
+                                     targets(classes, n * s), data<T>(scales, n * s), scale,
                                      data<T>(dx, size));
             });
         },

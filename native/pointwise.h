@@ -40,13 +40,13 @@ struct PointwiseKernels {
     void (*softmax_grad)(Index n, Index c, Index s, const T* g, const T* y, T* dx);
     void (*log_softmax)(Index n, Index c, Index s, const T* x, T* y);
     void (*log_softmax_grad)(Index n, Index c, Index s, const T* g, const T* y, T* dx);
-    // loss (n, s) = -log_softmax(x) at the flat places (n, s) among scores (n, s, c);
-    // e (n, c, s) = exp(x - max), total (n, s) its sums
-    void (*cross_entropy)(Index n, Index c, Index s, const T* x, const int64_t* places, T* loss,
+    // loss (n, s) = -log_softmax(x) of the target classes (n, s); e (n, c, s) = exp(x - max),
+    // total (n, s) its sums
+    void (*cross_entropy)(Index n, Index c, Index s, const T* x, const int64_t* classes, T* loss,
                           T* e, T* total);
-    // dx = scale (softmax - 1 at the places); scales (n, s), or null for one scale
+    // dx = scale (softmax - 1 at the targets); scales (n, s), or null for one scale
     void (*cross_entropy_grad)(Index n, Index c, Index s, const T* e, const T* total,
-                               const int64_t* places, const T* scales, double scale, T* dx);
+                               const int64_t* classes, const T* scales, double scale, T* dx);
 };
 
 }  // namespace rl

@@ -99,8 +99,8 @@ struct Block {
     }
 };
 
-// to (c, POSITIONS) = the first `count` of rows of c numbers, which go on to `end`. What lies behind
-// a row, or behind the rows, goes to where nobody reads.
+// to (c, POSITIONS) = the first `count` of rows of c numbers, which go on to `end`. What lies
+// behind a row, or behind the rows, goes to where nobody reads.
 template <class T>
 void turn_in(Index count, Index c, const T* rows, const T* end, T* to) {
     for (Index i = 0; i < count; i += W<T>)
@@ -122,8 +122,8 @@ void turn_out(Index count, Index c, const T* from, T* rows) {
         }
 }
 
-// to (c, POSITIONS) = `count` images (c, s) beside each other. Here, too, a vector goes on into what
-// is stored later.
+// to (c, POSITIONS) = `count` images (c, s) beside each other. Here, too, a vector goes on into
+// what is stored later.
 template <class T>
 void gather(Index count, Index c, Index s, const T* images, const T* end, T* to) {
     for (Index k = 0; k < c; k++)
@@ -287,18 +287,18 @@ void log_softmax_grad(Index n, Index c, Index s, const T* g, const T* y, T* dx) 
 }
 
 template <class T>
-void cross_entropy(Index n, Index c, Index s, const T* x, const int64_t* places, T* loss, T* e,
+void cross_entropy(Index n, Index c, Index s, const T* x, const int64_t* classes, T* loss, T* e,
                    T* total) {
     if (is_long<T>(c, s))
         return each_sum(n, c, x, e, [&](Index row, T top, T sum) {
             total[row] = sum;
-            loss[row] = std::log(sum) - (x[places[row]] - top);
+            loss[row] = std::log(sum) - (x[row * c + classes[row]] - top);
         });
     each_block<T>(n, c, s, x, nullptr, e, [=](const Block<T>& block) {
         Slots<T> top, sum, own;
         block.maxima(top);
         block.each([&](Index slot, Index i) {
-            Index position = block.first + i, k = places[position] - position * c;
+            Index k = classes[block.first + i];
             own.at[slot] = block.a[i + k * block.pitch] - top.at[slot];
         });
         block.sums(sum, [&](Index j, Index i) {
@@ -316,14 +316,14 @@ void cross_entropy(Index n, Index c, Index s, const T* x, const int64_t* places,
 
 template <class T>
 void cross_entropy_grad(Index n, Index c, Index s, const T* e, const T* total,
-                        const int64_t* places, const T* scales, double scale, T* dx) {
+                        const int64_t* classes, const T* scales, double scale, T* dx) {
     auto own = [=](Index position) { return scales ? scales[position] : (T)scale; };
     if (s == 1)
         return by_tasks(n, c, [=](Index row) {
             const T* from = e + row * c;
             T *to = dx + row * c, factor = own(row) / total[row];
             each<T>(c, [&]<class V>(V, Index j) { put(to + j, V(get<V>(from + j) * factor)); });
-            dx[places[row]] -= own(row);
+            dx[row * c + classes[row]] -= own(row);
         });
     each_block<T>(n, c, s, e, nullptr, dx, [=](const Block<T>& block) {
         Slots<T> factor;
@@ -332,8 +332,8 @@ void cross_entropy_grad(Index n, Index c, Index s, const T* e, const T* total,
         });
         block.all([&](Index j, Index i) { store(block.out + i, load(block.a + i) * factor[j]); });
         for (Index i = 0; i < block.count; i++) {
-            Index position = block.first + i, k = places[position] - position * c;
-            block.out[i + k * block.pitch] -= own(position);
+            Index position = block.first + i;
+            block.out[i + classes[position] * block.pitch] -= own(position);
         }
     });
 }

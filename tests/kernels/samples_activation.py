@@ -190,20 +190,20 @@ with np.errstate(all="ignore"):
             _along(_odd_planes(_c, _size), 1)
 
 
-# ---- cross-entropy; its callers make the places, and a scale that is a number
+# ---- cross-entropy; its callers make the classes, and a scale that is a number
 
 
 def _cross_entropy(x: Any, large: bool = False) -> None:
     c = x.shape[1]
     m = x.size // c
-    places = np.arange(0, m * c, c) + np.random.default_rng(m).integers(0, c, m)
+    classes = np.random.default_rng(m).integers(0, c, m)
     # a loss of nothing: log(1)
-    sample = Sample((x, places), fixed=(1,), large=large, scale=1.0)
+    sample = Sample((x, classes), fixed=(1,), large=large, scale=1.0)
     SAMPLES["cross_entropy_forward"].append(sample)
     cache = Made("cross_entropy_forward", sample)
     SAMPLES["cross_entropy_grad"] += [
-        Sample((cache, places, normal(m, seed=1)), fixed=(1,), large=large, scale=1.0),
-        Sample((cache, places, np.array(0.3)), fixed=(1, 2), large=large, scale=1.0),
+        Sample((cache, classes, normal(m, seed=1)), fixed=(1,), large=large, scale=1.0),
+        Sample((cache, classes, np.array(0.3)), fixed=(1, 2), large=large, scale=1.0),
     ]
 
 

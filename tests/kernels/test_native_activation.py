@@ -63,8 +63,8 @@ def test_float16_is_left_to_the_reference():
         y = getattr(activation, f"{name}_forward")(x, 1)
         dx = getattr(activation, f"{name}_grad")(g, y, 1)
         assert y.dtype == dx.dtype == np.float16
-    loss, cache = activation.cross_entropy_forward(x, np.arange(0, 20, 5))
-    dx = activation.cross_entropy_grad(cache, np.arange(0, 20, 5), loss)
+    loss, cache = activation.cross_entropy_forward(x, np.arange(4))
+    dx = activation.cross_entropy_grad(cache, np.arange(4), loss)
     assert activation.sigmoid_forward(x).dtype == dx.dtype == np.float16
 
 

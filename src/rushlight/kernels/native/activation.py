@@ -313,37 +313,35 @@ def log_softmax_grad(g: Array, y: Array, dim: int) -> Array:
 # ---- cross-entropy
 
 
-def cross_entropy_forward(x: Array, places: Array) -> tuple[Array, tuple[Array, Array]]:
-    """Scores x (N, C, *S), flat places (M,) of the target classes in their rows -> losses (M,)
-
-    The rows (M, C) are x channels last, M = N * prod(S).
+def cross_entropy_forward(x: Array, classes: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Scores x (N, C, *S), target classes (M,) -> losses (M,), for M = N * prod(S)
 
     Returns:
         the losses, and (e = exp(x - maximum) in the shape of x, its sums (M,)) for the gradient.
     """
     if x.dtype.char not in "fd" or not x.size:
-        return softmax_reference.cross_entropy_forward(x, places)
+        return softmax_reference.cross_entropy_forward(x, classes)
     x, last = own_image(x)
     n, c = x.shape[:2]
     plane = x.size // (n * c)
     turned = not last and _too_deep(c, plane)
     x, last = (to_channels_last(x), True) if turned else (x, last)
     e = empty_image(x.shape, x, last)
-    loss, total = np.empty(places.shape, x.dtype), np.empty(places.shape, x.dtype)
-    native.cross_entropy(x, places, loss, e, total, c, 1 if last else plane)
+    loss, total = np.empty(classes.shape, x.dtype), np.empty(classes.shape, x.dtype)
+    native.cross_entropy(x, classes, loss, e, total, c, 1 if last else plane)
     return loss, (to_channels_first(e) if turned else e, total)
 
 
-def cross_entropy_grad(cache: tuple[Array, Array], places: Array, scale: Array) -> Array:
+def cross_entropy_grad(cache: tuple[Array, Array], classes: Array, scale: Array) -> Array:
     """Return the gradient by x for the losses' gradient `scale`: (M,), or a scalar for all."""
     e, total = cache
     if e.dtype.char not in "fd" or not e.size or scale.dtype != e.dtype:
-        return softmax_reference.cross_entropy_grad(cache, places, scale)
+        return softmax_reference.cross_entropy_grad(cache, classes, scale)
     last, c = is_channels_last(e), e.shape[1]
     plane = e.size // (e.shape[0] * c)
     turned = not last and _too_deep(c, plane)
     e, last = (to_channels_last(e), True) if turned else (e, last)
     dx = empty_image(e.shape, e, last)
     scales, one = (dense(scale), 0.0) if scale.ndim else (None, float(scale))
-    native.cross_entropy_grad(e, total, places, scales, one, dx, c, 1 if last else plane)
+    native.cross_entropy_grad(e, total, classes, scales, one, dx, c, 1 if last else plane)
     return to_channels_first(dx) if turned else dx

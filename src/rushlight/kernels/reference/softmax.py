@@ -58,10 +58,8 @@ def log_softmax_grad(g: Array, y: Array, dim: int) -> Array:
     return g - np.exp(y) * _sum(g, dim)
 
 
-def cross_entropy_forward(x: Array, places: Array) -> tuple[Array, tuple[Array, Array]]:
-    """Scores x (N, C, *S), flat places (M,) of the target classes in their rows -> losses (M,)
-
-    The rows (M, C) are x channels last, M = N * prod(S).
+def cross_entropy_forward(x: Array, classes: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Scores x (N, C, *S), target classes (M,) -> losses (M,), for M = N * prod(S)
 
     Returns:
         the losses, and (e = exp(x - maximum) in the shape of x, its sums (M,)) for the gradient.
@@ -74,25 +72,25 @@ def cross_entropy_forward(x: Array, places: Array) -> tuple[Array, tuple[Array, 
         total = dot(channel_rows(e), np.ones(x.shape[1], e.dtype))  # (M,)
     else:
         total = _sum(e, 1).reshape(-1)
-    numbers, at = _targets(z, places)
+    numbers, at = _targets(z, classes)
     return np.log(total) - numbers[at].reshape(-1), (e, total)
 
 
-def cross_entropy_grad(cache: tuple[Array, Array], places: Array, scale: Array) -> Array:
+def cross_entropy_grad(cache: tuple[Array, Array], classes: Array, scale: Array) -> Array:
     """Return the gradient by x for the losses' gradient `scale`: (M,), or a scalar for all."""
     e, total = cache
     n, _, *spatial = e.shape
     dx = e * (scale / total).reshape(n, 1, *spatial)
-    numbers, at = _targets(dx, places)
+    numbers, at = _targets(dx, classes)
     numbers[at] -= scale.reshape(at[1].shape) if spatial and scale.ndim else scale
     return dx
 
 
-def _targets(x: Array, places: Array) -> tuple[Array, Any]:
+def _targets(x: Array, classes: Array) -> tuple[Array, Any]:
     """Return a view of x, channels last or C-ordered, and the index of its targets."""
     n, c, *spatial = x.shape
     if not spatial:
-        return x.reshape(-1), places
+        return x.reshape(-1), np.arange(0, n * c, c) + classes
     planes = channel_planes(x)
     size = planes.shape[2]
-    return planes, (np.arange(n)[:, None], (places % c).reshape(n, size), np.arange(size))
+    return planes, (np.arange(n)[:, None], classes.reshape(n, size), np.arange(size))
