@@ -12,13 +12,14 @@ void on(const In& x, F&& f) {
     });
 }
 
-// Call f with them, and with the rows and their length, of x as flat memory.
+// Call f with them, how many times x as flat memory has c numbers that lie s apart, and its size.
 template <class F>
-void on_rows(const In& x, Index c, F&& f) {
+void on_axis(const In& x, Index c, Index s, F&& f) {
     on(x, [&]<class T>(T, auto& k) {
-        Index n = (Index)x.size();
-        if (c < 1 || n % c) throw nb::value_error("got rows that do not divide the array");
-        f(T(), k, n / c, n);
+        Index size = (Index)x.size();
+        if (c < 1 || s < 1 || size % c || size / c % s)
+            throw nb::value_error("got an axis that does not divide the array");
+        f(T(), k, size / c / s, size);
     });
 }
 
@@ -33,9 +34,9 @@ void on_channels(const In& x, const Array& w, Index s, F&& f) {
     });
 }
 
-// The flat places of rows (m) among the scores (m, c).
-const int64_t* indices(const Dense& places, Index m) {
-    return data<int64_t>(places, m);
+// The target classes of n positions.
+const int64_t* targets(const Dense& classes, Index n) {
+    return data<int64_t>(classes, n);
 }
 
 // Where a kernel stands in the tables of both dtypes. It is a value, not a type: what binds a kernel
@@ -168,45 +169,42 @@ void bind_pointwise(nb::module_& m) {
                        data<T>(y, (Index)x.size()));
         });
     });
-    rl::def(m, "softmax", [](const In& x, const Out& y, Index c) {
-        on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
-            k.softmax(m, c, data<T>(x), data<T>(y, n));
+    rl::def(m, "softmax", [](const In& x, const Out& y, Index c, Index s) {
+        on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            k.softmax(n, c, s, data<T>(x), data<T>(y, size));
         });
     });
-    rl::def(m, "softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
-        on_rows(y, c, [&]<class T>(T, auto& k, Index m, Index n) {
-            k.softmax_grad(m, c, data<T>(g, n), data<T>(y), data<T>(dx, n));
+    rl::def(m, "softmax_grad", [](const In& g, const In& y, const Out& dx, Index c, Index s) {
+        on_axis(y, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            k.softmax_grad(n, c, s, data<T>(g, size), data<T>(y), data<T>(dx, size));
         });
     });
-    rl::def(m, "log_softmax", [](const In& x, const Out& y, Index c) {
-        on_rows(x, c, [&]<class T>(T, auto& k, Index m, Index n) {
-            k.log_softmax(m, c, data<T>(x), data<T>(y, n));
+    rl::def(m, "log_softmax", [](const In& x, const Out& y, Index c, Index s) {
+        on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            k.log_softmax(n, c, s, data<T>(x), data<T>(y, size));
         });
     });
-    rl::def(m, "log_softmax_grad", [](const In& g, const In& y, const Out& dx, Index c) {
-        on_rows(y, c, [&]<class T>(T, auto& k, Index m, Index n) {
-            k.log_softmax_grad(m, c, data<T>(g, n), data<T>(y), data<T>(dx, n));
+    rl::def(m, "log_softmax_grad", [](const In& g, const In& y, const Out& dx, Index c, Index s) {
+        on_axis(y, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            k.log_softmax_grad(n, c, s, data<T>(g, size), data<T>(y), data<T>(dx, size));
         });
     });
-    rl::def(m, "cross_entropy", [](const In& x, const Dense& places, const Out& loss, const Out& e,
-                                   const Out& total) {
-        expect(" dims", (Index)x.ndim(), 2);
-        on(x, [&]<class T>(T, auto& k) {
-            Index m = (Index)x.shape(0), c = (Index)x.shape(1);
-            k.cross_entropy(m, c, data<T>(x), indices(places, m), data<T>(loss, m),
-                            data<T>(e, m * c), data<T>(total, m));
+    rl::def(m, "cross_entropy", [](const In& x, const Dense& classes, const Out& loss, const Out& e,
+                                   const Out& total, Index c, Index s) {
+        on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            k.cross_entropy(n, c, s, data<T>(x), targets(classes, n * s), data<T>(loss, n * s),
+                            data<T>(e, size), data<T>(total, n * s));
         });
     });
     rl::def(
         m, "cross_entropy_grad",
-        [](const In& e, const In& total, const Dense& places, const Maybe& scales, double scale,
-           const Out& dx) {
-            expect(" dims", (Index)e.ndim(), 2);
-            on(e, [&]<class T>(T, auto& k) {
-                Index m = (Index)e.shape(0), c = (Index)e.shape(1);
-                k.cross_entropy_grad(m, c, data<T>(e), data<T>(total, m), indices(places, m),
-                                     data<T>(scales, m), scale, data<T>(dx, m * c));
+        [](const In& e, const In& total, const Dense& classes, const Maybe& scales, double scale,
+           const Out& dx, Index c, Index s) {
+            on_axis(e, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+                k.cross_entropy_grad(n, c, s, data<T>(e), data<T>(total, n * s),
+                                     targets(classes, n * s), data<T>(scales, n * s), scale,
+                                     data<T>(dx, size));
             });
         },
-        some, some, some, none, some, some);
+        some, some, some, none, some, some, some, some);
 }

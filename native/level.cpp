@@ -25,6 +25,7 @@ RL_FAMILY(pointwise, Pointwise)
 RL_FAMILY(pool, Pool)
 RL_FAMILY(resample, Resample)
 RL_FAMILY(rnn, Rnn)
+RL_FAMILY(softmax, Pointwise)
 
 // What waits for arithmetic: the widest vectors pay.
 template <class T>
@@ -33,6 +34,7 @@ void fill_computing(Kernels<T>& k) {
     fill_conv(k.conv);
     fill_pointwise(k.pointwise);
     fill_rnn(k.rnn);
+    fill_softmax(k.pointwise);
 }
 
 // What waits for memory.

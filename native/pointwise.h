@@ -1,4 +1,4 @@
-// Elementwise kernels over n adjoining numbers, and softmax over rows (M, C).
+// Elementwise kernels over n adjoining numbers, and softmax along the middle axis of (n, c, s).
 #pragma once
 
 #include <cstdint>
@@ -40,17 +40,17 @@ struct PointwiseKernels {
     void (*turn)(Index n, Index rows, Index columns, const T* x, T* y);
     // y = x in C order, of n axes
     void (*in_order)(Index n, const Index* sizes, const Index* strides, const T* x, T* y);
-    void (*softmax)(Index m, Index c, const T* x, T* y);
-    void (*softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
-    void (*log_softmax)(Index m, Index c, const T* x, T* y);
-    void (*log_softmax_grad)(Index m, Index c, const T* g, const T* y, T* dx);
-    // loss (m) = -log_softmax(x) at the flat places (m);
-    // e (m, c) = exp(x - max), total (m) its sums
-    void (*cross_entropy)(Index m, Index c, const T* x, const int64_t* places, T* loss, T* e,
-                          T* total);
-    // dx = scale (softmax - 1 at the places); scales (m), or null for one scale
-    void (*cross_entropy_grad)(Index m, Index c, const T* e, const T* total, const int64_t* places,
-                               const T* scales, double scale, T* dx);
+    void (*softmax)(Index n, Index c, Index s, const T* x, T* y);
+    void (*softmax_grad)(Index n, Index c, Index s, const T* g, const T* y, T* dx);
+    void (*log_softmax)(Index n, Index c, Index s, const T* x, T* y);
+    void (*log_softmax_grad)(Index n, Index c, Index s, const T* g, const T* y, T* dx);
+    // loss (n, s) = -log_softmax(x) of the target classes (n, s); e (n, c, s) = exp(x - max),
+    // total (n, s) its sums
+    void (*cross_entropy)(Index n, Index c, Index s, const T* x, const int64_t* classes, T* loss,
+                          T* e, T* total);
+    // dx = scale (softmax - 1 at the targets); scales (n, s), or null for one scale
+    void (*cross_entropy_grad)(Index n, Index c, Index s, const T* e, const T* total,
+                               const int64_t* classes, const T* scales, double scale, T* dx);
 };
 
 }  // namespace rl

@@ -3,7 +3,8 @@
 // The cells of a window are a list of distances from its first cell; few lists serve all windows,
 // as only those at the border, or of uneven adaptive windows, differ. Channels are taken in pieces
 // of vectors, and each piece of a row of windows at once, so that what neighbours share stays near.
-// Planes (arrays of one channel) are turned into channels, as many as a vector has lanes.
+// Planes (arrays of one channel) are turned into channels, as many as a vector has lanes; but maxima
+// of two columns each are taken along their lines.
 #include "pool.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "lanes.h"
 #include "planes.h"
 #include "threads.h"
+#include "windows.h"
 
 namespace rl::RL_LEVEL {
 namespace {
@@ -59,75 +61,6 @@ void pieces(Index channels, F&& f) {
     for (; channels - c >= W<T>; c += W<T>) f.template operator()<W<T>, 1>(c);
     if (c < channels) narrow_pieces<T, W<T> / 2>(c, channels, f);
 }
-
-struct Window {
-    Index out, first;   // its output cell and its first input cell, in the sample
-    const Index* taps;  // its cells, as distances from the first
-    Index count;
-};
-
-class Windows {
-  public:
-    explicit Windows(const Pool& s) : s(s) {
-        std::vector<Index> counts[3];
-        for (int d = 0; d < 3; d++) {
-            for (Index count : s.count[d]) {
-                auto found = std::find(counts[d].begin(), counts[d].end(), count);
-                kind[d].push_back(found - counts[d].begin());
-                if (found == counts[d].end()) counts[d].push_back(count);
-            }
-            kinds[d] = counts[d].size();
-        }
-        for (Index a : counts[0])
-            for (Index b : counts[1])
-                for (Index c : counts[2]) {
-                    auto& taps = lists.emplace_back();
-                    for (Index i = 0; i < a; i++)
-                        for (Index j = 0; j < b; j++)
-                            for (Index k = 0; k < c; k++)
-                                taps.push_back(cell(i * s.step[0], j * s.step[1], k * s.step[2]));
-                    most = std::max(most, a * b * c);
-                }
-        lines = s.first[1].size();
-        columns = s.first[2].size();
-        rows = s.first[0].size() * lines;
-        cells = s.size[0] * s.size[1] * s.size[2];
-    }
-
-    // Call f(window) for the windows of a row, the last one first if `back`.
-    template <class F>
-    void row(Index row, bool back, F&& f) const {
-        Index d = row / lines, h = row % lines, corner = lowest(row) * s.size[2];
-        const std::vector<Index>* near = &lists[(kind[0][d] * kinds[1] + kind[1][h]) * kinds[2]];
-        for (Index i = 0; i < columns; i++) {
-            Index w = back ? columns - 1 - i : i;
-            const std::vector<Index>& taps = near[kind[2][w]];
-            f(Window{row * columns + w, corner + s.first[2][w], taps.data(), (Index)taps.size()});
-        }
-    }
-
-    // The first row of the input that a row of windows looks at.
-    Index lowest(Index row) const {
-        return s.first[0][row / lines] * s.size[1] + s.first[1][row % lines];
-    }
-
-    // How far apart in the input two rows of windows begin.
-    Index pitch() const { return rows > 1 ? (lowest(1) - lowest(0)) * s.size[2] : 0; }
-
-    Index outs() const { return rows * columns; }
-
-    Index rows, columns, cells;  // of a sample: rows of windows, windows of a row, input cells
-    Index most = 1;              // cells of a window
-
-  private:
-    Index cell(Index d, Index h, Index w) const { return (d * s.size[1] + h) * s.size[2] + w; }
-
-    const Pool& s;
-    Index lines;
-    std::vector<Index> kind[3];  // of windows of equal count, by output cell
-    Index kinds[3];
-    std::vector<std::vector<Index>> lists;  // of taps, by kind
-};
 
 // ---- what all kernels have in common
 
@@ -223,10 +156,37 @@ void counted(Index count, F&& f) {
 
 // ---- maximum
 
+// A row of paired windows: y (columns) from its first one; the last vector over the one before.
+template <class T, int... I>
+void max_of_pairs(const Window& w, Index columns, T lowest, const T* x, T* y,
+                  std::integer_sequence<int, I...>) {
+    for (Index c = 0; c < columns; c += W<T>) {
+        Index at = std::min(c, columns - W<T>);
+        Vec<T> best = broadcast(lowest);
+        for (Index t = 0; t < w.count; t += 2) {
+            const T* p = x + w.first + w.taps[t] + 2 * at;
+            Vec<T> a = load(p), b = load(p + W<T>);
+            best = higher(best, shuffled<2 * I...>(a, b));
+            best = higher(best, shuffled<(2 * I + 1)...>(a, b));
+        }
+        store(y + w.out + at, best);
+    }
+}
+
 template <class T>
 void max_forward(const Pool& s, const T* x, T* y, bool relu) {
     Windows windows(s);
     T lowest = relu ? T(0) : -std::numeric_limits<T>::infinity();
+    if (s.channels == 1 && windows.paired(W<T>)) {
+        Index group = std::max(Index(1), TASK / std::max(Index(1), windows.cells));
+        return parallel((s.samples + group - 1) / group, [&](Index task) {
+            for (Index i = task * group; i < std::min(s.samples, (task + 1) * group); i++)
+                for (Index row = 0; row < windows.rows; row++)
+                    max_of_pairs(windows.start(row), windows.columns, lowest, x + i * windows.cells,
+                                 y + i * windows.outs(),
+                                 std::make_integer_sequence<int, W<T>>());
+        });
+    }
     auto body = [&](const Part& part, const T* x, T* y) {
         each_window<T>(windows, part, [&]<int L, int V>(const Window& w, Index c) {
             const T* cells = x + w.first * part.channels + c;

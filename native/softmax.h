@@ -96,7 +96,7 @@ void group_sums(Index m, Index c, Index first, Index n, const T* x, T* e, F&& f)
     for (Index i = 0; i < n; i++) {
         Row<T> from(x, m, c, first + i);
         auto step = [&](Index j, int lanes) {
-            Vec<T> v = exp<T>(from.take(j, lanes, NEVER<T>) - top[i]);
+            Vec<T> v = exp_down<T>(from.take(j, lanes, NEVER<T>) - top[i]);
             if (e) give(e + (first + i) * c + j, v, lanes);
             return v;
         };

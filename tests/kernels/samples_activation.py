@@ -135,8 +135,22 @@ for _shape in [(40_009, 3), (130, 600), (3, 5, 9, 500), (2, 3, 33_000), (100_003
 SMALL: list[tuple[int, ...]] = [
     *((1, 1), (1, 2), (7, 16), (5, 17), (33, 31), (64, 10), (3, 1009), (1009, 3), (9, 1), (0, 4)),
     *((5,), (3, 5, 7), (6, 5, 4, 3)),
+    # planes: of a vector or less, of one block or several; many channels; rows that end a block
+    *(
+        (2, 5, 8),
+        (131, 3, 4),
+        (1, 1, 9),
+        (3, 4, 1, 1),
+        (2, 3, 17),
+        (2, 2, 5, 7),
+        (0, 3, 4, 4),
+        (2, 3, 0, 4),
+    ),
+    *((1, 7, 129), (2, 4, 131, 1), (1, 3, 255), (1, 2, 2, 11, 13), (2, 1030, 10)),
+    *((127, 8), (129, 13), (259, 48), (131, 49), (261, 2)),
 ]
 LARGE: list[tuple[int, ...]] = [(2, 50_021), (40_009, 3), (300, 257), (1031, 64)]
+PLANES: list[tuple[int, ...]] = [(3, 21, 67, 61), (2, 2, 40_009), (2, 1500, 4, 5), (30, 33, 300)]
 
 
 def _odd_rows(c: int) -> Any:
@@ -148,6 +162,11 @@ def _odd_rows(c: int) -> Any:
     x[5] = -np.inf
     x[5, c // 2] = 2.0
     return x
+
+
+def _odd_planes(c: int, size: int) -> Any:
+    """The same as channels (1, C, size) of positions in a row, the rows again and again."""
+    return np.resize(_odd_rows(c), (size, c)).T[None].copy()
 
 
 def _along(x: Any, dim: int, large: bool = False) -> None:
@@ -166,33 +185,38 @@ with np.errstate(all="ignore"):
             if _shape[_dim]:
                 _along(normal(*_shape) * 5, _dim)
                 _along(normal(*_shape) * 5e3, _dim)
-    for _shape in LARGE:
+    for _shape in LARGE + PLANES:
         _along(normal(*_shape) * 5, 1, large=True)
     for _c in (3, 21, 64):
         _along(_odd_rows(_c), 1)
+        for _size in (3, 35, 140):
+            _along(_odd_planes(_c, _size), 1)
 
 
-# ---- cross-entropy; its callers make the places, and a scale that is a number
+# ---- cross-entropy; its callers make the classes, and a scale that is a number
 
 
-def _cross_entropy(rows: Any, large: bool = False) -> None:
-    m, c = rows.shape
-    places = np.arange(0, m * c, c) + np.random.default_rng(m).integers(0, c, m)
+def _cross_entropy(x: Any, large: bool = False) -> None:
+    c = x.shape[1]
+    m = x.size // c
+    classes = np.random.default_rng(m).integers(0, c, m)
     # a loss of nothing: log(1)
-    sample = Sample((rows, places), fixed=(1,), large=large, scale=1.0)
+    sample = Sample((x, classes), fixed=(1,), large=large, scale=1.0)
     SAMPLES["cross_entropy_forward"].append(sample)
     cache = Made("cross_entropy_forward", sample)
     SAMPLES["cross_entropy_grad"] += [
-        Sample((cache, places, normal(m, seed=1)), fixed=(1,), large=large, scale=1.0),
-        Sample((cache, places, np.array(0.3)), fixed=(1, 2), large=large, scale=1.0),
+        Sample((cache, classes, normal(m, seed=1)), fixed=(1,), large=large, scale=1.0),
+        Sample((cache, classes, np.array(0.3)), fixed=(1, 2), large=large, scale=1.0),
     ]
 
 
 for _shape in SMALL:
-    if len(_shape) == 2:
+    if len(_shape) > 1:
         _cross_entropy(normal(*_shape) * 5)
         _cross_entropy(normal(*_shape) * 5e3)
-for _shape in LARGE:
+for _shape in LARGE + PLANES:
     _cross_entropy(normal(*_shape) * 5, large=True)
 for _c in (3, 21, 64):
     _cross_entropy(_odd_rows(_c))
+    for _size in (3, 35, 140):
+        _cross_entropy(_odd_planes(_c, _size))

@@ -57,7 +57,7 @@ def maps(start: Any = (0, 1, 3), index: Any = (1, 0, 3), weight: Any = (1.0, 0.5
 def calls() -> dict[str, tuple[Any, list[Any]]]:
     """A function and its right arguments, by name."""
     conv, pool = convolution(), windows()
-    places = np.arange(0, M * C, C)
+    classes = np.zeros(M, np.int64)
     words = np.zeros(M * C, np.uint16)
     relu = (f(M, C), f(M, C), f(M, C))
     steps = native.Sequences((M, M), False)
@@ -86,14 +86,14 @@ def calls() -> dict[str, tuple[Any, list[Any]]]:
         "turn": (native.turn, [f(M, C), f(M, C), 2, C, M // 2]),
         "in_order": (native.in_order, [f(M, C), f(C, M)]),
         "sigmoid": (native.sigmoid, [f(M, C), f(M, C)]),
-        "softmax": (native.softmax, [f(M, C), f(M, C), C]),
-        "softmax_grad": (native.softmax_grad, [*relu, C]),
-        "log_softmax": (native.log_softmax, [f(M, C), f(M, C), C]),
-        "log_softmax_grad": (native.log_softmax_grad, [*relu, C]),
-        "cross_entropy": (native.cross_entropy, [f(M, C), places, f(M), f(M, C), f(M)]),
+        "softmax": (native.softmax, [f(M, C), f(M, C), C, 1]),
+        "softmax_grad": (native.softmax_grad, [*relu, C, 1]),
+        "log_softmax": (native.log_softmax, [f(M, C), f(M, C), C, 1]),
+        "log_softmax_grad": (native.log_softmax_grad, [*relu, C, 1]),
+        "cross_entropy": (native.cross_entropy, [f(M, C), classes, f(M), f(M, C), f(M), C, 1]),
         "cross_entropy_grad": (
             native.cross_entropy_grad,
-            [f(M, C), f(M), places, f(M), 0.0, f(M, C)],
+            [f(M, C), f(M), classes, f(M), 0.0, f(M, C), C, 1],
         ),
         "dropout_factor": (native.dropout_factor, [words, 7, 1.0, f(M, C)]),
         "column_sum": (native.column_sum, [f(M, C), f(C)]),
@@ -215,20 +215,25 @@ def test_another_size_is_refused(name: str, place: int) -> None:
         function(*args)
 
 
-@pytest.mark.parametrize("name", ["softmax", "softmax_grad", "log_softmax", "log_softmax_grad"])
-@pytest.mark.parametrize("length", [0, -1, 5])
-def test_rows_divide_the_array(name: str, length: int) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("softmax", "softmax_grad", "log_softmax", "log_softmax_grad"),
+        *("cross_entropy", "cross_entropy_grad"),
+    ],
+)
+@pytest.mark.parametrize("axis", [(0, 1), (-1, 1), (5, 1), (1, 0), (1, -1), (1, 5)])
+def test_axes_divide_the_array(name: str, axis: tuple[int, int]) -> None:
     function, args = calls()[name]
-    with pytest.raises(ValueError, match="rows that do not divide"):
-        function(*args[:-1], length)
+    with pytest.raises(ValueError, match="axis that does not divide"):
+        function(*args[:-2], *axis)
 
 
 def test_rows_have_two_dims() -> None:
-    for name in ("column_sum", "cross_entropy"):
-        function, args = calls()[name]
-        args[0] = args[0].ravel()
-        with pytest.raises(ValueError, match=re.escape("got 1 dims, expected 2")):
-            function(*args)
+    function, args = calls()["column_sum"]
+    args[0] = args[0].ravel()
+    with pytest.raises(ValueError, match=re.escape("got 1 dims, expected 2")):
+        function(*args)
 
 
 def test_windows_stay_inside() -> None:

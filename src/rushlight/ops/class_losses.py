@@ -107,9 +107,9 @@ def _check_indices(where: str, x: Any, t: Any) -> None:
 
 
 def _pick_classes(where: str, x: Any, t: Any, classes: int, ignore: int) -> tuple[Any, Any]:
-    """Return the flat places in the rows (M, C) of the target classes, and which rows count.
+    """Return the target classes (M,) in new memory, and which rows count.
 
-    The second is None when all rows do. A row that does not count has class 0 for its place.
+    The second is None when all rows do. A row that does not count has class 0.
     """
     flat = t.reshape(-1)
     kept = None
@@ -133,8 +133,13 @@ def _pick_classes(where: str, x: Any, t: Any, classes: int, ignore: int) -> tupl
                     fix="check the labels, or the size of the last layer",
                 )
             )
-        flat = np.where(kept, flat, 0)
-    return np.arange(0, flat.size * classes, classes) + flat, kept
+        return np.where(kept, flat, 0), kept
+    return flat.copy(), kept
+
+
+def _places(labels: Any, classes: int) -> Any:
+    """Return the flat places in rows (M, C) of the target classes (M,)."""
+    return np.arange(0, labels.size * classes, classes) + labels
 
 
 def _class_weight(where: str, weight: Any, classes: int, dtype: Any) -> Any:
@@ -147,11 +152,11 @@ def _class_weight(where: str, weight: Any, classes: int, dtype: Any) -> Any:
     return weight.astype(dtype, copy=False)
 
 
-def _row_weights(places: Any, kept: Any, weight: Any, classes: int, dtype: Any) -> Any:
+def _row_weights(labels: Any, kept: Any, weight: Any, dtype: Any) -> Any:
     """Return the weight (M,) of each row, 0 where it does not count; None if all weigh 1."""
     if weight is None:
         return None if kept is None else kept.astype(dtype)
-    found = weight.take(places % classes)
+    found = weight.take(labels)
     return found if kept is None else np.where(kept, found, 0)
 
 
@@ -178,9 +183,10 @@ def share_of(per_row: Any) -> Any:
 def _nll_forward(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Result:
     classes = _check_scores("nll_loss", x)
     _check_indices("nll_loss", x, target)
-    places, kept = _pick_classes("nll_loss", x, target, classes, ignore_index)
+    labels, kept = _pick_classes("nll_loss", x, target, classes, ignore_index)
     weight = _class_weight("nll_loss", weight, classes, x.dtype)
-    per_row = _row_weights(places, kept, weight, classes, x.dtype)
+    per_row = _row_weights(labels, kept, weight, x.dtype)
+    places = _places(labels, classes)
     loss = -_rows(x).take(places)
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
@@ -260,15 +266,15 @@ def _cross_forward(
     classes = _check_scores("cross_entropy", x)
     _check_indices("cross_entropy", x, target)
     _check_smoothing(label_smoothing)
-    places, kept = _pick_classes("cross_entropy", x, target, classes, ignore_index)
-    rows = _rows(x)
+    labels, kept = _pick_classes("cross_entropy", x, target, classes, ignore_index)
     weight = _class_weight("cross_entropy", weight, classes, x.dtype)
-    per_row = _row_weights(places, kept, weight, classes, x.dtype)
+    per_row = _row_weights(labels, kept, weight, x.dtype)
 
-    loss, (e, total) = _cross(rows, places)
+    loss, (e, total) = _cross(x if x.ndim > 1 else _rows(x), labels)
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
     if label_smoothing:
+        rows = _rows(x)
         z, log_total = rows - np.maximum.reduce(rows, axis=1, keepdims=True), np.log(total)
         if weight is None:
             smooth = log_total * classes - np.add.reduce(z, axis=1)
@@ -277,8 +283,8 @@ def _cross_forward(
         if kept is not None:
             smooth = np.where(kept, smooth, 0)
         loss = loss * (1.0 - label_smoothing) + smooth * (label_smoothing / classes)
-    factor = _row_factor(reduction, per_row, places.size)
-    constants = (places, per_row, kept, weight, reduction, factor, label_smoothing)
+    factor = _row_factor(reduction, per_row, labels.size)
+    constants = (labels, per_row, kept, weight, reduction, factor, label_smoothing)
     y = _sum_rows(loss, reduction, factor, target.shape)
     return (y,), Saved((x,), constants=constants, cache=(e, total))
 
@@ -294,15 +300,17 @@ def _check_smoothing(label_smoothing: float) -> None:
 
 def _cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
     x, (e, total) = saved.inputs[0], saved.cache
-    places, _, kept, weight, reduction, factor, smoothing = saved.constants
+    labels, per_row, kept, weight, reduction, factor, smoothing = saved.constants
     scale = _row_scale(grads[0], reduction, factor, kept)
-    if smoothing or kept is not None or weight is not None:
-        amount, mix = _mixture(saved, e.shape[1], e.dtype)
-        dx = e * (amount / total)[:, None]
-        dx -= mix
-        dx *= _column(scale)
-    else:
-        dx = _cross_grad(saved.cache, places, scale)
+    if not smoothing:
+        scale = scale if weight is None else scale * per_row
+        dx = _cross_grad(saved.cache, labels, scale)
+        return (dx if x.ndim > 1 else _unrows(dx, x.shape),)
+    rows = _rows(e)
+    amount, mix = _mixture(saved, rows.shape[1], rows.dtype)
+    dx = rows * (amount / total)[:, None]
+    dx -= mix
+    dx *= _column(scale)
     return (_unrows(dx, x.shape),)
 
 
@@ -311,13 +319,14 @@ def _mixture(saved: Saved, classes: int, dtype: Any) -> tuple[Any, Any]:
 
     With it the loss of a row is -sum(mix * log_softmax) and its gradient sum(mix) softmax - mix.
     """
-    places, per_row, kept, weight, _, _, smoothing = saved.constants
-    mix = np.zeros((places.size, classes), dtype)
+    labels, per_row, kept, weight, _, _, smoothing = saved.constants
+    mix = np.zeros((labels.size, classes), dtype)
     if smoothing:
         mix += (smoothing / classes) if weight is None else weight * (smoothing / classes)
         if kept is not None:
             mix *= kept[:, None]
-    mix.reshape(-1)[places] += (1.0 - smoothing) if per_row is None else per_row * (1.0 - smoothing)
+    own = (1.0 - smoothing) if per_row is None else per_row * (1.0 - smoothing)
+    mix.reshape(-1)[_places(labels, classes)] += own
     return np.add.reduce(mix, axis=1), mix
 
 
@@ -425,45 +434,45 @@ def _linear_cross_forward(
 ) -> Result:
     """x (N, F), w (C, F), b (C) or None: `step` rows at a time, in `dtype`."""
     where, classes = "linear_cross_entropy", w.shape[0]
-    places, kept = _pick_classes(where, x, target, classes, ignore_index)
+    labels, kept = _pick_classes(where, x, target, classes, ignore_index)
     weight = _class_weight(where, weight, classes, dtype)
-    per_row = _row_weights(places, kept, weight, classes, dtype)
-    loss = np.empty(places.size, dtype)
-    for part, near, scores in _scores_by_part(x, w, b, places, step, dtype):
-        loss[part], _ = _cross(scores, near)
+    per_row = _row_weights(labels, kept, weight, dtype)
+    loss = np.empty(labels.size, dtype)
+    for part, own, scores in _scores_by_part(x, w, b, labels, step, dtype):
+        loss[part], _ = _cross(scores, own)
     if per_row is not None:
         loss = _weighted(loss, per_row, kept)
-    factor = _row_factor(reduction, per_row, places.size)
+    factor = _row_factor(reduction, per_row, labels.size)
     y = _sum_rows(loss, reduction, factor, target.shape).astype(x.dtype, copy=False)
-    constants = (places, per_row, kept, reduction, factor, step, dtype)
+    constants = (labels, per_row, kept, reduction, factor, step, dtype)
     return (y,), Saved((x, w, b), constants=constants)
 
 
 def _scores_by_part(
-    x: Any, w: Any, b: Any, places: Any, step: int, dtype: Any
+    x: Any, w: Any, b: Any, labels: Any, step: int, dtype: Any
 ) -> Iterator[tuple[slice, Any, Any]]:
-    """Yield each part of the rows, the flat places of its targets and its scores."""
+    """Yield each part of the rows, its target classes and its scores."""
     w = w.astype(dtype, copy=False)
     b = None if b is None else b.astype(dtype, copy=False)
-    for start in range(0, places.size, step):
+    for start in range(0, labels.size, step):
         part = slice(start, start + step)
         scores = linear(x[part].astype(dtype, copy=False), w, b)
-        yield part, places[part] - start * w.shape[0], scores
+        yield part, labels[part], scores
 
 
 def _linear_cross_backward(saved: Saved, grads: Grads, needs: Sequence[bool]) -> Sequence[Any]:
-    (x, w, b), (places, per_row, kept, *options) = saved.inputs, saved.constants
+    (x, w, b), (labels, per_row, kept, *options) = saved.inputs, saved.constants
     reduction, factor, step, dtype = options
     scale = _row_scale(grads[0].astype(dtype, copy=False), reduction, factor, kept)
-    scale = np.broadcast_to(scale if per_row is None else scale * per_row, places.shape)
+    scale = np.broadcast_to(scale if per_row is None else scale * per_row, labels.shape)
     given = (x, w, b)
     sums = [
         np.zeros(a.shape, dtype) if need else None for a, need in zip(given, needs, strict=True)
     ]
     dx, dw, db = sums
     wide = w.astype(dtype, copy=False)
-    for part, near, scores in _scores_by_part(x, w, b, places, step, dtype):
-        g = _cross_grad(_cross(scores, near)[1], near, scale[part])
+    for part, own, scores in _scores_by_part(x, w, b, labels, step, dtype):
+        g = _cross_grad(_cross(scores, own)[1], own, scale[part])
         if dx is not None:
             dx[part] = _input_grad(g, wide)
         if dw is not None:
@@ -480,12 +489,12 @@ def _linear_cross_graph_backward(
     saved: Saved, grads: Grads, needs: Sequence[bool]
 ) -> Sequence[Any]:
     """All rows at once: a graph of the gradient holds all scores anyway."""
-    (x, w, b), (places, per_row, kept, reduction, factor, *_) = saved.inputs, saved.constants
+    (x, w, b), (labels, per_row, kept, reduction, factor, *_) = saved.inputs, saved.constants
     scale = _row_scale(grads[0], reduction, factor, kept)
     if per_row is not None:
         scale = scale * per_row.astype(grads[0].dtype, copy=False)
-    hot = np.zeros((places.size, w.shape[0]), grads[0].dtype)
-    hot.reshape(-1)[places] = 1.0
+    hot = np.zeros((labels.size, w.shape[0]), grads[0].dtype)
+    hot.reshape(-1)[_places(labels, w.shape[0])] = 1.0
     g = (ew.exp(log_softmax(linear(x, w, b), dim=1)) - hot) * _column(scale)
     return linear.graph_backward(Saved((x, w, None)), (g,), needs)
 

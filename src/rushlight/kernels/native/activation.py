@@ -1,4 +1,7 @@
-"""Activations, softmax, cross-entropy by the compiled kernels (`pointwise.cpp`, `pieces.cpp`)."""
+"""Activations, softmax, cross-entropy by the compiled kernels.
+
+`pointwise.cpp`, `pieces.cpp`, `softmax.cpp`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,13 @@ import numpy as np
 
 from rushlight.arrays import Array, is_channels_last
 from rushlight.compiled import native
-from rushlight.kernels.native.layout import dense
+from rushlight.kernels.native.layout import (
+    dense,
+    empty_image,
+    own_image,
+    to_channels_first,
+    to_channels_last,
+)
 from rushlight.kernels.reference import activation as reference
 from rushlight.kernels.reference import softmax as softmax_reference
 
@@ -252,78 +261,99 @@ def gelu_grad(g: Array, x: Array) -> Array:
     return _through(native.gelu_grad, reference.gelu_grad, g, x)
 
 
-# ---- softmax: along the axis whose elements adjoin in memory
+# ---- softmax (`softmax.cpp`): along any axis of numbers that are dense in memory
+
+PLANE, DEEP = 16, 256  # smaller planes are gathered, which takes much memory for many channels
 
 
-def _takes_axis(x: Array, y: Array, dim: int) -> bool:
-    return _takes(x, y) and x.size > 0 and x.strides[dim] == x.itemsize and x.shape[dim] > 1
+def _too_deep(c: int, apart: int) -> bool:
+    return c > DEEP and 1 < apart < PLANE
+
+
+def _apart(y: Array, dim: int) -> int:
+    """Return how far the numbers of the axis lie apart in fresh y; 0 where NumPy does it."""
+    if y.dtype.char not in "fd" or not y.size or y.shape[dim] == 1:
+        return 0
+    apart = y.strides[dim] // y.itemsize
+    return 0 if _too_deep(y.shape[dim], apart) else apart
 
 
 def softmax_forward(x: Array, dim: int) -> Array:
     """exp(x) / sum(exp(x)) along one axis"""
     y = np.empty_like(x)
-    if not _takes_axis(x, y, dim):
+    apart = _apart(y, dim)
+    if not apart:
         return softmax_reference.softmax_forward(x, dim)
-    native.softmax(x, y, x.shape[dim])
+    native.softmax(_alike(x, y), y, y.shape[dim], apart)
     return y
 
 
 def log_softmax_forward(x: Array, dim: int) -> Array:
     """log(softmax(x)) along one axis"""
     y = np.empty_like(x)
-    if not _takes_axis(x, y, dim):
+    apart = _apart(y, dim)
+    if not apart:
         return softmax_reference.log_softmax_forward(x, dim)
-    native.log_softmax(x, y, x.shape[dim])
+    native.log_softmax(_alike(x, y), y, y.shape[dim], apart)
     return y
 
 
-def _takes_pair(g: Array, y: Array, dx: Array, dim: int) -> bool:
-    return _takes_axis(y, dx, dim) and _takes(g, dx) and g.dtype == y.dtype and g.shape == y.shape
+def _apart_both(g: Array, dx: Array, dim: int) -> int:
+    return _apart(dx, dim) if g.dtype == dx.dtype and g.shape == dx.shape else 0
 
 
 def softmax_grad(g: Array, y: Array, dim: int) -> Array:
     """y (g - sum(g y)) for y = softmax(x)"""
     dx = np.empty_like(y)
-    if not _takes_pair(g, y, dx, dim):
+    apart = _apart_both(g, dx, dim)
+    if not apart:
         return softmax_reference.softmax_grad(g, y, dim)
-    native.softmax_grad(g, y, dx, y.shape[dim])
+    native.softmax_grad(_alike(g, dx), _alike(y, dx), dx, y.shape[dim], apart)
     return dx
 
 
 def log_softmax_grad(g: Array, y: Array, dim: int) -> Array:
     """g - exp(y) sum(g) for y = log_softmax(x)"""
     dx = np.empty_like(y)
-    if not _takes_pair(g, y, dx, dim):
+    apart = _apart_both(g, dx, dim)
+    if not apart:
         return softmax_reference.log_softmax_grad(g, y, dim)
-    native.log_softmax_grad(g, y, dx, y.shape[dim])
+    native.log_softmax_grad(_alike(g, dx), _alike(y, dx), dx, y.shape[dim], apart)
     return dx
 
 
 # ---- cross-entropy
 
 
-def cross_entropy_forward(rows: Array, places: Array) -> tuple[Array, tuple[Array, Array]]:
-    """rows (M, C) of scores, flat places (M,) of the target classes -> losses (M,)
+def cross_entropy_forward(x: Array, classes: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Scores x (N, C, *S), target classes (M,) -> losses (M,), for M = N * prod(S)
 
     Returns:
-        the losses, and (e (M, C) = exp(rows - maximum), its sums (M,)) for the gradient.
+        the losses, and (e = exp(x - maximum) in the shape of x, its sums (M,)) for the gradient.
     """
-    e = np.empty(rows.shape, rows.dtype)
-    if not rows.size or not _takes(rows, e):
-        return softmax_reference.cross_entropy_forward(rows, places)
-    loss, total = np.empty(e.shape[0], e.dtype), np.empty(e.shape[0], e.dtype)
-    native.cross_entropy(rows, places, loss, e, total)
-    return loss, (e, total)
+    if x.dtype.char not in "fd" or not x.size:
+        return softmax_reference.cross_entropy_forward(x, classes)
+    x, last = own_image(x)
+    n, c = x.shape[:2]
+    plane = x.size // (n * c)
+    turned = not last and _too_deep(c, plane)
+    x, last = (to_channels_last(x), True) if turned else (x, last)
+    e = empty_image(x.shape, x, last)
+    loss, total = np.empty(classes.shape, x.dtype), np.empty(classes.shape, x.dtype)
+    native.cross_entropy(x, classes, loss, e, total, c, 1 if last else plane)
+    return loss, (to_channels_first(e) if turned else e, total)
 
 
-def cross_entropy_grad(cache: tuple[Array, Array], places: Array, scale: Array) -> Array:
-    """Return the gradient (M, C) for the losses' gradient `scale`: (M,), or a scalar for all."""
+def cross_entropy_grad(cache: tuple[Array, Array], classes: Array, scale: Array) -> Array:
+    """Return the gradient by x for the losses' gradient `scale`: (M,), or a scalar for all."""
     e, total = cache
     if e.dtype.char not in "fd" or not e.size or scale.dtype != e.dtype:
-        return softmax_reference.cross_entropy_grad(cache, places, scale)
-    dx = np.empty(e.shape, e.dtype)
-    if scale.ndim:
-        native.cross_entropy_grad(e, total, places, dense(scale), 0.0, dx)
-    else:
-        native.cross_entropy_grad(e, total, places, None, float(scale), dx)
-    return dx
+        return softmax_reference.cross_entropy_grad(cache, classes, scale)
+    last, c = is_channels_last(e), e.shape[1]
+    plane = e.size // (e.shape[0] * c)
+    turned = not last and _too_deep(c, plane)
+    e, last = (to_channels_last(e), True) if turned else (e, last)
+    dx = empty_image(e.shape, e, last)
+    scales, one = (dense(scale), 0.0) if scale.ndim else (None, float(scale))
+    native.cross_entropy_grad(e, total, classes, scales, one, dx, c, 1 if last else plane)
+    return to_channels_first(dx) if turned else dx

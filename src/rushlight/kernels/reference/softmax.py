@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from rushlight.arrays import Array
+from rushlight.arrays import Array, channel_planes, channel_rows, is_channels_last
 from rushlight.kernels.products import dot
 
 __all__ = [
@@ -56,21 +58,39 @@ def log_softmax_grad(g: Array, y: Array, dim: int) -> Array:
     return g - np.exp(y) * _sum(g, dim)
 
 
-def cross_entropy_forward(rows: Array, places: Array) -> tuple[Array, tuple[Array, Array]]:
-    """rows (M, C) of scores, flat places (M,) of the target classes -> losses (M,)
+def cross_entropy_forward(x: Array, classes: Array) -> tuple[Array, tuple[Array, Array]]:
+    """Scores x (N, C, *S), target classes (M,) -> losses (M,), for M = N * prod(S)
 
     Returns:
-        the losses, and (e (M, C) = exp(rows - maximum), its sums (M,)) for the gradient.
+        the losses, and (e = exp(x - maximum) in the shape of x, its sums (M,)) for the gradient.
     """
-    z = np.subtract(rows, np.maximum.reduce(rows, axis=1, keepdims=True), order="C")
+    last = is_channels_last(x)
+    top = np.maximum.reduce(x, axis=1, keepdims=True)
+    z = np.subtract(x, top, order="K" if last else "C")
     e = np.exp(z)
-    total = dot(e, np.ones(rows.shape[1], e.dtype))  # (M,)
-    return np.log(total) - z.take(places), (e, total)
+    if last or x.ndim == 2:
+        total = dot(channel_rows(e), np.ones(x.shape[1], e.dtype))  # (M,)
+    else:
+        total = _sum(e, 1).reshape(-1)
+    numbers, at = _targets(z, classes)
+    return np.log(total) - numbers[at].reshape(-1), (e, total)
 
 
-def cross_entropy_grad(cache: tuple[Array, Array], places: Array, scale: Array) -> Array:
-    """Return the gradient (M, C) for the losses' gradient `scale`: (M,), or a scalar for all."""
+def cross_entropy_grad(cache: tuple[Array, Array], classes: Array, scale: Array) -> Array:
+    """Return the gradient by x for the losses' gradient `scale`: (M,), or a scalar for all."""
     e, total = cache
-    dx = e * (scale / total)[:, None]
-    dx.reshape(-1)[places] -= scale
+    n, _, *spatial = e.shape
+    dx = e * (scale / total).reshape(n, 1, *spatial)
+    numbers, at = _targets(dx, classes)
+    numbers[at] -= scale.reshape(at[1].shape) if spatial and scale.ndim else scale
     return dx
+
+
+def _targets(x: Array, classes: Array) -> tuple[Array, Any]:
+    """Return a view of x, channels last or C-ordered, and the index of its targets."""
+    n, c, *spatial = x.shape
+    if not spatial:
+        return x.reshape(-1), np.arange(0, n * c, c) + classes
+    planes = channel_planes(x)
+    size = planes.shape[2]
+    return planes, (np.arange(n)[:, None], classes.reshape(n, size), np.arange(size))
