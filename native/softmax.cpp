@@ -143,10 +143,18 @@ void scatter(Index count, Index c, Index s, const T* from, T* images) {
                            load(from + k * POSITIONS + i * s + j));
 }
 
-// Call f(block) for blocks of all positions; b may be null.
-template <class T, class F>
-void each_block(Index n, Index c, Index s, const T* a, const T* b, T* out, F&& f) {
-    auto call = [&](const Block<T>& block) __attribute__((noinline)) { f(block); };
+// What is done with a block, by whatever kernel: the ways to one are compiled once for all kernels.
+template <class T>
+struct Work {
+    const void* f;
+    void (*run)(const void* f, const Block<T>& block);
+    void operator()(const Block<T>& block) const { run(f, block); }
+};
+
+// Call work(block) for blocks of all positions; b may be null.
+template <class T>
+[[gnu::noinline]] void all_blocks(Index n, Index c, Index s, const T* a, const T* b, T* out,
+                                  Work<T> work) {
     Index size = c * s, planes = round_up(c, W<T>) * POSITIONS;
     if (s < SMALL) {
         Index most = s == 1 ? POSITIONS : (POSITIONS - W<T>) / s;
@@ -159,7 +167,7 @@ void each_block(Index n, Index c, Index s, const T* a, const T* b, T* out, F&& f
             T *turned = scratch<T>(0, 2 * planes), *other = turned + planes;
             in(count, a + first * size, a + n * size, turned);
             if (b) in(count, b + first * size, b + n * size, other);
-            call({first * s, count * s, c, POSITIONS, count * s, turned, other, turned});
+            work({first * s, count * s, c, POSITIONS, count * s, turned, other, turned});
             if (s == 1) turn_out(count, c, turned, out + first * size);
             else scatter(count, c, s, turned, out + first * size);
         });
@@ -170,8 +178,15 @@ void each_block(Index n, Index c, Index s, const T* a, const T* b, T* out, F&& f
         Index from = vectors * piece / pieces * W<T>;  // all of nearly one size, none of a few
         Index count = std::min(s, vectors * (piece + 1) / pieces * W<T>) - from;
         Index at = image * size + from, first = image * s + from;
-        call({first, count, c, s, count - W<T>, a + at, b ? b + at : nullptr, out + at});
+        work({first, count, c, s, count - W<T>, a + at, b ? b + at : nullptr, out + at});
     });
+}
+
+template <class T, class F>
+void each_block(Index n, Index c, Index s, const T* a, const T* b, T* out, const F& f) {
+    all_blocks<T>(n, c, s, a, b, out, {&f, [](const void* f, const Block<T>& block) {
+        (*static_cast<const F*>(f))(block);
+    }});
 }
 
 // ---- long rows

@@ -284,7 +284,7 @@ def accumulate(leaf: Any, value: Any, owned: bool, create_graph: bool) -> None:
     if create_graph:
         leaf._grad = value + 0.0 if leaf._grad is None else leaf._grad + value
     elif leaf._grad is None:
-        leaf._grad = wrap(value if owned else value.copy())
+        leaf._grad = wrap(value if owned else value.copy(order="K"))
     else:
         leaf._grad._array += value
         cell(leaf._grad)[0] += 1
