@@ -284,7 +284,7 @@ std::vector<T> divisors(const Pool& s) {
 // The means of planes whose cells adjoin: nothing is to be turned for that.
 template <class T>
 void plane_means(Index planes, Index cells, T divisor, const T* x, T* y) {
-    Index group = std::max(Index(1), TASK / cells);
+    Index group = std::max(Index(1), TASK / std::max(Index(1), cells));
     parallel((planes + group - 1) / group, [=](Index task) {
         for (Index i = task * group; i < std::min(planes, (task + 1) * group); i++) {
             double sum;

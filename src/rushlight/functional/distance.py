@@ -10,7 +10,7 @@ import numpy as np
 from rushlight.arrays import is_float, promote, require_float
 from rushlight.errors import DtypeError, ShapeError, explain
 from rushlight.functional.composed import clamp_min
-from rushlight.functional.dims import some_dims
+from rushlight.functional.dims import expect_tensors, one_int, some_dims
 from rushlight.functional.reduction import norm
 from rushlight.functional.shaping import broadcast_tensors, expand
 from rushlight.ops import distance as ops
@@ -63,18 +63,26 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
     Raises:
         RuntimeError: if neither is floating.
+        ShapeError: shapes that do not fit together.
+        TypeError: what is no tensor, or a `dim` that is no int.
 
     Example:
         >>> import rushlight as rl
         >>> rl.cosine_similarity(rl.tensor([[3.0, 4.0]]), rl.tensor([[6.0, 8.0]]))
         tensor([1.])
     """
+    expect_tensors("cosine_similarity", x1, x2)
     dtype = promote(x1._array, x2._array)
     require_float("cosine_similarity", dtype)
     a, b = x1.to(dtype), x2.to(dtype)
     if a._array.shape != b._array.shape:
-        a, b = broadcast_tensors(a, b)
-    dims = some_dims(dim, a._array.ndim, "cosine_similarity")
+        try:
+            a, b = broadcast_tensors(a, b)
+        except ShapeError:
+            got, expected = f"x1 {x1.shape}, x2 {x2.shape}", "shapes that broadcast"
+            raise ShapeError(explain("cosine_similarity", got=got, expected=expected)) from None
+    axis = one_int(dim, "cosine_similarity", "dim")
+    dims = some_dims(axis, a._array.ndim, "cosine_similarity")
     return apply(ops.cosine, (a, b), {"dims": dims, "eps": float(eps)})
 
 

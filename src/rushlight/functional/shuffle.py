@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rushlight.errors import ShapeError, explain
+from rushlight.functional.dims import expect_tensors, one_int
 from rushlight.functional.shaping import permute, reshape
 from rushlight.ops import shape as sh
 from rushlight.tape import apply, state
@@ -16,11 +17,12 @@ __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_
 
 
 def _check(where: str, input: Tensor, name: str, value: int) -> None:
+    expect_tensors(where, input)
     if input._array.ndim < 3:
         raise ShapeError(
             explain(where, got=f"input {input._array.shape}", expected="at least 3 dims")
         )
-    if value <= 0:
+    if one_int(value, where, name) <= 0:
         raise RuntimeError(explain(where, got=f"{name}={value}", expected="an int > 0"))
 
 
