@@ -84,19 +84,29 @@ def cdist_product(to: Writer, node: Node) -> str:
 
 @row("cosine_similarity")
 def cosine_similarity(to: Writer, node: Node) -> str:
+    """Of the function: inputs of two dtypes, or of shapes that spread to one"""
+    ndim = max(len(value.shape) for value in node.inputs)
+    return _cosines(to, node, (node.options["dim"] % ndim,) if ndim else ())
+
+
+@row("cosine")
+def cosine(to: Writer, node: Node) -> str:
+    return _cosines(to, node, node.options["dims"])
+
+
+def _cosines(to: Writer, node: Node, dims: Any) -> str:
     """The product of both, each by its length or, where that is shorter, by eps"""
     dtype, eps = node.outputs[0].dtype, node.options["eps"]
-    ndim = max(len(value.shape) for value in node.inputs)
-    axes = to.ints(node.options["dim"] % max(ndim, 1))
     units = []
     for value, other in (node.inputs, node.inputs[::-1]):
         x = to.read(value, dtype)
         if value.shape != other.shape:
             shape = _spread(value.shape, other.shape)  # before lengths are taken
             x = to.add("Expand", [x, to.sizes(shape)])
-        size = to.add("ReduceL2", [x, axes], keepdims=1)
+        size = _normed(to, x, 2, dims, True, dtype)
         units.append(to.add("Div", [x, to.add("Max", [size, to.constant(eps, dtype)])]))
-    return to.add("ReduceSum", [to.add("Mul", units), axes], keepdims=0)
+    product = to.add("Mul", units)
+    return to.add("ReduceSum", [product, to.ints(*dims)], keepdims=0) if dims else product
 
 
 def _spread(a: Any, b: Any) -> list[Any]:

@@ -23,6 +23,12 @@ def permute(to: Writer, node: Node) -> str:
     return to.permute(to.read(node.inputs[0]), node.options["dims"])
 
 
+@row("rearrange")
+def rearrange(to: Writer, node: Node) -> str:
+    apart = to.reshape(to.read(node.inputs[0]), node.options["apart"])
+    return to.reshape(to.permute(apart, node.options["order"]), node.options["shape"])
+
+
 @row("expand")
 def expand(to: Writer, node: Node) -> str:
     return to.add("Expand", [to.read(node.inputs[0]), to.sizes(node.outputs[0].shape)])
