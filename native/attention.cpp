@@ -103,11 +103,7 @@ void multiply(Index n, const T* a, const T* b, T* y) {
 template <class F>
 void each_head(const AttentionSizes& s, F&& f) {
     Index count = s.samples * s.heads, work = s.rows * s.columns * (s.depth + s.width);
-    Index size = std::max<Index>(1, TASK / work);
-    parallel((count + size - 1) / size, [&](Index task) {
-        for (Index i = task * size; i < std::min(count, (task + 1) * size); i++)
-            f(i / s.heads, i % s.heads);
-    });
+    parallel(count, work, TASK, [&](Index i) { f(i / s.heads, i % s.heads); });
 }
 
 template <class T>

@@ -60,6 +60,10 @@ template <class T>
 using Map = void (*)(Index n, const T* x, T* y);
 template <class T>
 using Slope = void (*)(Index n, const T* g, const T* x, T* dx);
+template <class T>
+using AlongAxis = void (*)(Index n, Index c, Index s, const T* x, T* y);
+template <class T>
+using AxisSlope = void (*)(Index n, Index c, Index s, const T* g, const T* y, T* dx);
 
 // Bind y = f(x).
 void def_map(nb::module_& m, const char* name, Place<Map> place) {
@@ -67,6 +71,24 @@ void def_map(nb::module_& m, const char* name, Place<Map> place) {
         on(x, [&]<class T>(T, auto& k) {
             Index n = (Index)x.size();
             place.in<T>(k)(n, data<T>(x), data<T>(y, n));
+        });
+    });
+}
+
+// Bind y = f(x) along an axis.
+void def_axis(nb::module_& m, const char* name, Place<AlongAxis> place) {
+    rl::def(m, name, [place](const In& x, const Out& y, Index c, Index s) {
+        on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            place.in<T>(k)(n, c, s, data<T>(x), data<T>(y, size));
+        });
+    });
+}
+
+// Bind dx of g and y = f(x) along an axis.
+void def_axis_grad(nb::module_& m, const char* name, Place<AxisSlope> place) {
+    rl::def(m, name, [place](const In& g, const In& y, const Out& dx, Index c, Index s) {
+        on_axis(y, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
+            place.in<T>(k)(n, c, s, data<T>(g, size), data<T>(y), data<T>(dx, size));
         });
     });
 }
@@ -169,26 +191,10 @@ void bind_pointwise(nb::module_& m) {
                        data<T>(y, (Index)x.size()));
         });
     });
-    rl::def(m, "softmax", [](const In& x, const Out& y, Index c, Index s) {
-        on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
-            k.softmax(n, c, s, data<T>(x), data<T>(y, size));
-        });
-    });
-    rl::def(m, "softmax_grad", [](const In& g, const In& y, const Out& dx, Index c, Index s) {
-        on_axis(y, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
-            k.softmax_grad(n, c, s, data<T>(g, size), data<T>(y), data<T>(dx, size));
-        });
-    });
-    rl::def(m, "log_softmax", [](const In& x, const Out& y, Index c, Index s) {
-        on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
-            k.log_softmax(n, c, s, data<T>(x), data<T>(y, size));
-        });
-    });
-    rl::def(m, "log_softmax_grad", [](const In& g, const In& y, const Out& dx, Index c, Index s) {
-        on_axis(y, c, s, [&]<class T>(T, auto& k, Index n, Index size) {
-            k.log_softmax_grad(n, c, s, data<T>(g, size), data<T>(y), data<T>(dx, size));
-        });
-    });
+    def_axis(m, "softmax", RL_PLACE(softmax));
+    def_axis_grad(m, "softmax_grad", RL_PLACE(softmax_grad));
+    def_axis(m, "log_softmax", RL_PLACE(log_softmax));
+    def_axis_grad(m, "log_softmax_grad", RL_PLACE(log_softmax_grad));
     rl::def(m, "cross_entropy", [](const In& x, const Dense& classes, const Out& loss, const Out& e,
                                    const Out& total, Index c, Index s) {
         on_axis(x, c, s, [&]<class T>(T, auto& k, Index n, Index size) {

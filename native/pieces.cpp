@@ -33,12 +33,16 @@ void leaky_relu_grad(Index n, T slope, const T* g, const T* x, T* dx) {
     map(n, g, x, dx, [=](Vec<T> g, Vec<T> x) { return x > T(0) ? g : g * slope; });
 }
 
+// min(max(x + 3, 0), 6) / 6
+template <class T>
+Vec<T> sixth(Vec<T> x) {
+    Vec<T> part = max_nan(x + T(3), Vec<T>{});
+    return (part > T(6) ? broadcast(T(6)) : part) / T(6);
+}
+
 template <class T>
 void hardswish(Index n, const T* x, T* y) {
-    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
-        Vec<T> part = max_nan(x + T(3), Vec<T>{});
-        return x * ((part > T(6) ? broadcast(T(6)) : part) / T(6));
-    });
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return x * sixth<T>(x); });
 }
 
 template <class T>
@@ -51,10 +55,7 @@ void hardswish_grad(Index n, const T* g, const T* x, T* dx) {
 
 template <class T>
 void hardsigmoid(Index n, const T* x, T* y) {
-    map(n, x, x, y, [](Vec<T> x, Vec<T>) {
-        Vec<T> part = max_nan(x + T(3), Vec<T>{});
-        return (part > T(6) ? broadcast(T(6)) : part) / T(6);
-    });
+    map(n, x, x, y, [](Vec<T> x, Vec<T>) { return sixth<T>(x); });
 }
 
 template <class T>
@@ -101,11 +102,7 @@ struct Below {
 template <class F>
 void each_plane(Index n, Index c, Index s, F&& f) {
     if (c == 1) s = NUMBERS;
-    Index planes = (n + s - 1) / s, group = std::max(Index(1), NUMBERS / s);
-    parallel((planes + group - 1) / group, [&](Index task) {
-        for (Index i = task * group; i < std::min(planes, (task + 1) * group); i++)
-            f(i, i * s, std::min(s, n - i * s));
-    });
+    parallel((n + s - 1) / s, s, NUMBERS, [&](Index i) { f(i, i * s, std::min(s, n - i * s)); });
 }
 
 // y = a above 0 of x, and below it a times the slope: PReLU for a = x, its gradient for a = g.

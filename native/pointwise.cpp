@@ -71,7 +71,7 @@ void gelu_grad(Index n, const float* g, const float* x, float* dx) {
 
 template <class T>
 void turn(Index n, Index rows, Index columns, const T* x, T* y) {
-    Index size = rows * columns, group = std::max(Index(1), NUMBERS / size);
+    Index size = rows * columns;
     bool squares = rows >= W<T> && columns >= W<T>;
     auto one = [&](const T* x, T* y) {
         for (Index r = 0; squares && r < rows; r += W<T>)
@@ -83,10 +83,7 @@ void turn(Index n, Index rows, Index columns, const T* x, T* y) {
         for (Index i = 0; !squares && i < rows; i++)
             for (Index j = 0; j < columns; j++) y[j * rows + i] = x[i * columns + j];
     };
-    parallel((n + group - 1) / group, [&](Index task) {
-        for (Index i = task * group; i < std::min(n, (task + 1) * group); i++)
-            one(x + i * size, y + i * size);
-    });
+    parallel(n, size, NUMBERS, [&](Index i) { one(x + i * size, y + i * size); });
 }
 
 }  // namespace

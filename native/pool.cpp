@@ -178,13 +178,10 @@ void max_forward(const Pool& s, const T* x, T* y, bool relu) {
     Windows windows(s);
     T lowest = relu ? T(0) : -std::numeric_limits<T>::infinity();
     if (s.channels == 1 && windows.paired(W<T>)) {
-        Index group = std::max(Index(1), TASK / std::max(Index(1), windows.cells));
-        return parallel((s.samples + group - 1) / group, [&](Index task) {
-            for (Index i = task * group; i < std::min(s.samples, (task + 1) * group); i++)
-                for (Index row = 0; row < windows.rows; row++)
-                    max_of_pairs(windows.start(row), windows.columns, lowest, x + i * windows.cells,
-                                 y + i * windows.outs(),
-                                 std::make_integer_sequence<int, W<T>>());
+        return parallel(s.samples, windows.cells, TASK, [&](Index i) {
+            for (Index row = 0; row < windows.rows; row++)
+                max_of_pairs(windows.start(row), windows.columns, lowest, x + i * windows.cells,
+                             y + i * windows.outs(), std::make_integer_sequence<int, W<T>>());
         });
     }
     auto body = [&](const Part& part, const T* x, T* y) {
@@ -284,15 +281,12 @@ std::vector<T> divisors(const Pool& s) {
 // The means of planes whose cells adjoin: nothing is to be turned for that.
 template <class T>
 void plane_means(Index planes, Index cells, T divisor, const T* x, T* y) {
-    Index group = std::max(Index(1), TASK / std::max(Index(1), cells));
-    parallel((planes + group - 1) / group, [=](Index task) {
-        for (Index i = task * group; i < std::min(planes, (task + 1) * group); i++) {
-            double sum;
-            row_sums<T, 1>(cells, &sum, [=]<class V>(V, Index t, V* sum) {
-                *sum += RL_LEVEL::get<V>(x + i * cells + t);
-            });
-            y[i] = T(sum) / divisor;
-        }
+    parallel(planes, cells, TASK, [=](Index i) {
+        double sum;
+        row_sums<T, 1>(cells, &sum, [=]<class V>(V, Index t, V* sum) {
+            *sum += RL_LEVEL::get<V>(x + i * cells + t);
+        });
+        y[i] = T(sum) / divisor;
     });
 }
 

@@ -21,13 +21,10 @@ constexpr Index POSITIONS = 128;  // most of a block: memory is read in runs of 
 constexpr Index SHORT = 48;       // rows up to here are turned, unless they are whole vectors
 constexpr Index SMALL = 16;       // images of fewer positions are gathered; at least a vector's
 
-// Call f(i) for n units of so many numbers, by tasks of several.
+// Call f(i) for n units of so many numbers, by tasks of several; an exp costs some sums.
 template <class F>
 void by_tasks(Index n, Index numbers, F&& f) {
-    Index size = std::max(Index(1), NUMBERS / 4 / numbers);  // an exp costs some sums
-    parallel((n + size - 1) / size, [&](Index task) {
-        for (Index i = task * size; i < std::min(n, (task + 1) * size); i++) f(i);
-    });
+    parallel(n, numbers, NUMBERS / 4, f);
 }
 
 // ---- blocks of positions

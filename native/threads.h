@@ -5,6 +5,7 @@
 // children of fork(), and its threads spin beside those of the BLAS.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "index.h"
@@ -28,6 +29,15 @@ void parallel(Index tasks, F&& f) {
     };
     if (tasks > 1 && threads() > 1) return run_tasks(tasks, task, (void*)&f);
     for (Index i = 0; i < tasks; i++) task((void*)&f, i);
+}
+
+// Call f(i) for i in 0 ... n - 1, by tasks of about so much work, of which each i is some.
+template <class F>
+void parallel(Index n, Index work, Index task, F&& f) {
+    Index size = std::max(Index(1), task / std::max(Index(1), work));
+    parallel((n + size - 1) / size, [&](Index at) {
+        for (Index i = at * size; i < std::min(n, (at + 1) * size); i++) f(i);
+    });
 }
 
 }  // namespace rl
