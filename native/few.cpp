@@ -49,6 +49,21 @@ Index reach_of(const Conv& s, int d) {
     return *most - *least;
 }
 
+// Distances, and how many of them at a time ascend by 1.
+struct Shifts {
+    std::vector<Index> at;
+    Index run = 1;
+
+    void find_run() {
+        Index count = at.size(), first = 1;
+        auto adjoins = [&](Index k) { return at[k] == at[k - 1] + 1; };
+        while (first < count && adjoins(first)) first++;
+        run = first;
+        for (Index k = first; k < count; k++)
+            if (k % first && !adjoins(k)) run = 1;
+    }
+};
+
 // Blocks of output cells: `down` lines of `across` cells, in one plane of one sample.
 template <class T>
 class Blocks {
@@ -87,9 +102,10 @@ class Blocks {
                 for (Index l = 0; l < down; l++) seen[l * s.step[1] + b - low[1]] = true;
                 for (Index c : s.offset[2])
                     for (Index k = 0; k < s.channels; k++)
-                        shift.push_back((a * height + b - low[1]) * pitch + (c - low[2]) * apart +
-                                        k * (mixed ? 1 : width));
+                        shift.at.push_back((a * height + b - low[1]) * pitch + (c - low[2]) * apart +
+                                           k * (mixed ? 1 : width));
             }
+        shift.find_run();
     }
 
     Block block(Index i) const {
@@ -145,7 +161,7 @@ class Blocks {
     Index count, down, across;  // blocks, and their most lines and cells
     Index size;                 // numbers of a copy
     Index next, step;           // from one output line to the next, in the copy, and from cell to cell
-    std::vector<Index> shift;   // of each (tap, channel), in the copy
+    Shifts shift;               // of each (tap, channel), in the copy
 
   private:
     // The size of n things cut into the fewest and most equal parts of about so many, in units.
@@ -192,16 +208,16 @@ void widen(const Conv& s, Index lines, Index cells, Index padded, const T* from,
 // The sums of `count` cells, whose numbers begin at x + from[i], for all features.
 template <class T>
 void run_tiles(const Conv& s, Index count, const Afters<T>& afters, Index group, const T* x,
-               const Index* from, const std::vector<Index>& shift, const T* packed, const T* bias,
+               const Index* from, const Shifts& shift, const T* packed, const T* bias,
                T* y, const Index* to) {
-    Index padded = round_up(s.features, W<T>), depth = shift.size();
+    Index padded = round_up(s.features, W<T>), depth = shift.at.size();
     for (Index f = 0; f < padded; f += PANEL<T>) {
         int v = padded - f > W<T> ? 2 : 1;
         int lanes = (int)std::min<Index>(W<T>, s.features - f - (v - 1) * W<T>);
         After<T> after = afters.at(group, f);
         for (auto [i, p] : tiles_of<T>(count))
-            rows_tile_by_line_of<T>(p, v)(x, from + i, shift.data(), depth, packed + f * depth, bias + f,
-                                          y + f, to + i, lanes, after);
+            rows_tile_by_line_of<T>(p, v)(x, from + i, shift.at.data(), shift.run, depth, packed + f * depth,
+                                          bias + f, y + f, to + i, lanes, after);
     }
 }
 
@@ -254,7 +270,7 @@ void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on,
 template <class T>
 void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
     Blocks<T> blocks(s, CELLS);
-    Index padded = round_up(s.features, W<T>), depth = blocks.shift.size();
+    Index padded = round_up(s.features, W<T>), depth = blocks.shift.at.size();
     Index block_work = blocks.down * blocks.across * depth * s.features;
     Index most = std::min({blocks.count * block_work / (4 * TASK), SUMS / (depth * padded),
                            blocks.count});
@@ -278,7 +294,7 @@ void few_weight(const Conv& s, const T* x, const T* g, T* dw) {
                 for (Index f = 0; f < padded; f += PANEL<T>)
                     for (auto [k, count] : tiles)
                         cells_tile_by_line_of<T>(count, padded - f > W<T> ? 2 : 1)(
-                            copy, blocks.shift.data() + k, block.lines, blocks.next, block.cells,
+                            copy, blocks.shift.at.data() + k, block.lines, blocks.next, block.cells,
                             blocks.step, (whole ? grad : wide) + f, next, step, sum + k * padded + f, padded);
             }
         });

@@ -49,20 +49,20 @@ struct Strided {
     Strided operator+(Index k) const { return {at + k * next, next}; }
 };
 
-// Number k of row p is a[p * down + k * along]. The whole tile takes two steps to a round of its loop:
-// a core that is shared decodes half as much at a time, and the loop's own instructions are then what
-// it waits for. With four, sums are spilled.
+// Number k of row p is a[p * down + k * along].
 template <class T, int P, int V>
 void tile(const T* a, Index down, Index along, Index depth, const T* w, const Target<T>& to,
           int lanes) {
     Vec<T> sum[P][V]{};
-    constexpr int N = P == P_MAX<T> && V == V_MAX ? 2 : 1;
-    Index rest = depth % N, whole = depth - rest;
     const T* row[P];
     RL_UNROLL for (int p = 0; p < P; p++) row[p] = a + p * down;
-    auto numbers = [&](int p) { return Strided<T>{row[p], along}; };
-    w = rows_sum<T, P, V, 1, N>(sum, numbers, whole, w);
-    if (rest) rows_sum<T, P, V, 1>(sum, [&](int p) { return numbers(p) + whole; }, rest, w);
+    auto strided = [&](int p) { return Strided<T>{row[p], along}; };
+    constexpr int N = STEPS<T, P, V>;
+    if (N > 1 && along == 1)
+        rows_sum<T, P, V, 1, N>(sum, [&](int p) { return row[p]; }, depth, w);
+    else if (N > 1 && down == 1 && along == P)  // packed
+        rows_sum<T, P, V, P, N>(sum, [=](int p) { return a + p; }, depth, w);
+    else rows_sum<T, P, V, 1, std::min(N, 2)>(sum, strided, depth, w);
     T* out[P];
     RL_UNROLL for (int p = 0; p < P; p++) out[p] = to.c + p * to.next;
     if (to.from)
@@ -228,6 +228,10 @@ struct Product {
         T* room = scratch<T>(1, deep * P_MAX<T>);
         for (; i < end; i += TURNED<T>) {
             Index count = std::min(TURNED<T>, end - i);
+            // ask for the lines that are written to: each row of the result begins a new one
+            for (Index l = 0; l < width && !from; l++)
+                for (Index p = 0; p < count; p += 64 / sizeof(T))
+                    __builtin_prefetch(c + (j + l) * next + i + p, 1, 2);
             for (auto [p, high] : tiles_of<T>(count)) {
                 const T* numbers = numbers_of(i + p, high, from, depth, room);
                 for (Index l = 0; l < width; l += PANEL<T>)

@@ -16,6 +16,8 @@ void pack_panels(Matrix<T> b, Index depth, Index panels, T* to) {
                       load(b.at + k * b.down + l * PANEL<T> + v * W<T>));
 }
 
+inline constexpr Index AHEAD = 64;  // numbers: how far before a row is packed it is asked for
+
 // to (depth, width), dense, = the first `valid` columns of b, and zeros.
 template <class T>
 void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
@@ -23,8 +25,13 @@ void pack_panel(Matrix<T> b, Index depth, Index valid, Index width, T* to) {
     Index turned = b.down == 1 ? valid / W<T> * W<T> : 0, whole = turned ? depth / W<T> * W<T> : 0;
     for (Index k = 0; k < whole; k += W<T>)  // lines of `to` are written whole
         for (Index l = 0; l < turned; l += W<T>) {
-            turn_square<T>([&](int i) { return load(b.at + (l + i) * b.along + k); },
-                           [&](int i, Vec<T> line) { store(to + (k + i) * width + l, line); });
+            auto line = [&](int i) {
+                const T* at = b.at + (l + i) * b.along + k;
+                __builtin_prefetch(at + AHEAD, 0, 1);
+                return load(at);
+            };
+            auto give = [&](int i, Vec<T> v) { store(to + (k + i) * width + l, v); };
+            turn_square<T>(line, give);
         }
     for (Index k = turned == valid ? whole : 0; k < depth; k++)
         for (Index l = k < whole ? turned : 0; l < valid; l++)

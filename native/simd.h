@@ -70,6 +70,18 @@ inline Vec<T> broadcast(T x) {
     return x - Vec<T>{};
 }
 
+// sum += x * y. In a long stretch of these GCC moves sums from register to register and spills some,
+// unless each is tied to the one that it has.
+template <class T>
+inline void add_product(Vec<T>& sum, Vec<T> x, Vec<T> y) {
+#if defined(__FMA__) && defined(__GNUC__)
+    if constexpr (sizeof(T) == 4) asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
+    else asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
+#else
+    sum += x * y;
+#endif
+}
+
 // Lanes I of a and, counted on from them, of b.
 template <int... I, class V>
 inline V shuffled(V a, V b) {

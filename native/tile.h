@@ -146,19 +146,40 @@ inline void finish(Vec<T> (&sum)[P][V], T* const* out, int lanes, const After<T>
 // Sums of more numbers than this are sums of such sums: errors then grow with the root of the count.
 inline constexpr Index DEEP = 256;
 
-// The inner loop of both: sum[p] += over `depth` numbers of a(p)[k * STEP] * w[k]; a multiple of N of
-// them, so many to a round of the loop.
-template <class T, int P, int V, Index STEP, int N = 1, class A>
-inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, Index depth, const T* w) {
-    for (Index k = 0; k < depth; k += N)
-        RL_UNROLL for (int n = 0; n < N; n++, w += V * W<T>) {
-            Vec<T> b[V];
-            RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
-            RL_UNROLL for (int p = 0; p < P; p++) {
-                Vec<T> x = broadcast(a(p)[(k + n) * STEP]);
-                RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * b[v];
-            }
+// Steps to a round of a sum's loop. A core that is shared decodes half as much at a time, and the loop's
+// own instructions are then what it waits for: the tiles that do most of the work take several.
+template <class T, int P, int V>
+inline constexpr int STEPS = V == V_MAX && P >= P_MAX<T> - 1 ? 4 : 1;
+
+// sum[p] += x(p) * w: one step of all products. Where there are many to a round, sums are tied.
+template <class T, int P, int V, bool TIED, class X>
+[[gnu::always_inline]] inline void add_products(Vec<T> (&sum)[P][V], X x, const T* w) {
+    Vec<T> b[V];
+    RL_UNROLL for (int v = 0; v < V; v++) b[v] = load(w + v * W<T>);
+    RL_UNROLL for (int p = 0; p < P; p++) {
+        Vec<T> a = broadcast(x(p));
+        RL_UNROLL for (int v = 0; v < V; v++) {
+            Vec<T> total = sum[p][v];
+            if constexpr (TIED) add_product<T>(total, a, b[v]);
+            else total += a * b[v];
+            sum[p][v] = total;
         }
+    }
+}
+
+// sum[p] += over `depth` numbers of a(p)[k * APART] * w[k], N of them to a round of the loop; what
+// follows these w.
+template <class T, int P, int V, Index APART, int N = STEPS<T, P, V>, class A>
+inline const T* rows_sum(Vec<T> (&sum)[P][V], A a, Index depth, const T* w) {
+    auto step = [&](Index k, const T* w) __attribute__((always_inline)) {
+        add_products<T, P, V, (N > 2)>(sum, [&](int p) { return a(p)[k * APART]; }, w);
+    };
+    Index k = 0;
+    for (; k + N <= depth; k += N, w += N * V * W<T>)
+        [&]<int... n>(std::integer_sequence<int, n...>) __attribute__((always_inline)) {
+            (step(k + n, w + n * V * W<T>), ...);
+        }(std::make_integer_sequence<int, N>{});
+    for (; N > 1 && k < depth; k++, w += V * W<T>) step(k, w);
     return w;
 }
 
@@ -239,12 +260,7 @@ inline void cells_sum(A a, Index cells, const T* b, Index step, T* sums, Index p
             sum[p][v] = Vec<T>{};
     for (Index m = 0; m < cells; m++, b += step) {
         const T* row = a(m);
-        Vec<T> g[V];
-        RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(b + v * W<T>);
-        RL_UNROLL for (int p = 0; p < P; p++) {
-            Vec<T> x = broadcast(row[p * STEP]);
-            RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += x * g[v];
-        }
+        add_products<T, P, V, false>(sum, [=](int p) { return row[p * STEP]; }, b);
     }
     RL_UNROLL for (int p = 0; p < P; p++)
         RL_UNROLL for (int v = 0; v < V; v++) {
@@ -267,16 +283,23 @@ void cells_tile_even(const T* a, Index apart, Index cells, const T* b, Index ste
     cells_sum<T, P, V, 1>([=](Index m) { return a + m * apart; }, cells, b, step, sums, pitch, more);
 }
 
-// y[to[p]] ... = bias + sum over k of x[from[p] + shift[k]] * w[k]; w is packed (depth, V * W).
+// y[to[p]] ... = bias + sum over k of x[from[p] + shift[k]] * w[k]; w is packed (depth, V * W). Shifts
+// ascend by 1 within runs of `run`.
 template <class T, int P, int V>
-void rows_tile_by_line(const T* x, const Index* from, const Index* shift, Index depth, const T* w,
-                       const T* bias, T* y, const Index* to, int lanes, const After<T>& after) {
+void rows_tile_by_line(const T* x, const Index* from, const Index* shift, Index run, Index depth,
+                       const T* w, const T* bias, T* y, const Index* to, int lanes,
+                       const After<T>& after) {
     Vec<T> sum[P][V];
     begin<T, P, V>(sum, bias);
     const T* row[P];
     RL_UNROLL for (int p = 0; p < P; p++) row[p] = x + from[p];
-    for (Index k = 0; k < depth; k++)
-        w = rows_sum<T, P, V, 1>(sum, [&, at = shift[k]](int p) { return row[p] + at; }, 1, w);
+    auto sums = [&]<int N>(std::integral_constant<int, N>) {
+        for (Index k = 0; k < depth; k += N)
+            w = rows_sum<T, P, V, 1, N>(sum, [&, at = shift[k]](int p) { return row[p] + at; }, N, w);
+    };
+    constexpr int N = STEPS<T, P, V>;
+    if (run % N) sums(std::integral_constant<int, 1>{});
+    else sums(std::integral_constant<int, N>{});
     T* out[P];
     RL_UNROLL for (int p = 0; p < P; p++) out[p] = y + to[p];
     finish<T, P, V>(sum, out, lanes, after);
@@ -291,14 +314,8 @@ void cells_tile_by_line(const T* x, const Index* shift, Index lines, Index x_nex
     for (Index l = 0; l < lines; l++, x += x_next, b += b_next) {
         const T *at[P], *row = b;
         RL_UNROLL for (int p = 0; p < P; p++) at[p] = x + shift[p];
-        for (Index m = 0; m < cells; m++, row += step) {
-            Vec<T> g[V];
-            RL_UNROLL for (int v = 0; v < V; v++) g[v] = load(row + v * W<T>);
-            RL_UNROLL for (int p = 0; p < P; p++) {
-                Vec<T> a = broadcast(at[p][m * x_step]);
-                RL_UNROLL for (int v = 0; v < V; v++) sum[p][v] += a * g[v];
-            }
-        }
+        for (Index m = 0; m < cells; m++, row += step)
+            add_products<T, P, V, false>(sum, [&](int p) { return at[p][m * x_step]; }, row);
     }
     RL_UNROLL for (int p = 0; p < P; p++)
         RL_UNROLL for (int v = 0; v < V; v++) {
