@@ -66,8 +66,9 @@ class Entry {
         for (nb::handle part : facts) compared.push_back(&nb::cast<const Facts&>(part));
     }
 
-    // Tell whether the plan is to be run for these arguments; they are then in its buffers.
-    bool opens(nb::tuple args) const {
+    // Tell whether the plan is to be run for these arguments; they are then in its buffers, or in cells
+    // where they are lent.
+    bool opens(nb::tuple args, bool lends) const {
         if (args.size() != arguments.size()) return false;
         std::vector<nb::object> arrays;
         for (size_t i = 0; i < args.size(); i++) {
@@ -86,20 +87,25 @@ class Entry {
             if (!part->hold()) return false;
         for (size_t i = 0; i < arrays.size(); i++) {
             if (!alike(arrays[i].ptr(), arguments[i])) return false;  // what facts read may do much
-            copy_bytes(of(arrays[i].ptr())->data, arguments[i].bytes, arguments[i].to);
+            nb::handle cell = lends ? cells[i] : nb::none();
+            if (cell.is_none()) copy_bytes(of(arrays[i].ptr())->data, arguments[i].bytes, arguments[i].to);
+            else nb::borrow<nb::list>(cell).append(arrays[i]);
         }
         return true;
     }
 
-    // Say what to run, and what then makes the one array that comes of the call.
-    void lead_to(nb::object routine, nb::object result) {
+    // Say what to run, and what then makes the one array that comes of the call; `given`: for each
+    // argument None, or a list from which the routine takes the array itself.
+    void lead_to(nb::object routine, nb::object result, nb::tuple given) {
+        if (given.size() != arguments.size()) throw nb::value_error("got other cells than arguments");
         run = routine;
         copy = result;
+        cells = given;
     }
 
     // The array that comes of the call; None if the plan is not to be run for these arguments.
     nb::object array_of(nb::tuple args) const {
-        if (!opens(args)) return nb::none();
+        if (!opens(args, true)) return nb::none();
         nb::steal(rl::check(PyObject_CallNoArgs(run.ptr())));
         return nb::steal(rl::check(PyObject_CallNoArgs(copy.ptr())));
     }
@@ -108,6 +114,7 @@ class Entry {
         Py_VISIT(facts.ptr());
         Py_VISIT(run.ptr());
         Py_VISIT(copy.ptr());
+        Py_VISIT(cells.ptr());
         Py_VISIT(tensor.ptr());
         for (const Argument& as : arguments) {
             Py_VISIT(as.dtype.ptr());
@@ -122,10 +129,12 @@ class Entry {
         compared.clear();
         facts.reset();
         run = copy = nb::none();
+        cells = nb::tuple();
     }
 
   private:
     nb::object facts, array, tensor, run, copy;
+    nb::tuple cells;
     std::vector<const Facts*> compared;
     std::vector<Argument> arguments;
     std::vector<uintptr_t> written;
@@ -161,7 +170,7 @@ void bind_entry(nb::module_& m) {
     REQUIRES_GRAD = PyUnicode_InternFromString("_requires_grad");
     nb::class_<Entry>(m, "Entry", nb::type_slots(rl::holding<Entry>))
         .def(nb::init<nb::tuple, nb::list, nb::list, const std::vector<uintptr_t>&>())
-        .def("opens", &Entry::opens)
+        .def("opens", [](const Entry& entry, nb::tuple args) { return entry.opens(args, false); })
         .def("lead_to", &Entry::lead_to)
         .def("array_of", &Entry::array_of);
     // of arrays whose numbers lie side by side, in the same order

@@ -14,7 +14,9 @@ from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
 from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
 from rushlight.plans.entry import Entry
+from rushlight.plans.lending import Loans, Terms
 from rushlight.plans.program import Program, aligned
+from rushlight.plans.routine import routine
 from rushlight.plans.steps import Step
 from rushlight.tape import Node, cell, state, wrap
 
@@ -103,6 +105,8 @@ class Plan:
         # in memory that nothing writes to until it is known that nobody holds it
         self.gradients = [(t, a, self.program.is_late(a)) for t, a, _ in self.gradients]
         self.size = size
+        alone = self.results[0] if len(self.results) == 1 else None
+        self.terms = Terms.of(self.program.calls, self.inputs, alone)
         self.written = self._written()
         self.facts, self.same_traits = self._facts()
         self.link()
@@ -183,7 +187,9 @@ class Plan:
         facts = [*facts, self.facts, *([self.same_traits] if self.recording else [])]
         entry = Entry(arguments, self.inputs, facts, list(self.written))
         if self.straight:
-            entry.lead_to(self.program.closing, self.sole)
+            loans = Loans(self.terms, self.program.calls, self.inputs, self.results[0])
+            run = routine(loans.calls) if loans.lends else self.program.closing
+            entry.lead_to(run, loans.take or self.sole, loans.cells)
         return entry
 
     @property

@@ -1,0 +1,132 @@
+"""Large arguments and results that kernels find where the caller has them.
+
+A plan has memory of its own, into which arguments are copied and from which results are. Where one
+call of a compiled kernel is all that looks at a large argument, it is given that itself; where the
+last call makes a large result, it makes it in new memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rushlight.arrays import Array
+from rushlight.plans.calls import Call, address, root_of
+
+__all__ = ["Loans", "Terms"]
+
+# Bytes from which a copy takes longer than to convert the arguments of a call anew.
+LARGE = 1 << 15
+_KERNELS = "nanobind"  # the module of the types of compiled functions
+
+
+class Terms(NamedTuple):
+    """Which call alone reads each argument, and whether the last one alone touches the result."""
+
+    readers: list[int | None]
+    makes: bool
+
+    @classmethod
+    def of(cls, calls: Sequence[Call], inputs: Sequence[Array], result: Array | None) -> Terms:
+        """Return the terms of calls that have been recorded."""
+        readers: list[int | None] = []
+        for array in inputs:
+            at = _touching(calls, array)
+            read = len(at) == 1 and not _among(array, calls[at[0]].writes)
+            readers.append(at[0] if read and array.nbytes >= LARGE else None)
+        if result is None or result.nbytes < LARGE:
+            return cls(readers, False)
+        # nothing was there before, so it reads nothing there
+        return cls(readers, _touching(calls, result) == [len(calls) - 1])
+
+
+class Loans:
+    """The calls of a program, some on arrays of the caller.
+
+    Args:
+        terms: what may be lent.
+        calls: the calls, made ready but for these.
+        inputs, result: the arrays of the program that are lent in place of.
+
+    Attributes:
+        lends: whether anything is lent.
+        calls: the calls to be made.
+        cells: for each argument a list into which its array is put, or None if it is copied.
+        take: returns the result of the calls; None if that has to be copied.
+    """
+
+    def __init__(
+        self, terms: Terms, calls: Sequence[Call], inputs: Sequence[Array], result: Array | None
+    ) -> None:
+        lent: dict[int, _Borrowing] = {}
+
+        def borrowing(at: int) -> _Borrowing:
+            return lent.setdefault(at, _Borrowing(calls[at]))
+
+        cells: list[list[Array] | None] = []
+        for array, at in zip(inputs, terms.readers, strict=True):
+            cell = None
+            if at is not None and (place := _place(calls[at], array)) is not None:
+                cell = borrowing(at).cell(place)
+            cells.append(cell)
+        self.cells = tuple(cells)
+        self.take: Callable[[], Array] | None = None
+        if result is not None and terms.makes and np.empty_like(result).strides == result.strides:
+            place, last = _place(calls[-1], result), len(calls) - 1
+            if place is not None:
+                borrowing(last).place = place
+                self.take = borrowing(last).take
+        self.lends = bool(lent)
+        made_so = {at: Call(call, (), {}, (), ()) for at, call in lent.items()}
+        self.calls = [made_so.get(at, call) for at, call in enumerate(calls)]
+
+
+class _Borrowing:
+    """A call of a kernel, some of whose arrays come from cells, and maybe one from new memory."""
+
+    def __init__(self, call: Call) -> None:
+        self.function, self.args = call.function, call.args
+        self.cells: list[tuple[int, list[Array]]] = []
+        self.place: int | None = None
+        self.made: Array | None = None
+
+    def cell(self, place: int) -> list[Array]:
+        """Return a cell from which the argument at a place will come."""
+        self.cells.append((place, []))
+        return self.cells[-1][1]
+
+    def __call__(self) -> None:
+        args = list(self.args)
+        for place, cell in self.cells:
+            args[place] = cell.pop()
+            cell.clear()  # of a call that failed, maybe
+        if self.place is not None:
+            self.made = args[self.place] = np.empty_like(args[self.place])
+        self.function(*args)
+
+    def take(self) -> Any:
+        made, self.made = self.made, None
+        return made
+
+
+def _among(array: Array, arrays: Sequence[Array]) -> bool:
+    return any(root_of(a) is root_of(array) for a in arrays)
+
+
+def _touching(calls: Sequence[Call], array: Array) -> list[int]:
+    return [i for i, call in enumerate(calls) if _among(array, (*call.reads, *call.writes))]
+
+
+def _place(call: Call, array: Array) -> int | None:
+    """Return which argument of a kernel an array is; None if it is not one alone."""
+    if type(call.function).__module__ != _KERNELS or call.options:
+        return None
+    arrays = [(i, a) for i, a in enumerate(call.args) if isinstance(a, np.ndarray)]
+    near = [(i, a) for i, a in arrays if np.may_share_memory(a, array)]
+    if len(near) != 1:
+        return None
+    place, found = near[0]
+    same = found.shape == array.shape and found.strides == array.strides
+    return place if same and address(found) == address(array) else None
