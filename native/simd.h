@@ -71,10 +71,11 @@ inline Vec<T> broadcast(T x) {
 }
 
 // sum += x * y. In a long stretch of these GCC moves sums from register to register and spills some,
-// unless each is tied to the one that it has.
+// unless each is tied to the one that it has. Under sanitizers nothing is optimized: what is written
+// as a product and a sum is rounded twice, and so must this be.
 template <class T>
 inline void add_product(Vec<T>& sum, Vec<T> x, Vec<T> y) {
-#if defined(__FMA__) && defined(__GNUC__)
+#if (defined(__AVX512F__) || (defined(__FMA__) && RL_BYTES == 32)) && !defined(__SANITIZE_ADDRESS__)
     if constexpr (sizeof(T) == 4) asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
     else asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
 #else
