@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -30,11 +31,48 @@ inline void pause_cpu() {
 #endif
 }
 
+constexpr int SHARES = 16;  // most parts that the tasks of a job are cut into
+
+// Each thread has a share of the tasks, the same one of each job, and helps the others when it has done
+// that: what it reads of the last job's results mostly lies in its own cache.
 struct Job {
-    Task task = nullptr;
-    void* context = nullptr;
-    Index tasks = 0;
-    std::atomic<Index> next{0}, done{0};
+    struct alignas(64) Share {
+        std::atomic<Index> next{0};
+        Index end = 0;
+    };
+
+    Job(Index tasks, Task task, void* context, int threads)
+        : task(task), context(context), tasks(tasks), count(std::min(threads, SHARES)) {
+        for (Index i = 0; i < count; i++) {
+            shares[i].next = tasks * i / count;
+            shares[i].end = tasks * (i + 1) / count;
+        }
+    }
+
+    void work(int thread) {
+        Index found = 0;
+        for (int i = 0; i < count; i++) {
+            Share& share = shares[(thread + i) % count];
+            for (Index at; (at = share.next.fetch_add(1)) < share.end; found++) one(at);
+        }
+        done += found;
+    }
+
+    void one(Index i) {
+        if (failed) return;
+        try {
+            task(context, i);
+        } catch (...) {
+            if (!failed.exchange(true)) error = std::current_exception();
+        }
+    }
+
+    Task task;
+    void* context;
+    Index tasks;
+    int count;
+    Share shares[SHARES];
+    std::atomic<Index> done{0};
     std::atomic<bool> failed{false};
     std::exception_ptr error;  // of the first task that threw
 };
@@ -50,10 +88,10 @@ class Pool {
             return;
         }
         start(helpers);
-        Job job{task, context, tasks};
+        Job job(tasks, task, context, helpers + 1);
         current = &job;
         call();
-        work(job);
+        job.work(0);
         wait([&] { return job.done == tasks; });
         current = nullptr;
         wait([&] { return users == 0; });  // nobody still looks at it
@@ -86,20 +124,6 @@ class Pool {
         }
     }
 
-    static void work(Job& job) {
-        Index i;
-        while ((i = job.next.fetch_add(1)) < job.tasks) {
-            if (!job.failed) {
-                try {
-                    job.task(job.context, i);
-                } catch (...) {
-                    if (!job.failed.exchange(true)) job.error = std::current_exception();
-                }
-            }
-            job.done++;
-        }
-    }
-
     void start(int helpers) {
         if (wanted == helpers) return;
         wanted = helpers;
@@ -107,14 +131,14 @@ class Pool {
         for (int i = 0; i < helpers; i++) {
             std::size_t seen = ticket.load();
             try {
-                members.emplace_back([this, seen] { live(seen); });
+                members.emplace_back([this, seen, i] { live(seen, i + 1); });
             } catch (const std::system_error&) {  // no more to be had: go on with these
                 break;
             }
         }
     }
 
-    void live(std::size_t seen) {
+    void live(std::size_t seen, int thread) {
         for (;;) {
             for (int i = 0; i < SPINS && ticket == seen; i++) pause_cpu();
             if (ticket == seen) {
@@ -126,7 +150,7 @@ class Pool {
             seen = ticket;
             if (stopping) return;
             users++;  // before it looks: a job that it finds stays until it has gone
-            if (Job* job = current) work(*job);
+            if (Job* job = current) job->work(thread);
             users--;
         }
     }
