@@ -85,8 +85,9 @@ class Entry {
         }
         for (const Facts* part : compared)
             if (!part->hold()) return false;
-        for (size_t i = 0; i < arrays.size(); i++) {
+        for (size_t i = 0; i < arrays.size(); i++)
             if (!alike(arrays[i].ptr(), arguments[i])) return false;  // what facts read may do much
+        for (size_t i = 0; i < arrays.size(); i++) {
             nb::handle cell = lends ? cells[i] : nb::none();
             if (cell.is_none()) copy_bytes(of(arrays[i].ptr())->data, arguments[i].bytes, arguments[i].to);
             else nb::borrow<nb::list>(cell).append(arrays[i]);
@@ -105,8 +106,15 @@ class Entry {
 
     // The array that comes of the call; None if the plan is not to be run for these arguments.
     nb::object array_of(nb::tuple args) const {
+        if (run.is_none()) throw nb::type_error("got no routine to lead to");
         if (!opens(args, true)) return nb::none();
-        nb::steal(rl::check(PyObject_CallNoArgs(run.ptr())));
+        try {
+            nb::steal(rl::check(PyObject_CallNoArgs(run.ptr())));
+        } catch (...) {  // before an array was taken, maybe
+            for (nb::handle cell : cells)
+                if (!cell.is_none()) nb::borrow<nb::list>(cell).clear();
+            throw;
+        }
         return nb::steal(rl::check(PyObject_CallNoArgs(copy.ptr())));
     }
 

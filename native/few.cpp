@@ -58,7 +58,7 @@ struct Shifts {
         Index count = at.size(), first = 1;
         auto adjoins = [&](Index k) { return at[k] == at[k - 1] + 1; };
         while (first < count && adjoins(first)) first++;
-        run = first;
+        run = count % first ? 1 : first;
         for (Index k = first; k < count; k++)
             if (k % first && !adjoins(k)) run = 1;
     }

@@ -70,12 +70,19 @@ inline Vec<T> broadcast(T x) {
     return x - Vec<T>{};
 }
 
+// Whether a product is added to a sum in one instruction that can be named.
+#if defined(__AVX512F__) || (defined(__FMA__) && RL_BYTES == 32)
+#define RL_TIES 1
+#else
+#define RL_TIES 0
+#endif
+
 // sum += x * y. In a long stretch of these GCC moves sums from register to register and spills some,
-// unless each is tied to the one that it has. Under sanitizers nothing is optimized: what is written
-// as a product and a sum is rounded twice, and so must this be.
+// unless each is tied to the one that it has. Elsewhere the compiler joins product and sum, from -O2
+// on: a build that does not (RL_UNFUSED) rounds both, and so must this, for all sums to be alike.
 template <class T>
 inline void add_product(Vec<T>& sum, Vec<T> x, Vec<T> y) {
-#if (defined(__AVX512F__) || (defined(__FMA__) && RL_BYTES == 32)) && !defined(__SANITIZE_ADDRESS__)
+#if RL_TIES && !defined(RL_UNFUSED)
     if constexpr (sizeof(T) == 4) asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
     else asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
 #else

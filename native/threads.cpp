@@ -34,7 +34,8 @@ inline void pause_cpu() {
 constexpr int SHARES = 16;  // most parts that the tasks of a job are cut into
 
 // Each thread has a share of the tasks, the same one of each job, and helps the others when it has done
-// that: what it reads of the last job's results mostly lies in its own cache.
+// that: what it reads of the last job's results mostly lies in its own cache. Of more threads than
+// shares, several have one.
 struct Job {
     struct alignas(64) Share {
         std::atomic<Index> next{0};
@@ -44,8 +45,8 @@ struct Job {
     Job(Index tasks, Task task, void* context, int threads)
         : task(task), context(context), tasks(tasks), count(std::min(threads, SHARES)) {
         for (Index i = 0; i < count; i++) {
-            shares[i].next = tasks * i / count;
-            shares[i].end = tasks * (i + 1) / count;
+            shares[i].next = begin(i);
+            shares[i].end = begin(i + 1);
         }
     }
 
@@ -53,10 +54,18 @@ struct Job {
         Index found = 0;
         for (int i = 0; i < count; i++) {
             Share& share = shares[(thread + i) % count];
-            for (Index at; (at = share.next.fetch_add(1)) < share.end; found++) one(at);
+            while (share.next < share.end) {  // who only looks takes the line from nobody
+                Index at = share.next++;
+                if (at >= share.end) break;
+                one(at);
+                found++;
+            }
         }
         done += found;
     }
+
+    // Of fewer tasks than shares the first ones have them: the thread that asks is there.
+    Index begin(Index share) const { return (tasks * share + count - 1) / count; }
 
     void one(Index i) {
         if (failed) return;

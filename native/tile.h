@@ -149,7 +149,7 @@ inline constexpr Index DEEP = 256;
 // Steps to a round of a sum's loop. A core that is shared decodes half as much at a time, and the loop's
 // own instructions are then what it waits for: the tiles that do most of the work take several.
 template <class T, int P, int V>
-inline constexpr int STEPS = V == V_MAX && P >= P_MAX<T> - 1 ? 4 : 1;
+inline constexpr int STEPS = V < V_MAX || P < P_MAX<T> - 1 ? 1 : RL_TIES ? 4 : 2;
 
 // sum[p] += x(p) * w: one step of all products. Where there are many to a round, sums are tied.
 template <class T, int P, int V, bool TIED, class X>

@@ -12,7 +12,7 @@ from typing import Any
 
 from rushlight.errors import explain
 
-__all__ = ["CHOICE", "default_threads", "missing", "native"]
+__all__ = ["CHOICE", "default_threads", "is_kernel", "missing", "native"]
 
 CHOICE = os.environ.get("RUSHLIGHT_KERNELS") or "auto"
 if CHOICE not in ("numpy", "native", "auto"):
@@ -37,6 +37,11 @@ def default_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def is_kernel(function: Any) -> bool:
+    """Tell whether a function is one of the extension."""
+    return type(function).__module__ == "nanobind"  # which makes their type
 
 
 native: Any = None

@@ -233,6 +233,17 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, level: str, dtype:
             assert found.count(found[0]) == len(found)
 
 
+@pytest.mark.parametrize("name", ["conv_forward", "max_pool_forward"])
+def test_more_threads_than_tasks_or_than_shares_of_them(name: str) -> None:
+    for i, sample in enumerate(sample for sample in SAMPLES[name] if sample.large):
+        found = []
+        for count in (1, 5, 19):
+            native.set_threads(count)
+            found.append(bits(run(NATIVE, name, plain(sample))))
+        with said(name, i, sample):
+            assert found.count(found[0]) == len(found)
+
+
 @every_level
 @pytest.mark.parametrize(
     "name", ["conv_forward", "conv_input_grad", "conv_weight_grad", "conv_onward"]

@@ -254,5 +254,8 @@ def test_what_is_one_new_tensor_needs_no_python() -> None:
         assert two._quick[2] is None
         assert z.numpy().tobytes() == (x + 1.0).numpy().tobytes()
     if native is not None:
-        with pytest.raises(TypeError):
-            native.Entry((), [], [], []).array_of(())
+        x = _tensor(1, 4, 6)
+        for args in ((), (x,)):
+            buffers = [np.empty_like(arg._array) for arg in args]
+            with pytest.raises(TypeError, match="no routine"):
+                native.Entry(args, buffers, [], []).array_of(args)

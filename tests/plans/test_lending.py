@@ -111,11 +111,47 @@ def test_what_cannot_be_lent_is_copied(f: Any, layout: Any) -> None:
         assert np.array_equal(x.numpy(), y.numpy())
 
 
-def test_a_call_that_fails_leaves_nothing_to_the_next(loans: Any) -> None:
-    net = _net()
-    f, x, other = rl.compile(net), _input(LARGE // 64, 64), _input(LARGE // 64, 64, seed=1)
-    _called(f, x)
-    loans[-1].cells[0].append(other._array)  # as a call leaves it that ends before it is read
+def test_two_arguments_are_lent(loans: Any) -> None:
+    f = rl.compile(lambda x, y: nn.functional.sigmoid(x) @ nn.functional.tanh(y))
+    x, y = _input(128, LARGE // 64), _input(LARGE // 64, 96, seed=1)
+    x.numpy().flags.writeable = False  # only read, wherever it lies
     with rl.no_grad():
-        assert np.array_equal(f(x).numpy(), net(x).numpy())
-    assert loans[-1].cells == ([],)
+        for _ in range(4):
+            assert np.array_equal(f(x, y).numpy(), (x.sigmoid() @ y.tanh()).numpy())
+        assert loans[-1].cells == ([], [])
+        assert np.array_equal(f(x * 2, y * 3).numpy(), ((x * 2).sigmoid() @ (y * 3).tanh()).numpy())
+        with pytest.raises(ValueError, match="matmul"):
+            f(x, y[1:])
+    assert loans[-1].cells == ([], [])
+
+
+def test_arguments_of_one_memory(loans: Any) -> None:
+    def function(x: Any, y: Any) -> Any:
+        return nn.functional.sigmoid(x) - nn.functional.tanh(y)
+
+    f, x = rl.compile(function), _input(LARGE)
+    y = x.view(LARGE)
+    with rl.no_grad():
+        for _ in range(4):
+            assert np.array_equal(f(x, y).numpy(), function(x, y).numpy())
+        x.mul_(2)
+        assert np.array_equal(f(x, y).numpy(), function(x, y).numpy())
+        assert np.array_equal(f(x, _input(LARGE, seed=1)).numpy(), f(x, _input(LARGE, seed=1)))
+
+
+def test_a_routine_that_fails_keeps_no_argument() -> None:
+    x, cell, fails = _input(8), [], [True]
+    entry = native.Entry((x,), [np.empty(8, np.float32)], [], [])
+
+    def run() -> None:
+        if fails:
+            raise ZeroDivisionError(fails.pop())
+        assert cell.pop() is x._array
+
+    entry.lead_to(run, lambda: "made", (cell,))
+    with pytest.raises(ZeroDivisionError):
+        entry.array_of((x,))
+    assert cell == []
+    assert entry.array_of((x,)) == "made"
+    assert entry.array_of((_input(9),)) is None
+    assert cell == []

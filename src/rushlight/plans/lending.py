@@ -13,17 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rushlight.arrays import Array
+from rushlight.compiled import is_kernel
 from rushlight.plans.calls import Call, address, root_of
 
-__all__ = ["Loans", "Terms"]
+__all__ = ["Loans", "Terms", "is_dense"]
 
-# Bytes from which a copy takes longer than to convert the arguments of a call anew.
-LARGE = 1 << 15
-_KERNELS = "nanobind"  # the module of the types of compiled functions
+LARGE = 1 << 15  # bytes from which a copy takes longer than to convert the arguments of a call anew
 
 
 class Terms(NamedTuple):
-    """Which call alone reads each argument, and whether the last one alone touches the result."""
+    """Which call alone reads each argument, and whether the last one alone makes the result."""
 
     readers: list[int | None]
     makes: bool
@@ -34,12 +33,15 @@ class Terms(NamedTuple):
         readers: list[int | None] = []
         for array in inputs:
             at = _touching(calls, array)
-            read = len(at) == 1 and not _among(array, calls[at[0]].writes)
-            readers.append(at[0] if read and array.nbytes >= LARGE else None)
-        if result is None or result.nbytes < LARGE:
+            alone = len(at) == 1 and not _among(array, calls[at[0]].writes)
+            returned = result is not None and _among(array, [result])
+            lent = alone and not returned and array.nbytes >= LARGE
+            readers.append(at[0] if lent else None)
+        if result is None or result.nbytes < LARGE or not calls:
             return cls(readers, False)
         # nothing was there before, so it reads nothing there
-        return cls(readers, _touching(calls, result) == [len(calls) - 1])
+        alone = _touching(calls, result) == [len(calls) - 1]
+        return cls(readers, alone and _among(result, calls[-1].writes))
 
 
 class Loans:
@@ -47,7 +49,7 @@ class Loans:
 
     Args:
         terms: what may be lent.
-        calls: the calls, made ready but for these.
+        calls: the calls that the terms are of, in the same order.
         inputs, result: the arrays of the program that are lent in place of.
 
     Attributes:
@@ -73,7 +75,7 @@ class Loans:
             cells.append(cell)
         self.cells = tuple(cells)
         self.take: Callable[[], Array] | None = None
-        if result is not None and terms.makes and np.empty_like(result).strides == result.strides:
+        if result is not None and terms.makes and is_dense(result):
             place, last = _place(calls[-1], result), len(calls) - 1
             if place is not None:
                 borrowing(last).place = place
@@ -101,14 +103,20 @@ class _Borrowing:
         args = list(self.args)
         for place, cell in self.cells:
             args[place] = cell.pop()
-            cell.clear()  # of a call that failed, maybe
+        made = None
         if self.place is not None:
-            self.made = args[self.place] = np.empty_like(args[self.place])
+            made = args[self.place] = np.empty_like(args[self.place])
         self.function(*args)
+        self.made = made
 
     def take(self) -> Any:
         made, self.made = self.made, None
         return made
+
+
+def is_dense(array: Array) -> bool:
+    """Tell whether a new array like this one has its strides, but for those of dims of size 1."""
+    return np.empty_like(array).squeeze().strides == array.squeeze().strides
 
 
 def _among(array: Array, arrays: Sequence[Array]) -> bool:
@@ -121,7 +129,8 @@ def _touching(calls: Sequence[Call], array: Array) -> list[int]:
 
 def _place(call: Call, array: Array) -> int | None:
     """Return which argument of a kernel an array is; None if it is not one alone."""
-    if type(call.function).__module__ != _KERNELS or call.options:
+    plain = not call.options and all(a.__class__ not in (tuple, list, dict) for a in call.args)
+    if not (plain and is_kernel(call.function)):
         return None
     arrays = [(i, a) for i, a in enumerate(call.args) if isinstance(a, np.ndarray)]
     near = [(i, a) for i, a in arrays if np.may_share_memory(a, array)]

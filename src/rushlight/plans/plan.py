@@ -14,7 +14,7 @@ from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
 from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
 from rushlight.plans.entry import Entry
-from rushlight.plans.lending import Loans, Terms
+from rushlight.plans.lending import Loans, Terms, is_dense
 from rushlight.plans.program import Program, aligned
 from rushlight.plans.routine import routine
 from rushlight.plans.steps import Step
@@ -279,11 +279,10 @@ class Plan:
 
 def _copier(array: Array) -> Callable[[], Array]:
     """Return what copies an array: a large one as `native/bind_entry.cpp` does."""
-    numbers = array.squeeze()  # the strides of dims of size 1 say nothing
     large = array.nbytes >= _LARGE and array.dtype.char in "fd"
-    # a new array is dense: so is one of its strides
-    if native is None or not large or np.empty_like(array).squeeze().strides != numbers.strides:
+    if native is None or not large or not is_dense(array):
         return array.__copy__
+    numbers = array.squeeze()  # the strides of dims of size 1 say nothing
 
     def copy() -> Array:
         made = np.empty_like(array)

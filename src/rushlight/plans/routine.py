@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rushlight.arrays import Array
-from rushlight.compiled import native
+from rushlight.compiled import is_kernel, native
 from rushlight.plans.calls import Call, fill
 from rushlight.plans.draws import Draw
 from rushlight.plans.steps import Step
@@ -36,7 +36,6 @@ _REAL = (np.float32, np.float64)
 _IN_ORDER = {np.ndarray.reshape, np.ndarray.ravel, np.ndarray.flatten, np.reshape, np.ravel}
 _IN_ORDER |= {np.ascontiguousarray}
 _SPREAD = 16384  # elements up to which a row is spread first: what fits the cache
-_COMPILED = "nanobind"  # the module of the types of functions that it makes
 
 Made = tuple[Any, tuple[Any, ...], dict[str, Any]]  # function, arguments, options
 
@@ -108,7 +107,7 @@ def _basic(key: Any) -> bool:
 
 def _prepared(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     """Return a call with its arguments converted; None where the extension cannot make it."""
-    if type(function).__module__ == _COMPILED:
+    if is_kernel(function):
         return None if options else native.prepare(function, args)
     arrays = (*args, options["out"]) if "out" in options else args
     if not all(map(_plain, arrays)):
