@@ -10,6 +10,7 @@ import importlib.util
 import io
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from workloads import RECURRENT, Workload, build, net
@@ -33,6 +34,9 @@ INFERENCE = ("batch", "one")
 PEERS = {
     "rushlight": Peer(("rushlight._native",), env={"RUSHLIGHT_KERNELS": "native"}),
     "rushlight-compiled": Peer(("rushlight._native",), env={"RUSHLIGHT_KERNELS": "native"}),
+    "rushlight-frozen": Peer(
+        ("rushlight._native",), INFERENCE, env={"RUSHLIGHT_KERNELS": "native"}
+    ),
     "rushlight-numpy": Peer(("rushlight",), env={"RUSHLIGHT_KERNELS": "numpy"}),
     "rushlight-numpy-compiled": Peer(("rushlight",), env={"RUSHLIGHT_KERNELS": "numpy"}),
     "torch": Peer(("torch",)),
@@ -76,8 +80,8 @@ def prepare(peer: str, workload: str, what: str, threads: int, cache: dict[Any, 
 def _make(peer: str, workload: str, what: str, threads: int) -> Any:
     if peer.startswith("rushlight"):
         rushlight = importlib.import_module("rushlight")
-        whole = rushlight.compile if peer.endswith("compiled") else None
-        return build(workload, rushlight, compile=whole)
+        whole = {"compiled": rushlight.compile, "frozen": partial(rushlight.compile, frozen=True)}
+        return build(workload, rushlight, compile=whole.get(peer.rpartition("-")[2]))
     if peer == "jax":
         return jax_net(workload, threads)
     torch = importlib.import_module("torch")

@@ -5,9 +5,9 @@
 
 Every peer (see `peers.py`) has a process of its own; they take turns, round by round, so that a
 drift of the machine's speed meets all of them. Printed are the medians in milliseconds; the time of
-torch (the better of its two memory formats) by that of eager and of compiled Rushlight
+torch (the better of its two memory formats) by that of eager, compiled and frozen Rushlight
 (`rushlight.compile` of the whole step or model): above 1, Rushlight is faster; and the share of the
-machine's limit: the larger of FLOPs / rate of sgemm and bytes / rate of copying, by the better time
+machine's limit: the larger of FLOPs / rate of sgemm and bytes / rate of copying, by the best time
 of Rushlight. `cost` in `workloads.py` says what is counted.
 """
 
@@ -32,7 +32,7 @@ from workloads import NAMES, RECURRENT, cost
 
 HERE = Path(__file__).parent
 TORCH = ("torch", "torch-channels-last")
-COMPILED = "rushlight-compiled"
+OWN = {"eager": "rushlight", "compiled": "rushlight-compiled", "frozen": "rushlight-frozen"}
 WHATS = {"step": "training step", "batch": "inference of the batch", "one": "of one sample"}
 
 
@@ -100,19 +100,21 @@ class Figures(NamedTuple):
     limit: float
 
     @property
-    def ours(self) -> float | None:
-        return self.times.get("rushlight", self.times.get("rushlight-numpy"))
+    def own(self) -> dict[str, float]:
+        """Rushlight's times, by kind; on NumPy where nothing else was measured."""
+        own = {kind: self.times[peer] for kind, peer in OWN.items() if peer in self.times}
+        plain = self.times.get("rushlight-numpy")
+        return own or ({} if plain is None else {"eager": plain})
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Torch's time, the better of its formats, by that of eager and of compiled Rushlight."""
+        """Torch's time, the better of its formats, by that of each kind of Rushlight."""
         torch = min((self.times[peer] for peer in TORCH if peer in self.times), default=None)
-        own = {"eager": self.ours, "compiled": self.times.get(COMPILED)}
-        return {} if torch is None else {kind: torch / t for kind, t in own.items() if t}
+        return {} if torch is None else {kind: torch / t for kind, t in self.own.items()}
 
     @property
     def ahead(self) -> list[str]:
-        """Name the peers that are faster than the better time of Rushlight, and by how much."""
+        """Name the peers that are faster than the best time of Rushlight, and by how much."""
         own = {peer: t for peer, t in self.times.items() if peer.startswith("rushlight")}
         best = min(own.values(), default=0.0)
         others = {peer: t for peer, t in self.times.items() if peer not in own and t < best}
@@ -121,17 +123,19 @@ class Figures(NamedTuple):
     def cells(self, peers: list[str]) -> list[str]:
         """Return the row of the table."""
         times = [f"{self.times[p]:.3f}" if p in self.times else "-" for p in peers]
-        ratios = [
-            f"{self.ratios[k]:.2f}" if k in self.ratios else "-" for k in ("eager", "compiled")
-        ]
-        own = [t for t in (self.ours, self.times.get(COMPILED)) if t]
-        share = f"{self.limit / min(own):.0%}" if own else "-"
+        ratios = [f"{self.ratios[k]:.2f}" if k in self.ratios else "-" for k in kinds(peers)]
+        share = f"{self.limit / min(self.own.values()):.0%}" if self.own else "-"
         return [self.workload, WHATS[self.what], *times, *ratios, f"{self.limit:.3f}", share]
+
+
+def kinds(peers: list[str]) -> list[str]:
+    """Return which kinds of Rushlight are among the peers."""
+    return [kind for kind, peer in OWN.items() if peer in peers] or ["eager"]
 
 
 def header(peers: list[str]) -> list[str]:
     """Return the head of the table."""
-    ratios = ["torch / eager", "torch / compiled"]
+    ratios = [f"torch / {kind}" for kind in kinds(peers)]
     return ["workload", "what", *peers, *ratios, "limit", "share of it"]
 
 
@@ -238,7 +242,7 @@ def page(
     lines += ["", "### Where torch is faster than eager Rushlight", ""]
     lines += slower or ["Nowhere in these tables."]
     ahead = [of(*at) + ", ".join(at[1].ahead) for at in every if at[1].ahead]
-    lines += ["", "### Where others are ahead of the better of the two, and how many times", ""]
+    lines += ["", "### Where others are ahead of the best of these, and how many times", ""]
     return lines + (ahead or ["Nowhere in these tables."])
 
 

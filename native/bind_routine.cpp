@@ -1,6 +1,8 @@
 // Routines: calls made ready, of kernels, of NumPy and of Python, made in order.
 #include "bind.h"
 
+#include <nanobind/stl/pair.h>
+
 #include <cstring>
 
 #include "holding.h"
@@ -38,7 +40,8 @@ bool in_place(const Ready& call, const nb::tuple& args) {
     });
 }
 
-nb::object prepare(nb::object function, nb::tuple args) {
+// kept: a `Kept`, or None.
+nb::object prepare(nb::object function, nb::tuple args, nb::object kept) {
     Call call;
     struct Wanting {
         bool collects = PyGC_Disable();  // what it ends may call kernels of its own
@@ -55,7 +58,8 @@ nb::object prepare(nb::object function, nb::tuple args) {
     }
     if (!call) throw nb::type_error("got a function that is no kernel");
     if (!in_place(*call, args)) return nb::none();
-    return made(std::move(call), nb::make_tuple(function, args));
+    if (!kept.is_none()) call->kept = &nb::cast<rl::Kept&>(kept);
+    return made(std::move(call), nb::make_tuple(function, args, kept));
 }
 
 // ---- NumPy's loops
@@ -208,7 +212,18 @@ void bind_routine(nb::module_& m) {
         .def(nb::init<nb::tuple>())
         .def_prop_ro("compiled", &Routine::compiled)
         .def("__call__", &Routine::run);
-    m.def("prepare", &prepare);
+    nb::class_<rl::Kept>(m, "Kept")
+        .def("__init__",
+             [](rl::Kept* at, const std::vector<std::pair<uintptr_t, uintptr_t>>& bounds) {
+                 new (at) rl::Kept;
+                 for (auto [low, high] : bounds) at->stay((const void*)low, (const void*)high);
+             })
+        .def_prop_ro("nbytes", &rl::Kept::nbytes)
+        .def("drop", &rl::Kept::drop)
+        .def("__call__", [](rl::Kept& kept, nb::callable function, nb::tuple args) {
+            kept.during([&] { function(*args); });
+        });
+    m.def("prepare", &prepare, nb::arg("function"), nb::arg("args"), nb::arg("kept").none() = nb::none());
     m.def("prepare_copy", [](nb::handle from, nb::handle to) {
         return walk(nb::make_tuple(from, to), copy_of, {}, 0);
     });

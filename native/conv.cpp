@@ -12,6 +12,7 @@
 #include "conv.h"
 #include "depthwise.h"
 #include "few.h"
+#include "kept.h"
 #include "narrow.h"
 #include "onward.h"
 #include "pack.h"
@@ -86,11 +87,11 @@ template <class T>
 class Pass {
   public:
     Pass(const Conv& s, Index group, const T* x, const T* w, const T* bias, const Afters<T>& afters,
-         T* y, T* packed)
+         T* y, T* packed, bool empty)
         : s(s), group(group), walk(s, x, group), strips(s), afters(afters), packed(packed),
           bias(bias), y(y + group * s.features), depth(walk.taps * s.channels),
           padded(round_up(s.features, W<T>)), small(pooled(s)) {
-        pack(s, w + group * s.wg, packed, padded);
+        if (empty) pack(s, w + group * s.wg, packed, padded);
         Index size = std::clamp(TASK / std::max(Index(1), depth * s.features), Index(1), CHUNK);
         size = round_up(size, P_MAX<T>);
         Index strip = std::max(Index(1), s.pool[0] * strips.across);
@@ -178,13 +179,14 @@ void conv(const std::vector<Part>& parts, const T* x, const T* w, const T* b, co
         bias = filled;
     }
     Afters<T> afters(*parts[0].conv, on, padded);
-    T* packed = scratch<T>(PACKED, size);
+    Room<T> room = room_for(PACKED, w, size);
+    T* packed = room.at;
     std::vector<Pass<T>> passes;
     passes.reserve(direct.size() * groups);
     for (const Part& part : direct)
         for (Index group = 0; group < groups; group++) {
             passes.emplace_back(*part.conv, group, x, w, bias + group * padded, afters,
-                                y + part.start, packed);
+                                y + part.start, packed, room.empty);
             packed += padded * taps_of(*part.conv) * part.conv->channels;
             most = std::max(most, passes.back().tasks);
         }

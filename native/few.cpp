@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cells.h"
+#include "kept.h"
 #include "onward.h"
 #include "pack.h"
 #include "scratch.h"
@@ -28,7 +29,7 @@ constexpr Index BYTES = 24 << 10;    // and of its copy, which stays in the firs
 constexpr Index PARTS = 16;          // most shares of the blocks of a weight gradient, and the most
 constexpr Index SUMS = 1 << 19;      // numbers in all their sums
 
-enum Slot { PACKED, COPY, GRAD, SUMMED, FROM, TO };
+enum Slot { PACKED, BIAS, COPY, GRAD, SUMMED, FROM, TO };
 
 // Copy n numbers; nothing behind them is read or written.
 template <class T>
@@ -245,8 +246,9 @@ void few(const Conv& s, const T* x, const T* w, const T* b, const Onward<T>& on,
     Index most = blocks.down * blocks.across, per = std::max(Index(1), size / most);
     Afters<T> afters(s, on, padded);
     for (Index group = 0; group < s.groups; group++) {
-        T *packed = scratch<T>(PACKED, padded * (depth + 1)), *bias = packed + padded * depth;
-        pack(s, w + group * s.wg, packed, padded);
+        Room<T> room = room_for(PACKED, w + group * s.wg, padded * depth);
+        T *packed = room.at, *bias = scratch<T>(BIAS, padded);
+        if (room.empty) pack(s, w + group * s.wg, packed, padded);
         std::fill(bias, bias + padded, T(0));
         if (b) std::copy_n(b + group * s.features, s.features, bias);
         parallel((blocks.count + per - 1) / per, [&](Index task) {

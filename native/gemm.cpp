@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "gemv.h"
+#include "kept.h"
 #include "onward.h"
 
 namespace rl::RL_LEVEL {
@@ -113,10 +114,12 @@ struct Product {
         Index groups = (n + group - 1) / group;
         bool alone = m * k * n < ALONE || threads() == 1;
         if (alone || groups >= RANGES) {
+            Room<T> all = kept_room(b.at, k * padded);
             auto one = [&](Index g) {
-                T* packed = scratch<T>(0, deep * group);
+                T* own = all.at ? nullptr : scratch<T>(0, deep * group);
                 for (Index from = 0; from < k; from += deep) {
-                    pack(g, from, packed);
+                    T* packed = all.at ? all.at + place(g, from, 0, padded) : own;
+                    if (all.empty) pack(g, from, packed);
                     make(0, m, g, from, packed);
                 }
             };
@@ -128,25 +131,30 @@ struct Product {
         // All groups of some parts of the depth are packed, then all are made: so threads wait for each
         // other twice for each ROOM_BYTES, not at each group and part.
         Index most = std::max(Index(1), Index(ROOM_BYTES / sizeof(T)) / (deep * padded));
+        if (stays(b.at)) most = count;
         Index ranges = 4 * RANGES / groups, unit = turned ? TURNED<T> : P_MAX<T>;
         Index rows = round_up((m + ranges - 1) / ranges, unit);
         ranges = (m + rows - 1) / rows;
-        T* packed = scratch<T>(0, std::min(most, count) * deep * padded);
+        Room<T> all = room_for(0, b.at, std::min(most * deep, k) * padded);
         for (Index first = 0; first < k; first += most * deep) {
             Index end = std::min(k, first + most * deep), parts = (end - first + deep - 1) / deep;
-            auto at = [&](Index g, Index from) {
-                return packed + (from - first) * padded + g * group * std::min(deep, k - from);
-            };
-            parallel(groups * parts, [&](Index task) {
-                Index g = task % groups, from = first + task / groups * deep;
-                pack(g, from, at(g, from));
-            });
+            auto at = [&](Index g, Index from) { return all.at + place(g, from, first, padded); };
+            if (all.empty)
+                parallel(groups * parts, [&](Index task) {
+                    Index g = task % groups, from = first + task / groups * deep;
+                    pack(g, from, at(g, from));
+                });
             parallel(groups * ranges, [&](Index task) {
                 Index g = task / ranges, i = task % ranges * rows;
                 for (Index from = first; from < end; from += deep)
                     make(i, std::min(m, i + rows), g, from, at(g, from));
             });
         }
+    }
+
+    // Where a group of a part of the depth lies in all that is packed from `first` on.
+    Index place(Index g, Index from, Index first, Index padded) const {
+        return (from - first) * padded + g * group * std::min(deep, k - from);
     }
 
     // packed = group g of b, of one part of the depth.
@@ -272,7 +280,7 @@ struct Product {
 // are turned once for each part of the depth.
 template <class T>
 Index cost(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, bool turned) {
-    Index vectors = (n + W<T> - 1) / W<T>, packing = (b.along == 1 ? 1 : 6) * vectors;
+    Index vectors = (n + W<T> - 1) / W<T>, packing = (stays(b.at) ? 0 : b.along == 1 ? 1 : 6) * vectors;
     if (a.along != 1) packing += m;
     return (m * vectors + packing) * k + (turned ? 7 * parts_of(k) * m * vectors : 0);
 }

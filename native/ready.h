@@ -9,6 +9,8 @@
 #include <tuple>
 #include <vector>
 
+#include "kept.h"
+
 namespace rl {
 
 namespace nb = nanobind;
@@ -32,8 +34,13 @@ class Unlocked {
 // A call that needs nothing of Python's, not even its lock, until it is destroyed.
 struct Ready {
     virtual ~Ready() = default;
-    virtual void run() const = 0;
+    void run() const {
+        if (kept) kept->during([this] { make(); });
+        else make();
+    }
+    virtual void make() const = 0;
     std::vector<const void*> places;  // where its arrays lie
+    Kept* kept = nullptr;
 };
 
 // A number of Python's that may be another whenever a call that was made ready is made.
@@ -69,7 +76,7 @@ constexpr bool is_array<std::optional<nb::ndarray<Traits...>>> = true;
 template <class T>
 constexpr bool is_value = is_array<T> || std::is_arithmetic_v<T> || std::is_same_v<T, Number>;
 template <class T>
-using Kept = std::conditional_t<is_value<T>, T, const T&>;
+using Held = std::conditional_t<is_value<T>, T, const T&>;
 template <class T>
 constexpr bool can_be_kept =
     is_value<T> || nb::detail::is_base_caster_v<nb::detail::make_caster<T>>;
@@ -80,11 +87,11 @@ class Converted : public Ready {
 
   public:
     Converted(const F& f, const Args&... args) : f(f), args(args...) { (note(args), ...); }
-    void run() const override { std::apply(f, args); }
+    void make() const override { std::apply(f, args); }
 
   private:
     F f;
-    std::tuple<Kept<Args>...> args;
+    std::tuple<Held<Args>...> args;
 
     template <class... Traits>
     void note(const nb::ndarray<Traits...>& array) {

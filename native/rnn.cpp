@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "exp.h"
+#include "kept.h"
 #include "scratch.h"
 #include "strips.h"
 #include "threads.h"
@@ -215,12 +216,14 @@ class Weight {
     // That of products with -w^T, for w (n, depth); or with w, for w (depth, n).
     Weight(const Sequences& s, Index depth, Index n, const T* w, bool forward)
         : depth(depth), n(n), by_row(s.most() <= 2) {
-        T* to = scratch<T>(WEIGHTS, depth * padded<T>(n));
+        Room<T> room = room_for(WEIGHTS, w, depth * padded<T>(n));
+        T* to = room.at;
+        packed = to;
+        if (!room.empty) return;
         if (forward && by_row) pack_columns<T, V_ROW>(depth, n, w, depth, T(-1), to);
         else if (forward) pack_columns<T>(depth, n, w, depth, T(-1), to);
         else if (by_row) pack_rows<T, V_ROW>(depth, n, w, n, to);
         else pack_rows<T>(depth, n, w, n, to);
-        packed = to;
     }
 
     // y (m, n) = a (m, depth) times it

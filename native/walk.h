@@ -66,7 +66,7 @@ class Walk : public Ready {
         order();
     }
 
-    void run() const override {
+    void make() const override {
         std::array<char*, OPERANDS> at = start;
         walk(0, at);
     }
@@ -125,7 +125,7 @@ class Product : public Ready {
           steps{0, 0, 0, a.strides[0], a.strides[1], b.strides[0], b.strides[1], y.strides[0],
                 y.strides[1]} {}
 
-    void run() const override {
+    void make() const override {
         std::array<char*, OPERANDS> at = start;
         loop(at.data(), sizes.data(), steps.data(), with);
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "basis.h"
+#include "kept.h"
 #include "onward.h"
 #include "pack.h"
 #include "scratch.h"
@@ -195,11 +196,13 @@ void by_tiles(const Work<T>& k, const Afters<T>& afters, Index group, const T* x
     Index size = apart<T>(s.channels * k.padded), parts = (k.tiles + TILES<T> - 1) / TILES<T>;
     Index even = round_up(parts, threads());  // no thread has more to do than the others
     Index per = std::max(Index(P_MAX<T>), (k.tiles + even - 1) / even);
-    T* packed = scratch<T>(WEIGHTS, 16 * size);
-    parallel((k.padded + PANEL<T> - 1) / PANEL<T>, [&](Index task) {
-        Index f = task * PANEL<T>, width = std::min(k.padded - f, PANEL<T>);
-        weights(k, w, f, width, packed + f * s.channels, size);
-    });
+    Room<T> room = room_for(WEIGHTS, w, 16 * size);
+    T* packed = room.at;
+    if (room.empty)
+        parallel((k.padded + PANEL<T> - 1) / PANEL<T>, [&](Index task) {
+            Index f = task * PANEL<T>, width = std::min(k.padded - f, PANEL<T>);
+            weights(k, w, f, width, packed + f * s.channels, size);
+        });
     parallel((k.tiles + per - 1) / per, [&](Index task) {
         Index first = task * per, count = std::min(per, k.tiles - first);
         Index in_size = apart<T>(count * s.channels), out_size = apart<T>(count * k.padded);
@@ -222,11 +225,14 @@ void by_features(const Work<T>& k, const Afters<T>& afters, Index group, const T
         Index first = task * per, count = std::min(per, k.tiles - first);
         k.inputs(x, first, count, in + first * s.channels, in_size);
     });
-    parallel((k.padded + PANEL<T> - 1) / PANEL<T>, [&](Index task) {
+    Index blocks = (k.padded + PANEL<T> - 1) / PANEL<T>, block = 16 * apart<T>(s.channels * PANEL<T>);
+    Room<T> room = kept_room(w, blocks * block);
+    parallel(blocks, [&](Index task) {
         Index f = task * PANEL<T>, width = std::min(k.padded - f, PANEL<T>);
         Index size = apart<T>(s.channels * width), out_size = apart<T>(k.tiles * width);
-        T *packed = scratch<T>(WEIGHTS, 16 * size), *out = scratch<T>(OUTPUTS, 16 * out_size);
-        weights(k, w, f, width, packed, size);
+        T* packed = room.at ? room.at + task * block : scratch<T>(WEIGHTS, 16 * size);
+        T* out = scratch<T>(OUTPUTS, 16 * out_size);
+        if (room.empty) weights(k, w, f, width, packed, size);
         products(k.tiles, s.channels, width, in, in_size, packed, size, out, out_size);
         outputs(k, out, bias + f, afters.at(group, f), afters.lowest, 0, k.tiles,
                 std::min(width, s.features - f), width, y + f);

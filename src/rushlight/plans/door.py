@@ -36,7 +36,11 @@ _lock = threading.RLock()  # there is one recording at a time in a process
 
 
 def compile(
-    model: Callable[..., Any] | None = None, *, fullgraph: bool = False, disable: bool = False
+    model: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    frozen: bool = False,
+    disable: bool = False,
 ) -> Any:
     """Return what does the same as a function or module, to the last bit, in less time.
 
@@ -57,6 +61,11 @@ def compile(
         model: a function, method or Module; without it, a decorator is returned.
         fullgraph: bool, raise an error instead of calling a function that cannot be recorded as it
             is; default False.
+        frozen: bool, keep what kernels make of the parameters (weights laid out as they read
+            them), for as long as nobody changes these: for inference, most of all of few
+            samples. Changes by operations, optimizers and `load_state_dict` are seen; what is
+            written to `parameter.numpy()` is not. It takes the memory of the parameters once or
+            twice more; a function that changes them itself is called as it is. Default False.
         disable: bool, return `model` itself; default False.
 
     Returns:
@@ -86,15 +95,25 @@ def compile(
     Source: https://docs.pytorch.org/docs/stable/generated/torch.compile.html
     """
     if model is None:
-        return lambda function: compile(function, fullgraph=fullgraph, disable=disable)
+        options = {"fullgraph": fullgraph, "frozen": frozen, "disable": disable}
+        return lambda function: compile(function, **options)
     if not callable(model):
         raise TypeError(
             explain("compile", got=type(model).__name__, expected="a function or a Module")
         )
-    return model if disable else Compiled(model, fullgraph)
+    return model if disable else Compiled(model, fullgraph, frozen)
 
 
-_OWN_NAMES = {"function", "fullgraph", "recordings", "reasons", "_lock", "_hopeless", "_kinds"}
+_OWN_NAMES = {
+    "function",
+    "fullgraph",
+    "frozen",
+    "recordings",
+    "reasons",
+    "_lock",
+    "_hopeless",
+    "_kinds",
+}
 _OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_places", "_others"}
 _OWN_NAMES |= {"_last", "_quick"}
 
@@ -124,15 +143,18 @@ class Compiled:
     Args:
         function: what is called.
         fullgraph: raise an error where a call cannot be recorded.
+        frozen: keep what kernels make of the parameters.
 
     Attributes:
-        function: as given.
+        function, fullgraph, frozen: as given.
         recordings: int, how many calls were recorded.
         reasons: list of str, why calls could not be recorded.
     """
 
-    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
-        self.function, self.fullgraph = function, fullgraph
+    def __init__(
+        self, function: Callable[..., Any], fullgraph: bool = False, frozen: bool = False
+    ) -> None:
+        self.function, self.fullgraph, self.frozen = function, fullgraph, frozen
         self.recordings = 0
         self.reasons: list[str] = []
         self._lock = threading.Lock()
@@ -150,7 +172,7 @@ class Compiled:
         return f"Compiled({self.function!r})"
 
     def __reduce__(self) -> Any:  # plans are of these very parameters: a copy makes its own
-        return type(self), (self.function, self.fullgraph)
+        return type(self), (self.function, self.fullgraph, self.frozen)
 
     def _forget(self) -> None:
         self._kinds: dict[Any, _Kind] = {}
@@ -216,13 +238,15 @@ class Compiled:
     def _quicken(self, kind: _Kind, args: tuple[Any, ...]) -> None:
         """Let the next call of this kind come in by way of its entry, where it has one."""
         facts = self._members, self._places
-        if kind.entry is None or kind.entry[:3] != (kind.plan, *facts):
-            entry = None if kind.plan is None or self._others else kind.plan.entry(args, facts)
-            kind.entry = kind.plan, *facts, entry
+        plan = kind.plan
+        made_of = plan, *facts, None if plan is None else plan.versions
+        if kind.entry is None or kind.entry[:4] != made_of:
+            entry = None if plan is None or self._others else plan.entry(args, facts)
+            kind.entry = *made_of, entry
         *_, entry = kind.entry
-        if entry is not None and kind.plan is not None:
-            array_of = entry.array_of if kind.plan.straight else None
-            self._quick = kind.plan, entry.opens, array_of, *_outer_modes()
+        if entry is not None and plan is not None:
+            array_of = entry.array_of if plan.straight else None
+            self._quick = plan, entry.opens, array_of, *_outer_modes()
 
     def _place(self, key: Any) -> tuple[Any, ...]:
         """Return by what calls with such arguments are known: these and all modes."""
@@ -313,7 +337,9 @@ class Compiled:
         tensors, foreign = _tensors(references), edits.foreign()
         with _lock:
             try:
-                found = record(self.function, args, options, tensors, references.optimizers)
+                found = record(
+                    self.function, args, options, tensors, references.optimizers, self.frozen
+                )
             except Unplanned as error:
                 kind.why = str(error)
                 return self._refused(kind.why, args, options)

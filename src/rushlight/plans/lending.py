@@ -50,6 +50,7 @@ class Loans:
     Args:
         terms: what may be lent.
         calls: the calls that the terms are of, in the same order.
+        kept: as `routine` takes it.
         inputs, result: the arrays of the program that are lent in place of.
 
     Attributes:
@@ -60,12 +61,17 @@ class Loans:
     """
 
     def __init__(
-        self, terms: Terms, calls: Sequence[Call], inputs: Sequence[Array], result: Array | None
+        self,
+        terms: Terms,
+        calls: Sequence[Call],
+        kept: Sequence[Any],
+        inputs: Sequence[Array],
+        result: Array | None,
     ) -> None:
         lent: dict[int, _Borrowing] = {}
 
         def borrowing(at: int) -> _Borrowing:
-            return lent.setdefault(at, _Borrowing(calls[at]))
+            return lent.setdefault(at, _Borrowing(calls[at], kept[at]))
 
         cells: list[list[Array] | None] = []
         for array, at in zip(inputs, terms.readers, strict=True):
@@ -88,8 +94,8 @@ class Loans:
 class _Borrowing:
     """A call of a kernel, some of whose arrays come from cells, and maybe one from new memory."""
 
-    def __init__(self, call: Call) -> None:
-        self.function, self.args = call.function, call.args
+    def __init__(self, call: Call, keep: Any) -> None:
+        self.function, self.args, self.keep = call.function, call.args, keep
         self.cells: list[tuple[int, list[Array]]] = []
         self.place: int | None = None
         self.made: Array | None = None
@@ -106,7 +112,10 @@ class _Borrowing:
         made = None
         if self.place is not None:
             made = args[self.place] = np.empty_like(args[self.place])
-        self.function(*args)
+        if self.keep is None:
+            self.function(*args)
+        else:
+            self.keep(self.function, tuple(args))
         self.made = made
 
     def take(self) -> Any:

@@ -7,12 +7,13 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from rushlight.arrays import WARNINGS_OFF, Array, warning_switch
-from rushlight.compiled import native
+from rushlight.compiled import is_kernel, native
 from rushlight.facts import Facts, Holders
 from rushlight.ops.contract import Op, Saved
-from rushlight.plans.calls import CONSTANT, Call, Recorder, root_of
+from rushlight.plans.calls import CONSTANT, Call, Recorder, Unplanned, root_of
 from rushlight.plans.entry import Entry
 from rushlight.plans.lending import Loans, Terms, is_dense
 from rushlight.plans.program import Program, aligned
@@ -62,6 +63,7 @@ class Plan:
         gradients: what it leaves in `.grad`.
         bumps: how many writes it counts in which tensors.
         steps: optimizers that it steps, each after so many items of the recorded program.
+        frozen: what kernels make of the tensors alone is kept until one of them changes.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Plan:
         gradients: Sequence[Gradient],
         bumps: Sequence[tuple[Any, int]],
         steps: Sequence[tuple[Any, int]],
+        frozen: bool = False,
     ) -> None:
         self.inputs, self.tensors, self.arrays = list(inputs), list(tensors), list(arrays)
         self.recording = state.recording
@@ -109,6 +112,10 @@ class Plan:
         self.terms = Terms.of(self.program.calls, self.inputs, alone)
         self.written = self._written()
         self.facts, self.same_traits = self._facts()
+        self.versions: Any = None  # facts, of what is frozen
+        if frozen:
+            self.program.kept = self._kept()
+            self.versions = _versions(self.tensors)
         self.link()
 
     def _written(self) -> set[int]:
@@ -119,6 +126,18 @@ class Plan:
         )
         owners |= {id(root_of(array)) for step in self.steps for array in step.arrays}
         return owners if writes else set()
+
+    def _kept(self) -> list[Any]:
+        """Return where calls keep what they make of tensors alone, or None for each call."""
+        if self.written:
+            raise Unplanned("it changes what is frozen")
+        owners = {id(root_of(tensor._array)) for tensor in _matrices(self.tensors)}
+        found = []
+        for call in self.program.calls:
+            stay = [byte_bounds(a) for a in call.reads if id(root_of(a)) in owners]
+            keeps = native is not None and stay and is_kernel(call.function)
+            found.append(native.Kept(stay) if keeps else None)
+        return found
 
     def _facts(self) -> tuple[Any, Any]:
         """Return what must be the case for the call, and what makes the traits of tensors equal."""
@@ -166,10 +185,20 @@ class Plan:
             return False
         if self.recording and not self.same_traits.hold() and _traits(self.tensors) != self.traits:
             return False
-        for step in self.steps:  # noqa: SIM110 (a generator costs more than what it asks)
+        for step in self.steps:
             if not step.ready():
                 return False
+        self._renew()
         return True
+
+    def _renew(self) -> None:
+        """Let what was made of frozen tensors be made anew if one has changed."""
+        if self.versions is None or self.versions.hold():
+            return
+        self.versions = _versions(self.tensors)
+        for keep in self.program.kept:
+            if keep is not None:
+                keep.drop()
 
     def meets(self, arguments: Sequence[Any]) -> bool:
         """Tell whether an argument lies in memory that the call may write to."""
@@ -185,10 +214,12 @@ class Plan:
         if any(step.counted for step in self.steps):
             return None
         facts = [*facts, self.facts, *([self.same_traits] if self.recording else [])]
+        facts += [] if self.versions is None else [self.versions]
         entry = Entry(arguments, self.inputs, facts, list(self.written))
         if self.straight:
-            loans = Loans(self.terms, self.program.calls, self.inputs, self.results[0])
-            run = routine(loans.calls) if loans.lends else self.program.closing
+            program, result = self.program, self.results[0]
+            loans = Loans(self.terms, program.calls, program.kept, self.inputs, result)
+            run = routine(loans.calls, program.kept) if loans.lends else program.closing
             entry.lead_to(run, loans.take or self.sole, loans.cells)
         return entry
 
@@ -290,6 +321,20 @@ def _copier(array: Array) -> Callable[[], Array]:
         return made
 
     return copy
+
+
+def _matrices(tensors: Sequence[Any]) -> list[Any]:
+    """Return the weights among tensors: of rows of numbers kernels make nothing to keep."""
+    return [tensor for tensor in tensors if tensor._array.ndim > 1]
+
+
+def _versions(tensors: Sequence[Any]) -> Any:
+    """Return the facts that nobody has written to weights since."""
+    facts = Facts()
+    for tensor in _matrices(tensors):  # a tensor has the same counter for all of its life
+        versions = tensor._version or cell(tensor)
+        facts.items(versions, list(versions))
+    return facts
 
 
 def _traits(tensors: Sequence[Any]) -> list[tuple[bool, bool, bool]]:

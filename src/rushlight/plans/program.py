@@ -7,6 +7,7 @@ that do not live at the same time share memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,6 +66,7 @@ class Program:
 
     Attributes:
         pieces: how large the pieces of its memory are; `nbytes` all together.
+        kept: for each of its calls, as `routine` takes it.
         sizes: how many bytes each array took while it was recorded.
     """
 
@@ -85,6 +87,7 @@ class Program:
             self.slots[key].offset, self.slots[key].piece = offset, PLACED
         self.pieces = _plan([slot for slot in self.slots.values() if slot.piece != PLACED])
         self.nbytes = sum(self.pieces)
+        self.kept: list[Any] = [None] * len(self.calls)
         self.sizes = [slot.size for slot in self.slots.values()]
 
     def _slots(self, wanted: set[int]) -> dict[int, Slot]:
@@ -121,7 +124,7 @@ class Program:
         self.guards = [Guard(self.at(guard.array), guard.truth) for guard in self.guards]
         self.calls = [self._moved(call) for call in self.calls]
         self.opening = routine(self.before)
-        self.closing = routine(self.calls)
+        self.closing = routine(self.calls, self.kept)
 
     def settle(self) -> None:
         """Let go of the memory of the recording, or of that before: `at` goes on from this one."""

@@ -58,6 +58,7 @@ def record(
     options: dict[str, Any],
     tensors: Sequence[Any],
     optimizers: Sequence[Any],
+    frozen: bool = False,
 ) -> Recorded:
     """Call a function, with all that it does, and make a plan of that.
 
@@ -65,11 +66,12 @@ def record(
         function, args, options: the call; tensors may stand in tuples, lists and dicts.
         tensors: what else it may read and write: parameters, buffers, others that it refers to.
         optimizers: those that it may call.
+        frozen: of `Plan`.
 
     Raises:
         Unplanned: there can be no plan, and the function has not been called.
     """
-    recording = _Recording(tensors, optimizers)
+    recording = _Recording(tensors, optimizers, frozen)
     try:
         return recording.of(function, args, options)
     finally:
@@ -79,8 +81,8 @@ def record(
 class _Recording:
     """One recording."""
 
-    def __init__(self, tensors: Sequence[Any], optimizers: Sequence[Any]) -> None:
-        self.tensors, self.optimizers = list(tensors), list(optimizers)
+    def __init__(self, tensors: Sequence[Any], optimizers: Sequence[Any], frozen: bool) -> None:
+        self.tensors, self.optimizers, self.frozen = list(tensors), list(optimizers), frozen
         self.recorder = Recorder()
         self.steps: list[tuple[Any, int]] = []  # an optimizer, and the calls made before its step
         self.taken: list[tuple[Any, Any, int]] = []  # gradients it took: whose, memory, its level
@@ -168,6 +170,7 @@ class _Recording:
             gradients,
             [(t, n) for t, n in bumps if n],
             self.steps,
+            self.frozen,
         )
 
     # ---- what goes in

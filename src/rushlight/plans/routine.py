@@ -40,16 +40,23 @@ _SPREAD = 16384  # elements up to which a row is spread first: what fits the cac
 Made = tuple[Any, tuple[Any, ...], dict[str, Any]]  # function, arguments, options
 
 
-def routine(calls: Sequence[Call]) -> Callable[[], Any]:
-    """Return a function that makes the calls in order, on the arrays that are their arguments."""
+def routine(calls: Sequence[Call], kept: Sequence[Any] | None = None) -> Callable[[], Any]:
+    """Return a function that makes the calls in order, on the arrays that are their arguments.
+
+    Args:
+        calls: what is to be done.
+        kept: for each of them a `native.Kept`, for what it makes of numbers that stay, or None;
+            default None for all.
+    """
     ready: list[Callable[[], Any]] = []
     rooms: dict[Any, Array] = {}
-    for call in map(_copied, calls):
+    kept = kept or [None] * len(calls)
+    for call, keep in zip(map(_copied, calls), kept, strict=True):
         if isinstance(call[0], Step):
             ready += call[0].calls()
         elif call[0] is not np.copyto or call[1][0].size:
             parts = [call] if native is not None else _spread(call, rooms)
-            ready += [_ready(*part) for part in parts]
+            ready += [_ready(*part, keep) for part in parts]
     if native is not None:
         made: Callable[[], Any] = native.Routine(tuple(ready))
         return made
@@ -61,13 +68,15 @@ def routine(calls: Sequence[Call]) -> Callable[[], Any]:
     return run
 
 
-def _ready(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Callable[[], Any]:
+def _ready(
+    function: Any, args: tuple[Any, ...], options: dict[str, Any], keep: Any = None
+) -> Callable[[], Any]:
     """Return a function without arguments that makes a call."""
     if isinstance(function, Draw):
         return function.ready(*args)
     if isinstance(function, np.ufunc) and function.signature is None:
         args, options = _in_a_row(_as_arrays(function, args, options), options)
-    prepared = None if native is None else _prepared(function, args, options)
+    prepared = None if native is None else _prepared(function, args, options, keep)
     if prepared is not None:
         return prepared
     if function is np.dot and options.keys() == {"out"} and all(map(_plain, args)):
@@ -105,10 +114,10 @@ def _basic(key: Any) -> bool:
 # ---- what the extension makes
 
 
-def _prepared(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+def _prepared(function: Any, args: tuple[Any, ...], options: dict[str, Any], keep: Any) -> Any:
     """Return a call with its arguments converted; None where the extension cannot make it."""
     if is_kernel(function):
-        return None if options else native.prepare(function, args)
+        return None if options else native.prepare(function, args, keep)
     arrays = (*args, options["out"]) if "out" in options else args
     if not all(map(_plain, arrays)):
         return None

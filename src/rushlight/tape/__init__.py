@@ -3,6 +3,7 @@
 from rushlight.tape.backward import accumulate, run_backward
 from rushlight.tape.chain import Chain, Link, Place
 from rushlight.tape.nodes import (
+    Beside,
     Edge,
     Node,
     TensorBase,
@@ -19,6 +20,7 @@ from rushlight.tape.nodes import (
 from rushlight.tape.tracing import left, traced
 
 __all__ = [
+    "Beside",
     "Chain",
     "Edge",
     "Link",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rushlight.tensor.tensor import Tensor
 
 __all__ = [
+    "Beside",
     "Edge",
     "Node",
     "TensorBase",
@@ -120,6 +121,21 @@ def cell(tensor: TensorBase) -> list[int]:
     if found is None:
         found = tensor._version = [0]
     return found
+
+
+class Beside(list[int]):
+    """A version counter whose writes are no change to backward, as those through `.data` are none.
+
+    Who reads the memory itself sees them: they are counted behind the version of what it is beside.
+    """
+
+    def __init__(self, version: list[int]) -> None:
+        super().__init__([0])
+        self.version = version
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        self.version[1:] = [sum(self.version[1:]) + 1]
 
 
 def wrote(name: str, target: TensorBase, *others: Any, how: str, **options: Any) -> None:

@@ -17,7 +17,7 @@ from rushlight.functional.creation import check_device
 from rushlight.functional.dims import varargs
 from rushlight.ops import shape as sh
 from rushlight.ops.reduce import sum_to
-from rushlight.tape import TensorBase, apply, left, nodes, state, wrap
+from rushlight.tape import Beside, TensorBase, apply, cell, left, nodes, state, wrap
 from rushlight.tensor.convert import Convert
 from rushlight.tensor.display import text
 from rushlight.tensor.exchange import Exchange
@@ -265,8 +265,10 @@ class Tensor(Methods, Convert, Exchange, InPlace):
 
     @property
     def data(self) -> Tensor:
-        """A detached tensor that shares the memory; writes through it are not tracked."""
-        return wrap(self._array)
+        """A detached tensor that shares the memory; backward does not see writes through it."""
+        found = wrap(self._array)
+        found._version = Beside(self._version or cell(self))
+        return found
 
     @data.setter
     def data(self, value: Tensor) -> None:
