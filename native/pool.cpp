@@ -146,10 +146,11 @@ void give(T* cell, V v) {
     put(cell, WHOLE ? v : get<sizeof(V) / sizeof(T)>(cell) + v);
 }
 
-// Call f(count) with a count that the compiler knows if it is one of the usual ones.
-template <class F>
+// Call f(count) with a count that the compiler knows if it is one of the usual ones, for whole vectors.
+template <class T, int L, class F>
 void counted(Index count, F&& f) {
-    if (count == 4) f(std::integral_constant<Index, 4>{});
+    if constexpr (L < W<T>) f(count);
+    else if (count == 4) f(std::integral_constant<Index, 4>{});
     else if (count == 9) f(std::integral_constant<Index, 9>{});
     else f(count);
 }
@@ -189,7 +190,7 @@ void max_forward(const Pool& s, const T* x, T* y, bool relu) {
             const T* cells = x + w.first * part.channels + c;
             Lanes<T, L> best[V];
             for (int v = 0; v < V; v++) best[v] = lowest - Lanes<T, L>{};
-            counted(w.count, [&](auto count) {
+            counted<T, L>(w.count, [&](auto count) {
                 for (Index t = 0; t < count; t++)
                     for (int v = 0; v < V; v++) {
                         auto a = get<L>(cells + w.taps[t] * part.channels + v * L);
@@ -247,7 +248,7 @@ void max_grad(const Pool& s, const T* g, const T* x, const T* y, T* dx) {
                 Index from = w.first * part.channels + c, at = w.out * part.channels + c;
                 auto share = get<L>(g + at);
                 if (relu) share = get<L>(y + at) == 0 ? Lanes<T, L>{} : share;
-                counted(w.count, [&](auto count) {
+                counted<T, L>(w.count, [&](auto count) {
                     auto won = winner<L>(x + from, w.taps, count, part.channels);
                     Lanes<Int<T>, L> tap{};
                     for (Index t = 0; t < count; t++, tap += 1) {
