@@ -43,6 +43,7 @@ bool in_place(const Ready& call, const nb::tuple& args) {
 // kept: a `Kept`, or None.
 nb::object prepare(nb::object function, nb::tuple args, nb::object kept) {
     Call call;
+    if (!kept.is_none() && !nb::isinstance<rl::Kept>(kept)) throw nb::type_error("expected a Kept");
     struct Wanting {
         bool collects = PyGC_Disable();  // what it ends may call kernels of its own
 
@@ -223,7 +224,8 @@ void bind_routine(nb::module_& m) {
         .def("__call__", [](rl::Kept& kept, nb::callable function, nb::tuple args) {
             kept.during([&] { function(*args); });
         });
-    m.def("prepare", &prepare, nb::arg("function"), nb::arg("args"), nb::arg("kept").none() = nb::none());
+    m.def("prepare", &prepare, nb::arg("function"), nb::arg("args"),
+          nb::arg("kept").none() = nb::none());
     m.def("prepare_copy", [](nb::handle from, nb::handle to) {
         return walk(nb::make_tuple(from, to), copy_of, {}, 0);
     });

@@ -129,7 +129,7 @@ struct Product {
             return;
         }
         // All groups of some parts of the depth are packed, then all are made: so threads wait for each
-        // other twice for each ROOM_BYTES, not at each group and part.
+        // other twice for each ROOM_BYTES, not at each group and part. What is kept has room for all.
         Index most = std::max(Index(1), Index(ROOM_BYTES / sizeof(T)) / (deep * padded));
         if (stays(b.at)) most = count;
         Index ranges = 4 * RANGES / groups, unit = turned ? TURNED<T> : P_MAX<T>;
@@ -277,7 +277,7 @@ struct Product {
 };
 
 // About how many multiply-adds of vectors the tiles and the packing of a product are worth; blocks
-// are turned once for each part of the depth.
+// are turned once for each part of the depth, and what is kept was packed for many products.
 template <class T>
 Index cost(Index m, Index k, Index n, Matrix<T> a, Matrix<T> b, bool turned) {
     Index vectors = (n + W<T> - 1) / W<T>, packing = (stays(b.at) ? 0 : b.along == 1 ? 1 : 6) * vectors;

@@ -35,7 +35,7 @@ class Kept {
     }
 
     // Memory for so many bytes that are made of what lies at `of`, by one of the levels; and whether
-    // they are yet to be made.
+    // they are yet to be made. All else that decides what is made of it is the same each time.
     std::pair<void*, bool> next(const void* of, std::size_t bytes, int level) {
         if (at == blocks.size()) blocks.emplace_back();
         Block& block = blocks[at++];

@@ -214,7 +214,8 @@ void by_tiles(const Work<T>& k, const Afters<T>& afters, Index group, const T* x
 }
 
 // By features, where there are few tiles: the input is taken to the basis once, then each task takes
-// some features through. So the weight's transform, which is then the largest of all, is never whole.
+// some features through. So the weight's transform, which is then the largest of all, is never whole,
+// unless it is kept.
 template <class T>
 void by_features(const Work<T>& k, const Afters<T>& afters, Index group, const T* x, const T* w,
                  const T* bias, T* y) {
@@ -225,7 +226,8 @@ void by_features(const Work<T>& k, const Afters<T>& afters, Index group, const T
         Index first = task * per, count = std::min(per, k.tiles - first);
         k.inputs(x, first, count, in + first * s.channels, in_size);
     });
-    Index blocks = (k.padded + PANEL<T> - 1) / PANEL<T>, block = 16 * apart<T>(s.channels * PANEL<T>);
+    Index blocks = (k.padded + PANEL<T> - 1) / PANEL<T>;
+    Index block = 16 * apart<T>(s.channels * PANEL<T>);  // the most numbers of a block's transform
     Room<T> room = kept_room(w, blocks * block);
     parallel(blocks, [&](Index task) {
         Index f = task * PANEL<T>, width = std::min(k.padded - f, PANEL<T>);

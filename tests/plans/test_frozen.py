@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,34 @@ def _replaced(net: Any) -> None:
         p.data = p.data + 0.25
 
 
+def _taken_over(net: Any) -> None:
+    for p in net.parameters():
+        other = rl.zeros_like(p)
+        p.data = other
+        other.add_(p.numel())
+
+
+def _taken_over_twice(net: Any) -> None:
+    for p in net.parameters():
+        one, other = rl.zeros_like(p), p.data.data
+        p.data = one.data
+        p.data = other.data
+        other.mul_(0.5)
+
+
+def _of_a_vector(net: Any) -> None:
+    vector = nn.utils.parameters_to_vector(net.parameters()).detach()
+    nn.utils.vector_to_parameters(vector, net.parameters())
+    vector.mul_(0.5)
+
+
+def _assigned(net: Any) -> None:
+    state = {key: value.clone() for key, value in net.state_dict().items()}
+    net.load_state_dict(state, assign=True)
+    for value in state.values():
+        value.mul_(0.5)
+
+
 def _averaged(net: Any) -> None:
     other = copy.deepcopy(net)
     _in_place(other)
@@ -161,20 +190,11 @@ def _trained_compiled(net: Any) -> None:
             step(_input(3, 300, seed=seed))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        _in_place,
-        _loaded,
-        _stepped,
-        _of_data,
-        _of_data_of_data,
-        _detached,
-        _replaced,
-        _averaged,
-        _trained_compiled,
-    ],
-)
+CHANGES = [_in_place, _loaded, _stepped, _of_data, _of_data_of_data, _detached, _replaced]
+CHANGES += [_taken_over, _taken_over_twice, _of_a_vector, _assigned, _averaged, _trained_compiled]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_changes_of_parameters_are_seen(change: Any) -> None:
     rl.manual_seed(0)
     net, shape = _mlp()
@@ -190,8 +210,110 @@ def test_changes_of_parameters_are_seen(change: Any) -> None:
             assert not np.array_equal(f(x).numpy(), before)
 
 
+@pytest.mark.parametrize("count", [1, 3, 70])
+def test_changes_are_seen_by_every_kernel(net_and_shape: Any, count: int) -> None:
+    net, shape = net_and_shape
+    f, x = rl.compile(net, frozen=True, fullgraph=True), _input(count, *shape)
+    with rl.no_grad():
+        for _ in range(3):
+            for _ in range(3):
+                _same(f, net, x)
+            _in_place(net)
+
+
+def test_parameters_that_share_memory() -> None:
+    """Also as matrices that they are not themselves."""
+    rl.manual_seed(0)
+    a, b = nn.Parameter(rl.randn(64 * 64)), nn.Parameter(rl.randn(40, 64))
+    optimizer = rl.optim.SGD([a, b], lr=0.01)
+
+    def function(x: Any) -> Any:
+        return nn.functional.linear(nn.functional.linear(x, a.view(64, 64)), b)
+
+    for _ in range(2):  # puts them side by side
+        optimizer.zero_grad()
+        function(_input(9, 64)).sum().backward()
+        optimizer.step()
+    f, x = rl.compile(function, frozen=True, fullgraph=True), _input(9, 64)
+    with rl.no_grad():
+        for parameter in (a, b, a, b):
+            for _ in range(4):
+                _same(f, function, x)
+            parameter.mul_(0.5)
+        _same(f, function, x)
+
+
+@pytest.mark.parametrize("view", [lambda w: w.data, lambda w: w.detach(), lambda w: w.data.data])
+@pytest.mark.parametrize("writer", [lambda w: w, lambda w: w.data, lambda w: w.data.data.t()])
+def test_tensors_of_one_memory(view: Any, writer: Any) -> None:
+    w, x = nn.Parameter(_input(30, 40)), _input(9, 40)
+    read = view(w)
+    other = nn.Linear(40, 30, bias=False)
+    other.weight.data = w.data
+    with rl.no_grad():
+        for function in (lambda x: nn.functional.linear(x, read), other):
+            f = rl.compile(function, frozen=True, fullgraph=True)
+            for _ in range(3):
+                for _ in range(3):
+                    _same(f, function, x)
+                writer(w).mul_(0.5)
+                _same(f, function, x)
+
+
 @needs_kernels
-def test_a_change_is_no_new_recording_and_frees_what_was_kept() -> None:
+def test_large_arguments_are_lent_beside_what_is_kept() -> None:
+    rl.manual_seed(0)
+    net, shape = _mlp()
+    f, x = rl.compile(net, frozen=True, fullgraph=True), _input(300, *shape)
+    with rl.no_grad():
+        for _ in range(3):
+            for seed in range(4):
+                x = _input(300, *shape, seed=seed)
+                _same(f, net, x)
+            _in_place(net)
+    assert f._quick[2] is not None
+
+
+def test_several_python_threads() -> None:
+    rl.manual_seed(0)
+    net, shape = _mlp()
+    f, inputs = rl.compile(net, frozen=True), [_input(9, *shape, seed=i) for i in range(4)]
+    with rl.no_grad():
+        expected = [net(x).numpy().tobytes() for x in inputs]
+
+    def some(i: int) -> bool:
+        with rl.no_grad():
+            return all(f(inputs[i]).numpy().tobytes() == expected[i] for _ in range(60))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(some, range(4)))
+
+
+@needs_kernels
+def test_a_kernel_that_fails_keeps_nothing() -> None:
+    w = np.ones((20, 30), np.float32)
+    keep = native.Kept([np.lib.array_utils.byte_bounds(w)])
+    x, y, bias = np.ones((9, 30), np.float32), np.empty((9, 20), np.float32), None
+    keep(native.linear_forward, (x, w, bias, y, False))
+    assert (y == 30).all()
+    assert keep.nbytes >= w.nbytes
+    with pytest.raises(ValueError, match="numbers"):
+        keep(native.linear_forward, (x, w, bias, y[:, :5].copy(), False))
+    assert keep.nbytes == 0
+    with pytest.raises(TypeError, match="Kept"):
+        native.prepare(native.linear_forward, (x, w, bias, y, False), object())
+
+
+def test_data_of_data_of_data() -> None:
+    x = rl.zeros(3)
+    for _ in range(2000):
+        x = x.data
+        x.add_(1)
+    assert x.tolist() == [2000.0] * 3
+
+
+@needs_kernels
+def test_a_change_is_no_new_recording_and_keeps_no_more() -> None:
     rl.manual_seed(0)
     net, shape = _mlp()
     f, x = rl.compile(net, frozen=True, fullgraph=True), _input(9, *shape)
@@ -275,17 +397,29 @@ def _step_of_an_optimizer() -> Any:
     return step, shape
 
 
-def _statistics() -> Any:
-    net, shape = _cnn()
+def _decay() -> Any:
+    net, shape = _mlp()
 
-    def forward(x: Any) -> Any:
+    def decay(x: Any) -> Any:
         with rl.no_grad():
+            net[0].weight.mul_(0.5)
             return net(x)
 
-    return forward, shape
+    return decay, shape
 
 
-@pytest.mark.parametrize("make", [_step_of_an_optimizer, _statistics])
+def test_statistics_may_change() -> None:
+    rl.manual_seed(0)
+    net, shape = _cnn()
+    same = copy.deepcopy(net)
+    f = rl.compile(net, frozen=True, fullgraph=True)
+    with rl.no_grad():
+        for seed in range(5):
+            _same(f, same, _input(4, *shape, seed=seed))
+    assert net[3].running_var.tolist() == same[3].running_var.tolist()
+
+
+@pytest.mark.parametrize("make", [_step_of_an_optimizer, _decay])
 def test_what_changes_its_parameters_is_called_as_it_is(make: Any) -> None:
     function, shape = make()
     f = rl.compile(function, frozen=True)

@@ -61,11 +61,13 @@ def compile(
         model: a function, method or Module; without it, a decorator is returned.
         fullgraph: bool, raise an error instead of calling a function that cannot be recorded as it
             is; default False.
-        frozen: bool, keep what kernels make of the parameters (weights laid out as they read
-            them), for as long as nobody changes these: for inference, most of all of few
-            samples. Changes by operations, optimizers and `load_state_dict` are seen; what is
-            written to `parameter.numpy()` is not. It takes the memory of the parameters once or
-            twice more; a function that changes them itself is called as it is. Default False.
+        frozen: bool, keep what kernels make of weights (tensors of two dims or more, laid out as
+            they read them) for as long as nobody changes these: for inference, most of all of few
+            samples. Changes by operations, optimizers, `load_state_dict` and `.data` are seen; not
+            those through what shares the memory outside of tensors (`.detach().numpy()`, DLPack).
+            It takes the memory of the weights once or twice more for each kind of arguments, of
+            which it remembers 16. A function that changes its weights itself is called as it is.
+            Default False.
         disable: bool, return `model` itself; default False.
 
     Returns:
@@ -91,6 +93,10 @@ def compile(
         >>> losses = [step(x, y).item() for _ in range(5)]
         >>> losses == sorted(losses, reverse=True)
         True
+        >>> predict = rl.compile(net, frozen=True)
+        >>> with rl.no_grad():
+        ...     all(bool((predict(x) == net(x)).all()) for _ in range(5))
+        True
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.compile.html
     """
@@ -104,18 +110,9 @@ def compile(
     return model if disable else Compiled(model, fullgraph, frozen)
 
 
-_OWN_NAMES = {
-    "function",
-    "fullgraph",
-    "frozen",
-    "recordings",
-    "reasons",
-    "_lock",
-    "_hopeless",
-    "_kinds",
-}
+_OWN_NAMES = {"function", "fullgraph", "frozen", "recordings", "reasons", "_lock", "_hopeless"}
 _OWN_NAMES |= {"_references", "_edit", "_modes", "_attributes", "_members", "_places", "_others"}
-_OWN_NAMES |= {"_last", "_quick"}
+_OWN_NAMES |= {"_kinds", "_last", "_quick"}
 
 
 class _Kind:

@@ -8,6 +8,7 @@ last call makes a large result, it makes it in new memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,7 +96,8 @@ class _Borrowing:
     """A call of a kernel, some of whose arrays come from cells, and maybe one from new memory."""
 
     def __init__(self, call: Call, keep: Any) -> None:
-        self.function, self.args, self.keep = call.function, call.args, keep
+        self.args = call.args
+        self.make = call.function if keep is None else partial(_keeping, keep, call.function)
         self.cells: list[tuple[int, list[Array]]] = []
         self.place: int | None = None
         self.made: Array | None = None
@@ -112,15 +114,16 @@ class _Borrowing:
         made = None
         if self.place is not None:
             made = args[self.place] = np.empty_like(args[self.place])
-        if self.keep is None:
-            self.function(*args)
-        else:
-            self.keep(self.function, tuple(args))
+        self.make(*args)
         self.made = made
 
     def take(self) -> Any:
         made, self.made = self.made, None
         return made
+
+
+def _keeping(keep: Any, function: Any, *args: Any) -> None:
+    keep(function, args)
 
 
 def is_dense(array: Array) -> bool:

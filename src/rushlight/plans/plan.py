@@ -19,7 +19,7 @@ from rushlight.plans.lending import Loans, Terms, is_dense
 from rushlight.plans.program import Program, aligned
 from rushlight.plans.routine import routine
 from rushlight.plans.steps import Step
-from rushlight.tape import Node, cell, state, wrap
+from rushlight.tape import Node, cell, root, state, wrap
 
 __all__ = ["Gradient", "Output", "Plan"]
 
@@ -63,7 +63,7 @@ class Plan:
         gradients: what it leaves in `.grad`.
         bumps: how many writes it counts in which tensors.
         steps: optimizers that it steps, each after so many items of the recorded program.
-        frozen: what kernels make of the tensors alone is kept until one of them changes.
+        frozen: what kernels make of weights alone is kept until one of these changes.
     """
 
     def __init__(
@@ -129,12 +129,14 @@ class Plan:
 
     def _kept(self) -> list[Any]:
         """Return where calls keep what they make of tensors alone, or None for each call."""
-        if self.written:
+        calls, weights = self.program.calls, [t._array for t in _matrices(self.tensors)]
+        written = {id(root_of(array)) for call in calls for array in call.writes}
+        if self.steps or any(id(root_of(array)) in written for array in weights):
             raise Unplanned("it changes what is frozen")
-        owners = {id(root_of(tensor._array)) for tensor in _matrices(self.tensors)}
         found = []
-        for call in self.program.calls:
-            stay = [byte_bounds(a) for a in call.reads if id(root_of(a)) in owners]
+        for call in calls:
+            read = {id(root_of(array)) for array in call.reads}
+            stay = [byte_bounds(array) for array in weights if id(root_of(array)) in read]
             keeps = native is not None and stay and is_kernel(call.function)
             found.append(native.Kept(stay) if keeps else None)
         return found
@@ -180,7 +182,10 @@ class Plan:
     # ---- a call
 
     def fits(self) -> bool:
-        """Tell whether everything is as it was when the call was recorded."""
+        """Tell whether everything is as it was when the call was recorded.
+
+        What was made of frozen tensors may be out of date by then: it will be made anew.
+        """
         if not self.facts.hold():
             return False
         if self.recording and not self.same_traits.hold() and _traits(self.tensors) != self.traits:
@@ -324,15 +329,15 @@ def _copier(array: Array) -> Callable[[], Array]:
 
 
 def _matrices(tensors: Sequence[Any]) -> list[Any]:
-    """Return the weights among tensors: of rows of numbers kernels make nothing to keep."""
+    """Return those of tensors that are frozen: weights. Rows of numbers are read as they are."""
     return [tensor for tensor in tensors if tensor._array.ndim > 1]
 
 
 def _versions(tensors: Sequence[Any]) -> Any:
     """Return the facts that nobody has written to weights since."""
     facts = Facts()
-    for tensor in _matrices(tensors):  # a tensor has the same counter for all of its life
-        versions = tensor._version or cell(tensor)
+    for tensor in _matrices(tensors):  # one that takes another counter takes another array, too
+        versions = root(tensor._version or cell(tensor))
         facts.items(versions, list(versions))
     return facts
 

@@ -39,6 +39,7 @@ __all__ = [
     "cell",
     "quietly",
     "record",
+    "root",
     "state",
     "untaped",
     "wrap",
@@ -126,16 +127,24 @@ def cell(tensor: TensorBase) -> list[int]:
 class Beside(list[int]):
     """A version counter whose writes are no change to backward, as those through `.data` are none.
 
-    Who reads the memory itself sees them: they are counted behind the version of what it is beside.
+    Who reads the memory itself sees them all in `version`, the counter of what it is beside: the
+    first item is its count, and the second another object after each write that it does not count.
     """
 
-    def __init__(self, version: list[int]) -> None:
-        super().__init__([0])
-        self.version = version
+    __slots__ = ("version",)
+
+    def __init__(self, version: list[Any], count: int = 0) -> None:
+        super().__init__((count,))
+        self.version = root(version)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         super().__setitem__(index, value)
-        self.version[1:] = [sum(self.version[1:]) + 1]
+        self.version[1:] = [object()]
+
+
+def root(version: list[Any]) -> list[Any]:
+    """Return the counter in which all writes to a memory are seen."""
+    return version.version if type(version) is Beside else version
 
 
 def wrote(name: str, target: TensorBase, *others: Any, how: str, **options: Any) -> None:

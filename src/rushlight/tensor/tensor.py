@@ -278,6 +278,8 @@ class Tensor(Methods, Convert, Exchange, InPlace):
             got = value._array.dtype.name
             raise DtypeError(explain(".data of what requires grad", got=got, expected="a float"))
         self._array = value._array
+        count = (self._version or [0])[0]
+        self._version = Beside(value._version or cell(value), count)
 
     @property
     def grad(self) -> Tensor | None:
